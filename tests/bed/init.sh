@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# A guest's init, second part: runs /bed/script and reports how it ended.
+
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export HOME=/root LC_ALL=C.UTF-8 TERM=dumb
+
+mount -t tmpfs -o mode=1777 tmp /tmp
+mount -t tmpfs -o mode=755 run /run
+mkdir -p /dev/pts /dev/shm
+mount -t devpts devpts /dev/pts
+mount -t tmpfs -o mode=1777 shm /dev/shm
+mount -t tmpfs -o mode=755 mnt /mnt
+mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
+mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
+ln -sf /proc/self/fd /dev/fd
+ln -sf fd/0 /dev/stdin
+ln -sf fd/1 /dev/stdout
+ln -sf fd/2 /dev/stderr
+hostname cachefs-guest
+ip link set lo up
+
+# The disks and ports by the names that the host gave them.
+mkdir -p /dev/disk /dev/virtio-ports
+for serial in /sys/block/vd*/serial; do
+	name=$(cat "$serial")
+	device=${serial%/serial}
+	[ "$name" ] && ln -sf "../${device##*/}" "/dev/disk/$name"
+done
+for file in /sys/class/virtio-ports/*/name; do
+	[ -e "$file" ] || continue
+	port=${file%/name}
+	ln -sf "../${port##*/}" "/dev/virtio-ports/$(cat "$file")"
+done
+
+# An emulated processor on a busy machine stands still for seconds at a time.
+for setting in kernel/watchdog_thresh=30 kernel/hung_task_timeout_secs=240 \
+	       kernel/printk_devkmsg=on kernel/panic_on_oops=0; do
+	file=/proc/sys/${setting%=*}
+	[ -e "$file" ] && echo "${setting#*=}" > "$file"
+done
+
+read -r -a arguments < /bed/arguments
+cd /root || exit
+bash /bed/script "${arguments[@]}" </dev/null >/dev/virtio-ports/results 2>&1
+status=$?
+# What the kernel has still to say belongs to this run.
+[ -e /sys/kernel/debug/kmemleak ] && bash -c '
+	for try in 1 2; do echo scan > /sys/kernel/debug/kmemleak; sleep 1; done
+	leaks=$(cat /sys/kernel/debug/kmemleak)
+	[ -z "$leaks" ] || printf "%s\n" "$leaks" > /dev/kmsg'
+sync
+echo "$status" > /dev/virtio-ports/status
+sync
+sleep 0.2
+/bed/busybox reboot -f

@@ -1,0 +1,378 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Fetch and build what the tests need: host packages, kernel headers, stock
+# kernels to boot, the guests' root image and the kernel source.  Everything but
+# the host packages lives in one directory, .cache in the repository unless
+# CACHEFS_CACHE names another.  No kernel is installed on the host.
+#
+# usage: prepare.sh [SERIES|PIECE|PIECE-SERIES]...
+#
+#   SERIES  6.12 (default) or 6.1: the pieces named after it are of this series
+#   PIECE   packages   host packages, through apt
+#           headers    kernel headers    headers/KVER/build
+#           image      a kernel to boot  kernel/KVER/{vmlinuz,initrd,modules.ext4}
+#           root       the root image    root/root.ext4
+#           source     the source        src/linux-source-SERIES
+#           all        all of them (default)
+#
+# Pieces that are up to date cost nothing.
+
+set -eu
+# shellcheck source-path=SCRIPTDIR source=common.sh
+. "$(dirname "$0")/common.sh"
+
+apt_quiet=(-q -o APT::Sandbox::User=root -o Dpkg::Use-Pty=0
+	-o DPkg::Lock::Timeout=600)
+export DEBIAN_FRONTEND=noninteractive
+
+# MiB in the cache directory that each piece takes while it is being made.
+declare -A need_of=([packages]=0 [headers]=150 [image]=900 [root]=3000
+		    [source]=2000)
+
+mkdir -p "$cache/stamps" "$cache/debs"
+
+# A piece is up to date when its stamp holds the same words.
+stamped()	# NAME WORDS
+{
+	[ "$(cat "$cache/stamps/$1" 2>/dev/null)" = "$2" ]
+}
+
+stamp()		# NAME WORDS
+{
+	printf '%s\n' "$2" > "$cache/stamps/$1"
+}
+
+words_of()	# FILE: its lines without comments
+{
+	sed 's/#.*//' "$1" | xargs
+}
+
+check_space()	# PIECE...
+{
+	local piece need=0 have
+
+	for piece; do
+		[ -e "$cache/stamps/$piece" ] && continue
+		need=$((need + ${need_of[${piece%%-*}]}))
+	done
+	have=$(df -Pm "$cache" | awk 'NR == 2 { print $4 }')
+	[ "$need" = 0 ] || say "$need MiB needed in $cache, $have MiB free"
+	[ "$have" -ge "$need" ] || die "not enough disk space in $cache"
+}
+
+# Other sources of the machine may be broken; what counts is that Debian's own
+# work, and that shows in what can be found afterwards.
+apt_update()
+{
+	[ "${updated:-}" ] && return
+	updated=1
+	apt-get "${apt_quiet[@]}" update >"$cache/apt-update.log" 2>&1 ||
+		say "apt-get update complained, see $cache/apt-update.log"
+	debian_sources | grep -q ' bookworm ' ||
+		die "apt offers no Debian 12 (bookworm); this test bed needs one"
+}
+
+# The machine's own Debian sources in one-line form.
+debian_sources()
+{
+	# shellcheck disable=SC2016 # apt expands these
+	apt-get indextargets \
+		--format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' \
+		'Created-By: Packages' 'Origin: Debian' |
+		grep -E ' bookworm(-updates|-security)? main$' | sort -u
+}
+
+make_packages()
+{
+	local wanted missing="" package
+
+	wanted=$(words_of "$bed_dir/host-packages")
+	for package in $wanted; do
+		dpkg-query -W -f '${Status}' "$package" 2>/dev/null |
+			grep -q 'ok installed' || missing+=" $package"
+	done
+	[ "$missing" ] || return 0
+	apt_update
+	say "installing$missing"
+	# shellcheck disable=SC2086 # a list
+	apt-get "${apt_quiet[@]}" install -y --no-install-recommends $missing \
+		>"$cache/apt-install.log" 2>&1 ||
+		die "apt-get install failed: $(tail -n 3 "$cache/apt-install.log")"
+}
+
+# The first of the packages named that apt can install.
+first_known()
+{
+	local package
+
+	for package; do
+		if apt-cache show "$package" >/dev/null 2>&1; then
+			echo "$package"
+			return
+		fi
+	done
+	return 1
+}
+
+depends_on()	# PACKAGE REGEX: the dependency of PACKAGE that matches
+{
+	apt-cache depends --important "$1" | awk '{ print $NF }' |
+		grep -E -m 1 "$2"
+}
+
+version_of()
+{
+	apt-cache show --no-all-versions "$1" | awk '/^Version:/ { print $2 }'
+}
+
+# Find the newest kernel of the series through Debian's meta packages.  6.1 is
+# bookworm's default kernel: its meta package has no series in its name.
+find_kernel()
+{
+	local meta
+
+	[ "${found:-}" = "$series" ] && return
+	apt_update
+	meta=$(first_known "linux-image-$series-amd64" linux-image-amd64) ||
+		die "apt knows no meta package for linux $series"
+	kver=$(depends_on "$meta" "^linux-image-${series//./\\.}\\." ) ||
+		die "$meta does not lead to a kernel of series $series"
+	kver=${kver#linux-image-}
+	debver=$(version_of "linux-image-$kver")
+	found=$series
+}
+
+# What an older point release of the series has left in DIR.
+drop_older()	# DIR
+{
+	local old
+
+	old=$(cat "$cache/kver-$series" 2>/dev/null || true)
+	if [ "$old" ] && [ "$old" != "$kver" ]; then
+		rm -rf "${cache:?}/$1/$old"
+	fi
+}
+
+# Download PACKAGE=VERSION into debs/ and unpack it into a directory.
+unpack()	# PACKAGE VERSION DIR
+{
+	local deb=$cache/debs/$1_${2//:/%3a}
+
+	if ! compgen -G "${deb}_*.deb" >/dev/null; then
+		rm -f "$cache/debs/$1"_*.deb
+		(cd "$cache/debs" &&
+			apt-get "${apt_quiet[@]}" download "$1=$2" >/dev/null) ||
+			die "cannot download $1 $2"
+	fi
+	mkdir -p "$3"
+	dpkg -x "${deb}"_*.deb "$3"
+}
+
+# The paths inside the packages are absolute; make them lead into our tree.
+make_headers()
+{
+	local dir common kbuild file link
+
+	find_kernel
+	dir=$cache/headers/$kver
+	stamped "headers-$series" "$debver" && [ -d "$dir/build/" ] && return
+	say "unpacking headers of $kver"
+	drop_older headers
+	common=$(depends_on "linux-headers-$kver" '^linux-headers-.*-common$')
+	kbuild=$(depends_on "linux-headers-$kver" '^linux-kbuild-')
+	rm -rf "$dir"
+	unpack "linux-headers-$kver" "$debver" "$dir"
+	unpack "$common" "$debver" "$dir"
+	unpack "$kbuild" "$debver" "$dir"
+	for file in "$dir"/usr/src/*/Makefile "$dir"/usr/src/*/.kernelvariables; do
+		sed -i "s@\\(^\\|[ =]\\)/usr/\\(src\\|lib\\)/@\\1$dir/usr/\\2/@g" "$file"
+	done
+	find "$dir" -type l -lname '/*' | while read -r link; do
+		ln -sfn "$dir$(readlink "$link")" "$link"
+	done
+	ln -sfn "usr/src/linux-headers-$kver" "$dir/build"
+	echo "$kver" > "$cache/kver-$series"
+	stamp "headers-$series" "$debver"
+}
+
+make_source()
+{
+	local source=linux-source-$series version dir
+
+	apt_update
+	first_known "$source" >/dev/null || die "apt knows no $source"
+	version=$(version_of "$source")
+	dir=$cache/src/$source
+	stamped "source-$series" "$version" && [ -d "$dir" ] && return
+	say "unpacking $source $version"
+	rm -rf "$dir" "$cache/src/unpack"
+	unpack "$source" "$version" "$cache/src/unpack"
+	tar -xf "$cache/src/unpack/usr/src/$source.tar.xz" -C "$cache/src"
+	rm -rf "$cache/src/unpack"
+	stamp "source-$series" "$version"
+}
+
+# Modules that no guest of ours has the hardware for.
+unwanted_modules="sound drivers/gpu drivers/media drivers/infiniband
+	drivers/net/ethernet drivers/net/wireless drivers/iio drivers/hid
+	drivers/staging drivers/usb drivers/comedi drivers/isdn drivers/mtd
+	drivers/hwmon drivers/input drivers/bluetooth net/bluetooth net/wireless
+	net/mac80211 drivers/scsi drivers/platform drivers/power drivers/mfd"
+
+make_image()
+{
+	local dir work name
+
+	find_kernel
+	dir=$cache/kernel/$kver
+	name="$debver $(initrd_words)"
+	stamped "image-$series" "$name" && [ -e "$dir/modules.ext4" ] && return
+	say "making the guest kernel $kver"
+	drop_older kernel
+	work=$cache/kernel/$kver.work
+	rm -rf "$dir" "$work"
+	mkdir -p "$dir"
+	unpack "linux-image-$kver" "$debver" "$work"
+	mkdir -p "$work/lib"
+	[ -d "$work/lib/modules" ] || mv "$work/usr/lib/modules" "$work/lib/"
+	cp "$work/boot/vmlinuz-$kver" "$dir/vmlinuz"
+	cp "$work/boot/config-$kver" "$dir/config"
+	(
+		cd "$work/lib/modules/$kver/kernel"
+		# shellcheck disable=SC2086 # a list
+		rm -rf $unwanted_modules
+		# Decompressed here once rather than in every emulated guest.
+		find . -name '*.ko.xz' -print0 | xargs -0 -r -n 50 -P 2 xz -d
+	)
+	depmod -b "$work" "$kver" 2>/dev/null
+	make_initrd "$dir/initrd" "$work" "$kver"
+	ext4_from "$work/lib/modules" "$dir/modules.ext4" 40
+	rm -rf "$work"
+	echo "$kver" > "$cache/kver-$series"
+	stamp "image-$series" "$name"
+}
+
+# An ext4 image of a directory with some MiB to spare.
+ext4_from()	# DIR IMAGE SPARE
+{
+	local size
+
+	size=$(du -sm "$1" | cut -f 1)
+	rm -f "$2"
+	mke2fs -q -t ext4 -O ^metadata_csum_seed,^orphan_file -E root_owner=0:0 \
+		-N "$(($(find "$1" | wc -l) + 4000))" -d "$1" "$2" \
+		"$((size * 110 / 100 + $3))M" >/dev/null
+}
+
+# What an initramfs depends on beside the kernel package.
+initrd_words()
+{
+	sha256sum "$bed_dir/initramfs-init" "$bed_dir/prepare.sh" |
+		sha256sum | cut -c 1-16
+}
+
+# A small initramfs: busybox, our first init, and the modules that lead to the
+# root image (none for a kernel that has everything built in).
+make_initrd()	# FILE [MODULES_ROOT KVER]
+{
+	local file=$1 dir module path
+
+	dir=$(mktemp -d "$cache/initrd.XXXXXX")
+	mkdir -p "$dir"/{bin,dev,proc,sys,newroot,modules}
+	cp "$(type -p busybox)" "$dir/bin/busybox"
+	ln -s busybox "$dir/bin/sh"
+	install -m 755 "$bed_dir/initramfs-init" "$dir/init"
+	: > "$dir/modules/order"
+	if [ $# -gt 1 ]; then
+		for module in virtio_pci virtio_blk virtio_console \
+			      crc32c_generic ext4; do
+			modprobe -d "$2" -S "$3" --show-depends "$module" \
+				2>/dev/null || true
+		done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' |
+		while read -r path; do
+			cp "$path" "$dir/modules/"
+			basename "$path" >> "$dir/modules/order"
+		done
+	fi
+	(cd "$dir" && find . | cpio -o -H newc -R 0:0 --quiet) > "$file.new"
+	mv "$file.new" "$file"
+	rm -rf "$dir"
+}
+
+make_root()
+{
+	local words packages dir=$cache/root option=()
+
+	packages=$(words_of "$bed_dir/guest-packages")
+	words="1 $packages"
+	mkdir -p "$dir"
+	if ! stamped initrd "$(initrd_words)"; then
+		make_initrd "$dir/initrd"
+		stamp initrd "$(initrd_words)"
+	fi
+	if [ "$bed_dir/tsc-khz.c" -nt "$dir/tsc-khz" ]; then
+		gcc -O2 -Wall -o "$dir/tsc-khz" "$bed_dir/tsc-khz.c"
+	fi
+	stamped root "$words" && [ -e "$dir/root.ext4" ] && return
+	apt_update
+	say "making the guests' root image (some minutes)"
+	rm -rf "$dir/tree"
+	debian_sources > "$dir/sources.list"
+	# A proxy that the host's apt has been told about.
+	while read -r line; do
+		option+=(--aptopt="$line")
+	done < <(apt-config dump | grep -iE '^Acquire::https?::Proxy ')
+	# --mode=root leaves a plain tree, which mke2fs turns into an image.
+	mmdebstrap --quiet --variant=minbase --mode=root \
+		--include="${packages// /,}" \
+		--dpkgopt='path-exclude=/usr/share/doc/*' \
+		--dpkgopt='path-exclude=/usr/share/man/*' \
+		--dpkgopt='path-exclude=/usr/share/locale/*' \
+		"${option[@]}" bookworm "$dir/tree" "$dir/sources.list" \
+		>"$dir/mmdebstrap.log" 2>&1 ||
+		die "mmdebstrap failed: $(tail -n 5 "$dir/mmdebstrap.log")"
+	rm -rf "$dir"/tree/var/cache/apt/* "$dir"/tree/var/lib/apt/lists/*
+	mkdir -p "$dir/tree/bed" "$dir/tree/lib/modules" "$dir/tree/srv"
+	: > "$dir/tree/etc/fstab"
+	echo cachefs-guest > "$dir/tree/etc/hostname"
+	ext4_from "$dir/tree" "$dir/root.ext4" 1500
+	rm -rf "$dir/tree"
+	stamp root "$words"
+}
+
+series=$default_series
+pieces=()
+for word in "${@:-all}"; do
+	case $word in
+	packages|root)
+		pieces+=("$word") ;;
+	headers|image|source)
+		pieces+=("$word-$series") ;;
+	headers-*|image-*|source-*)
+		pieces+=("$word") ;;
+	all)
+		pieces+=(packages "headers-$series" "image-$series" root
+			 "source-$series") ;;
+	[0-9]*.[0-9]*)
+		series=$word
+		[ $# -gt 1 ] || pieces=(packages "headers-$word" "image-$word"
+					root "source-$word") ;;
+	*)
+		die "unknown piece '$word'; see the head of this script" ;;
+	esac
+done
+
+[ "$(id -u)" = 0 ] || die "this needs root"
+[ "$(dpkg --print-architecture)" = amd64 ] || die "this needs an amd64 host"
+
+# Two preparations of one piece at the same time wait for each other.
+exec 9>"$cache/lock"
+flock 9
+check_space "${pieces[@]}"
+for piece in "${pieces[@]}"; do
+	case $piece in
+	*-*)	series=${piece#*-} ;;
+	esac
+	"make_${piece%%-*}"
+done

@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What the guests' test scripts share: results, an NFS server in a network
+# namespace of its own, the client's mounts and counters, the cache's sysfs.
+#
+#	. /bed/lib.sh
+#
+# A script that sources this ends with a status other than zero when a check
+# failed or when it made none.
+
+export_dir=/srv/export
+export_fsid=63616368-6566-7300-0000-000000000001
+server=10.99.0.1
+client=10.99.0.2
+MNT=/mnt/nfs
+
+# --- results: one line per check on stdout, counted at the end
+
+t_results=$(mktemp /run/results.XXXXXX)
+
+t_say()
+{
+	echo "$*"
+	echo "$*" >> "$t_results"
+}
+
+t_ok()		# NAME
+{
+	t_say "ok $1"
+}
+
+t_fail()	# NAME WHY
+{
+	t_say "not ok $1 - ${2:-}"
+}
+
+t_skip()	# NAME WHY
+{
+	t_say "skip $1 - ${2:-}"
+}
+
+# Run a command; it is the check.
+check()		# NAME COMMAND...
+{
+	local name=$1 output status
+
+	shift
+	output=$("$@" 2>&1) && status=0 || status=$?
+	if [ "$status" = 0 ]; then
+		t_ok "$name"
+	else
+		t_fail "$name" "$* ended with $status: ${output//$'\n'/; }"
+	fi
+}
+
+# Two values that should be the same.
+check_equal()	# NAME WANTED GOT
+{
+	if [ "$2" = "$3" ]; then
+		t_ok "$1"
+	else
+		t_fail "$1" "wanted $2, got $3"
+	fi
+}
+
+# A number that should lie between two others.
+check_range()	# NAME LEAST MOST GOT
+{
+	if [ "$4" -ge "$2" ] && [ "$4" -le "$3" ]; then
+		t_ok "$1"
+	else
+		t_fail "$1" "wanted $2 to $3, got $4"
+	fi
+}
+
+t_end()
+{
+	local status=$?
+
+	if [ "$status" != 0 ]; then
+		echo "not ok $(cat /bed/name) - script ended with $status"
+		exit "$status"
+	fi
+	if ! grep -q -E '^(ok|not ok|skip) ' "$t_results"; then
+		echo "not ok $(cat /bed/name) - script made no check"
+		exit 1
+	fi
+	! grep -q '^not ok ' "$t_results" || exit 1
+}
+trap t_end EXIT
+
+# Give up: nothing that follows would make sense.
+t_die()		# WHY
+{
+	echo "$*"
+	exit 1
+}
+
+# Wait until a command succeeds; fails after SECONDS.
+wait_for()	# SECONDS COMMAND...
+{
+	local end=$((SECONDS + $1))
+
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ "$SECONDS" -lt "$end" ] || return 1
+		sleep 0.1
+	done
+}
+
+# Seconds with three digits since the boot, for measuring.
+now()
+{
+	awk '{ print $1 }' /proc/uptime
+}
+
+# --- the NFS server
+
+# A command where the server lives.
+srv_exec()	# COMMAND...
+{
+	nsenter -t "$(cat /run/srv.pid)" -n -m -- "$@"
+}
+
+# knfsd in the network namespace srv, which exports /srv/export with NFSv4.2.
+# The export is the disk /dev/disk/srv, made ext4 when it is blank, or else a
+# tmpfs; both have a change attribute that moves with each write.
+nfs_server_start()	# [RTT_MS [RATE_MBIT]]
+{
+	modprobe -a nfsd nfs veth sch_netem 2>/dev/null
+	mkdir -p "$export_dir" "$MNT"
+	if [ -e /dev/disk/srv ]; then
+		blkid /dev/disk/srv >/dev/null ||
+			mkfs.ext4 -q -E lazy_itable_init=1 /dev/disk/srv ||
+			t_die "cannot format the server's disk"
+		mount -o noatime /dev/disk/srv "$export_dir" ||
+			t_die "cannot mount the server's disk"
+	else
+		mount -t tmpfs -o size=75% export "$export_dir"
+	fi
+	chmod 777 "$export_dir"
+
+	ip netns add srv
+	ip link add nfs-client type veth peer name nfs-server netns srv
+	ip addr add "$client/24" dev nfs-client
+	ip link set nfs-client up
+	ip -n srv addr add "$server/24" dev nfs-server
+	ip -n srv link set nfs-server up
+	ip -n srv link set lo up
+
+	# File handles must be the same after a reboot: a fixed fsid.
+	cat > /etc/exports <<-END
+	$export_dir *(rw,async,no_root_squash,no_subtree_check,insecure,fsid=$export_fsid)
+	END
+	ip netns exec srv bash -c '
+		mkdir -p /run/rpc_pipefs /var/lib/nfs/nfsdcld
+		mount -t rpc_pipefs rpc_pipefs /run/rpc_pipefs
+		mount -t nfsd nfsd /proc/fs/nfsd
+		nfsdcld
+		echo 10 > /proc/fs/nfsd/nfsv4leasetime
+		echo 10 > /proc/fs/nfsd/nfsv4gracetime
+		exportfs -a
+		rpc.mountd -N 2 -N 3 --no-udp
+		rpc.nfsd -N 3 8
+		# Already over when nfsdcld knows no client.
+		{ echo Y > /proc/fs/nfsd/v4_end_grace; } 2>/dev/null
+		echo $$ > /run/srv.pid
+		exec sleep infinity' </dev/null >/run/srv.log 2>&1 &
+	wait_for 60 test -s /run/srv.pid ||
+		t_die "the NFS server does not start: $(cat /run/srv.log)"
+	[ "$(srv_exec cat /proc/fs/nfsd/threads)" -gt 0 ] ||
+		t_die "no nfsd threads: $(cat /run/srv.log)"
+	[ $# = 0 ] || net_shape "$@"
+}
+
+# Round trip time and bandwidth of the link, set on both ends.
+net_shape()	# RTT_MS [RATE_MBIT]
+{
+	local netem="delay $(($1 * 500))us limit 20000 ${2:+rate ${2}mbit}"
+
+	# shellcheck disable=SC2086 # words
+	tc qdisc replace dev nfs-client root netem $netem
+	# shellcheck disable=SC2086
+	ip netns exec srv tc qdisc replace dev nfs-server root netem $netem
+}
+
+net_unshape()
+{
+	tc qdisc del dev nfs-client root
+	ip netns exec srv tc qdisc del dev nfs-server root
+}
+
+# --- the NFS client
+
+nfs_mount()	# [OPTIONS [DIR]]; fsc unless the options say nofsc
+{
+	local options=fsc,vers=4.2${1:+,$1}
+
+	case ,${1:-}, in
+	*,nofsc,*) options=${options/fsc,/} options=${options/,nofsc/} ;;
+	esac
+	mkdir -p "${2:-$MNT}"
+	mount -t nfs -o "$options" "$server:$export_dir" "${2:-$MNT}"
+}
+
+nfs_umount()	# [DIR]
+{
+	umount "${1:-$MNT}"
+}
+
+# The mountstats of one mount.
+mount_stats()	# DIR
+{
+	awk -v dir="$1" '
+		$1 == "device" { inside = $5 == dir }
+		inside' /proc/self/mountstats
+}
+
+# READ requests that the client has sent since the mount.
+rpc_reads()	# [DIR]
+{
+	mount_stats "${1:-$MNT}" |
+		awk '$1 ~ /^READ(_PLUS)?:$/ { sum += $2 } END { print sum + 0 }'
+}
+
+# Bytes that came from the server since the mount.
+nfs_read_bytes()	# [DIR]
+{
+	mount_stats "${1:-$MNT}" | awk '$1 == "bytes:" { print $6 }'
+}
+
+drop_caches()
+{
+	sync
+	echo 3 > /proc/sys/vm/drop_caches
+}
+
+# --- files to read
+
+# The bytes of a file depend on SEED alone; another seed, another file.
+fill()		# FILE SIZE SEED
+{
+	openssl enc -chacha20 -K "$(printf '%064x' "$3")" -iv 00 \
+		< /dev/zero 2>/dev/null | head -c "$2" > "$1"
+}
+
+# N files of SIZE bytes each, DIR/f00000 and so on.
+fill_many()	# DIR N SIZE SEED
+{
+	mkdir -p "$1"
+	openssl enc -chacha20 -K "$(printf '%064x' "$4")" -iv 00 \
+		< /dev/zero 2>/dev/null | head -c "$(($2 * $3))" |
+		split -b "$3" -a 5 -d - "$1/f"
+}
+
+# One checksum of all the files below DIR and their names, by reading them in
+# the order of their names.  xxh128: sha256 is slower than the cache here.
+tree_sum()	# DIR
+{
+	(cd "$1" && find . -type f -print0 | sort -z |
+		xargs -0 -r xxhsum -q -H2 2>/dev/null) | xxhsum -q -H2 - |
+		cut -c 1-32
+}
+
+# --- the cache
+
+cachefs_load()	# [DEVICE]; leaves the cache attached
+{
+	local device
+
+	device=$(readlink -f "${1:-/dev/disk/cache}")
+	modprobe -q -a netfs || modprobe -q fscache || true
+	if [ -e /bed/cachefs.ko ]; then
+		insmod /bed/cachefs.ko "cache=$device"
+	else
+		echo "$device" > /sys/fs/cachefs/attach
+	fi
+}
+
+cachefs_unload()
+{
+	if [ -e /bed/cachefs.ko ]; then
+		rmmod cachefs
+	else
+		cachefs_detach
+	fi
+}
+
+cachefs_attach()	# DEVICE [WORDS]
+{
+	local device
+
+	device=$(readlink -f "$1")
+	echo "$device${2:+ $2}" > /sys/fs/cachefs/attach
+}
+
+cachefs_detach()
+{
+	echo 1 > "$(cachefs_dir)/detach"
+}
+
+# The directory of the cache that is attached.
+cachefs_dir()
+{
+	local file
+
+	for file in /sys/fs/cachefs/*/state; do
+		[ -e "$file" ] || return 1
+		echo "${file%/state}"
+		return
+	done
+}
+
+cachefs_stat()	# NAME
+{
+	cat "$(cachefs_dir)/stats/$1"
+}
+
+nothing_in_flight()
+{
+	[ "$(cachefs_stat stores_in_flight_bytes)" = 0 ]
+}
+
+# Wait until all that was given to the cache is on its disk.
+settle()
+{
+	wait_for 120 nothing_in_flight || t_die "stores do not end"
+}
