@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The page mark: PG_private_2, set on a folio from the moment it is handed to
+ * the cache until its blocks are on disk.
+ *
+ * One function for each step of the protocol in include/cachefs.h.  A folio is
+ * marked as a whole and at most once; the mark holds a reference to the folio,
+ * so that whoever clears it still finds it, whatever truncation did meanwhile.
+ *
+ * The bit and its waiters are the kernel's (mm/filemap.c), as file systems and
+ * /proc/kpageflags know it.  What is added here is who may set it and when, the
+ * counts, and the rule for a write fault.
+ */
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include "internal.h"
+
+/**
+ * cachefs_page_mark - Step 4: this folio is about to be stored
+ * @cache: the cache that will store it
+ * @folio: locked, in the page cache, not marked, with all its data in place
+ *
+ * To be called before cachefs_store() and before the folio is unlocked: the
+ * store may end at once, and the lock is what orders the mark before everything
+ * that a reader or a write fault can do with the folio.  Takes a reference to
+ * the folio, which cachefs_page_mark_end() drops.
+ *
+ * Context: any; the folio lock is held.
+ */
+void cachefs_page_mark(struct cachefs_cache *cache, struct folio *folio)
+{
+	WARN_ON_ONCE(!folio_test_locked(folio));
+	WARN_ON_ONCE(folio_test_private_2(folio));
+
+	cachefs_stat_add(cache, CACHEFS_STAT_PAGES_MARKED,
+			 folio_nr_pages(folio));
+	folio_get(folio);
+	folio_set_private_2(folio);
+}
+
+/**
+ * cachefs_page_mark_end - Step 7: the store of this folio is over
+ * @cache: the cache given to cachefs_page_mark()
+ * @folio: a folio marked by it
+ *
+ * Clears the mark, wakes everyone who waits for it and drops the reference that
+ * the mark held.  To be called for every marked folio, whether the store worked
+ * or not; the folio may have left the page cache meanwhile, and it may be gone
+ * when this returns.
+ *
+ * Context: any, as folio_end_writeback(); takes no lock of the cache.
+ */
+void cachefs_page_mark_end(struct cachefs_cache *cache, struct folio *folio)
+{
+	/* First: when the waiter returns, the count has come down already. */
+	cachefs_page_mark_release(cache, folio_nr_pages(folio));
+	folio_end_private_2(folio);
+}
+
+/**
+ * cachefs_page_mark_adopt - Step 4 where netfs has marked the folio itself
+ * @cache: the cache that will store it
+ * @folio: a folio that must be marked
+ *
+ * Where fs/netfs does the storing, it sets PG_private_2 before it asks a cache to
+ * write and clears it after the write has been terminated.  This counts the
+ * folio as marked and checks that it is; nothing else is touched.
+ *
+ * Context: any.
+ */
+void cachefs_page_mark_adopt(struct cachefs_cache *cache, struct folio *folio)
+{
+	WARN_ON_ONCE(!folio_test_private_2(folio));
+	cachefs_stat_add(cache, CACHEFS_STAT_PAGES_MARKED,
+			 folio_nr_pages(folio));
+}
+
+/**
+ * cachefs_page_mark_release - Step 7 where netfs clears the mark itself
+ * @cache: the cache given to cachefs_page_mark_adopt()
+ * @nr: number of pages (not folios) that count as marked no longer
+ *
+ * Context: any.
+ */
+void cachefs_page_mark_release(struct cachefs_cache *cache, unsigned int nr)
+{
+	cachefs_stat_add(cache, CACHEFS_STAT_PAGES_MARKED, -(s64)nr);
+}
+
+/**
+ * cachefs_page_marked - Is this folio being stored?
+ * @folio: any folio that the caller has a reference to
+ *
+ * For release_folio, which must not sleep under some allocation flags.
+ *
+ * Context: any.
+ * Return: whether the mark is set; without the folio lock a %false may be out
+ *	of date at once.
+ */
+bool cachefs_page_marked(struct folio *folio)
+{
+	return folio_test_private_2(folio);
+}
+
+/**
+ * cachefs_page_wait - Wait until a folio is not being stored
+ * @folio: any folio that the caller has a reference to
+ *
+ * For release_folio, invalidate_folio and migration: the page must not be given
+ * to somebody else while the device reads it.
+ *
+ * Context: may sleep, uninterruptibly; the folio lock may be held.
+ */
+void cachefs_page_wait(struct folio *folio)
+{
+	folio_wait_private_2(folio);
+}
+
+/**
+ * cachefs_page_wait_killable - Wait until a folio is not being stored, or killed
+ * @folio: any folio that the caller has a reference to
+ *
+ * Context: may sleep; the folio lock may be held.
+ * Return: 0 when the mark is clear, %-EINTR when it is not but the task has a
+ *	fatal signal.
+ */
+int cachefs_page_wait_killable(struct folio *folio)
+{
+	return folio_wait_private_2_killable(folio);
+}
+
+/**
+ * cachefs_page_mkwrite - Steps a to e: a write fault on a page being stored
+ * @cache: for the count of faults that had to wait; %NULL: do not count
+ * @vmf: as given to vm_operations_struct::page_mkwrite; the folio is unlocked
+ *
+ * To be called first by a page_mkwrite, which then locks the folio and checks
+ * that it still belongs to its file.  No new mark can appear in between: marks
+ * are set on locked folios whose read has just ended, and this one is mapped.
+ * Waits for exactly this folio.
+ *
+ * When killed, NFS (nfs_vm_page_mkwrite() in fs/nfs/file.c) answers
+ * %VM_FAULT_RETRY.  That is not one of the answers that page_mkwrite has:
+ * do_page_mkwrite() in mm/memory.c goes on with whatever is neither in
+ * %VM_FAULT_ERROR nor %VM_FAULT_NOPAGE, and makes the marked page writable.  A
+ * system call of the dying task that copies into the mapping (read(2), say)
+ * then does write to it.  %VM_FAULT_NOPAGE in its turn makes such a copy fault
+ * again and again until the mark is clear, which is not what killing is for.
+ * With %VM_FAULT_SIGBUS the page stays read-only, the copy ends with %EFAULT,
+ * and nobody gets to see the SIGBUS: the task dies of its SIGKILL.
+ *
+ * Context: may sleep; mmap lock or VMA lock held for reading.
+ * Return: 0 when the page may be written to, %VM_FAULT_SIGBUS when the task has
+ *	been killed while it waited.
+ */
+vm_fault_t cachefs_page_mkwrite(struct cachefs_cache *cache,
+				struct vm_fault *vmf)
+{
+	struct folio *folio = page_folio(vmf->page);
+
+	if (!cachefs_page_marked(folio))
+		return 0;
+	if (cache)
+		cachefs_stat_add(cache, CACHEFS_STAT_MKWRITE_WAITS, 1);
+	return cachefs_page_wait_killable(folio) ? VM_FAULT_SIGBUS : 0;
+}
