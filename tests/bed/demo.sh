@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The demo: a stock Debian kernel reads an NFS export through cachefs, cold and
+# then warm after everything that makes it forget, a reboot among them.  Ends
+# with a status other than zero when a warm step sent a READ to the server or
+# any byte differs.
+#
+# usage: demo.sh [GUEST-OPTION...]
+#
+# Needs what prepare.sh makes, and build/KVER/cachefs.ko.
+
+set -eu
+# shellcheck source-path=SCRIPTDIR source=common.sh
+. "$(dirname "$0")/common.sh"
+
+kver=$(kver_of_series "$default_series")
+[ -e "$repo/build/$kver/cachefs.ko" ] ||
+	die "no build/$kver/cachefs.ko; run make KVER=$kver"
+
+mkdir -p "$cache/run" "$cache/logs"
+scratch=$(mktemp -d "$cache/run/demo.XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+truncate -s 2G "$scratch/cache.img"
+truncate -s 1G "$scratch/srv.img"
+
+echo "cachefs on Linux $kver"
+for boot in first second; do
+	# The cache is vdc, the server's disk vdd.
+	"$bed_dir/guest" --disk "cache:$scratch/cache.img" \
+		--disk "srv:$scratch/srv.img" \
+		--log "$cache/logs/demo.$boot.console" "$@" \
+		"$repo/tests/qemu/demo-guest.sh" "$boot" |
+		sed -u '/^ok /d'
+	status=${PIPESTATUS[0]}
+	[ "$status" = 0 ] || exit "$status"
+done
+echo "demo passed after $SECONDS s"

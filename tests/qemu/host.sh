@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Sourced by the host's test scripts tests/qemu/h*.sh, which boot guests one
+# after another, cut their power, and look at what is left on the disks.
+#
+# tests/run gives them BED_SCRATCH, a directory that it removes afterwards.
+
+bed=$(cd "$(dirname "${BASH_SOURCE[0]}")/../bed" && pwd)
+: "${BED_SCRATCH:=$(mktemp -d)}" "${BED_LOG:=$BED_SCRATCH/log}"
+boots=0
+
+# A sparse blank disk, $BED_SCRATCH/NAME.img.
+new_disk()	# NAME SIZE
+{
+	rm -f "$BED_SCRATCH/$1.img"
+	truncate -s "$2" "$BED_SCRATCH/$1.img"
+}
+
+# Boot a guest with the disks cache and srv as far as they exist, and run the
+# script on stdin in it, after lib.sh.  Its checks are the test's checks.
+in_guest()	# [OPTION...] < SCRIPT
+{
+	local name options=()
+
+	boots=$((boots + 1))
+	for name in cache srv; do
+		[ ! -e "$BED_SCRATCH/$name.img" ] ||
+			options+=(--disk "$name:$BED_SCRATCH/$name.img")
+	done
+	{
+		echo '. /bed/lib.sh'
+		cat
+	} > "$BED_SCRATCH/boot$boots.sh"
+	"$bed/guest" --log "$BED_LOG.boot$boots.console" \
+		"${options[@]}" "$@" "$BED_SCRATCH/boot$boots.sh"
+}
