@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The life of an attached cache: attach, errors, detach; version ids; and the
+ * counters.
+ */
+#include <linux/random.h>
+#include <linux/unaligned.h>
+#include <crypto/blake2s.h>
+#include "internal.h"
+
+/* Default for what may be on its way to the device, bytes. */
+#define CACHEFS_MAX_IN_FLIGHT	(64 << 20)
+
+/* Default size of a region, blocks: 4 MiB. */
+#define CACHEFS_REGION_BLOCKS	1024
+
+/**
+ * cachefs_op_begin - An operation uses the cache
+ * @cache: the cache
+ *
+ * Context: any.
+ */
+void cachefs_op_begin(struct cachefs_cache *cache)
+{
+	atomic_inc(&cache->ops);
+}
+
+/**
+ * cachefs_op_end - An operation does not use the cache any more
+ * @cache: the cache; may be gone afterwards
+ *
+ * Context: any.
+ */
+void cachefs_op_end(struct cachefs_cache *cache)
+{
+	/* Under the lock, so that the waiter cannot free it in between. */
+	unsigned long flags;
+
+	spin_lock_irqsave(&cache->wait.lock, flags);
+	if (atomic_dec_and_test(&cache->ops))
+		wake_up_locked(&cache->wait);
+	spin_unlock_irqrestore(&cache->wait.lock, flags);
+}
+
+/**
+ * cachefs_io_error - Note an error of the device
+ * @cache: the cache
+ * @stat: which counter
+ * @error: the errno
+ *
+ * One error makes the cache degraded, %CACHEFS_MAX_ERRORS make it failed:
+ * lookups find nothing and stores are refused, and NFS goes on without it.
+ *
+ * Context: process.
+ */
+void cachefs_io_error(struct cachefs_cache *cache, enum cachefs_stat stat,
+		      int error)
+{
+	unsigned int errors = atomic_inc_return(&cache->errors);
+
+	cachefs_stat_add(cache, stat, 1);
+	if (errors == 1) {
+		cmpxchg(&cache->state, CACHEFS_ACTIVE, CACHEFS_DEGRADED);
+		pr_warn("%s: %s error %d\n", cachefs_device_name(cache->device),
+			stat == CACHEFS_STAT_READ_ERRORS ? "read" : "write",
+			error);
+	}
+	if (errors >= CACHEFS_MAX_ERRORS &&
+	    cmpxchg(&cache->state, CACHEFS_DEGRADED, CACHEFS_FAILED) ==
+	    CACHEFS_DEGRADED)
+		pr_err("%s: %u errors, the cache is not used any more; files are read from the server\n",
+		       cachefs_device_name(cache->device), errors);
+}
+
+/* Read and check the superblock and its copy. */
+static int read_super(struct cachefs_cache *cache,
+		      struct cachefs_super_block *sb)
+{
+	const char *name = cachefs_device_name(cache->device);
+	u64 blocks = cachefs_device_blocks(cache->device);
+	struct cachefs_super_block *copy;
+	enum cachefs_refusal why;
+	int ret;
+
+	ret = cachefs_device_read(cache->device, CACHEFS_SUPER_BLOCK, sb, 1);
+	if (ret)
+		return ret;
+	why = cachefs_super_check(sb, blocks, &cache->geo);
+	if (why) {
+		pr_err("%s: bad superblock: %s\n", name,
+		       cachefs_refusal_text(why));
+		return why == CACHEFS_BAD_VERSION ? -EOPNOTSUPP : -EUCLEAN;
+	}
+	copy = kmalloc(sizeof(*copy), GFP_KERNEL);
+	if (!copy)
+		return -ENOMEM;
+	ret = cachefs_device_read(cache->device, blocks - 1, copy, 1);
+	if (!ret && memcmp(copy, sb, sizeof(*sb))) {
+		pr_err("%s: bad superblock: %s\n", name,
+		       cachefs_refusal_text(CACHEFS_BAD_COPY));
+		ret = -EUCLEAN;
+	}
+	kfree_sensitive(copy);
+	return ret;
+}
+
+static void cache_free(struct cachefs_cache *cache)
+{
+	if (cache->log_wq)
+		destroy_workqueue(cache->log_wq);
+	if (cache->wq)
+		destroy_workqueue(cache->wq);
+	cachefs_log_free(cache);
+	cachefs_index_free(cache);
+	kfree(cache->scratch);
+	kfree_sensitive(cache);
+}
+
+static struct cachefs_cache *cache_alloc(struct cachefs_device *device)
+{
+	struct cachefs_cache *cache;
+
+	cache = kzalloc(sizeof(*cache), GFP_KERNEL);
+	if (!cache)
+		return NULL;
+	cache->device = device;
+	cache->state = CACHEFS_ATTACHING;
+	mutex_init(&cache->flush_mutex);
+	mutex_init(&cache->load_mutex);
+	mutex_init(&cache->volumes_mutex);
+	spin_lock_init(&cache->log_lock);
+	rwlock_init(&cache->index_lock);
+	init_waitqueue_head(&cache->wait);
+	INIT_LIST_HEAD(&cache->ready);
+	INIT_LIST_HEAD(&cache->sealing);
+	INIT_LIST_HEAD(&cache->volumes);
+	INIT_DELAYED_WORK(&cache->log_work, cachefs_log_work);
+	cache->max_in_flight = CACHEFS_MAX_IN_FLIGHT;
+	cache->scratch = kmalloc(sizeof(*cache->scratch), GFP_KERNEL);
+	cache->wq = alloc_workqueue("cachefs", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	cache->log_wq = alloc_workqueue("cachefs_log",
+					WQ_UNBOUND | WQ_MEM_RECLAIM, 1);
+	if (!cache->scratch || !cache->wq || !cache->log_wq) {
+		cache_free(cache);
+		return NULL;
+	}
+	return cache;
+}
+
+/* Is there a cache on the device, and if not, may one be made? */
+static int check_content(struct cachefs_device *device, const char *label,
+			 unsigned int flags)
+{
+	const char *what;
+	int ret = cachefs_device_signature(device, &what);
+
+	if (ret < 0)
+		return ret;
+	if (ret == CACHEFS_SIGNATURE_OWN && !(flags & (CACHEFS_ATTACH_FORMAT |
+						       CACHEFS_ATTACH_FORCE)))
+		return 0;
+	if (ret == CACHEFS_SIGNATURE_FOREIGN &&
+	    !(flags & CACHEFS_ATTACH_FORCE)) {
+		pr_err("%s: holds %s, not overwritten without \"force\"\n",
+		       cachefs_device_name(device), what);
+		return -EMEDIUMTYPE;
+	}
+	ret = cachefs_format(device, label, CACHEFS_REGION_BLOCKS);
+	if (ret == -ENOSPC)
+		pr_err("%s: too small, at least %lu MiB are needed\n",
+		       cachefs_device_name(device),
+		       DIV_ROUND_UP((CACHEFS_FIRST_BLOCK + 1UL +
+				     CACHEFS_MIN_REGIONS * CACHEFS_REGION_BLOCKS)
+				    << CACHEFS_BLOCK_SHIFT, 1UL << 20));
+	else if (ret)
+		pr_err("%s: cannot be formatted: error %d\n",
+		       cachefs_device_name(device), ret);
+	else
+		pr_info("%s: formatted\n", cachefs_device_name(device));
+	return ret;
+}
+
+/**
+ * cachefs_attach - Put a cache into service
+ * @device: where it is; the caller's, until cachefs_detach()
+ * @label: for a cache that is made, or %NULL
+ * @flags: CACHEFS_ATTACH_...
+ * @cachep: the cache
+ *
+ * A blank device is formatted.  With %CACHEFS_ATTACH_FORMAT a cache that is
+ * there is made anew, with %CACHEFS_ATTACH_FORCE anything else is, too.
+ *
+ * Context: process, may sleep.
+ * Return: 0; %-EMEDIUMTYPE, the device holds something else; %-ENOSPC, it is
+ * too small; %-EUCLEAN or %-EOPNOTSUPP, the superblock is damaged or of another
+ * format version; %-ENOMEM; or the device's error.  The log says why.
+ */
+int cachefs_attach(struct cachefs_device *device, const char *label,
+		   unsigned int flags, struct cachefs_cache **cachep)
+{
+	struct cachefs_super_block *sb;
+	struct cachefs_cache *cache;
+	int ret;
+
+	ret = check_content(device, label, flags);
+	if (ret)
+		return ret;
+
+	cache = cache_alloc(device);
+	sb = kmalloc(sizeof(*sb), GFP_KERNEL);
+	ret = -ENOMEM;
+	if (!cache || !sb)
+		goto fail;
+	ret = read_super(cache, sb);
+	if (ret)
+		goto fail;
+	memcpy(cache->uuid, sb->uuid, sizeof(cache->uuid));
+	memcpy(cache->label, sb->label, sizeof(sb->label));
+	memcpy(cache->secret, sb->secret, sizeof(cache->secret));
+	cache->seed = le64_to_cpu(sb->checksum_seed);
+	ret = cachefs_index_init(cache);
+	if (!ret)
+		ret = cachefs_recover(cache);
+	if (ret)
+		goto fail;
+
+	cache->next_flush = jiffies;
+	WRITE_ONCE(cache->state, atomic_read(&cache->errors) ?
+		   CACHEFS_DEGRADED : CACHEFS_ACTIVE);
+	/* The first regions are ready when this returns. */
+	cachefs_log_kick(cache);
+	flush_delayed_work(&cache->log_work);
+	kfree_sensitive(sb);
+	*cachep = cache;
+	return 0;
+
+fail:
+	if (cache)
+		cache_free(cache);
+	kfree_sensitive(sb);
+	return ret;
+}
+
+/**
+ * cachefs_quiesce - Refuse new operations and wait for those under way
+ * @cache: the cache
+ *
+ * Afterwards lookups find nothing and stores are refused.
+ *
+ * Context: process, may sleep as long as the device takes.
+ */
+void cachefs_quiesce(struct cachefs_cache *cache)
+{
+	if (READ_ONCE(cache->state) != CACHEFS_FAILED)
+		WRITE_ONCE(cache->state, CACHEFS_DETACHING);
+	wait_event(cache->wait, !atomic_read(&cache->ops));
+	/* The last one may still hold the lock to wake us. */
+	spin_lock_irq(&cache->wait.lock);
+	spin_unlock_irq(&cache->wait.lock);
+}
+
+/**
+ * cachefs_detach - Take a cache out of service
+ * @cache: nobody begins operations on it any more; freed
+ *
+ * Writes what is needed to find everything again.  If the device does not take
+ * it, the next attach finds less.
+ *
+ * Context: process, may sleep as long as the device takes.
+ */
+void cachefs_detach(struct cachefs_cache *cache)
+{
+	int ret;
+
+	cachefs_quiesce(cache);
+	cancel_delayed_work_sync(&cache->log_work);
+	flush_workqueue(cache->wq);
+	if (READ_ONCE(cache->state) != CACHEFS_FAILED) {
+		cachefs_log_seal_all(cache);
+		ret = cachefs_checkpoint(cache);
+		if (ret)
+			pr_warn("%s: no checkpoint (error %d), the next attach reads all regions\n",
+				cachefs_device_name(cache->device), ret);
+	}
+	cache_free(cache);
+}
+
+/**
+ * cachefs_version_id - The name of one version of one file
+ * @cache: the cache, whose secret keys the hash
+ * @id: where it goes, 16 bytes
+ * @volume_key: what identifies the volume
+ * @volume_len: its length in bytes
+ * @key: what identifies the file in the volume
+ * @key_len: its length in bytes
+ * @coherency: what changes when the content changes
+ * @coherency_len: its length in bytes
+ * @size: size of the file in bytes
+ *
+ * Context: any.
+ */
+void cachefs_version_id(struct cachefs_cache *cache, u8 id[16],
+			const void *volume_key, size_t volume_len,
+			const void *key, size_t key_len,
+			const void *coherency, size_t coherency_len, u64 size)
+{
+	/* Lengths first: no two different inputs look the same. */
+	__le64 head[4] = {
+		cpu_to_le64(volume_len), cpu_to_le64(key_len),
+		cpu_to_le64(coherency_len), cpu_to_le64(size),
+	};
+	struct blake2s_state state;
+
+	blake2s_init_key(&state, 16, cache->secret, sizeof(cache->secret));
+	blake2s_update(&state, (const u8 *)head, sizeof(head));
+	blake2s_update(&state, volume_key, volume_len);
+	blake2s_update(&state, key, key_len);
+	blake2s_update(&state, coherency, coherency_len);
+	blake2s_final(&state, id);
+}
+
+/**
+ * cachefs_version_init - Start to use a version
+ * @cache: the cache
+ * @version: what is initialised
+ * @id: from cachefs_version_id()
+ *
+ * Context: process; takes index_lock.
+ */
+void cachefs_version_init(struct cachefs_cache *cache,
+			  struct cachefs_version *version, const u8 id[16])
+{
+	memcpy(version->id, id, sizeof(version->id));
+	version->floor = cachefs_index_floor(cache, id);
+}
+
+/**
+ * cachefs_count_hit - Account bytes that a reader got from the cache
+ * @cache: the cache
+ * @volume: of the file, or %NULL
+ * @bytes: how many, up to the end of the file
+ *
+ * Context: any.
+ */
+void cachefs_count_hit(struct cachefs_cache *cache,
+		       struct cachefs_volume *volume, u64 bytes)
+{
+	cachefs_stat_add(cache, CACHEFS_STAT_HIT_BYTES, bytes);
+	if (volume)
+		atomic64_add(bytes, &volume->hit_bytes);
+}
+
+/**
+ * cachefs_count_miss - Account bytes that the cache did not have
+ * @cache: the cache
+ * @volume: of the file, or %NULL
+ * @bytes: how many, up to the end of the file
+ *
+ * Context: any.
+ */
+void cachefs_count_miss(struct cachefs_cache *cache,
+			struct cachefs_volume *volume, u64 bytes)
+{
+	cachefs_stat_add(cache, CACHEFS_STAT_MISS_BYTES, bytes);
+	if (volume)
+		atomic64_add(bytes, &volume->miss_bytes);
+}
+
+/**
+ * cachefs_count_stored - Account bytes that were stored and published
+ * @cache: the cache
+ * @volume: of the file, or %NULL
+ * @bytes: how many, up to the end of the file
+ *
+ * Context: any.
+ */
+void cachefs_count_stored(struct cachefs_cache *cache,
+			  struct cachefs_volume *volume, u64 bytes)
+{
+	cachefs_stat_add(cache, CACHEFS_STAT_STORED_BYTES, bytes);
+	if (volume)
+		atomic64_add(bytes, &volume->stored_bytes);
+}
+
+/**
+ * cachefs_count_refused - Account bytes that were not stored for lack of room
+ * @cache: the cache
+ * @bytes: how many
+ *
+ * Context: any.
+ */
+void cachefs_count_refused(struct cachefs_cache *cache, u64 bytes)
+{
+	cachefs_stat_add(cache, CACHEFS_STAT_STORE_REFUSED_BYTES, bytes);
+}
+
+/**
+ * cachefs_count_stale - Account bytes not stored as their version had changed
+ * @cache: the cache
+ * @bytes: how many
+ *
+ * Context: any.
+ */
+void cachefs_count_stale(struct cachefs_cache *cache, u64 bytes)
+{
+	cachefs_stat_add(cache, CACHEFS_STAT_STALE_BYTES, bytes);
+}
+
+/**
+ * cachefs_count_object - Account an object that was opened or closed
+ * @cache: the cache
+ * @change: 1 or -1
+ *
+ * Context: any.
+ */
+void cachefs_count_object(struct cachefs_cache *cache, int change)
+{
+	atomic_add(change, &cache->objects);
+}

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Encoding and checking of everything that is on disk.  Pure: works on buffers,
+ * touches no state, and trusts no byte before it is checked.
+ */
+#include <linux/build_bug.h>
+#include <linux/unaligned.h>
+#include <linux/xxhash.h>
+#include "internal.h"
+
+static const char * const refusal_text[] = {
+	[CACHEFS_OK]			= "valid",
+	[CACHEFS_BAD_MAGIC]		= "magic",
+	[CACHEFS_BAD_CHECKSUM]		= "checksum",
+	[CACHEFS_BAD_VERSION]		= "format version",
+	[CACHEFS_BAD_BLOCK_SIZE]	= "block size",
+	[CACHEFS_BAD_REGION_SIZE]	= "region size",
+	[CACHEFS_BAD_DEVICE_SIZE]	= "device size",
+	[CACHEFS_BAD_FIRST_BLOCK]	= "first block",
+	[CACHEFS_BAD_NR_REGIONS]	= "number of regions",
+	[CACHEFS_BAD_COPY]		= "copy at the end of the device",
+	[CACHEFS_BAD_UUID]		= "UUID",
+	[CACHEFS_BAD_INDEX]		= "block index",
+	[CACHEFS_BAD_COUNT]		= "record count",
+	[CACHEFS_BAD_REGION]		= "region number",
+	[CACHEFS_BAD_SEQ]		= "sequence number",
+	[CACHEFS_BAD_SLOT]		= "slot number",
+};
+
+/**
+ * cachefs_refusal_text - Name the field for which an image is refused
+ * @why: the reason
+ *
+ * Context: any.
+ * Return: the name, for a message.
+ */
+const char *cachefs_refusal_text(enum cachefs_refusal why)
+{
+	return refusal_text[why];
+}
+
+/**
+ * cachefs_geometry_init - Lay out a device
+ * @geo: the layout
+ * @device_blocks: size of the device in blocks
+ * @region_blocks: size of a region in blocks, a power of two
+ *
+ * References to extents have 32 bits, so of a device of more than 16 TiB only
+ * the first 16 TiB are used.
+ *
+ * Context: any.
+ * Return: %CACHEFS_OK, or which of the two sizes cannot be used.
+ */
+enum cachefs_refusal cachefs_geometry_init(struct cachefs_geometry *geo,
+					   u64 device_blocks, u32 region_blocks)
+{
+	u64 nr;
+
+	if (region_blocks < CACHEFS_MIN_REGION_BLOCKS ||
+	    region_blocks > CACHEFS_MAX_REGION_BLOCKS ||
+	    (region_blocks & (region_blocks - 1)))
+		return CACHEFS_BAD_REGION_SIZE;
+	if (device_blocks < CACHEFS_FIRST_BLOCK + 1 +
+			    (u64)CACHEFS_MIN_REGIONS * region_blocks)
+		return CACHEFS_BAD_DEVICE_SIZE;
+
+	nr = (device_blocks - CACHEFS_FIRST_BLOCK - 1) >> ilog2(region_blocks);
+	geo->device_blocks = device_blocks;
+	geo->first_block = CACHEFS_FIRST_BLOCK;
+	geo->nr_regions = min_t(u64, nr, (U32_MAX >> ilog2(region_blocks)) - 1);
+	geo->region_blocks = region_blocks;
+	geo->meta_blocks = CACHEFS_REGION_META_BLOCKS(region_blocks);
+	geo->slots = region_blocks - geo->meta_blocks - CACHEFS_SCRATCH_BLOCKS;
+	return CACHEFS_OK;
+}
+
+static u64 super_checksum(const struct cachefs_super_block *sb)
+{
+	return xxh64(sb, offsetof(struct cachefs_super_block, checksum), 0);
+}
+
+/**
+ * cachefs_super_encode - Build a superblock
+ * @sb: the block
+ * @geo: layout of the device
+ * @uuid: 16 bytes
+ * @label: up to 32 bytes, or %NULL
+ * @secret: 32 bytes, key of the version hash
+ * @seed: seed of all other checksums
+ * @time: seconds since 1970
+ */
+void cachefs_super_encode(struct cachefs_super_block *sb,
+			  const struct cachefs_geometry *geo, const u8 *uuid,
+			  const char *label, const u8 *secret, u64 seed,
+			  u64 time)
+{
+	BUILD_BUG_ON(sizeof(*sb) != CACHEFS_BLOCK_SIZE);
+
+	memset(sb, 0, sizeof(*sb));
+	memcpy(sb->magic, CACHEFS_SUPER_MAGIC, sizeof(sb->magic));
+	sb->version = cpu_to_le32(CACHEFS_FORMAT_VERSION);
+	sb->block_size = cpu_to_le32(CACHEFS_BLOCK_SIZE);
+	sb->region_blocks = cpu_to_le32(geo->region_blocks);
+	memcpy(sb->uuid, uuid, sizeof(sb->uuid));
+	if (label)
+		memcpy(sb->label, label, strnlen(label, sizeof(sb->label)));
+	sb->device_blocks = cpu_to_le64(geo->device_blocks);
+	sb->first_block = cpu_to_le64(geo->first_block);
+	sb->nr_regions = cpu_to_le64(geo->nr_regions);
+	memcpy(sb->secret, secret, sizeof(sb->secret));
+	sb->checksum_seed = cpu_to_le64(seed);
+	sb->format_time = cpu_to_le64(time);
+	sb->checksum = cpu_to_le64(super_checksum(sb));
+}
+
+/**
+ * cachefs_super_check - Check a superblock
+ * @sb: the block
+ * @device_blocks: size of the device that it was read from
+ * @geo: the layout that it describes, if it is valid
+ *
+ * The version is looked at before the checksum, so that a newer format is
+ * called that, whatever its checksum is.
+ *
+ * Return: %CACHEFS_OK or the first field that is wrong.
+ */
+enum cachefs_refusal cachefs_super_check(const struct cachefs_super_block *sb,
+					 u64 device_blocks,
+					 struct cachefs_geometry *geo)
+{
+	enum cachefs_refusal why;
+
+	if (memcmp(sb->magic, CACHEFS_SUPER_MAGIC, sizeof(sb->magic)))
+		return CACHEFS_BAD_MAGIC;
+	if (le32_to_cpu(sb->version) != CACHEFS_FORMAT_VERSION)
+		return CACHEFS_BAD_VERSION;
+	if (le64_to_cpu(sb->checksum) != super_checksum(sb))
+		return CACHEFS_BAD_CHECKSUM;
+	if (le32_to_cpu(sb->block_size) != CACHEFS_BLOCK_SIZE)
+		return CACHEFS_BAD_BLOCK_SIZE;
+	if (le64_to_cpu(sb->device_blocks) != device_blocks)
+		return CACHEFS_BAD_DEVICE_SIZE;
+	why = cachefs_geometry_init(geo, device_blocks,
+				    le32_to_cpu(sb->region_blocks));
+	if (why)
+		return why;
+	if (le64_to_cpu(sb->first_block) != geo->first_block)
+		return CACHEFS_BAD_FIRST_BLOCK;
+	if (le64_to_cpu(sb->nr_regions) != geo->nr_regions)
+		return CACHEFS_BAD_NR_REGIONS;
+	return CACHEFS_OK;
+}
+
+static u64 anchor_checksum(const struct cachefs_anchor *anchor, u64 seed)
+{
+	return xxh64(anchor, offsetof(struct cachefs_anchor, checksum), seed);
+}
+
+/**
+ * cachefs_anchor_seal - Give an anchor its checksum
+ * @anchor: all other fields are set
+ * @seed: the cache's checksum seed
+ */
+void cachefs_anchor_seal(struct cachefs_anchor *anchor, u64 seed)
+{
+	BUILD_BUG_ON(sizeof(*anchor) != CACHEFS_BLOCK_SIZE);
+
+	anchor->checksum = cpu_to_le64(anchor_checksum(anchor, seed));
+}
+
+/**
+ * cachefs_anchor_check - Check an anchor
+ * @anchor: the block
+ * @uuid: the cache's
+ * @seed: its checksum seed
+ * @geo: its layout
+ *
+ * Return: %CACHEFS_OK or the first field that is wrong.
+ */
+enum cachefs_refusal cachefs_anchor_check(const struct cachefs_anchor *anchor,
+					  const u8 *uuid, u64 seed,
+					  const struct cachefs_geometry *geo)
+{
+	if (le32_to_cpu(anchor->magic) != CACHEFS_ANCHOR_MAGIC)
+		return CACHEFS_BAD_MAGIC;
+	if (le64_to_cpu(anchor->checksum) != anchor_checksum(anchor, seed))
+		return CACHEFS_BAD_CHECKSUM;
+	if (memcmp(anchor->uuid, uuid, CACHEFS_UUID_SIZE))
+		return CACHEFS_BAD_UUID;
+	if (le32_to_cpu(anchor->head) >= geo->nr_regions ||
+	    le32_to_cpu(anchor->ckpt_region) >= geo->nr_regions)
+		return CACHEFS_BAD_REGION;
+	if (le64_to_cpu(anchor->ckpt_blocks) >
+	    (u64)geo->nr_regions * geo->region_blocks)
+		return CACHEFS_BAD_COUNT;
+	/* A stamp has 52 bits for the sequence. */
+	if (le64_to_cpu(anchor->attach_count) >= 1 << 19 ||
+	    le64_to_cpu(anchor->next_seq) >> 51)
+		return CACHEFS_BAD_SEQ;
+	return CACHEFS_OK;
+}
+
+static u64 block_checksum(const struct cachefs_block_header *header, u64 seed)
+{
+	const u8 *bytes = (const u8 *)header;
+	u64 sum;
+
+	/* The header first, without the checksum at its end. */
+	sum = xxh64(bytes, offsetof(struct cachefs_block_header, checksum),
+		    seed);
+	return xxh64(bytes + sizeof(*header),
+		     CACHEFS_BLOCK_SIZE - sizeof(*header), sum);
+}
+
+/**
+ * cachefs_block_seal - Give a metadata or checkpoint block its checksum
+ * @header: start of the block of 4096 bytes, complete otherwise
+ * @seed: the cache's checksum seed
+ */
+void cachefs_block_seal(struct cachefs_block_header *header, u64 seed)
+{
+	BUILD_BUG_ON(sizeof(*header) != 64);
+	BUILD_BUG_ON(sizeof(struct cachefs_meta_block) != CACHEFS_BLOCK_SIZE);
+	BUILD_BUG_ON(sizeof(struct cachefs_ckpt_block) != CACHEFS_BLOCK_SIZE);
+	BUILD_BUG_ON(sizeof(struct cachefs_slot_record) != 32);
+	BUILD_BUG_ON(sizeof(struct cachefs_ckpt_record) != 32);
+
+	header->checksum = cpu_to_le64(block_checksum(header, seed));
+}
+
+/**
+ * cachefs_block_check - Check a metadata or checkpoint block
+ * @header: start of the block of 4096 bytes
+ * @magic: which of the two it should be
+ * @uuid: the cache's
+ * @seed: its checksum seed
+ * @region: the region that the block was read from
+ *
+ * Index and sequence number are the caller's to judge.
+ *
+ * Return: %CACHEFS_OK or the first field that is wrong.
+ */
+enum cachefs_refusal cachefs_block_check(const struct cachefs_block_header *header,
+					 u32 magic, const u8 *uuid, u64 seed,
+					 u32 region)
+{
+	if (le32_to_cpu(header->magic) != magic)
+		return CACHEFS_BAD_MAGIC;
+	if (le64_to_cpu(header->checksum) != block_checksum(header, seed))
+		return CACHEFS_BAD_CHECKSUM;
+	if (memcmp(header->uuid, uuid, CACHEFS_UUID_SIZE))
+		return CACHEFS_BAD_UUID;
+	if (le32_to_cpu(header->region) != region)
+		return CACHEFS_BAD_REGION;
+	if (le32_to_cpu(header->nr) > CACHEFS_RECORDS_PER_BLOCK)
+		return CACHEFS_BAD_COUNT;
+	if (!header->seq || le64_to_cpu(header->seq) >> 51)
+		return CACHEFS_BAD_SEQ;
+	return CACHEFS_OK;
+}
+
+/**
+ * cachefs_data_checksum - Checksum of a data block
+ * @seed: the cache's checksum seed
+ * @id: version id
+ * @block: file block
+ * @data: 4096 bytes
+ *
+ * The seed is mixed with the identity of the block: data can only be verified
+ * as what it was stored as.
+ *
+ * Context: any.
+ * Return: the checksum.
+ */
+u64 cachefs_data_checksum(u64 seed, const u8 id[16], u64 block,
+			  const void *data)
+{
+	/* Odd constant: 2^64 / golden ratio; spreads neighbouring blocks. */
+	seed += get_unaligned_le64(id) ^
+		(get_unaligned_le64(id + 8) + block * 0x9e3779b97f4a7c15ULL);
+	return xxh64(data, CACHEFS_BLOCK_SIZE, seed);
+}
+
+static bool meta_valid(const struct cachefs_meta_block *meta, const u8 *uuid,
+		       u64 seed, u32 region, const struct cachefs_geometry *geo)
+{
+	return cachefs_block_check(&meta->header, CACHEFS_META_MAGIC, uuid,
+				   seed, region) == CACHEFS_OK &&
+		le32_to_cpu(meta->header.index) < geo->meta_blocks;
+}
+
+/**
+ * cachefs_meta_newest - Which sequence a region's metadata belongs to
+ * @meta: all its metadata blocks, final and scratch
+ * @seq: the highest sequence number in a valid one
+ * @epoch: the epoch that goes with it
+ * @uuid: the cache's
+ * @seed: its checksum seed
+ * @region: the region's number
+ * @geo: the layout
+ *
+ * Return: whether there is any valid block.
+ */
+bool cachefs_meta_newest(const struct cachefs_meta_block *meta, u64 *seq,
+			 u64 *epoch, const u8 *uuid, u64 seed, u32 region,
+			 const struct cachefs_geometry *geo)
+{
+	u32 i;
+
+	*seq = 0;
+	for (i = 0; i < geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS; i++) {
+		if (!meta_valid(&meta[i], uuid, seed, region, geo) ||
+		    le64_to_cpu(meta[i].header.seq) <= *seq)
+			continue;
+		*seq = le64_to_cpu(meta[i].header.seq);
+		*epoch = le64_to_cpu(meta[i].header.epoch);
+	}
+	return *seq != 0;
+}
+
+/**
+ * cachefs_meta_pick - The block that holds a range of slot records
+ * @meta: all metadata blocks of the region, final and scratch
+ * @index: which final block is meant
+ * @seq: the region's sequence number
+ * @epoch: and epoch
+ * @uuid: the cache's
+ * @seed: its checksum seed
+ * @region: the region's number
+ * @geo: the layout
+ *
+ * The final block if it was written in this round, else the scratch block for
+ * the same records that has more of them.
+ *
+ * Return: the block or %NULL.
+ */
+const struct cachefs_meta_block *
+cachefs_meta_pick(const struct cachefs_meta_block *meta, u32 index, u64 seq,
+		  u64 epoch, const u8 *uuid, u64 seed, u32 region,
+		  const struct cachefs_geometry *geo)
+{
+	const struct cachefs_meta_block *best = NULL, *scratch;
+	u32 candidates[1 + CACHEFS_SCRATCH_BLOCKS];
+	u32 i;
+
+	candidates[0] = index;
+	for (i = 0; i < CACHEFS_SCRATCH_BLOCKS; i++)
+		candidates[1 + i] = geo->meta_blocks + i;
+
+	for (i = 0; i < ARRAY_SIZE(candidates); i++) {
+		scratch = &meta[candidates[i]];
+		if (!meta_valid(scratch, uuid, seed, region, geo) ||
+		    le64_to_cpu(scratch->header.seq) != seq ||
+		    le64_to_cpu(scratch->header.epoch) != epoch ||
+		    le32_to_cpu(scratch->header.index) != index)
+			continue;
+		if (i == 0)
+			return scratch;
+		if (!best || le32_to_cpu(scratch->header.nr) >
+			     le32_to_cpu(best->header.nr))
+			best = scratch;
+	}
+	return best;
+}

@@ -1,0 +1,503 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The index: where a block of a version is.
+ *
+ * A hash table over (version id, chunk), with chains of extents.  An extent
+ * lies within one chunk of CACHEFS_CHUNK_BLOCKS file blocks, so one walk over
+ * one chain tells all that is cached of a chunk.  The extents of a region are
+ * in an array of the region, which goes away as a whole when it is reused.
+ *
+ * All of it is under index_lock, which is never held across anything that
+ * sleeps.  Tombstones are entries under a chunk number that no block has.
+ */
+#include <linux/log2.h>
+#include <linux/unaligned.h>
+#include "internal.h"
+
+/* No file block has this number, see CACHEFS_FILE_BLOCK_BITS. */
+#define TOMBSTONE_BLOCK	(1ULL << CACHEFS_FILE_BLOCK_BITS)
+
+static u64 extent_block(const struct cachefs_extent *extent)
+{
+	return extent->block_lo | (u64)extent->block_hi << 32;
+}
+
+static bool extent_of(const struct cachefs_extent *extent, const u8 id[16])
+{
+	return !memcmp(extent->id, id, sizeof(extent->id));
+}
+
+static struct cachefs_extent *extent_at(struct cachefs_cache *cache, u32 ref)
+{
+	struct cachefs_region *region = &cache->regions[ref >> cache->ref_shift];
+
+	return &region->extents[ref & ((1U << cache->ref_shift) - 1)];
+}
+
+/* The id is a keyed hash already: its words are as random as they get. */
+static u32 *bucket_of(struct cachefs_cache *cache, const u8 id[16], u64 block)
+{
+	u64 hash = get_unaligned_le64(id);
+
+	hash += (block / CACHEFS_CHUNK_BLOCKS) * 0x9e3779b97f4a7c15ULL;
+	return &cache->buckets[(hash ^ hash >> 32) & cache->bucket_mask];
+}
+
+static void account_index(struct cachefs_cache *cache, s64 bytes)
+{
+	cachefs_stat_add(cache, CACHEFS_STAT_INDEX_BYTES, bytes);
+}
+
+/**
+ * cachefs_index_init - Allocate an empty index
+ * @cache: its geometry is known
+ *
+ * One bucket for each chunk that fits the device.
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int cachefs_index_init(struct cachefs_cache *cache)
+{
+	u64 chunks = ((u64)cache->geo.nr_regions * cache->geo.slots) /
+		     CACHEFS_CHUNK_BLOCKS;
+	u64 nr = roundup_pow_of_two(max_t(u64, chunks, 1024));
+	u64 i;
+
+	BUILD_BUG_ON(sizeof(struct cachefs_extent) != 28);
+
+	cache->ref_shift = ilog2(cache->geo.region_blocks);
+	cache->regions = kvcalloc(cache->geo.nr_regions,
+				  sizeof(*cache->regions), GFP_KERNEL);
+	cache->buckets = kvmalloc_array(nr, sizeof(*cache->buckets), GFP_KERNEL);
+	if (!cache->regions || !cache->buckets) {
+		cachefs_index_free(cache);
+		return -ENOMEM;
+	}
+	for (i = 0; i < nr; i++)
+		cache->buckets[i] = CACHEFS_NO_REF;
+	cache->bucket_mask = nr - 1;
+	account_index(cache, nr * sizeof(*cache->buckets) +
+		      cache->geo.nr_regions * sizeof(*cache->regions));
+	return 0;
+}
+
+/**
+ * cachefs_index_free - Free the index and what hangs on the regions
+ * @cache: nothing uses it any more
+ */
+void cachefs_index_free(struct cachefs_cache *cache)
+{
+	u32 i;
+
+	for (i = 0; cache->regions && i < cache->geo.nr_regions; i++) {
+		kvfree(cache->regions[i].extents);
+		kvfree(cache->regions[i].checksums);
+	}
+	kvfree(cache->regions);
+	kvfree(cache->buckets);
+	cache->regions = NULL;
+	cache->buckets = NULL;
+}
+
+/* A dead entry has no length and waits for its region to be reused. */
+static bool extent_live(const struct cachefs_extent *extent)
+{
+	return extent->nr && extent->nr != CACHEFS_TOMBSTONE_NR;
+}
+
+/* Is this entry what the index should find, or did a tombstone kill it? */
+static bool extent_counts(struct cachefs_cache *cache,
+			  const struct cachefs_extent *extent, u32 ref,
+			  u64 floor)
+{
+	struct cachefs_region *region = &cache->regions[ref >> cache->ref_shift];
+
+	return extent_live(extent) &&
+		cachefs_stamp(region->seq, extent->slot) >= floor;
+}
+
+/**
+ * cachefs_index_reserve - Make room for the extents of a region
+ * @cache: the cache
+ * @region: a region without extents
+ * @nr: how many it may get; never more than it has slots
+ *
+ * Context: process, may sleep; nobody else uses the region.
+ * Return: 0 or -ENOMEM.
+ */
+int cachefs_index_reserve(struct cachefs_cache *cache, u32 region,
+			  unsigned int nr)
+{
+	struct cachefs_region *r = &cache->regions[region];
+
+	WARN_ON_ONCE(r->extents);
+	r->extents = kvmalloc_array(nr, sizeof(*r->extents),
+				    GFP_NOIO | __GFP_NOWARN);
+	if (!r->extents)
+		return -ENOMEM;
+	r->max_extents = nr;
+	account_index(cache, nr * sizeof(*r->extents));
+	return 0;
+}
+
+static int insert_entry(struct cachefs_cache *cache, u32 region_nr,
+			const u8 id[16], u64 block, u32 slot, u32 nr)
+{
+	struct cachefs_region *region = &cache->regions[region_nr];
+	struct cachefs_extent *extent;
+	u32 *bucket;
+
+	if (region->nr_extents == region->max_extents)
+		return -ENOSPC;
+	extent = &region->extents[region->nr_extents];
+	memcpy(extent->id, id, sizeof(extent->id));
+	extent->block_lo = block;
+	extent->block_hi = block >> 32;
+	extent->slot = slot;
+	extent->nr = nr;
+	bucket = bucket_of(cache, id, nr == CACHEFS_TOMBSTONE_NR ? TOMBSTONE_BLOCK :
+							   block);
+	extent->next = *bucket;
+	*bucket = region_nr << cache->ref_shift | region->nr_extents;
+	region->nr_extents++;
+	if (nr != CACHEFS_TOMBSTONE_NR) {
+		region->live += nr;
+		cache->live_blocks += nr;
+		cache->nr_extents++;
+	}
+	return 0;
+}
+
+static u64 index_floor(struct cachefs_cache *cache, const u8 id[16])
+{
+	u64 floor = 0, stamp;
+	u32 ref = *bucket_of(cache, id, TOMBSTONE_BLOCK);
+
+	while (ref != CACHEFS_NO_REF) {
+		struct cachefs_extent *extent = extent_at(cache, ref);
+
+		if (extent->nr == CACHEFS_TOMBSTONE_NR && extent_of(extent, id)) {
+			stamp = cachefs_stamp(cache->regions[ref >>
+					      cache->ref_shift].seq,
+					      extent->slot);
+			floor = max(floor, stamp);
+		}
+		ref = extent->next;
+	}
+	return floor;
+}
+
+/* Grow the newest extent of the region if the new blocks continue it. */
+static bool extend_last(struct cachefs_cache *cache,
+			struct cachefs_region *region, const u8 id[16],
+			u64 block, u32 slot, u32 nr)
+{
+	struct cachefs_extent *last;
+
+	if (!region->nr_extents)
+		return false;
+	last = &region->extents[region->nr_extents - 1];
+	if (!extent_live(last) || !extent_of(last, id) ||
+	    extent_block(last) + last->nr != block ||
+	    last->slot + last->nr != slot ||
+	    block % CACHEFS_CHUNK_BLOCKS == 0)
+		return false;
+	last->nr += nr;
+	region->live += nr;
+	cache->live_blocks += nr;
+	return true;
+}
+
+/* Mark in @covered which blocks of the chunk of @block the index finds. */
+static void chunk_covered(struct cachefs_cache *cache, const u8 id[16],
+			  u64 block, u64 floor, unsigned long *covered)
+{
+	u64 chunk = round_down(block, CACHEFS_CHUNK_BLOCKS);
+	u32 ref = *bucket_of(cache, id, block);
+
+	bitmap_zero(covered, CACHEFS_CHUNK_BLOCKS);
+	while (ref != CACHEFS_NO_REF) {
+		struct cachefs_extent *extent = extent_at(cache, ref);
+		u64 start = extent_block(extent);
+
+		if (start - chunk < CACHEFS_CHUNK_BLOCKS &&
+		    extent_of(extent, id) &&
+		    extent_counts(cache, extent, ref, floor))
+			bitmap_set(covered, start - chunk, extent->nr);
+		ref = extent->next;
+	}
+}
+
+/**
+ * cachefs_index_insert - Make blocks findable
+ * @cache: the cache
+ * @region: region that they are in
+ * @id: version id
+ * @block: first file block
+ * @slot: first slot
+ * @nr: number of blocks, within one chunk
+ *
+ * Blocks that the index has already stay as they are: the same version means
+ * the same bytes.
+ *
+ * Context: index_lock held for writing.
+ * Return: 0, or -ENOSPC with some of the blocks left out: more entries than
+ * were reserved, which only a damaged image can ask for.
+ */
+int cachefs_index_insert(struct cachefs_cache *cache, u32 region,
+			 const u8 id[16], u64 block, u32 slot, u32 nr)
+{
+	DECLARE_BITMAP(covered, CACHEFS_CHUNK_BLOCKS);
+	unsigned int first = block % CACHEFS_CHUNK_BLOCKS;
+	unsigned int end = first + nr, at, stop;
+	int ret = 0;
+
+	lockdep_assert_held_write(&cache->index_lock);
+	if (WARN_ON_ONCE(!nr || end > CACHEFS_CHUNK_BLOCKS))
+		return -EINVAL;
+
+	chunk_covered(cache, id, block, index_floor(cache, id), covered);
+	for (at = find_next_zero_bit(covered, end, first); at < end;
+	     at = find_next_zero_bit(covered, end, stop)) {
+		u64 from = block + (at - first);
+		u32 from_slot = slot + (at - first);
+
+		stop = find_next_bit(covered, end, at);
+		if (extend_last(cache, &cache->regions[region], id, from,
+				from_slot, stop - at))
+			continue;
+		ret = insert_entry(cache, region, id, from, from_slot,
+				   stop - at);
+		if (ret)
+			break;
+	}
+	return ret;
+}
+
+/**
+ * cachefs_index_insert_tombstone - Make older blocks of a version dead
+ * @cache: the cache
+ * @region: region that the tombstone is in
+ * @id: version id
+ * @slot: its slot there
+ *
+ * Context: index_lock held for writing.
+ * Return: 0 or -ENOSPC.
+ */
+int cachefs_index_insert_tombstone(struct cachefs_cache *cache, u32 region,
+				   const u8 id[16], u32 slot)
+{
+	lockdep_assert_held_write(&cache->index_lock);
+	return insert_entry(cache, region, id, 0, slot, CACHEFS_TOMBSTONE_NR);
+}
+
+/**
+ * cachefs_index_floor - The stamp below which blocks of a version are dead
+ * @cache: the cache
+ * @id: version id
+ *
+ * Context: any but interrupts; takes index_lock.
+ * Return: the stamp of its newest tombstone, or 0.
+ */
+u64 cachefs_index_floor(struct cachefs_cache *cache, const u8 id[16])
+{
+	u64 floor;
+
+	read_lock(&cache->index_lock);
+	floor = index_floor(cache, id);
+	read_unlock(&cache->index_lock);
+	return floor;
+}
+
+/**
+ * cachefs_index_map - Find blocks of one chunk
+ * @cache: the cache
+ * @version: whose blocks
+ * @block: first file block
+ * @nr: number of blocks, within one chunk
+ * @slots: for each block (region << ref_shift | slot), or %CACHEFS_NO_REF
+ * @pin: pin the region of each block found, once per block
+ *
+ * Context: any but interrupts; takes index_lock.
+ */
+void cachefs_index_map(struct cachefs_cache *cache,
+		       const struct cachefs_version *version, u64 block,
+		       unsigned int nr, u32 *slots, bool pin)
+{
+	u64 end = block + nr;
+	unsigned int i;
+	u32 ref;
+
+	for (i = 0; i < nr; i++)
+		slots[i] = CACHEFS_NO_REF;
+
+	read_lock(&cache->index_lock);
+	ref = *bucket_of(cache, version->id, block);
+	while (ref != CACHEFS_NO_REF) {
+		struct cachefs_extent *extent = extent_at(cache, ref);
+		u64 start = extent_block(extent), from, to;
+
+		from = max(start, block);
+		to = min(start + extent->nr, end);
+		if (from < to && extent_of(extent, version->id) &&
+		    extent_counts(cache, extent, ref, version->floor)) {
+			u32 region = ref >> cache->ref_shift;
+
+			for (; from < to; from++)
+				slots[from - block] =
+					region << cache->ref_shift |
+					(extent->slot + (u32)(from - start));
+		}
+		ref = extent->next;
+	}
+	for (i = 0; pin && i < nr; i++)
+		if (slots[i] != CACHEFS_NO_REF)
+			atomic_inc(&cache->regions[slots[i] >>
+						   cache->ref_shift].pins);
+	read_unlock(&cache->index_lock);
+}
+
+static void extent_kill(struct cachefs_cache *cache, u32 ref,
+			struct cachefs_extent *extent)
+{
+	cache->regions[ref >> cache->ref_shift].live -= extent->nr;
+	cache->live_blocks -= extent->nr;
+	cache->nr_extents--;
+	extent->nr = 0;
+}
+
+/**
+ * cachefs_index_drop - Make the extents that hold some blocks unfindable
+ * @cache: the cache
+ * @id: version id
+ * @block: first file block
+ * @nr: number of blocks, within one chunk
+ *
+ * Whole extents are dropped: where one block is bad, its neighbours are not
+ * worth much.
+ *
+ * Context: process; takes index_lock.
+ */
+void cachefs_index_drop(struct cachefs_cache *cache, const u8 id[16],
+			u64 block, unsigned int nr)
+{
+	u32 ref;
+
+	write_lock(&cache->index_lock);
+	ref = *bucket_of(cache, id, block);
+	while (ref != CACHEFS_NO_REF) {
+		struct cachefs_extent *extent = extent_at(cache, ref);
+		u64 start = extent_block(extent);
+
+		if (extent_live(extent) && start < block + nr &&
+		    block < start + extent->nr && extent_of(extent, id))
+			extent_kill(cache, ref, extent);
+		ref = extent->next;
+	}
+	write_unlock(&cache->index_lock);
+}
+
+/**
+ * cachefs_index_drop_version - Make all blocks of a version unfindable
+ * @cache: the cache
+ * @id: version id
+ *
+ * Walks the whole index: for when there is no room for a tombstone.
+ *
+ * Context: process, may sleep; takes index_lock.
+ */
+void cachefs_index_drop_version(struct cachefs_cache *cache, const u8 id[16])
+{
+	unsigned int i;
+	u32 region;
+
+	for (region = 0; region < cache->geo.nr_regions; region++) {
+		struct cachefs_region *r = &cache->regions[region];
+
+		write_lock(&cache->index_lock);
+		for (i = 0; i < r->nr_extents; i++)
+			if (extent_live(&r->extents[i]) &&
+			    extent_of(&r->extents[i], id))
+				extent_kill(cache, region << cache->ref_shift,
+					    &r->extents[i]);
+		write_unlock(&cache->index_lock);
+		cond_resched();
+	}
+}
+
+/**
+ * cachefs_index_forget - Take all extents of a region out of the index
+ * @cache: the cache
+ * @region: the region
+ *
+ * Readers that pinned it before go on; nobody finds it after.
+ *
+ * Context: process, may sleep; takes index_lock.
+ */
+void cachefs_index_forget(struct cachefs_cache *cache, u32 region)
+{
+	struct cachefs_region *r = &cache->regions[region];
+	struct cachefs_extent *extents;
+	unsigned int i;
+
+	write_lock(&cache->index_lock);
+	for (i = 0; i < r->nr_extents; i++) {
+		struct cachefs_extent *extent = &r->extents[i];
+		u32 me = region << cache->ref_shift | i;
+		u32 *link;
+
+		link = bucket_of(cache, (u8 *)extent->id,
+				 extent->nr == CACHEFS_TOMBSTONE_NR ?
+				 TOMBSTONE_BLOCK : extent_block(extent));
+		while (*link != me && *link != CACHEFS_NO_REF)
+			link = &extent_at(cache, *link)->next;
+		if (!WARN_ON_ONCE(*link != me))
+			*link = extent->next;
+		if (extent_live(extent))
+			cache->nr_extents--;
+	}
+	cachefs_stat_add(cache, CACHEFS_STAT_EVICTED_BYTES,
+			 (u64)r->live << CACHEFS_BLOCK_SHIFT);
+	cache->live_blocks -= r->live;
+	r->live = 0;
+	account_index(cache, -(s64)(r->max_extents * sizeof(*r->extents)));
+	extents = r->extents;
+	r->extents = NULL;
+	r->nr_extents = 0;
+	r->max_extents = 0;
+	write_unlock(&cache->index_lock);
+	kvfree(extents);
+}
+
+/**
+ * cachefs_index_trim - Give back the unused end of a region's extent array
+ * @cache: the cache
+ * @region: a region that gets no more extents
+ *
+ * Context: process, may sleep; takes index_lock.
+ */
+void cachefs_index_trim(struct cachefs_cache *cache, u32 region)
+{
+	struct cachefs_region *r = &cache->regions[region];
+	struct cachefs_extent *exact = NULL, *old;
+	unsigned int nr = READ_ONCE(r->nr_extents);
+
+	if (nr == r->max_extents)
+		return;
+	if (nr) {
+		exact = kmalloc_array(nr, sizeof(*exact),
+				      GFP_NOIO | __GFP_NOWARN);
+		if (!exact)
+			return;		/* it is only memory */
+	}
+	write_lock(&cache->index_lock);
+	if (nr)
+		memcpy(exact, r->extents, nr * sizeof(*exact));
+	old = r->extents;
+	r->extents = exact;
+	account_index(cache, -(s64)((r->max_extents - nr) * sizeof(*exact)));
+	r->max_extents = nr;
+	write_unlock(&cache->index_lock);
+	kvfree(old);
+}

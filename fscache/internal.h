@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of the core share, grouped by the file that defines it.
+ * The core knows pages, regions and extents; nothing of NFS, netfs or cookies.
+ * All but device.c, page_mark.c, sysfs.c and main.c also compiles in user
+ * space, over the headers in tests/user/include.
+ */
+#ifndef _CACHEFS_INTERNAL_H
+#define _CACHEFS_INTERNAL_H
+
+#include <linux/atomic.h>
+#include <linux/bitmap.h>
+#include <linux/bitops.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/ktime.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/string.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include "cachefs.h"
+
+/* The index works in chunks of this many file blocks. */
+#define CACHEFS_CHUNK_BLOCKS	128
+#define CACHEFS_NO_REF		U32_MAX
+/* Length of an entry that is a tombstone. */
+#define CACHEFS_TOMBSTONE_NR	255
+
+/* After this many errors of the device the cache is out of use. */
+#define CACHEFS_MAX_ERRORS	16
+
+/* Reads up to this size are verified where they complete. */
+#define CACHEFS_INLINE_VERIFY	(16 << 10)
+
+/* Blocks in one I/O: as many as a bio of one page per vector takes. */
+#define CACHEFS_IO_BLOCKS	CACHEFS_CHUNK_BLOCKS
+
+/* How many regions are kept ready for the store path. */
+#define CACHEFS_READY_REGIONS	2
+
+/**
+ * struct cachefs_extent - A run of file blocks in consecutive slots
+ * @id: version id
+ * @next: reference of the next extent in the same hash chain
+ * @block_lo: first file block, bits 0-31
+ * @slot: first slot
+ * @nr: length in blocks, within one chunk; 0: a dead entry; 255: a tombstone
+ * @block_hi: first file block, bits 32-39
+ *
+ * A reference is (region number << ref_shift) | index in the region's array.
+ */
+struct cachefs_extent {
+	u32	id[4];
+	u32	next;
+	u32	block_lo;
+	u16	slot;
+	u8	nr;
+	u8	block_hi;
+} __packed __aligned(4);
+
+enum cachefs_region_state {
+	CACHEFS_REGION_FREE,
+	CACHEFS_REGION_READY,
+	CACHEFS_REGION_OPEN,
+	CACHEFS_REGION_SEALED,
+};
+
+/**
+ * struct cachefs_region - One region of the log
+ * @seq: sequence number, 0 in a region that was never used
+ * @extents: its extents, @nr_extents of @max_extents; index_lock
+ * @checksums: of all its slots, or %NULL; freed by the shrinker when not pinned
+ * @open: what only a READY or OPEN region has, until its metadata is written
+ * @pins: readers between lookup and verification
+ * @live: blocks that the index can find; index_lock
+ * @state: enum cachefs_region_state; changed under log_lock and index_lock
+ */
+struct cachefs_region {
+	u64				seq;
+	struct cachefs_extent		*extents;
+	u64				*checksums;
+	struct cachefs_open_region	*open;
+	atomic_t			pins;
+	u16				nr_extents;
+	u16				max_extents;
+	u16				live;
+	u8				state;
+};
+
+/**
+ * struct cachefs_open_region - What a region needs while it is written
+ * @link: in cache::ready or cache::sealing
+ * @nr: region number
+ * @next_slot: first slot not handed out; log_lock
+ * @unresolved: slots handed out but neither published nor abandoned
+ * @resolved: the same by final metadata block, counting up; index_lock
+ * @written: final metadata blocks that are on disk; flush_mutex
+ * @scratch_turn: which scratch block is next; flush_mutex
+ * @scratch_nr: resolved slots in the newest scratch block; flush_mutex
+ * @scratch_index: which final block that stands for; flush_mutex
+ * @meta: the final metadata blocks; records are filled under index_lock
+ */
+struct cachefs_open_region {
+	struct list_head		link;
+	u32				nr;
+	u32				next_slot;
+	atomic_t			unresolved;
+	u16				resolved[CACHEFS_MAX_REGION_BLOCKS / 126 + 1];
+	DECLARE_BITMAP(written, CACHEFS_MAX_REGION_BLOCKS / 126 + 1);
+	unsigned int			scratch_turn;
+	unsigned int			scratch_nr;
+	unsigned int			scratch_index;
+	struct cachefs_meta_block	*meta;
+};
+
+enum cachefs_state {
+	CACHEFS_ATTACHING,
+	CACHEFS_ACTIVE,
+	CACHEFS_DEGRADED,	/* the device has given errors */
+	CACHEFS_FAILED,		/* too many: out of use */
+	CACHEFS_DETACHING,
+};
+
+enum cachefs_stat {
+	CACHEFS_STAT_HIT_BYTES,
+	CACHEFS_STAT_MISS_BYTES,
+	CACHEFS_STAT_STORED_BYTES,
+	CACHEFS_STAT_STORE_REFUSED_BYTES,
+	CACHEFS_STAT_EVICTED_BYTES,
+	CACHEFS_STAT_REINSERTED_BYTES,
+	CACHEFS_STAT_STALE_BYTES,
+	CACHEFS_STAT_CHECKSUM_ERRORS,
+	CACHEFS_STAT_READ_ERRORS,
+	CACHEFS_STAT_WRITE_ERRORS,
+	CACHEFS_STAT_STORES_IN_FLIGHT_BYTES,
+	CACHEFS_STAT_PAGES_MARKED,
+	CACHEFS_STAT_MKWRITE_WAITS,
+	CACHEFS_STAT_INDEX_BYTES,
+	CACHEFS_STAT_CHECKSUM_BYTES,
+	CACHEFS_STAT_DEVICE_WRITTEN_BYTES,
+	CACHEFS_STAT_DEVICE_READ_BYTES,
+	CACHEFS_NR_STATS,
+};
+
+/* Where everything is on the device; derived from the superblock. */
+struct cachefs_geometry {
+	u64	device_blocks;
+	u64	first_block;
+	u32	nr_regions;
+	u32	region_blocks;
+	u32	meta_blocks;	/* final ones */
+	u32	slots;		/* data blocks per region */
+};
+
+/**
+ * struct cachefs_cache - An attached cache
+ * @device: the block device (device.c, or a simulated one)
+ * @sysfs: its directory (sysfs.c)
+ * @glue: what the glue hangs on it
+ * @head: region to be made READY next; flush_mutex
+ * @next_seq: its sequence number; flush_mutex
+ * @next_flush: when the open region's metadata is due, jiffies; flush_mutex
+ * @scratch: buffer for one metadata block; flush_mutex
+ * @ready: READY regions, oldest first; log_lock
+ * @sealing: full regions whose metadata is not written; log_lock
+ * @current_region: the OPEN region or %NULL; log_lock
+ * @buckets: heads of the hash chains; index_lock
+ * @nr_extents: live extents; index_lock
+ * @live_blocks: blocks that the index can find; index_lock
+ * @shrink_hand: where the shrinker looks next; any value is fine
+ * @max_in_flight: bound for @in_flight, bytes
+ * @in_flight: bytes that stores have on their way to the device
+ * @reserved: bytes that readers were promised room for
+ * @ops: operations (reads and stores) under way
+ */
+struct cachefs_cache {
+	struct cachefs_device		*device;
+	struct cachefs_sysfs		*sysfs;
+	void				*glue;
+	struct cachefs_geometry		geo;
+	u8				uuid[CACHEFS_UUID_SIZE];
+	char				label[CACHEFS_LABEL_SIZE + 1];
+	u8				secret[CACHEFS_SECRET_SIZE];
+	u64				seed;
+	u64				attach_count;
+	u64				epoch;
+	u64				anchor_generation;
+	unsigned int			state;
+	atomic_t			errors;
+
+	struct mutex			flush_mutex;
+	u32				head;
+	u64				next_seq;
+	unsigned long			next_flush;
+	struct cachefs_meta_block	*scratch;
+
+	spinlock_t			log_lock;
+	struct list_head		ready;
+	unsigned int			nr_ready;
+	struct list_head		sealing;
+	struct cachefs_open_region	*current_region;
+
+	rwlock_t			index_lock;
+	u32				*buckets;
+	u32				bucket_mask;
+	u32				ref_shift;
+	struct cachefs_region		*regions;
+	u64				nr_extents;
+	u64				live_blocks;
+	u32				shrink_hand;
+
+	struct mutex			load_mutex;
+
+	u64				max_in_flight;
+	atomic64_t			in_flight;
+	atomic64_t			reserved;
+	atomic_t			ops;
+	atomic_t			objects;
+	wait_queue_head_t		wait;
+
+	struct workqueue_struct		*wq;		/* ends of reads and stores */
+	struct workqueue_struct		*log_wq;	/* one at a time: log_work */
+	struct delayed_work		log_work;
+	struct list_head		volumes;
+	struct mutex			volumes_mutex;
+	unsigned int			next_volume;
+	atomic64_t			stats[CACHEFS_NR_STATS];
+};
+
+/**
+ * struct cachefs_volume - Accounting for one volume
+ * @link: in cache::volumes; volumes_mutex
+ * @number: its name in sysfs
+ */
+struct cachefs_volume {
+	struct list_head	link;
+	struct cachefs_cache	*cache;
+	struct cachefs_sysfs_volume *sysfs;
+	unsigned int		number;
+	char			*key;
+	atomic64_t		hit_bytes;
+	atomic64_t		miss_bytes;
+	atomic64_t		stored_bytes;
+};
+
+/**
+ * struct cachefs_io - One contiguous transfer between pages and slots
+ * @pages: @nr of them
+ * @device_block: where on the device
+ * @block: first file block, for verification and publishing
+ * @region: number of the region that it goes to or comes from
+ * @slot: first slot
+ * @end: called once, in any context; @error is the device's
+ * @owner: the read or store that it is part of
+ */
+struct cachefs_io {
+	struct cachefs_cache	*cache;
+	struct page		**pages;
+	unsigned int		nr;
+	u64			device_block;
+	u64			block;
+	u32			region;
+	u32			slot;
+	int			error;
+	void			(*end)(struct cachefs_io *io);
+	void			*owner;
+	struct page		*tail;		/* bounce page, see store.c */
+	struct list_head	link;
+	struct work_struct	work;
+};
+
+static inline void cachefs_stat_add(struct cachefs_cache *cache,
+				    enum cachefs_stat stat, s64 n)
+{
+	atomic64_add(n, &cache->stats[stat]);
+}
+
+static inline bool cachefs_usable(const struct cachefs_cache *cache)
+{
+	unsigned int state = READ_ONCE(cache->state);
+
+	return state == CACHEFS_ACTIVE || state == CACHEFS_DEGRADED;
+}
+
+static inline u64 cachefs_stamp(u64 seq, u32 slot)
+{
+	return seq << 12 | slot;
+}
+
+static inline u64 cachefs_region_start(const struct cachefs_geometry *geo,
+				       u32 region)
+{
+	return geo->first_block + (u64)region * geo->region_blocks;
+}
+
+static inline u64 cachefs_slot_block(const struct cachefs_geometry *geo,
+				     u32 region, u32 slot)
+{
+	return cachefs_region_start(geo, region) + geo->meta_blocks +
+		CACHEFS_SCRATCH_BLOCKS + slot;
+}
+
+/* format.c: interprets bytes, touches no state */
+enum cachefs_refusal {
+	CACHEFS_OK,
+	CACHEFS_BAD_MAGIC,
+	CACHEFS_BAD_CHECKSUM,
+	CACHEFS_BAD_VERSION,
+	CACHEFS_BAD_BLOCK_SIZE,
+	CACHEFS_BAD_REGION_SIZE,
+	CACHEFS_BAD_DEVICE_SIZE,
+	CACHEFS_BAD_FIRST_BLOCK,
+	CACHEFS_BAD_NR_REGIONS,
+	CACHEFS_BAD_COPY,
+	CACHEFS_BAD_UUID,
+	CACHEFS_BAD_INDEX,
+	CACHEFS_BAD_COUNT,
+	CACHEFS_BAD_REGION,
+	CACHEFS_BAD_SEQ,
+	CACHEFS_BAD_SLOT,
+};
+const char *cachefs_refusal_text(enum cachefs_refusal why);
+enum cachefs_refusal cachefs_geometry_init(struct cachefs_geometry *geo,
+					   u64 device_blocks, u32 region_blocks);
+void cachefs_super_encode(struct cachefs_super_block *sb,
+			  const struct cachefs_geometry *geo, const u8 *uuid,
+			  const char *label, const u8 *secret, u64 seed,
+			  u64 time);
+enum cachefs_refusal cachefs_super_check(const struct cachefs_super_block *sb,
+					 u64 device_blocks,
+					 struct cachefs_geometry *geo);
+void cachefs_anchor_seal(struct cachefs_anchor *anchor, u64 seed);
+enum cachefs_refusal cachefs_anchor_check(const struct cachefs_anchor *anchor,
+					  const u8 *uuid, u64 seed,
+					  const struct cachefs_geometry *geo);
+void cachefs_block_seal(struct cachefs_block_header *header, u64 seed);
+enum cachefs_refusal cachefs_block_check(const struct cachefs_block_header *header,
+					 u32 magic, const u8 *uuid, u64 seed,
+					 u32 region);
+u64 cachefs_data_checksum(u64 seed, const u8 id[16], u64 block,
+			  const void *data);
+const struct cachefs_meta_block *
+cachefs_meta_pick(const struct cachefs_meta_block *meta, u32 index, u64 seq,
+		  u64 epoch, const u8 *uuid, u64 seed, u32 region,
+		  const struct cachefs_geometry *geo);
+bool cachefs_meta_newest(const struct cachefs_meta_block *meta, u64 *seq,
+			 u64 *epoch, const u8 *uuid, u64 seed, u32 region,
+			 const struct cachefs_geometry *geo);
+
+/* index.c */
+int cachefs_index_init(struct cachefs_cache *cache);
+void cachefs_index_free(struct cachefs_cache *cache);
+int cachefs_index_reserve(struct cachefs_cache *cache, u32 region,
+			  unsigned int nr);
+int cachefs_index_insert(struct cachefs_cache *cache, u32 region,
+			 const u8 id[16], u64 block, u32 slot, u32 nr);
+int cachefs_index_insert_tombstone(struct cachefs_cache *cache, u32 region,
+				   const u8 id[16], u32 slot);
+u64 cachefs_index_floor(struct cachefs_cache *cache, const u8 id[16]);
+void cachefs_index_map(struct cachefs_cache *cache,
+		       const struct cachefs_version *version, u64 block,
+		       unsigned int nr, u32 *slots, bool pin);
+void cachefs_index_drop(struct cachefs_cache *cache, const u8 id[16],
+			u64 block, unsigned int nr);
+void cachefs_index_drop_version(struct cachefs_cache *cache, const u8 id[16]);
+void cachefs_index_forget(struct cachefs_cache *cache, u32 region);
+void cachefs_index_trim(struct cachefs_cache *cache, u32 region);
+static inline void cachefs_region_unpin(struct cachefs_cache *cache, u32 region)
+{
+	if (atomic_dec_and_test(&cache->regions[region].pins))
+		wake_up(&cache->wait);
+}
+
+/* region.c */
+int cachefs_region_alloc_slots(struct cachefs_cache *cache, u32 want,
+			       u32 *region, u32 *slot);
+void cachefs_region_publish(struct cachefs_cache *cache, u32 region, u32 slot,
+			    u32 nr, const u8 id[16], u64 block, u32 last_bytes);
+void cachefs_region_abandon(struct cachefs_cache *cache, u32 region, u32 slot,
+			    u32 nr);
+void cachefs_region_set_checksum(struct cachefs_cache *cache, u32 region,
+				 u32 slot, u64 checksum);
+int cachefs_region_load_checksums(struct cachefs_cache *cache, u32 region);
+unsigned long cachefs_region_drop_checksums(struct cachefs_cache *cache,
+					    unsigned long nr);
+void cachefs_log_work(struct work_struct *work);
+void cachefs_log_kick(struct cachefs_cache *cache);
+void cachefs_log_seal_all(struct cachefs_cache *cache);
+void cachefs_log_free(struct cachefs_cache *cache);
+
+/* recover.c */
+int cachefs_format(struct cachefs_device *device, const char *label,
+		   unsigned int region_blocks);
+int cachefs_recover(struct cachefs_cache *cache);
+int cachefs_checkpoint(struct cachefs_cache *cache);
+
+/* cache.c */
+int cachefs_attach(struct cachefs_device *device, const char *label,
+		   unsigned int flags, struct cachefs_cache **cachep);
+void cachefs_quiesce(struct cachefs_cache *cache);
+void cachefs_detach(struct cachefs_cache *cache);
+void cachefs_io_error(struct cachefs_cache *cache, enum cachefs_stat stat,
+		      int error);
+void cachefs_op_begin(struct cachefs_cache *cache);
+void cachefs_op_end(struct cachefs_cache *cache);
+
+/* device.c, and tests/user/device.c */
+u64 cachefs_device_blocks(struct cachefs_device *device);
+const char *cachefs_device_name(struct cachefs_device *device);
+enum cachefs_signature {
+	CACHEFS_SIGNATURE_BLANK,
+	CACHEFS_SIGNATURE_OWN,		/* our magic, valid or not */
+	CACHEFS_SIGNATURE_FOREIGN,
+};
+int cachefs_device_signature(struct cachefs_device *device, const char **what);
+int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
+			unsigned int nr);
+int cachefs_device_write(struct cachefs_device *device, u64 block,
+			 const void *buffer, unsigned int nr, bool durable);
+struct cachefs_io *cachefs_io_alloc(struct cachefs_cache *cache, bool write,
+				    unsigned int nr);
+void cachefs_io_submit(struct cachefs_io *io);
+void cachefs_io_free(struct cachefs_io *io);
+struct page *cachefs_tail_page_alloc(struct cachefs_device *device);
+void cachefs_tail_page_free(struct cachefs_device *device, struct page *page);
+
+#endif /* _CACHEFS_INTERNAL_H */

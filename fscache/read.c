@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Lookup, and reads that are verified: a page gets the bytes that were stored
+ * as this block of this version, or the read fails as a whole.
+ */
+#include <linux/highmem.h>
+#include "internal.h"
+
+/**
+ * cachefs_lookup - How far is the cache's answer the same?
+ * @cache: the cache
+ * @version: whose blocks
+ * @block: first file block
+ * @nr: number of blocks, at least 1
+ * @cached: whether @block is cached
+ *
+ * Advice: what is cached now may be gone when it is read.
+ *
+ * Context: process; does not sleep; takes index_lock.
+ * Return: the number of blocks from @block on that are all cached, or all not,
+ * 1 to @nr.
+ */
+unsigned int cachefs_lookup(struct cachefs_cache *cache,
+			    const struct cachefs_version *version,
+			    u64 block, unsigned int nr, bool *cached)
+{
+	u32 slots[CACHEFS_CHUNK_BLOCKS];
+	unsigned int done = 0, part, i;
+
+	*cached = false;
+	if (!cachefs_usable(cache))
+		return nr;
+	while (done < nr) {
+		part = min_t(u64, nr - done, CACHEFS_CHUNK_BLOCKS -
+			     (block + done) % CACHEFS_CHUNK_BLOCKS);
+		cachefs_index_map(cache, version, block + done, part, slots,
+				  false);
+		if (!done)
+			*cached = slots[0] != CACHEFS_NO_REF;
+		for (i = 0; i < part; i++)
+			if ((slots[i] != CACHEFS_NO_REF) != *cached)
+				return done + i;
+		done += part;
+	}
+	return nr;
+}
+
+static void read_put(struct cachefs_read *read)
+{
+	struct cachefs_cache *cache = read->cache;
+
+	if (!atomic_dec_and_test(&read->pending))
+		return;
+	read->done(read);
+	cachefs_op_end(cache);
+}
+
+static void read_fail(struct cachefs_read *read, int error)
+{
+	/* The first one wins; any of them will do. */
+	if (!READ_ONCE(read->error))
+		WRITE_ONCE(read->error, error);
+}
+
+/* Do the pages hold what was stored?  The region's checksums are there. */
+static bool read_matches(struct cachefs_io *io)
+{
+	struct cachefs_cache *cache = io->cache;
+	const u64 *checksums = smp_load_acquire(&cache->regions[io->region].checksums);
+	struct cachefs_read *read = io->owner;
+	unsigned int i;
+
+	for (i = 0; i < io->nr; i++) {
+		void *data = kmap_local_page(io->pages[i]);
+		u64 sum = cachefs_data_checksum(cache->seed, read->version.id,
+						io->block + i, data);
+
+		kunmap_local(data);
+		if (sum != checksums[io->slot + i])
+			return false;
+	}
+	return true;
+}
+
+static void read_io_finish(struct cachefs_io *io)
+{
+	struct cachefs_read *read = io->owner;
+
+	cachefs_region_unpin(io->cache, io->region);
+	cachefs_io_free(io);
+	read_put(read);
+}
+
+/* In process context: whatever the completion could not do there. */
+static void read_io_work(struct work_struct *work)
+{
+	struct cachefs_io *io = container_of(work, struct cachefs_io, work);
+	struct cachefs_read *read = io->owner;
+	struct cachefs_cache *cache = io->cache;
+	bool drop = true;
+	int ret = io->error;
+
+	if (ret) {
+		cachefs_io_error(cache, CACHEFS_STAT_READ_ERRORS, ret);
+	} else {
+		ret = cachefs_region_load_checksums(cache, io->region);
+		if (ret == -ENOMEM) {
+			drop = false;
+		} else if (!ret && !read_matches(io)) {
+			ret = -EUCLEAN;
+			cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_ERRORS, 1);
+			pr_warn_ratelimited("%s: checksum mismatch at block %llu, read from the server instead\n",
+					    cachefs_device_name(cache->device),
+					    (unsigned long long)io->device_block);
+		}
+	}
+	if (ret) {
+		/* Before the caller knows, or it would find it again. */
+		if (drop)
+			cachefs_index_drop(cache, read->version.id, io->block,
+					   io->nr);
+		read_fail(read, ret);
+	}
+	read_io_finish(io);
+}
+
+/* The device is done: any context. */
+static void read_io_end(struct cachefs_io *io)
+{
+	struct cachefs_cache *cache = io->cache;
+
+	if (!io->error &&
+	    (io->nr << CACHEFS_BLOCK_SHIFT) <= CACHEFS_INLINE_VERIFY &&
+	    smp_load_acquire(&cache->regions[io->region].checksums) &&
+	    read_matches(io)) {
+		read_io_finish(io);
+		return;
+	}
+	INIT_WORK(&io->work, read_io_work);
+	queue_work(cache->wq, &io->work);
+}
+
+/* Read @nr consecutive slots into @pages; the region is pinned @nr times. */
+static void read_run(struct cachefs_read *read, u64 block, u32 slot_ref,
+		     struct page **pages, unsigned int nr)
+{
+	struct cachefs_cache *cache = read->cache;
+	struct cachefs_io *io;
+	unsigned int i;
+
+	io = cachefs_io_alloc(cache, false, nr);
+	io->pages = pages;
+	io->block = block;
+	io->region = slot_ref >> cache->ref_shift;
+	io->slot = slot_ref & ((1U << cache->ref_shift) - 1);
+	io->device_block = cachefs_slot_block(&cache->geo, io->region, io->slot);
+	io->end = read_io_end;
+	io->owner = read;
+	/* One pin for the transfer is enough. */
+	for (i = 1; i < nr; i++)
+		cachefs_region_unpin(cache, io->region);
+	atomic_inc(&read->pending);
+	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
+			 (u64)nr << CACHEFS_BLOCK_SHIFT);
+	cachefs_io_submit(io);
+}
+
+/**
+ * cachefs_read - Read blocks from the cache
+ * @read: the request; @done is called exactly once, maybe before this returns
+ *
+ * Runs of blocks that follow each other on the device become one I/O.  If any
+ * block is not there, or is not what was stored, the whole read has failed, and
+ * what is in the pages means nothing.  Bad extents are dropped before @done.
+ *
+ * Context: process, may sleep (for memory of the cache's own reserves).
+ */
+void cachefs_read(struct cachefs_read *read)
+{
+	struct cachefs_cache *cache = read->cache;
+	u32 slots[CACHEFS_CHUNK_BLOCKS];
+	unsigned int done = 0, part, i, run;
+
+	cachefs_op_begin(cache);
+	read->error = 0;
+	atomic_set(&read->pending, 1);
+	if (!cachefs_usable(cache))
+		read_fail(read, -ENODATA);
+
+	while (done < read->nr && !READ_ONCE(read->error)) {
+		u64 block = read->block + done;
+
+		part = min_t(u64, read->nr - done, CACHEFS_CHUNK_BLOCKS -
+			     block % CACHEFS_CHUNK_BLOCKS);
+		cachefs_index_map(cache, &read->version, block, part, slots,
+				  true);
+		for (i = 0; i < part; i += run) {
+			if (slots[i] == CACHEFS_NO_REF) {
+				read_fail(read, -ENODATA);
+				run = 1;
+				continue;
+			}
+			for (run = 1; i + run < part; run++)
+				if (slots[i + run] != slots[i] + run ||
+				    slots[i + run] >> cache->ref_shift !=
+				    slots[i] >> cache->ref_shift)
+					break;
+			read_run(read, block + i, slots[i],
+				 &read->pages[done + i], run);
+		}
+		done += part;
+	}
+	read_put(read);
+}

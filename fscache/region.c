@@ -1,0 +1,617 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The log: a ring of regions, and the metadata that says what is in them.
+ *
+ * The store path takes slots of the open region and never waits: READY regions
+ * are made ahead of it, and metadata is written behind it, by one work item
+ * (cachefs_log_work()).  Final metadata blocks are written once, when the fate
+ * of all their slots is known.  What is known of the first unfinished block is
+ * written at intervals to two scratch blocks in turn, so that a torn write
+ * costs seconds and not what was safe before.
+ */
+#include <linux/sched.h>
+#include <linux/unaligned.h>
+#include "internal.h"
+
+/* How often the metadata of a region that is still open is written. */
+#define CACHEFS_FLUSH_INTERVAL	(5 * HZ)
+/* When to try again after there was no memory, or no region to reuse. */
+#define CACHEFS_RETRY_INTERVAL	(HZ / 10)
+
+static u32 slots_in_meta(const struct cachefs_geometry *geo, u32 index)
+{
+	u32 first = index * CACHEFS_RECORDS_PER_BLOCK;
+
+	return min_t(u32, CACHEFS_RECORDS_PER_BLOCK, geo->slots - first);
+}
+
+static struct cachefs_slot_record *slot_record(struct cachefs_open_region *open,
+					       u32 slot)
+{
+	return &open->meta[slot / CACHEFS_RECORDS_PER_BLOCK].
+		records[slot % CACHEFS_RECORDS_PER_BLOCK];
+}
+
+static void open_region_free(struct cachefs_open_region *open)
+{
+	if (!open)
+		return;
+	kvfree(open->meta);
+	kfree(open);
+}
+
+/**
+ * cachefs_log_kick - Have the log looked after soon
+ * @cache: the cache
+ *
+ * Context: any.
+ */
+void cachefs_log_kick(struct cachefs_cache *cache)
+{
+	mod_delayed_work(cache->log_wq, &cache->log_work, 0);
+}
+
+static int write_meta(struct cachefs_cache *cache, u32 region, u32 block,
+		      const struct cachefs_meta_block *meta, u32 nr)
+{
+	int ret;
+
+	if (READ_ONCE(cache->state) == CACHEFS_FAILED)
+		return -EIO;
+	ret = cachefs_device_write(cache->device,
+				   cachefs_region_start(&cache->geo, region) +
+				   block, meta, nr, false);
+	if (ret)
+		cachefs_io_error(cache, CACHEFS_STAT_WRITE_ERRORS, ret);
+	else
+		cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_WRITTEN_BYTES,
+				 (u64)nr << CACHEFS_BLOCK_SHIFT);
+	return ret;
+}
+
+static void meta_header_init(struct cachefs_cache *cache, u32 region,
+			     struct cachefs_block_header *header, u32 index)
+{
+	memset(header, 0, sizeof(*header));
+	header->magic = cpu_to_le32(CACHEFS_META_MAGIC);
+	header->region = cpu_to_le32(region);
+	memcpy(header->uuid, cache->uuid, sizeof(header->uuid));
+	header->epoch = cpu_to_le64(cache->epoch);
+	header->seq = cpu_to_le64(cache->regions[region].seq);
+	header->index = cpu_to_le32(index);
+}
+
+/*
+ * Write what is known of the first unfinished metadata block, if that is more
+ * than last time.
+ */
+static void write_scratch(struct cachefs_cache *cache,
+			  struct cachefs_open_region *open, u32 index)
+{
+	struct cachefs_meta_block *scratch = cache->scratch;
+	u32 nr;
+
+	read_lock(&cache->index_lock);
+	nr = open->resolved[index];
+	memcpy(scratch, &open->meta[index], sizeof(*scratch));
+	read_unlock(&cache->index_lock);
+	if (nr == open->scratch_nr && index == open->scratch_index)
+		return;
+
+	scratch->header.nr = cpu_to_le32(nr);
+	cachefs_block_seal(&scratch->header, cache->seed);
+	if (write_meta(cache, open->nr,
+		       cache->geo.meta_blocks + open->scratch_turn, scratch, 1))
+		return;
+	open->scratch_turn = (open->scratch_turn + 1) % CACHEFS_SCRATCH_BLOCKS;
+	open->scratch_nr = nr;
+	open->scratch_index = index;
+}
+
+/* Write the metadata blocks of a region that are finished, in runs. */
+static void write_finished(struct cachefs_cache *cache,
+			   struct cachefs_open_region *open)
+{
+	struct cachefs_geometry *geo = &cache->geo;
+	u32 first, end;
+
+	for (first = 0; first < geo->meta_blocks; first = end + 1) {
+		for (end = first; end < geo->meta_blocks; end++) {
+			struct cachefs_block_header *header =
+				&open->meta[end].header;
+			u32 nr = READ_ONCE(open->resolved[end]);
+
+			if (test_bit(end, open->written) ||
+			    nr != slots_in_meta(geo, end))
+				break;
+			smp_rmb();	/* pairs with resolve() */
+			header->nr = cpu_to_le32(nr);
+			header->checksum = 0;
+			cachefs_block_seal(header, cache->seed);
+		}
+		if (end > first &&
+		    !write_meta(cache, open->nr, first, &open->meta[first],
+				end - first))
+			bitmap_set(open->written, first, end - first);
+	}
+}
+
+static void write_region(struct cachefs_cache *cache,
+			 struct cachefs_open_region *open)
+{
+	u32 index;
+
+	write_finished(cache, open);
+	index = find_first_zero_bit(open->written, cache->geo.meta_blocks);
+	if (index < cache->geo.meta_blocks)
+		write_scratch(cache, open, index);
+}
+
+/* Make one more region READY.  Returns -EAGAIN if that has to wait. */
+static int prepare_region(struct cachefs_cache *cache)
+{
+	struct cachefs_geometry *geo = &cache->geo;
+	u32 nr = cache->head, i;
+	struct cachefs_region *region = &cache->regions[nr];
+	struct cachefs_open_region *open;
+	u64 *checksums;
+
+	/* The ring is full of regions that are still being written. */
+	if (region->open)
+		return -EAGAIN;
+
+	write_lock(&cache->index_lock);
+	region->state = CACHEFS_REGION_FREE;
+	write_unlock(&cache->index_lock);
+	cachefs_index_forget(cache, nr);
+	/* Not worth waiting for: a reader's disk may hang. */
+	if (atomic_read(&region->pins))
+		return -EAGAIN;
+	if (region->checksums) {
+		kvfree(region->checksums);
+		region->checksums = NULL;
+		cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_BYTES,
+				 -(s64)(geo->slots * sizeof(u64)));
+	}
+
+	open = kzalloc(sizeof(*open), GFP_NOIO | __GFP_NOWARN);
+	checksums = kvcalloc(geo->slots, sizeof(u64), GFP_NOIO | __GFP_NOWARN);
+	if (open)
+		open->meta = kvcalloc(geo->meta_blocks, sizeof(*open->meta),
+				      GFP_NOIO | __GFP_NOWARN);
+	if (!open || !open->meta || !checksums ||
+	    cachefs_index_reserve(cache, nr, geo->slots)) {
+		open_region_free(open);
+		kvfree(checksums);
+		return -EAGAIN;
+	}
+
+	open->nr = nr;
+	region->seq = cache->next_seq++;
+	region->checksums = checksums;
+	cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_BYTES,
+			 geo->slots * sizeof(u64));
+	for (i = 0; i < geo->meta_blocks; i++)
+		meta_header_init(cache, nr, &open->meta[i].header, i);
+	/*
+	 * From here on the disk says that the old content does not count.  It
+	 * is no more than a hint, which saves checksum errors after a crash.
+	 */
+	open->scratch_nr = U32_MAX;
+	write_scratch(cache, open, 0);
+
+	cache->head = (nr + 1) % geo->nr_regions;
+	spin_lock(&cache->log_lock);
+	region->open = open;
+	region->state = CACHEFS_REGION_READY;
+	list_add_tail(&open->link, &cache->ready);
+	cache->nr_ready++;
+	spin_unlock(&cache->log_lock);
+	return 0;
+}
+
+/* Write the regions that are full; those whose last store ended are done. */
+static void write_sealing(struct cachefs_cache *cache)
+{
+	struct cachefs_open_region *open, *next;
+	LIST_HEAD(full);
+
+	spin_lock(&cache->log_lock);
+	list_splice_init(&cache->sealing, &full);
+	spin_unlock(&cache->log_lock);
+
+	list_for_each_entry_safe(open, next, &full, link) {
+		/* Before writing: what is resolved now gets written now. */
+		bool done = !atomic_read_acquire(&open->unresolved);
+
+		write_region(cache, open);
+		if (!done)
+			continue;
+		/* Also after an error: it is a cache. */
+		cachefs_index_trim(cache, open->nr);
+		spin_lock(&cache->log_lock);
+		list_del(&open->link);
+		cache->regions[open->nr].open = NULL;
+		cache->regions[open->nr].state = CACHEFS_REGION_SEALED;
+		spin_unlock(&cache->log_lock);
+		open_region_free(open);
+	}
+
+	spin_lock(&cache->log_lock);
+	list_splice(&full, &cache->sealing);
+	spin_unlock(&cache->log_lock);
+}
+
+static void look_after_log(struct cachefs_cache *cache)
+{
+	struct cachefs_open_region *current_region;
+	unsigned long delay = 0;
+
+	mutex_lock(&cache->flush_mutex);
+	write_sealing(cache);
+	/* Only this work item takes a region from open to sealed to freed. */
+	spin_lock(&cache->log_lock);
+	current_region = cache->current_region;
+	spin_unlock(&cache->log_lock);
+	if (current_region) {
+		write_finished(cache, current_region);
+		if (time_after_eq(jiffies, cache->next_flush)) {
+			write_region(cache, current_region);
+			cache->next_flush = jiffies + CACHEFS_FLUSH_INTERVAL;
+		}
+		delay = CACHEFS_FLUSH_INTERVAL;
+	}
+	while (cachefs_usable(cache) &&
+	       READ_ONCE(cache->nr_ready) < CACHEFS_READY_REGIONS) {
+		if (prepare_region(cache)) {
+			delay = CACHEFS_RETRY_INTERVAL;
+			break;
+		}
+	}
+	mutex_unlock(&cache->flush_mutex);
+
+	if (delay && cachefs_usable(cache))
+		queue_delayed_work(cache->log_wq, &cache->log_work, delay);
+}
+
+/**
+ * cachefs_log_work - Look after the log: write metadata, make regions READY
+ * @work: cache::log_work
+ *
+ * Context: process, may sleep.
+ */
+void cachefs_log_work(struct work_struct *work)
+{
+	look_after_log(container_of(to_delayed_work(work),
+				    struct cachefs_cache, log_work));
+}
+
+/**
+ * cachefs_region_alloc_slots - Take slots at the end of the log
+ * @cache: the cache
+ * @want: how many
+ * @region: which region they are in
+ * @slot: the first one
+ *
+ * Every slot must be given to cachefs_region_publish() or
+ * cachefs_region_abandon() in the end.
+ *
+ * Context: any but interrupts; takes log_lock.
+ * Return: how many there are in one piece, 0 if no region is ready.
+ */
+int cachefs_region_alloc_slots(struct cachefs_cache *cache, u32 want,
+			       u32 *region, u32 *slot)
+{
+	struct cachefs_open_region *open;
+	bool kick = false;
+	u32 nr = 0;
+
+	spin_lock(&cache->log_lock);
+	open = cache->current_region;
+	if (open && open->next_slot == cache->geo.slots) {
+		list_add_tail(&open->link, &cache->sealing);
+		cache->current_region = NULL;
+		open = NULL;
+	}
+	if (!open) {
+		kick = true;
+		open = list_first_entry_or_null(&cache->ready,
+						struct cachefs_open_region,
+						link);
+		if (open) {
+			list_del(&open->link);
+			cache->nr_ready--;
+			cache->regions[open->nr].state = CACHEFS_REGION_OPEN;
+			cache->current_region = open;
+		}
+	}
+	if (open) {
+		nr = min(want, cache->geo.slots - open->next_slot);
+		*region = open->nr;
+		*slot = open->next_slot;
+		open->next_slot += nr;
+		atomic_add(nr, &open->unresolved);
+	}
+	spin_unlock(&cache->log_lock);
+
+	if (kick)
+		cachefs_log_kick(cache);
+	return nr;
+}
+
+/* The fate of some slots is known; their records are complete. */
+static void resolve(struct cachefs_cache *cache, struct cachefs_region *region,
+		    u32 slot, u32 nr)
+{
+	struct cachefs_open_region *open = region->open;
+	u32 i;
+
+	lockdep_assert_held_write(&cache->index_lock);
+	smp_wmb();	/* pairs with write_finished() */
+	for (i = slot; i < slot + nr; i++) {
+		u16 *count = &open->resolved[i / CACHEFS_RECORDS_PER_BLOCK];
+
+		WRITE_ONCE(*count, *count + 1);
+	}
+}
+
+/*
+ * Last: after this, @open may be freed.  Kicks the log when a full region is
+ * complete; a region that is not full has its turn at the next interval.
+ */
+static void resolved(struct cachefs_cache *cache, struct cachefs_open_region *open,
+		     u32 nr)
+{
+	bool full = READ_ONCE(open->next_slot) == cache->geo.slots;
+
+	if (atomic_sub_return_release(nr, &open->unresolved) == 0 && full)
+		cachefs_log_kick(cache);
+}
+
+/**
+ * cachefs_region_set_checksum - Note the checksum of a slot
+ * @cache: the cache
+ * @region: an OPEN region
+ * @slot: a slot that is not resolved
+ * @checksum: from cachefs_data_checksum()
+ *
+ * Context: any.
+ */
+void cachefs_region_set_checksum(struct cachefs_cache *cache, u32 region,
+				 u32 slot, u64 checksum)
+{
+	cache->regions[region].checksums[slot] = checksum;
+}
+
+/**
+ * cachefs_region_publish - Make stored blocks findable
+ * @cache: the cache
+ * @region: the region
+ * @slot: first slot; checksums were set
+ * @nr: number of slots
+ * @id: version id
+ * @block: first file block; all of them in one chunk
+ * @last_bytes: valid bytes in the last block, 1 to 4096
+ *
+ * Context: process; takes index_lock.
+ */
+void cachefs_region_publish(struct cachefs_cache *cache, u32 region, u32 slot,
+			    u32 nr, const u8 id[16], u64 block, u32 last_bytes)
+{
+	struct cachefs_region *r = &cache->regions[region];
+	struct cachefs_open_region *open = r->open;
+	u32 i;
+
+	write_lock(&cache->index_lock);
+	for (i = 0; i < nr; i++) {
+		struct cachefs_slot_record *record = slot_record(open, slot + i);
+		u32 bytes = i == nr - 1 ? last_bytes : CACHEFS_BLOCK_SIZE;
+
+		memcpy(record->id, id, sizeof(record->id));
+		record->checksum = cpu_to_le64(r->checksums[slot + i]);
+		record->where = cpu_to_le64((block + i) <<
+					    CACHEFS_WHERE_BYTES_BITS | bytes);
+	}
+	cachefs_index_insert(cache, region, id, block, slot, nr);
+	resolve(cache, r, slot, nr);
+	write_unlock(&cache->index_lock);
+	resolved(cache, open, nr);
+}
+
+/**
+ * cachefs_region_abandon - Leave slots unused
+ * @cache: the cache
+ * @region: the region
+ * @slot: first slot
+ * @nr: number of slots
+ *
+ * Context: process; takes index_lock.
+ */
+void cachefs_region_abandon(struct cachefs_cache *cache, u32 region, u32 slot,
+			    u32 nr)
+{
+	struct cachefs_region *r = &cache->regions[region];
+	struct cachefs_open_region *open = r->open;
+
+	write_lock(&cache->index_lock);
+	resolve(cache, r, slot, nr);
+	write_unlock(&cache->index_lock);
+	resolved(cache, open, nr);
+}
+
+/**
+ * cachefs_tombstone - Forget what is cached of a version so far
+ * @cache: the cache
+ * @version: the version; its floor is raised
+ *
+ * For an invalidation that leaves the version id as it is.  Operations that
+ * have their own copy of @version may still read older blocks; operations that
+ * begin later do not.  If the log has no room, the extents are looked up one
+ * by one instead.  That does not survive a power loss, after which the version
+ * is compared with the server's again anyhow.
+ *
+ * Context: process, may sleep; takes index_lock.
+ */
+void cachefs_tombstone(struct cachefs_cache *cache,
+		       struct cachefs_version *version)
+{
+	struct cachefs_slot_record *record;
+	struct cachefs_open_region *open;
+	struct cachefs_region *r;
+	u32 region, slot;
+
+	if (!cachefs_usable(cache) ||
+	    !cachefs_region_alloc_slots(cache, 1, &region, &slot)) {
+		cachefs_index_drop_version(cache, version->id);
+		return;
+	}
+	r = &cache->regions[region];
+	open = r->open;
+	record = slot_record(open, slot);
+
+	write_lock(&cache->index_lock);
+	memcpy(record->id, version->id, sizeof(record->id));
+	cachefs_index_insert_tombstone(cache, region, version->id, slot);
+	resolve(cache, r, slot, 1);
+	version->floor = cachefs_stamp(r->seq, slot);
+	write_unlock(&cache->index_lock);
+	resolved(cache, open, 1);
+}
+
+/**
+ * cachefs_region_load_checksums - Make sure that a region's checksums are there
+ * @cache: the cache
+ * @region: a region that the caller has pinned
+ *
+ * Slots of which the disk says nothing get a checksum that does not match.
+ *
+ * Context: process, may sleep; takes load_mutex.
+ * Return: 0, -ENOMEM, -EUCLEAN if the metadata is not that of this round of the
+ * region, or the device's error.
+ */
+int cachefs_region_load_checksums(struct cachefs_cache *cache, u32 region)
+{
+	struct cachefs_geometry *geo = &cache->geo;
+	u32 blocks = geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS, i, slot;
+	struct cachefs_region *r = &cache->regions[region];
+	const struct cachefs_meta_block *meta;
+	struct cachefs_meta_block *buffer;
+	u64 *checksums = NULL;
+	u64 seq, epoch;
+	int ret = 0;
+
+	mutex_lock(&cache->load_mutex);
+	if (r->checksums)
+		goto unlock;
+	ret = -ENOMEM;
+	buffer = kvmalloc_array(blocks, sizeof(*buffer),
+				GFP_NOIO | __GFP_NOWARN);
+	checksums = kvcalloc(geo->slots, sizeof(u64), GFP_NOIO | __GFP_NOWARN);
+	if (!buffer || !checksums)
+		goto free;
+	ret = cachefs_device_read(cache->device,
+				  cachefs_region_start(geo, region), buffer,
+				  blocks);
+	if (ret) {
+		cachefs_io_error(cache, CACHEFS_STAT_READ_ERRORS, ret);
+		goto free;
+	}
+	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
+			 (u64)blocks << CACHEFS_BLOCK_SHIFT);
+	ret = -EUCLEAN;
+	if (!cachefs_meta_newest(buffer, &seq, &epoch, cache->uuid, cache->seed,
+				 region, geo) || seq != r->seq)
+		goto free;
+	for (slot = 0; slot < geo->slots; slot++) {
+		i = slot / CACHEFS_RECORDS_PER_BLOCK;
+		if (slot % CACHEFS_RECORDS_PER_BLOCK == 0)
+			meta = cachefs_meta_pick(buffer, i, seq, epoch,
+						 cache->uuid, cache->seed,
+						 region, geo);
+		if (meta)
+			checksums[slot] = le64_to_cpu(meta->records[slot %
+					CACHEFS_RECORDS_PER_BLOCK].checksum);
+	}
+	/* Verifiers look without the mutex. */
+	smp_store_release(&r->checksums, checksums);
+	cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_BYTES,
+			 geo->slots * sizeof(u64));
+	checksums = NULL;
+	ret = 0;
+free:
+	kvfree(buffer);
+	kvfree(checksums);
+unlock:
+	mutex_unlock(&cache->load_mutex);
+	return ret;
+}
+
+/**
+ * cachefs_region_drop_checksums - Free checksums that can be loaded again
+ * @cache: the cache
+ * @nr: how many regions' at most
+ *
+ * Context: process, also in reclaim; takes index_lock.
+ * Return: of how many regions they were freed.
+ */
+unsigned long cachefs_region_drop_checksums(struct cachefs_cache *cache,
+					    unsigned long nr)
+{
+	unsigned long dropped = 0;
+	u32 looked;
+
+	for (looked = 0; looked < cache->geo.nr_regions && dropped < nr;
+	     looked++) {
+		u32 hand = READ_ONCE(cache->shrink_hand) % cache->geo.nr_regions;
+		struct cachefs_region *r = &cache->regions[hand];
+		u64 *checksums = NULL;
+
+		WRITE_ONCE(cache->shrink_hand, hand + 1);
+		if (!READ_ONCE(r->checksums))
+			continue;
+		/* Pins are only taken under the lock. */
+		write_lock(&cache->index_lock);
+		if (r->state == CACHEFS_REGION_SEALED &&
+		    !atomic_read(&r->pins)) {
+			checksums = r->checksums;
+			r->checksums = NULL;
+		}
+		write_unlock(&cache->index_lock);
+		if (checksums) {
+			kvfree(checksums);
+			dropped++;
+			cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_BYTES,
+					 -(s64)(cache->geo.slots * sizeof(u64)));
+		}
+	}
+	return dropped;
+}
+
+/**
+ * cachefs_log_seal_all - Write all metadata
+ * @cache: no store is under way, and log_work is not running
+ *
+ * Context: process, may sleep.
+ */
+void cachefs_log_seal_all(struct cachefs_cache *cache)
+{
+	mutex_lock(&cache->flush_mutex);
+	write_sealing(cache);
+	if (cache->current_region)
+		write_region(cache, cache->current_region);
+	mutex_unlock(&cache->flush_mutex);
+}
+
+/**
+ * cachefs_log_free - Free what READY, OPEN and full regions have
+ * @cache: nothing uses it any more
+ */
+void cachefs_log_free(struct cachefs_cache *cache)
+{
+	u32 i;
+
+	for (i = 0; cache->regions && i < cache->geo.nr_regions; i++) {
+		open_region_free(cache->regions[i].open);
+		cache->regions[i].open = NULL;
+	}
+}

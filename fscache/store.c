@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Stores: from the page cache to the end of the log.
+ *
+ * The order that makes a store safe: checksum, write, ask whether the pages
+ * are still that version's, publish.
+ */
+#include <linux/highmem.h>
+#include "internal.h"
+
+/**
+ * cachefs_store_reserve - May so much be read from the server to be stored?
+ * @cache: the cache
+ * @bytes: how much
+ *
+ * This is where stores are refused when the device cannot keep up: what is on
+ * its way to the device, and what was promised room, stay within the bound.
+ *
+ * Context: any.
+ * Return: %true if room was reserved; cachefs_store_unreserve() gives it back.
+ */
+bool cachefs_store_reserve(struct cachefs_cache *cache, size_t bytes)
+{
+	if (!cachefs_usable(cache))
+		return false;
+	if (atomic64_add_return(bytes, &cache->reserved) +
+	    atomic64_read(&cache->in_flight) <=
+	    READ_ONCE(cache->max_in_flight))
+		return true;
+	atomic64_sub(bytes, &cache->reserved);
+	return false;
+}
+
+/**
+ * cachefs_store_unreserve - Give back what cachefs_store_reserve() promised
+ * @cache: the cache
+ * @bytes: how much
+ *
+ * Context: any.
+ */
+void cachefs_store_unreserve(struct cachefs_cache *cache, size_t bytes)
+{
+	atomic64_sub(bytes, &cache->reserved);
+}
+
+/* Valid bytes in the last block of @io. */
+static u32 last_bytes(const struct cachefs_store *store,
+		      const struct cachefs_io *io)
+{
+	u64 end = io->block + io->nr - store->block;
+	u64 bytes = (u64)store->bytes - ((end - 1) << CACHEFS_BLOCK_SHIFT);
+
+	return min_t(u64, bytes, CACHEFS_BLOCK_SIZE);
+}
+
+/* All I/O has ended: publish or abandon, then tell the caller. */
+static void store_work(struct work_struct *work)
+{
+	struct cachefs_store *store = container_of(work, struct cachefs_store,
+						   work);
+	struct cachefs_cache *cache = store->cache;
+	struct cachefs_io *io, *next;
+	u64 bytes = 0;
+	bool valid;
+
+	valid = store->still_valid(store);
+	if (!valid)
+		store->error = store->error ?: -ESTALE;
+
+	list_for_each_entry_safe(io, next, &store->ios, link) {
+		bytes += (u64)io->nr << CACHEFS_BLOCK_SHIFT;
+		if (io->error)
+			cachefs_io_error(cache, CACHEFS_STAT_WRITE_ERRORS,
+					 io->error);
+		if (valid && !io->error)
+			cachefs_region_publish(cache, io->region, io->slot,
+					       io->nr, store->version.id,
+					       io->block,
+					       last_bytes(store, io));
+		else
+			cachefs_region_abandon(cache, io->region, io->slot,
+					       io->nr);
+		if (io->tail)
+			cachefs_tail_page_free(cache->device, io->tail);
+		cachefs_io_free(io);
+	}
+	atomic64_sub(bytes, &cache->in_flight);
+	cachefs_stat_add(cache, CACHEFS_STAT_STORES_IN_FLIGHT_BYTES, -(s64)bytes);
+	store->done(store);
+	cachefs_op_end(cache);
+}
+
+static void store_put(struct cachefs_store *store)
+{
+	if (atomic_dec_and_test(&store->pending))
+		queue_work(store->cache->wq, &store->work);
+}
+
+/* The device is done with one part: any context. */
+static void store_io_end(struct cachefs_io *io)
+{
+	struct cachefs_store *store = io->owner;
+
+	if (io->error)
+		WRITE_ONCE(store->error, io->error);
+	store_put(store);
+}
+
+/* Replace the last page by a copy whose end is zero. */
+static struct page *copy_tail(struct cachefs_store *store, unsigned int last,
+			      u32 bytes)
+{
+	struct page *tail = cachefs_tail_page_alloc(store->cache->device);
+	u8 *from, *to;
+
+	if (!tail)
+		return NULL;
+	from = kmap_local_page(store->pages[last]);
+	to = kmap_local_page(tail);
+	memcpy(to, from, bytes);
+	memset(to + bytes, 0, CACHEFS_BLOCK_SIZE - bytes);
+	kunmap_local(to);
+	kunmap_local(from);
+	store->pages[last] = tail;
+	return tail;
+}
+
+/* Checksum @nr pages from @first on, which got slots, and write them. */
+static void store_run(struct cachefs_store *store, unsigned int first,
+		      unsigned int nr, u32 region, u32 slot, struct page *tail)
+{
+	struct cachefs_cache *cache = store->cache;
+	struct cachefs_io *io;
+	unsigned int i;
+
+	io = cachefs_io_alloc(cache, true, nr);
+	io->pages = &store->pages[first];
+	io->block = store->block + first;
+	io->region = region;
+	io->slot = slot;
+	io->device_block = cachefs_slot_block(&cache->geo, region, slot);
+	io->end = store_io_end;
+	io->owner = store;
+	io->tail = tail;
+
+	for (i = 0; i < nr; i++) {
+		void *data = kmap_local_page(io->pages[i]);
+		u64 sum = cachefs_data_checksum(cache->seed, store->version.id,
+						io->block + i, data);
+
+		kunmap_local(data);
+		cachefs_region_set_checksum(cache, region, slot + i, sum);
+	}
+
+	/* Only the submitter adds; store_work() runs after the last put. */
+	list_add_tail(&io->link, &store->ios);
+	atomic_inc(&store->pending);
+	atomic64_add((u64)nr << CACHEFS_BLOCK_SHIFT, &cache->in_flight);
+	cachefs_stat_add(cache, CACHEFS_STAT_STORES_IN_FLIGHT_BYTES,
+			 (u64)nr << CACHEFS_BLOCK_SHIFT);
+	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_WRITTEN_BYTES,
+			 (u64)nr << CACHEFS_BLOCK_SHIFT);
+	cachefs_io_submit(io);
+}
+
+/**
+ * cachefs_store - Store blocks in the cache
+ * @store: the request; @done is called exactly once, maybe before this returns
+ *
+ * The pages must not go away before @done, and should not be written to; see
+ * the protocol in cachefs.h.  What finds no room in the log is left out.
+ *
+ * Context: process, may sleep (for memory of the cache's own reserves).
+ */
+void cachefs_store(struct cachefs_store *store)
+{
+	struct cachefs_cache *cache = store->cache;
+	unsigned int nr = DIV_ROUND_UP(store->bytes, CACHEFS_BLOCK_SIZE);
+	u32 tail_bytes = store->bytes % CACHEFS_BLOCK_SIZE;
+	unsigned int done, part, got;
+	struct page *tail;
+	u32 region, slot;
+
+	cachefs_op_begin(cache);
+	store->error = 0;
+	INIT_LIST_HEAD(&store->ios);
+	INIT_WORK(&store->work, store_work);
+	atomic_set(&store->pending, 1);
+
+	for (done = 0; done < nr; done += got) {
+		u64 block = store->block + done;
+
+		part = min_t(u64, nr - done, CACHEFS_CHUNK_BLOCKS -
+			     block % CACHEFS_CHUNK_BLOCKS);
+		got = 0;
+		if (cachefs_usable(cache) &&
+		    block + part <= 1ULL << CACHEFS_FILE_BLOCK_BITS)
+			got = cachefs_region_alloc_slots(cache, part, &region,
+							 &slot);
+		if (!got) {
+			WRITE_ONCE(store->error, -ENOBUFS);
+			break;
+		}
+		tail = NULL;
+		if (tail_bytes && done + got == nr) {
+			tail = copy_tail(store, nr - 1, tail_bytes);
+			if (!tail) {
+				WRITE_ONCE(store->error, -ENOBUFS);
+				cachefs_region_abandon(cache, region, slot, got);
+				break;
+			}
+		}
+		store_run(store, done, got, region, slot, tail);
+	}
+	store_put(store);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * cachefs: a cache for network file systems on a block device.
+ *
+ * The protocol
+ * ------------
+ *
+ * The pages of a network file system are stored on a local disk while they are
+ * already in use.
+ *
+ *  1. The VM asks for a page (read_folio, readahead).
+ *  2. The file system asks the cache: cachefs_lookup().  Cached: cachefs_read()
+ *     fills the page, and that is all.
+ *  3. Not cached: the file system reads the page from its server.
+ *  4. It marks the page, cachefs_page_mark(), and hands it to the cache,
+ *     cachefs_store().
+ *  5. It sets uptodate and unlocks the page; readers go on at once.
+ *  6. When the block is on disk, the cache calls cachefs_store::done.
+ *  7. There the file system clears the mark, cachefs_page_mark_end(), which
+ *     wakes whoever waits for it.
+ *
+ *  A write fault on such a page goes through cachefs_page_mkwrite(), and
+ *  reclaim, invalidation and truncation through cachefs_page_wait(): what is on
+ *  its way to the disk is not scribbled on.  write(2) does not wait.  That is
+ *  allowed because of the order in which a store ends: the checksum was taken
+ *  before the page went to the disk, cachefs_store::still_valid is asked after
+ *  it arrived, and only then is the block published.  A page written to in
+ *  between is either not published or does not match its checksum.
+ *
+ * How a block is found
+ * --------------------
+ *
+ * By what it is: (version id, file block).  A version id is a keyed 128-bit
+ * hash of everything that identifies one version of one file.  Another version
+ * has another id, so nothing is ever overwritten or compared; old versions age
+ * out.  There is no per-file metadata, and no I/O at open, lookup or close.
+ * The index (fscache/index.c) is a hash table over chunks of 128 file blocks
+ * of a version, with one entry of 28 bytes for each extent.
+ *
+ * A region's life
+ * ---------------
+ *
+ * The device is a ring of regions (fscache/region.c).  FREE: nothing in it
+ * counts.  READY: it has its sequence number, its metadata says so on disk, and
+ * its buffers are allocated.  OPEN: stores append to its slots.  SEALED: full;
+ * written when its last store has ended.  The oldest SEALED region becomes FREE
+ * when a READY one is needed: its extents leave the index, and it is used again
+ * when the last reader that pinned it is done.
+ *
+ * The position of a block in the log, (sequence of the region, slot), is its
+ * stamp.  An invalidation that keeps the version writes a tombstone: blocks of
+ * that version with an older stamp are dead.
+ *
+ * What is on disk needs no order.  Each block carries a checksum over its data,
+ * seeded with its identity; it is verified on every read.  Whatever subset of
+ * the writes reached the disk, a block is served as what it was stored, or not
+ * at all.
+ *
+ * Who locks what
+ * --------------
+ *
+ * In this order, outer first:
+ *
+ *  cachefs_attach_mutex	the one attached cache, attach and detach
+ *  region::load_mutex		loading a region's checksums
+ *  cache::flush_mutex		writing of region metadata
+ *  cache::log_lock		(spin) open region, ready list, slot allocation
+ *  cache::index_lock		(rwlock) index chains, extents and records of all
+ *				regions; a region can be pinned under it
+ *
+ * None of them is taken in interrupt context.  Completions of block I/O only
+ * verify small reads and queue work.
+ */
+#ifndef _CACHEFS_H
+#define _CACHEFS_H
+
+#include <linux/types.h>
+#include <linux/list.h>
+#include <linux/mm_types.h>
+#include <linux/workqueue.h>
+#include "uapi/cachefs_format.h"
+
+struct cachefs_cache;
+struct cachefs_volume;
+struct folio;
+struct vm_fault;
+
+/**
+ * struct cachefs_version - One version of one file
+ * @id: keyed hash from cachefs_version_id()
+ * @floor: stamp; blocks with an older one are dead (see cachefs_tombstone())
+ */
+struct cachefs_version {
+	u8	id[16];
+	u64	floor;
+};
+
+/**
+ * struct cachefs_read - A read of whole blocks from the cache
+ * @cache: the cache
+ * @version: whose blocks
+ * @block: first file block
+ * @nr: number of blocks
+ * @pages: @nr pages to read into, the caller's until @done
+ * @done: called once, in any context including softirq
+ * @error: for @done: 0, or why nothing of it may be used: %-ENODATA (not or no
+ *	longer cached), %-EUCLEAN (checksum mismatch), or the device's error
+ */
+struct cachefs_read {
+	struct cachefs_cache	*cache;
+	struct cachefs_version	version;
+	u64			block;
+	unsigned int		nr;
+	struct page		**pages;
+	void			(*done)(struct cachefs_read *read);
+	int			error;
+	/* private: */
+	atomic_t		pending;
+};
+
+/**
+ * struct cachefs_store - A store of blocks into the cache
+ * @cache: the cache
+ * @version: which version they belong to: the one of when their read from the
+ *	server *began*
+ * @block: first file block
+ * @bytes: how many bytes; the last block may be partial and is padded with zeros
+ * @pages: the pages, kept by the caller until @done; entries may be replaced
+ * @still_valid: asked when the data is on disk, before it is published, in
+ *	process context: are these pages still that version's, unmodified?
+ * @done: called once, in process context; the marks may be cleared
+ * @error: for @done: 0, or %-ENOBUFS (no room in the log or refused), %-ESTALE
+ *	(@still_valid said no), or the device's error
+ */
+struct cachefs_store {
+	struct cachefs_cache	*cache;
+	struct cachefs_version	version;
+	u64			block;
+	size_t			bytes;
+	struct page		**pages;
+	bool			(*still_valid)(struct cachefs_store *store);
+	void			(*done)(struct cachefs_store *store);
+	int			error;
+	/* private: */
+	atomic_t		pending;
+	struct list_head	ios;
+	struct work_struct	work;
+};
+
+/* Attach and detach (fscache/cache.c) */
+#define CACHEFS_ATTACH_FORMAT	1	/* format the device if it is blank */
+#define CACHEFS_ATTACH_FORCE	2	/* ... or whatever it holds */
+
+/* Lookup and I/O hooks */
+unsigned int cachefs_lookup(struct cachefs_cache *cache,
+			    const struct cachefs_version *version,
+			    u64 block, unsigned int nr, bool *cached);
+void cachefs_read(struct cachefs_read *read);
+void cachefs_store(struct cachefs_store *store);
+
+/* Versions */
+void cachefs_version_id(struct cachefs_cache *cache, u8 id[16],
+			const void *volume_key, size_t volume_len,
+			const void *key, size_t key_len,
+			const void *coherency, size_t coherency_len, u64 size);
+void cachefs_version_init(struct cachefs_cache *cache,
+			  struct cachefs_version *version, const u8 id[16]);
+void cachefs_tombstone(struct cachefs_cache *cache,
+		       struct cachefs_version *version);
+
+/* Admission: bytes that will be stored soon */
+bool cachefs_store_reserve(struct cachefs_cache *cache, size_t bytes);
+void cachefs_store_unreserve(struct cachefs_cache *cache, size_t bytes);
+
+/* Accounting by the glue, which alone knows where a file ends */
+struct cachefs_volume *cachefs_volume_add(struct cachefs_cache *cache,
+					  const char *key);
+void cachefs_volume_remove(struct cachefs_volume *volume);
+void cachefs_count_hit(struct cachefs_cache *cache,
+		       struct cachefs_volume *volume, u64 bytes);
+void cachefs_count_miss(struct cachefs_cache *cache,
+			struct cachefs_volume *volume, u64 bytes);
+void cachefs_count_stored(struct cachefs_cache *cache,
+			  struct cachefs_volume *volume, u64 bytes);
+void cachefs_count_refused(struct cachefs_cache *cache, u64 bytes);
+void cachefs_count_stale(struct cachefs_cache *cache, u64 bytes);
+void cachefs_count_object(struct cachefs_cache *cache, int change);
+
+/* The page mark (fscache/page_mark.c) */
+void cachefs_page_mark(struct cachefs_cache *cache, struct folio *folio);
+void cachefs_page_mark_end(struct cachefs_cache *cache, struct folio *folio);
+void cachefs_page_mark_adopt(struct cachefs_cache *cache, struct folio *folio);
+void cachefs_page_mark_release(struct cachefs_cache *cache, unsigned int nr);
+bool cachefs_page_marked(struct folio *folio);
+void cachefs_page_wait(struct folio *folio);
+int cachefs_page_wait_killable(struct folio *folio);
+vm_fault_t cachefs_page_mkwrite(struct cachefs_cache *cache,
+				struct vm_fault *vmf);
+
+#endif /* _CACHEFS_H */
