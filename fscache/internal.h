@@ -161,7 +161,6 @@ struct cachefs_geometry {
  * struct cachefs_cache - An attached cache
  * @device: the block device (device.c, or a simulated one)
  * @sysfs: its directory (sysfs.c)
- * @glue: what the glue hangs on it
  * @head: region to be made READY next; flush_mutex
  * @next_seq: its sequence number; flush_mutex
  * @next_flush: when the open region's metadata is due, jiffies; flush_mutex
@@ -181,7 +180,6 @@ struct cachefs_geometry {
 struct cachefs_cache {
 	struct cachefs_device		*device;
 	struct cachefs_sysfs		*sysfs;
-	void				*glue;
 	struct cachefs_geometry		geo;
 	u8				uuid[CACHEFS_UUID_SIZE];
 	char				label[CACHEFS_LABEL_SIZE + 1];
@@ -372,8 +370,7 @@ void cachefs_index_forget(struct cachefs_cache *cache, u32 region);
 void cachefs_index_trim(struct cachefs_cache *cache, u32 region);
 static inline void cachefs_region_unpin(struct cachefs_cache *cache, u32 region)
 {
-	if (atomic_dec_and_test(&cache->regions[region].pins))
-		wake_up(&cache->wait);
+	atomic_dec(&cache->regions[region].pins);
 }
 
 /* region.c */

@@ -60,19 +60,19 @@ void cachefs_page_mark_end(struct cachefs_cache *cache, struct folio *folio)
 /**
  * cachefs_page_mark_adopt - Step 4 where netfs has marked the folio itself
  * @cache: the cache that will store it
- * @folio: a folio that must be marked
+ * @page: a page of a folio that must be marked
  *
  * Where fs/netfs does the storing, it sets PG_private_2 before it asks a cache to
  * write and clears it after the write has been terminated.  This counts the
- * folio as marked and checks that it is; nothing else is touched.
+ * page as marked and checks that it is; nothing else is touched.  By page,
+ * because a store may have part of a large folio.
  *
  * Context: any.
  */
-void cachefs_page_mark_adopt(struct cachefs_cache *cache, struct folio *folio)
+void cachefs_page_mark_adopt(struct cachefs_cache *cache, struct page *page)
 {
-	WARN_ON_ONCE(!folio_test_private_2(folio));
-	cachefs_stat_add(cache, CACHEFS_STAT_PAGES_MARKED,
-			 folio_nr_pages(folio));
+	WARN_ON_ONCE(!folio_test_private_2(page_folio(page)));
+	cachefs_stat_add(cache, CACHEFS_STAT_PAGES_MARKED, 1);
 }
 
 /**

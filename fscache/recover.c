@@ -406,6 +406,7 @@ out:
 
 /**
  * struct ckpt_writer - Where a checkpoint is being written
+ * @cache: the cache
  * @buffer: CKPT_BATCH blocks
  * @first: first region
  * @index: blocks written so far

@@ -72,14 +72,18 @@ static void store_work(struct work_struct *work)
 		if (io->error)
 			cachefs_io_error(cache, CACHEFS_STAT_WRITE_ERRORS,
 					 io->error);
-		if (valid && !io->error)
+		if (valid && !io->error) {
+			u32 last = last_bytes(store, io);
+
 			cachefs_region_publish(cache, io->region, io->slot,
 					       io->nr, store->version.id,
-					       io->block,
-					       last_bytes(store, io));
-		else
+					       io->block, last);
+			store->stored += ((io->nr - 1) << CACHEFS_BLOCK_SHIFT) +
+					 last;
+		} else {
 			cachefs_region_abandon(cache, io->region, io->slot,
 					       io->nr);
+		}
 		if (io->tail)
 			cachefs_tail_page_free(cache->device, io->tail);
 		cachefs_io_free(io);
@@ -183,6 +187,7 @@ void cachefs_store(struct cachefs_store *store)
 
 	cachefs_op_begin(cache);
 	store->error = 0;
+	store->stored = 0;
 	INIT_LIST_HEAD(&store->ios);
 	INIT_WORK(&store->work, store_work);
 	atomic_set(&store->pending, 1);

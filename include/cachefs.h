@@ -130,7 +130,9 @@ struct cachefs_read {
  *	process context: are these pages still that version's, unmodified?
  * @done: called once, in process context; the marks may be cleared
  * @error: for @done: 0, or %-ENOBUFS (no room in the log or refused), %-ESTALE
- *	(@still_valid said no), or the device's error
+ *	(@still_valid said no), or the device's error; whatever it is, part of
+ *	the blocks may have been stored
+ * @stored: for @done: how many bytes were published
  */
 struct cachefs_store {
 	struct cachefs_cache	*cache;
@@ -141,6 +143,7 @@ struct cachefs_store {
 	bool			(*still_valid)(struct cachefs_store *store);
 	void			(*done)(struct cachefs_store *store);
 	int			error;
+	size_t			stored;
 	/* private: */
 	atomic_t		pending;
 	struct list_head	ios;
@@ -189,7 +192,7 @@ void cachefs_count_object(struct cachefs_cache *cache, int change);
 /* The page mark (fscache/page_mark.c) */
 void cachefs_page_mark(struct cachefs_cache *cache, struct folio *folio);
 void cachefs_page_mark_end(struct cachefs_cache *cache, struct folio *folio);
-void cachefs_page_mark_adopt(struct cachefs_cache *cache, struct folio *folio);
+void cachefs_page_mark_adopt(struct cachefs_cache *cache, struct page *page);
 void cachefs_page_mark_release(struct cachefs_cache *cache, unsigned int nr);
 bool cachefs_page_marked(struct folio *folio);
 void cachefs_page_wait(struct folio *folio);

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# make [KVER=version]	build build/<version>/cachefs.ko
+# make install		put it where modprobe finds it; make uninstall removes it
+# make demo		show it at work, in a guest
+# make test		all tests
+# make clean		remove what was built; make distclean also the test bed's cache
+
+KVER	?= $(shell uname -r)
+BUILD	?= build/$(KVER)
+CACHEFS_CACHE ?= $(CURDIR)/.cache
+export CACHEFS_CACHE
+
+# The kernel's own headers, or those that the test bed unpacked.
+KDIR	?= $(firstword $(wildcard /lib/modules/$(KVER)/build \
+	     $(CACHEFS_CACHE)/headers/$(KVER)/build))
+MODDIR	?= $(DESTDIR)/lib/modules/$(KVER)/updates
+SOURCES	:= Kbuild fscache include nfs-glue
+
+all: module
+
+# kbuild leaves objects beside their sources, so it gets a tree of links.
+module:
+	@test -n "$(KDIR)" || { echo "no headers of kernel $(KVER): install linux-headers-$(KVER), or run tests/bed/prepare.sh headers" >&2; exit 1; }
+	@grep -qs 'netfs_read_subreq_terminated' "$(KDIR)/include/linux/netfs.h" \
+		"$$(sed -n 's,^include \(.*\)/Makefile$$,\1,p' "$(KDIR)/Makefile" 2>/dev/null)/include/linux/netfs.h" \
+		"$(KDIR)/source/include/linux/netfs.h" || \
+		{ echo "kernel $(KVER) is not supported: its netfs is another one than Linux 6.12's" >&2; exit 1; }
+	@mkdir -p $(BUILD)
+	@find $(BUILD) -xtype l -delete
+	@cp -rsf $(addprefix $(CURDIR)/,$(SOURCES)) $(BUILD)/
+	$(MAKE) -C $(KDIR) M=$(abspath $(BUILD)) CONFIG_CACHEFS=m modules
+
+install: module
+	install -D -m 644 $(BUILD)/cachefs.ko $(MODDIR)/cachefs.ko
+	depmod -b "$(DESTDIR)/" $(KVER)
+
+uninstall:
+	rm -f $(MODDIR)/cachefs.ko
+	depmod -b "$(DESTDIR)/" $(KVER)
+
+demo:
+	tests/bed/demo.sh
+
+test:
+	tests/run
+
+clean:
+	rm -rf build
+
+distclean: clean
+	rm -rf "$(CACHEFS_CACHE)"
+
+.PHONY: all module install uninstall demo test clean distclean

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What only the kernel build has: the block device by its path (device.c), the
+ * module's control files (main.c, sysfs.c), and what the core and the glue
+ * want of each other at attach and detach.
+ */
+#ifndef _CACHEFS_DEVICE_H
+#define _CACHEFS_DEVICE_H
+
+#include <linux/types.h>
+
+struct cachefs_cache;
+struct cachefs_device;
+struct cachefs_glue;
+struct cachefs_volume;
+
+/* device.c */
+int cachefs_device_open(const char *path, struct cachefs_device **devicep);
+void cachefs_device_close(struct cachefs_device *device);
+int cachefs_device_print(struct cachefs_device *device, char *buffer,
+			 size_t size);
+
+/* main.c */
+int cachefs_control_attach(const char *command);
+int cachefs_control_detach(struct cachefs_cache *cache);
+
+/* sysfs.c */
+int cachefs_sysfs_init(void);
+void cachefs_sysfs_close(void);
+void cachefs_sysfs_exit(void);
+int cachefs_sysfs_add(struct cachefs_cache *cache);
+void cachefs_sysfs_remove(struct cachefs_cache *cache);
+
+/* nfs-glue */
+struct cachefs_glue *cachefs_glue_add(struct cachefs_cache *cache);
+void cachefs_glue_remove(struct cachefs_glue *glue);
+
+#endif /* _CACHEFS_DEVICE_H */

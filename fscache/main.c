@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The module: loading, and attaching and detaching on an administrator's word.
+ */
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/shrinker.h>
+#include "internal.h"
+#include "device.h"
+
+static char *cache_param;
+module_param_named(cache, cache_param, charp, 0444);
+MODULE_PARM_DESC(cache, "block device to attach at load; a blank one is formatted");
+
+/* The one attached cache, and attaching and detaching. */
+static DEFINE_MUTEX(cachefs_attach_mutex);
+static struct cachefs_cache *attached_cache;
+static struct cachefs_glue *attached_glue;
+
+static struct shrinker *cachefs_shrinker;
+
+static int attach(const char *path, unsigned int flags)
+{
+	struct cachefs_device *device;
+	struct cachefs_cache *cache;
+	int ret;
+
+	lockdep_assert_held(&cachefs_attach_mutex);
+	if (attached_cache) {
+		pr_err("%s: not attached, %s already is\n", path,
+		       cachefs_device_name(attached_cache->device));
+		return -EBUSY;
+	}
+	ret = cachefs_device_open(path, &device);
+	if (ret)
+		return ret;
+	ret = cachefs_attach(device, NULL, flags, &cache);
+	if (ret) {
+		pr_err("%s: not attached: error %d\n", path, ret);
+		cachefs_device_close(device);
+		return ret;
+	}
+	ret = cachefs_sysfs_add(cache);
+	if (ret)
+		goto detach;
+	attached_glue = cachefs_glue_add(cache);
+	ret = PTR_ERR_OR_ZERO(attached_glue);
+	if (ret)
+		goto remove_sysfs;
+	attached_cache = cache;
+	pr_info("%s: attached as %pU, %llu MiB\n",
+		cachefs_device_name(device), cache->uuid,
+		(u64)cache->geo.nr_regions * cache->geo.slots >>
+		(20 - CACHEFS_BLOCK_SHIFT));
+	return 0;
+
+remove_sysfs:
+	cachefs_sysfs_remove(cache);
+detach:
+	cachefs_detach(cache);
+	cachefs_device_close(device);
+	pr_err("%s: not attached: error %d\n", path, ret);
+	return ret;
+}
+
+static void detach(void)
+{
+	struct cachefs_cache *cache = attached_cache;
+	struct cachefs_device *device = cache->device;
+
+	lockdep_assert_held(&cachefs_attach_mutex);
+	/* No lookup finds anything from here on, and no store is taken. */
+	if (READ_ONCE(cache->state) != CACHEFS_FAILED)
+		WRITE_ONCE(cache->state, CACHEFS_DETACHING);
+	cachefs_glue_remove(attached_glue);
+	cachefs_sysfs_remove(cache);
+	attached_cache = NULL;
+	cachefs_detach(cache);
+	pr_info("%s: detached\n", cachefs_device_name(device));
+	cachefs_device_close(device);
+}
+
+/**
+ * cachefs_control_attach - Carry out what was written to "attach"
+ * @command: a path, then "format" or "force" or nothing
+ *
+ * Context: process, may sleep.
+ * Return: 0, -EINVAL for a command that is not understood, or the errno of
+ * opening or attaching.
+ */
+int cachefs_control_attach(const char *command)
+{
+	char *copy = kstrdup(command, GFP_KERNEL), *rest, *path, *word;
+	unsigned int flags = 0;
+	int ret = -EINVAL;
+
+	if (!copy)
+		return -ENOMEM;
+	rest = strim(copy);
+	path = strsep(&rest, " \t\n");
+	while (path && (word = strsep(&rest, " \t\n")) != NULL) {
+		if (!strcmp(word, "format")) {
+			flags |= CACHEFS_ATTACH_FORMAT;
+		} else if (!strcmp(word, "force")) {
+			flags |= CACHEFS_ATTACH_FORCE;
+		} else if (*word) {
+			pr_err("\"%s\" is not understood: PATH [format] [force]\n",
+			       word);
+			goto out;
+		}
+	}
+	if (!path || !*path) {
+		pr_err("no device given: PATH [format] [force]\n");
+		goto out;
+	}
+	ret = -EBUSY;
+	if (!mutex_lock_killable(&cachefs_attach_mutex)) {
+		ret = attach(path, flags);
+		mutex_unlock(&cachefs_attach_mutex);
+	} else {
+		ret = -EINTR;
+	}
+out:
+	kfree(copy);
+	return ret;
+}
+
+/**
+ * cachefs_control_detach - Carry out what was written to "detach"
+ * @cache: the cache whose file it was
+ *
+ * Context: process, may sleep as long as the device takes.
+ * Return: 0, -ENODEV if it was detached meanwhile.
+ */
+int cachefs_control_detach(struct cachefs_cache *cache)
+{
+	int ret = -ENODEV;
+
+	mutex_lock(&cachefs_attach_mutex);
+	if (attached_cache == cache) {
+		detach();
+		ret = 0;
+	}
+	mutex_unlock(&cachefs_attach_mutex);
+	return ret;
+}
+
+static unsigned long checksums_count(struct shrinker *shrinker,
+				     struct shrink_control *sc)
+{
+	unsigned long nr = 0;
+
+	if (!mutex_trylock(&cachefs_attach_mutex))
+		return 0;
+	if (attached_cache)
+		nr = atomic64_read(&attached_cache->stats[CACHEFS_STAT_CHECKSUM_BYTES]) /
+			(attached_cache->geo.slots * sizeof(u64));
+	mutex_unlock(&cachefs_attach_mutex);
+	return nr ?: SHRINK_EMPTY;
+}
+
+static unsigned long checksums_scan(struct shrinker *shrinker,
+				    struct shrink_control *sc)
+{
+	unsigned long nr = SHRINK_STOP;
+
+	if (!mutex_trylock(&cachefs_attach_mutex))
+		return SHRINK_STOP;
+	if (attached_cache)
+		nr = cachefs_region_drop_checksums(attached_cache,
+						   sc->nr_to_scan);
+	mutex_unlock(&cachefs_attach_mutex);
+	return nr;
+}
+
+static int __init cachefs_init(void)
+{
+	int ret;
+
+	cachefs_shrinker = shrinker_alloc(0, "cachefs");
+	if (!cachefs_shrinker)
+		return -ENOMEM;
+	cachefs_shrinker->count_objects = checksums_count;
+	cachefs_shrinker->scan_objects = checksums_scan;
+	/* One object is the checksums of a region: 8 KiB. */
+	cachefs_shrinker->batch = 16;
+	ret = cachefs_sysfs_init();
+	if (ret) {
+		shrinker_free(cachefs_shrinker);
+		return ret;
+	}
+	if (cache_param && *cache_param) {
+		mutex_lock(&cachefs_attach_mutex);
+		ret = attach(cache_param, 0);
+		mutex_unlock(&cachefs_attach_mutex);
+	}
+	if (ret) {
+		cachefs_sysfs_close();
+		cachefs_sysfs_exit();
+		shrinker_free(cachefs_shrinker);
+		return ret;
+	}
+	shrinker_register(cachefs_shrinker);
+	return 0;
+}
+
+static void __exit cachefs_exit(void)
+{
+	/* First the way in. */
+	cachefs_sysfs_close();
+	mutex_lock(&cachefs_attach_mutex);
+	if (attached_cache)
+		detach();
+	mutex_unlock(&cachefs_attach_mutex);
+	cachefs_sysfs_exit();
+	shrinker_free(cachefs_shrinker);
+	/*
+	 * The last end of an operation may have woken us before it returned
+	 * through our text; so may the last completion in interrupt context.
+	 */
+	synchronize_rcu_tasks();
+	synchronize_rcu();
+}
+
+module_init(cachefs_init);
+module_exit(cachefs_exit);
+MODULE_DESCRIPTION("Cache on a block device for network file systems");
+MODULE_AUTHOR("The cachefs authors");
+MODULE_LICENSE("GPL");
+MODULE_SOFTDEP("pre: netfs fscache");

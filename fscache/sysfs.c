@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /sys/fs/cachefs: attach, and one directory for the attached cache.  Every
+ * file is described in Documentation/ABI/testing/sysfs-fs-cachefs.
+ */
+#include <linux/capability.h>
+#include <linux/fs.h>
+#include <linux/kobject.h>
+#include <linux/sysfs.h>
+#include "internal.h"
+#include "device.h"
+
+/* Directory of a cache.  Freed with the last reference, open files included. */
+struct cachefs_sysfs {
+	struct kobject		kobj;
+	struct kobject		*volumes;
+	struct cachefs_cache	*cache;
+};
+
+/* Directory of a volume. */
+struct cachefs_sysfs_volume {
+	struct kobject		kobj;
+	struct cachefs_volume	*volume;
+};
+
+static struct kset *cachefs_kset;
+
+/* How many of the above there are: the module stays until they are gone. */
+static atomic_t cachefs_kobjects;
+static DECLARE_WAIT_QUEUE_HEAD(cachefs_kobjects_wait);
+
+static void kobject_gone(void)
+{
+	if (atomic_dec_and_test(&cachefs_kobjects))
+		wake_up(&cachefs_kobjects_wait);
+}
+
+static struct cachefs_cache *to_cache(struct kobject *kobj)
+{
+	return container_of(kobj, struct cachefs_sysfs, kobj)->cache;
+}
+
+/* Files of the cache itself. */
+
+static const char * const state_names[] = {
+	[CACHEFS_ATTACHING]	= "attaching",
+	[CACHEFS_ACTIVE]	= "active",
+	[CACHEFS_DEGRADED]	= "degraded",
+	[CACHEFS_FAILED]	= "failed",
+	[CACHEFS_DETACHING]	= "detaching",
+};
+
+static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr,
+			  char *buf)
+{
+	return sysfs_emit(buf, "%s\n",
+			  state_names[READ_ONCE(to_cache(kobj)->state)]);
+}
+static struct kobj_attribute state_attr = __ATTR_RO(state);
+
+static ssize_t device_show(struct kobject *kobj, struct kobj_attribute *attr,
+			   char *buf)
+{
+	char name[64];
+
+	cachefs_device_print(to_cache(kobj)->device, name, sizeof(name));
+	return sysfs_emit(buf, "/dev/%s\n", name);
+}
+static struct kobj_attribute device_attr = __ATTR_RO(device);
+
+static ssize_t label_show(struct kobject *kobj, struct kobj_attribute *attr,
+			  char *buf)
+{
+	return sysfs_emit(buf, "%s\n", to_cache(kobj)->label);
+}
+static struct kobj_attribute label_attr = __ATTR_RO(label);
+
+static ssize_t block_size_show(struct kobject *kobj,
+			       struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%d\n", CACHEFS_BLOCK_SIZE);
+}
+static struct kobj_attribute block_size_attr = __ATTR_RO(block_size);
+
+static ssize_t region_size_show(struct kobject *kobj,
+				struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", to_cache(kobj)->geo.region_blocks <<
+			  CACHEFS_BLOCK_SHIFT);
+}
+static struct kobj_attribute region_size_attr = __ATTR_RO(region_size);
+
+static ssize_t capacity_bytes_show(struct kobject *kobj,
+				   struct kobj_attribute *attr, char *buf)
+{
+	struct cachefs_geometry *geo = &to_cache(kobj)->geo;
+
+	return sysfs_emit(buf, "%llu\n", (u64)geo->nr_regions * geo->slots <<
+			  CACHEFS_BLOCK_SHIFT);
+}
+static struct kobj_attribute capacity_bytes_attr = __ATTR_RO(capacity_bytes);
+
+static ssize_t used_bytes_show(struct kobject *kobj,
+			       struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%llu\n",
+			  READ_ONCE(to_cache(kobj)->live_blocks) <<
+			  CACHEFS_BLOCK_SHIFT);
+}
+static struct kobj_attribute used_bytes_attr = __ATTR_RO(used_bytes);
+
+static ssize_t objects_open_show(struct kobject *kobj,
+				 struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%d\n", atomic_read(&to_cache(kobj)->objects));
+}
+static struct kobj_attribute objects_open_attr = __ATTR_RO(objects_open);
+
+static ssize_t extents_show(struct kobject *kobj, struct kobj_attribute *attr,
+			    char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", READ_ONCE(to_cache(kobj)->nr_extents));
+}
+static struct kobj_attribute extents_attr = __ATTR_RO(extents);
+
+static ssize_t max_in_flight_bytes_show(struct kobject *kobj,
+					struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%llu\n",
+			  READ_ONCE(to_cache(kobj)->max_in_flight));
+}
+
+static ssize_t max_in_flight_bytes_store(struct kobject *kobj,
+					 struct kobj_attribute *attr,
+					 const char *buf, size_t count)
+{
+	u64 bytes;
+	int ret;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	ret = kstrtou64(buf, 0, &bytes);
+	if (ret)
+		return ret;
+	WRITE_ONCE(to_cache(kobj)->max_in_flight, bytes);
+	return count;
+}
+static struct kobj_attribute max_in_flight_bytes_attr =
+	__ATTR_RW(max_in_flight_bytes);
+
+static ssize_t detach_store(struct kobject *kobj, struct kobj_attribute *attr,
+			    const char *buf, size_t count)
+{
+	struct kernfs_node *kn;
+	bool yes;
+	int ret;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	ret = kstrtobool(buf, &yes);
+	if (ret || !yes)
+		return ret ?: -EINVAL;
+	/* The directory goes away while we are in one of its files. */
+	kn = sysfs_break_active_protection(kobj, &attr->attr);
+	if (!kn)
+		return -ENODEV;
+	ret = cachefs_control_detach(to_cache(kobj));
+	sysfs_unbreak_active_protection(kn);
+	return ret ?: count;
+}
+static struct kobj_attribute detach_attr = __ATTR_WO(detach);
+
+static struct attribute *cache_attrs[] = {
+	&state_attr.attr,
+	&device_attr.attr,
+	&label_attr.attr,
+	&block_size_attr.attr,
+	&region_size_attr.attr,
+	&capacity_bytes_attr.attr,
+	&used_bytes_attr.attr,
+	&objects_open_attr.attr,
+	&extents_attr.attr,
+	&max_in_flight_bytes_attr.attr,
+	&detach_attr.attr,
+	NULL
+};
+
+static const struct attribute_group cache_group = {
+	.attrs = cache_attrs,
+};
+
+/* stats/ */
+
+struct stat_attribute {
+	struct kobj_attribute	attr;
+	enum cachefs_stat	stat;
+};
+
+static ssize_t stat_show(struct kobject *kobj, struct kobj_attribute *attr,
+			 char *buf)
+{
+	struct stat_attribute *stat = container_of(attr, struct stat_attribute,
+						   attr);
+
+	return sysfs_emit(buf, "%lld\n",
+			  atomic64_read(&to_cache(kobj)->stats[stat->stat]));
+}
+
+#define STAT(_name, _stat)						\
+	static struct stat_attribute stat_##_name = {			\
+		.attr = __ATTR(_name, 0444, stat_show, NULL),		\
+		.stat = CACHEFS_STAT_##_stat,				\
+	}
+
+STAT(hit_bytes, HIT_BYTES);
+STAT(miss_bytes, MISS_BYTES);
+STAT(stored_bytes, STORED_BYTES);
+STAT(store_refused_bytes, STORE_REFUSED_BYTES);
+STAT(evicted_bytes, EVICTED_BYTES);
+STAT(reinserted_bytes, REINSERTED_BYTES);
+STAT(stale_bytes, STALE_BYTES);
+STAT(checksum_errors, CHECKSUM_ERRORS);
+STAT(read_errors, READ_ERRORS);
+STAT(write_errors, WRITE_ERRORS);
+STAT(stores_in_flight_bytes, STORES_IN_FLIGHT_BYTES);
+STAT(pages_marked, PAGES_MARKED);
+STAT(mkwrite_waits, MKWRITE_WAITS);
+STAT(index_bytes, INDEX_BYTES);
+STAT(checksum_bytes, CHECKSUM_BYTES);
+STAT(device_written_bytes, DEVICE_WRITTEN_BYTES);
+STAT(device_read_bytes, DEVICE_READ_BYTES);
+
+static struct attribute *stat_attrs[] = {
+	&stat_hit_bytes.attr.attr,
+	&stat_miss_bytes.attr.attr,
+	&stat_stored_bytes.attr.attr,
+	&stat_store_refused_bytes.attr.attr,
+	&stat_evicted_bytes.attr.attr,
+	&stat_reinserted_bytes.attr.attr,
+	&stat_stale_bytes.attr.attr,
+	&stat_checksum_errors.attr.attr,
+	&stat_read_errors.attr.attr,
+	&stat_write_errors.attr.attr,
+	&stat_stores_in_flight_bytes.attr.attr,
+	&stat_pages_marked.attr.attr,
+	&stat_mkwrite_waits.attr.attr,
+	&stat_index_bytes.attr.attr,
+	&stat_checksum_bytes.attr.attr,
+	&stat_device_written_bytes.attr.attr,
+	&stat_device_read_bytes.attr.attr,
+	NULL
+};
+
+static const struct attribute_group stat_group = {
+	.name = "stats",
+	.attrs = stat_attrs,
+};
+
+static const struct attribute_group *cache_groups[] = {
+	&cache_group,
+	&stat_group,
+	NULL
+};
+
+static void cache_release(struct kobject *kobj)
+{
+	kfree(container_of(kobj, struct cachefs_sysfs, kobj));
+	kobject_gone();
+}
+
+static const struct kobj_type cache_type = {
+	.release	= cache_release,
+	.sysfs_ops	= &kobj_sysfs_ops,
+	.default_groups	= cache_groups,
+};
+
+/* volumes/<n>/ */
+
+static struct cachefs_volume *to_volume(struct kobject *kobj)
+{
+	return container_of(kobj, struct cachefs_sysfs_volume, kobj)->volume;
+}
+
+static ssize_t key_show(struct kobject *kobj, struct kobj_attribute *attr,
+			char *buf)
+{
+	return sysfs_emit(buf, "%s\n", to_volume(kobj)->key);
+}
+static struct kobj_attribute key_attr = __ATTR_RO_MODE(key, 0400);
+
+#define VOLUME_STAT(_name)						\
+	static ssize_t volume_##_name##_show(struct kobject *kobj,	\
+					     struct kobj_attribute *attr, \
+					     char *buf)			\
+	{								\
+		return sysfs_emit(buf, "%lld\n",			\
+				  atomic64_read(&to_volume(kobj)->_name)); \
+	}								\
+	static struct kobj_attribute volume_##_name##_attr =		\
+		__ATTR(_name, 0444, volume_##_name##_show, NULL)
+
+VOLUME_STAT(hit_bytes);
+VOLUME_STAT(miss_bytes);
+VOLUME_STAT(stored_bytes);
+
+static struct attribute *volume_attrs[] = {
+	&key_attr.attr,
+	&volume_hit_bytes_attr.attr,
+	&volume_miss_bytes_attr.attr,
+	&volume_stored_bytes_attr.attr,
+	NULL
+};
+ATTRIBUTE_GROUPS(volume);
+
+static void volume_release(struct kobject *kobj)
+{
+	kfree(container_of(kobj, struct cachefs_sysfs_volume, kobj));
+	kobject_gone();
+}
+
+static const struct kobj_type volume_type = {
+	.release	= volume_release,
+	.sysfs_ops	= &kobj_sysfs_ops,
+	.default_groups	= volume_groups,
+};
+
+/**
+ * cachefs_volume_add - Begin to account for a volume
+ * @cache: the cache
+ * @key: what identifies it; text
+ *
+ * Context: process, may sleep.
+ * Return: the volume, or %NULL without memory.  A volume without a directory
+ * in sysfs is a volume all the same.
+ */
+struct cachefs_volume *cachefs_volume_add(struct cachefs_cache *cache,
+					  const char *key)
+{
+	struct cachefs_sysfs_volume *sysfs;
+	struct cachefs_volume *volume;
+
+	volume = kzalloc(sizeof(*volume), GFP_KERNEL);
+	sysfs = kzalloc(sizeof(*sysfs), GFP_KERNEL);
+	if (volume)
+		volume->key = kstrdup(key, GFP_KERNEL);
+	if (!volume || !sysfs || !volume->key) {
+		if (volume)
+			kfree(volume->key);
+		kfree(volume);
+		kfree(sysfs);
+		return NULL;
+	}
+	volume->cache = cache;
+	volume->sysfs = sysfs;
+	sysfs->volume = volume;
+	mutex_lock(&cache->volumes_mutex);
+	volume->number = cache->next_volume++;
+	list_add_tail(&volume->link, &cache->volumes);
+	mutex_unlock(&cache->volumes_mutex);
+	atomic_inc(&cachefs_kobjects);
+	if (kobject_init_and_add(&sysfs->kobj, &volume_type,
+				 cache->sysfs->volumes, "%u", volume->number))
+		pr_warn("%s: volume %u has no directory in sysfs\n",
+			cachefs_device_name(cache->device), volume->number);
+	return volume;
+}
+
+/**
+ * cachefs_volume_remove - End accounting for a volume
+ * @volume: no operation uses it any more; freed
+ *
+ * Context: process, may sleep.
+ */
+void cachefs_volume_remove(struct cachefs_volume *volume)
+{
+	struct cachefs_cache *cache = volume->cache;
+
+	mutex_lock(&cache->volumes_mutex);
+	list_del(&volume->link);
+	mutex_unlock(&cache->volumes_mutex);
+	kobject_del(&volume->sysfs->kobj);
+	kobject_put(&volume->sysfs->kobj);
+	kfree(volume->key);
+	kfree(volume);
+}
+
+/**
+ * cachefs_sysfs_add - Make the directory of a cache
+ * @cache: attached
+ *
+ * Context: process, may sleep.
+ * Return: 0 or an errno.
+ */
+int cachefs_sysfs_add(struct cachefs_cache *cache)
+{
+	struct cachefs_sysfs *sysfs;
+	int ret;
+
+	sysfs = kzalloc(sizeof(*sysfs), GFP_KERNEL);
+	if (!sysfs)
+		return -ENOMEM;
+	sysfs->cache = cache;
+	sysfs->kobj.kset = cachefs_kset;
+	atomic_inc(&cachefs_kobjects);
+	ret = kobject_init_and_add(&sysfs->kobj, &cache_type, NULL, "%pU",
+				   cache->uuid);
+	if (!ret) {
+		sysfs->volumes = kobject_create_and_add("volumes",
+							&sysfs->kobj);
+		if (!sysfs->volumes) {
+			kobject_del(&sysfs->kobj);
+			ret = -ENOMEM;
+		}
+	}
+	if (ret) {
+		kobject_put(&sysfs->kobj);
+		return ret;
+	}
+	cache->sysfs = sysfs;
+	kobject_uevent(&sysfs->kobj, KOBJ_ADD);
+	return 0;
+}
+
+/**
+ * cachefs_sysfs_remove - Remove the directory of a cache
+ * @cache: has no volumes any more
+ *
+ * Context: process, may sleep; waits for readers of its files.
+ */
+void cachefs_sysfs_remove(struct cachefs_cache *cache)
+{
+	struct cachefs_sysfs *sysfs = cache->sysfs;
+
+	kobject_put(sysfs->volumes);
+	kobject_del(&sysfs->kobj);
+	kobject_put(&sysfs->kobj);
+	cache->sysfs = NULL;
+}
+
+/* attach */
+
+static ssize_t attach_store(struct kobject *kobj, struct kobj_attribute *attr,
+			    const char *buf, size_t count)
+{
+	int ret;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	ret = cachefs_control_attach(buf);
+	return ret ?: count;
+}
+static struct kobj_attribute attach_attr = __ATTR_WO(attach);
+
+/**
+ * cachefs_sysfs_init - Make /sys/fs/cachefs
+ *
+ * Return: 0 or an errno.
+ */
+int cachefs_sysfs_init(void)
+{
+	int ret;
+
+	cachefs_kset = kset_create_and_add("cachefs", NULL, fs_kobj);
+	if (!cachefs_kset)
+		return -ENOMEM;
+	ret = sysfs_create_file(&cachefs_kset->kobj, &attach_attr.attr);
+	if (ret)
+		kset_unregister(cachefs_kset);
+	return ret;
+}
+
+/**
+ * cachefs_sysfs_close - No new attach from here on
+ *
+ * Context: process, may sleep; waits for one that is under way.
+ */
+void cachefs_sysfs_close(void)
+{
+	sysfs_remove_file(&cachefs_kset->kobj, &attach_attr.attr);
+}
+
+/**
+ * cachefs_sysfs_exit - Remove /sys/fs/cachefs
+ *
+ * Context: process, may sleep.
+ */
+void cachefs_sysfs_exit(void)
+{
+	kset_unregister(cachefs_kset);
+	wait_event(cachefs_kobjects_wait, !atomic_read(&cachefs_kobjects));
+}

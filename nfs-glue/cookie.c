@@ -1,0 +1,492 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * FS-Cache's volumes and cookies.
+ *
+ * What matters here is which version of a file an operation is about.  FS-Cache
+ * changes a cookie's coherency data and bumps its invalidation counter without
+ * telling us, or tells us late.  So the cookie is sampled whenever an operation
+ * begins and again before a store is published; each change that a sample shows
+ * begins a new generation.  An operation belongs to the generation it began in.
+ * Stores are only taken while no operation of an older generation is open: the
+ * read that feeds a store is always open when the store begins, so data that
+ * was asked for before a change is never stored as what came after it.
+ */
+#include <linux/slab.h>
+#include <linux/unaligned.h>
+#include <trace/events/fscache.h>
+#include "../fscache/device.h"
+#include "glue.h"
+
+#define CACHEFS_FSCACHE_NAME	"cachefs"
+
+static struct cachefs_cache *object_cache(struct cachefs_object *object)
+{
+	return object->volume->glue->cache;
+}
+
+static const u8 *cookie_aux(struct fscache_cookie *cookie)
+{
+	return cookie->aux_len <= sizeof(cookie->inline_aux) ?
+		cookie->inline_aux : cookie->aux;
+}
+
+/*
+ * See whether the cookie says what it said last time, and if not, begin a new
+ * generation.  An invalidation that leaves the version as it is makes what is
+ * cached of it dead.
+ */
+static void object_sample(struct cachefs_object *object, bool first)
+{
+	struct cachefs_cache *cache = object_cache(object);
+	struct fscache_cookie *cookie = object->cookie;
+	struct fscache_volume *vcookie = cookie->volume;
+	struct cachefs_version version;
+	u8 aux[CACHEFS_MAX_AUX], id[16];
+	unsigned int handled, aux_len;
+	loff_t size;
+
+	lockdep_assert_held(&object->sample_mutex);
+
+	/* FS-Cache changes all three under this lock. */
+	spin_lock(&cookie->lock);
+	handled = cookie->inval_counter;
+	size = cookie->object_size;
+	aux_len = cookie->aux_len;
+	memcpy(aux, cookie_aux(cookie), aux_len);
+	spin_unlock(&cookie->lock);
+
+	if (!first && handled == object->handled && size == object->size &&
+	    aux_len == object->aux_len && !memcmp(aux, object->aux, aux_len))
+		return;
+
+	cachefs_version_id(cache, id, vcookie->key + 1, vcookie->key[0],
+			   fscache_get_key(cookie), cookie->key_len,
+			   aux, aux_len, size);
+	cachefs_version_init(cache, &version, id);
+	if (!first && handled != object->handled &&
+	    !memcmp(id, object->version.id, sizeof(id)))
+		cachefs_tombstone(cache, &version);
+
+	object->handled = handled;
+	object->aux_len = aux_len;
+	memcpy(object->aux, aux, aux_len);
+	spin_lock(&object->lock);
+	object->version = version;
+	object->size = size;
+	object->generation++;
+	object->nr_old += object->nr_current;
+	object->nr_current = 0;
+	spin_unlock(&object->lock);
+}
+
+/**
+ * cachefs_op_new - Begin an operation
+ * @object: on this object
+ *
+ * Context: process, may sleep.
+ * Return: the operation, or %NULL without memory.
+ */
+struct cachefs_op *cachefs_op_new(struct cachefs_object *object)
+{
+	struct cachefs_op *op;
+
+	op = kzalloc(sizeof(*op), GFP_NOFS | __GFP_NOWARN);
+	if (!op)
+		return NULL;
+	op->object = object;
+	mutex_lock(&object->sample_mutex);
+	object_sample(object, false);
+	spin_lock(&object->lock);
+	op->version = object->version;
+	op->size = object->size;
+	op->i_size = object->size;
+	op->generation = object->generation;
+	object->nr_current++;
+	spin_unlock(&object->lock);
+	mutex_unlock(&object->sample_mutex);
+	return op;
+}
+
+/**
+ * cachefs_op_free - End an operation
+ * @op: freed
+ *
+ * Context: any but interrupts.
+ */
+void cachefs_op_free(struct cachefs_op *op)
+{
+	struct cachefs_object *object = op->object;
+
+	if (op->reserved)
+		cachefs_store_unreserve(object_cache(object), op->reserved);
+	spin_lock(&object->lock);
+	if (op->generation == object->generation)
+		object->nr_current--;
+	else
+		object->nr_old--;
+	spin_unlock(&object->lock);
+	kfree(op);
+}
+
+/**
+ * cachefs_op_current - Is the file still what it was when an operation began?
+ * @op: the operation
+ *
+ * Context: process, may sleep.
+ * Return: %false also when the file is open for writing now.
+ */
+bool cachefs_op_current(struct cachefs_op *op)
+{
+	struct cachefs_object *object = op->object;
+	bool current_op;
+
+	mutex_lock(&object->sample_mutex);
+	object_sample(object, false);
+	spin_lock(&object->lock);
+	current_op = op->generation == object->generation &&
+		!object->local_data &&
+		!test_bit(FSCACHE_COOKIE_DISABLED, &object->cookie->flags);
+	spin_unlock(&object->lock);
+	mutex_unlock(&object->sample_mutex);
+	return current_op;
+}
+
+/**
+ * cachefs_op_alone - May what this operation has be stored?
+ * @op: the operation
+ *
+ * Context: process, may sleep.
+ * Return: whether it is current, and no older operation is open whose data it
+ * might be.
+ */
+bool cachefs_op_alone(struct cachefs_op *op)
+{
+	bool alone = cachefs_op_current(op);
+
+	spin_lock(&op->object->lock);
+	alone = alone && !op->object->nr_old;
+	spin_unlock(&op->object->lock);
+	return alone;
+}
+
+/**
+ * cachefs_object_local_write - A local writer writes through the cache
+ * @object: not cached from here on, until it is closed and looked up again
+ *
+ * Context: any but interrupts.
+ */
+void cachefs_object_local_write(struct cachefs_object *object)
+{
+	spin_lock(&object->lock);
+	object->local_data = true;
+	spin_unlock(&object->lock);
+}
+
+/* Objects that were closed: has an invalidation been missed since? */
+
+static struct cachefs_closed *closed_slot(struct cachefs_glue *glue,
+					  struct fscache_cookie *cookie)
+{
+	return &glue->closed[cookie->debug_id % CACHEFS_CLOSED_OBJECTS];
+}
+
+static void closed_remember(struct cachefs_object *object)
+{
+	struct cachefs_glue *glue = object->volume->glue;
+	struct cachefs_closed *closed = closed_slot(glue, object->cookie);
+
+	spin_lock(&glue->lock);
+	closed->cookie = object->cookie->debug_id;
+	closed->handled = object->handled;
+	closed->id = get_unaligned_le64(object->version.id);
+	spin_unlock(&glue->lock);
+}
+
+/*
+ * FS-Cache does not tell us of invalidations while a cookie has no object.  If
+ * the version is another one since, that does not matter; and if we do not know
+ * any more what it was, the cautious answer is yes.
+ */
+static bool closed_missed(struct cachefs_object *object)
+{
+	struct cachefs_glue *glue = object->volume->glue;
+	struct cachefs_closed *closed = closed_slot(glue, object->cookie);
+	bool missed;
+
+	if (!object->handled)
+		return false;
+	spin_lock(&glue->lock);
+	if (closed->cookie != object->cookie->debug_id)
+		missed = true;
+	else
+		missed = closed->handled != object->handled &&
+			closed->id == get_unaligned_le64(object->version.id);
+	spin_unlock(&glue->lock);
+	return missed;
+}
+
+static bool lookup_cookie(struct fscache_cookie *cookie)
+{
+	struct cachefs_glue_volume *volume = cookie->volume->cache_priv;
+	struct cachefs_glue *glue = volume->glue;
+	struct cachefs_object *object;
+
+	object = kzalloc(sizeof(*object), GFP_KERNEL);
+	if (!object)
+		return false;
+	mutex_init(&object->sample_mutex);
+	spin_lock_init(&object->lock);
+	object->volume = volume;
+	object->cookie = fscache_get_cookie(cookie,
+					    fscache_cookie_get_attach_object);
+	mutex_lock(&object->sample_mutex);
+	object_sample(object, true);
+	if (closed_missed(object))
+		cachefs_tombstone(glue->cache, &object->version);
+	mutex_unlock(&object->sample_mutex);
+
+	fscache_count_object(glue->fscache);
+	cachefs_count_object(glue->cache, 1);
+	cookie->cache_priv = object;
+	spin_lock(&glue->lock);
+	list_add_tail(&object->link, &glue->objects);
+	spin_unlock(&glue->lock);
+	return true;
+}
+
+/* No operation is open: FS-Cache has waited for that. */
+static void withdraw_cookie(struct fscache_cookie *cookie)
+{
+	struct cachefs_object *object = cookie->cache_priv;
+	struct cachefs_glue *glue = object->volume->glue;
+	struct fscache_cache *fscache = glue->fscache;
+
+	closed_remember(object);
+	spin_lock(&glue->lock);
+	list_del(&object->link);
+	spin_unlock(&glue->lock);
+	cookie->cache_priv = NULL;
+	cachefs_count_object(glue->cache, -1);
+	kfree(object);
+	fscache_put_cookie(cookie, fscache_cookie_put_object);
+	/* Last: whoever detaches the cache waits for this. */
+	fscache_uncount_object(fscache);
+}
+
+static bool invalidate_cookie(struct fscache_cookie *cookie)
+{
+	struct cachefs_object *object = cookie->cache_priv;
+
+	mutex_lock(&object->sample_mutex);
+	object_sample(object, false);
+	mutex_unlock(&object->sample_mutex);
+	fscache_resume_after_invalidation(cookie);
+	return true;
+}
+
+/* The size is part of the version: the next sample will show it. */
+static void resize_cookie(struct netfs_cache_resources *cres, loff_t new_size)
+{
+	struct fscache_cookie *cookie = fscache_cres_cookie(cres);
+
+	spin_lock(&cookie->lock);
+	cookie->object_size = new_size;
+	spin_unlock(&cookie->lock);
+}
+
+static bool begin_operation(struct netfs_cache_resources *cres,
+			    enum fscache_want_state want_state)
+{
+	struct cachefs_object *object = fscache_cres_cookie(cres)->cache_priv;
+
+	if (!cres->cache_priv2)
+		cres->cache_priv2 = cachefs_op_new(object);
+	if (!cres->cache_priv2)
+		return false;
+	cres->ops = &cachefs_netfs_ops;
+	return true;
+}
+
+static void prepare_to_write(struct fscache_cookie *cookie)
+{
+	/* Nothing has to be made ready: what is stored later is appended. */
+}
+
+static void acquire_volume(struct fscache_volume *vcookie)
+{
+	struct cachefs_glue *glue = vcookie->cache->cache_priv;
+	struct cachefs_glue_volume *volume;
+
+	volume = kzalloc(sizeof(*volume), GFP_KERNEL);
+	if (!volume)
+		return;
+	volume->volume = cachefs_volume_add(glue->cache, vcookie->key + 1);
+	if (!volume->volume) {
+		kfree(volume);
+		return;
+	}
+	volume->glue = glue;
+	volume->vcookie = vcookie;
+	vcookie->cache_priv = volume;
+	/* Keeps the count from reaching zero until we withdraw. */
+	atomic_inc(&vcookie->n_accesses);
+	spin_lock(&glue->lock);
+	list_add_tail(&volume->link, &glue->volumes);
+	spin_unlock(&glue->lock);
+}
+
+static void volume_free(struct cachefs_glue_volume *volume)
+{
+	volume->vcookie->cache_priv = NULL;
+	cachefs_volume_remove(volume->volume);
+	kfree(volume);
+}
+
+static void free_volume(struct fscache_volume *vcookie)
+{
+	struct cachefs_glue_volume *volume = vcookie->cache_priv;
+	struct cachefs_glue *glue = volume->glue;
+
+	spin_lock(&glue->lock);
+	list_del(&volume->link);
+	spin_unlock(&glue->lock);
+	volume_free(volume);
+}
+
+const struct fscache_cache_ops cachefs_fscache_ops = {
+	.name			= "cachefs",
+	.acquire_volume		= acquire_volume,
+	.free_volume		= free_volume,
+	.lookup_cookie		= lookup_cookie,
+	.withdraw_cookie	= withdraw_cookie,
+	.invalidate_cookie	= invalidate_cookie,
+	.resize_cookie		= resize_cookie,
+	.begin_operation	= begin_operation,
+	.prepare_to_write	= prepare_to_write,
+};
+
+/**
+ * cachefs_glue_add - Offer a cache to the network file systems
+ * @cache: attached
+ *
+ * Context: process, may sleep.
+ * Return: the binding, or ERR_PTR: -EBUSY if FS-Cache has a cache of this name,
+ * -ENOMEM.
+ */
+struct cachefs_glue *cachefs_glue_add(struct cachefs_cache *cache)
+{
+	struct cachefs_glue *glue;
+	int ret = -ENOMEM;
+
+	glue = kzalloc(sizeof(*glue), GFP_KERNEL);
+	if (!glue)
+		return ERR_PTR(-ENOMEM);
+	glue->cache = cache;
+	spin_lock_init(&glue->lock);
+	INIT_LIST_HEAD(&glue->objects);
+	INIT_LIST_HEAD(&glue->volumes);
+	glue->closed = kvcalloc(CACHEFS_CLOSED_OBJECTS, sizeof(*glue->closed),
+				GFP_KERNEL);
+	if (!glue->closed)
+		goto free;
+	/* One constant name: a mount finds its way back after a detach. */
+	glue->fscache = fscache_acquire_cache(CACHEFS_FSCACHE_NAME);
+	if (IS_ERR(glue->fscache)) {
+		ret = PTR_ERR(glue->fscache);
+		goto free;
+	}
+	ret = fscache_add_cache(glue->fscache, &cachefs_fscache_ops, glue);
+	if (!ret)
+		return glue;
+	fscache_relinquish_cache(glue->fscache);
+free:
+	kvfree(glue->closed);
+	kfree(glue);
+	return ERR_PTR(ret);
+}
+
+static void withdraw_volume_accesses(struct cachefs_glue *glue)
+{
+	struct cachefs_glue_volume *volume;
+	struct fscache_volume *vcookie;
+
+again:
+	spin_lock(&glue->lock);
+	list_for_each_entry(volume, &glue->volumes, link) {
+		if (atomic_read(&volume->vcookie->n_accesses) == 0)
+			continue;
+		vcookie = fscache_try_get_volume(volume->vcookie,
+						 fscache_volume_get_withdraw);
+		if (!vcookie)
+			continue;
+		spin_unlock(&glue->lock);
+		fscache_withdraw_volume(vcookie);
+		fscache_put_volume(vcookie, fscache_volume_put_withdraw);
+		goto again;
+	}
+	spin_unlock(&glue->lock);
+}
+
+static void withdraw_objects(struct cachefs_glue *glue)
+{
+	struct cachefs_object *object;
+
+	spin_lock(&glue->lock);
+	while (!list_empty(&glue->objects)) {
+		object = list_first_entry(&glue->objects, struct cachefs_object,
+					  link);
+		list_del_init(&object->link);
+		/* The lock keeps withdraw_cookie() from freeing it. */
+		fscache_withdraw_cookie(object->cookie);
+	}
+	spin_unlock(&glue->lock);
+}
+
+static void withdraw_volumes(struct cachefs_glue *glue)
+{
+	struct cachefs_glue_volume *volume;
+	struct fscache_volume *vcookie;
+
+	for (;;) {
+		spin_lock(&glue->lock);
+		volume = list_first_entry_or_null(&glue->volumes,
+						  struct cachefs_glue_volume,
+						  link);
+		if (!volume)
+			break;
+		vcookie = fscache_try_get_volume(volume->vcookie,
+						 fscache_volume_get_withdraw);
+		if (vcookie)
+			list_del_init(&volume->link);
+		spin_unlock(&glue->lock);
+		if (!vcookie) {
+			/* free_volume() has it, and takes it off the list. */
+			cond_resched();
+			continue;
+		}
+		volume_free(volume);
+		fscache_put_volume(vcookie, fscache_volume_put_withdraw);
+	}
+	spin_unlock(&glue->lock);
+}
+
+/**
+ * cachefs_glue_remove - Take a cache away from the network file systems
+ * @glue: the binding; freed
+ *
+ * They go on without it.  The order is that of backend-api.rst: the cache, its
+ * volumes' accesses, the cookies, the volumes.
+ *
+ * Context: process, may sleep as long as the device takes.
+ */
+void cachefs_glue_remove(struct cachefs_glue *glue)
+{
+	fscache_withdraw_cache(glue->fscache);
+	withdraw_volume_accesses(glue);
+	withdraw_objects(glue);
+	fscache_wait_for_objects(glue->fscache);
+	withdraw_volumes(glue);
+	fscache_relinquish_cache(glue->fscache);
+	kvfree(glue->closed);
+	kfree(glue);
+}

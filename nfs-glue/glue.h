@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Between the kernel's FS-Cache and the core: cookies become versions (cookie.c),
+ * and netfs's reads and copies become reads and stores (io.c).
+ */
+#ifndef _CACHEFS_GLUE_H
+#define _CACHEFS_GLUE_H
+
+#include <linux/fscache-cache.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/netfs.h>
+#include <linux/spinlock.h>
+#include "cachefs.h"
+
+/* Longest coherency data that FS-Cache takes. */
+#define CACHEFS_MAX_AUX		255
+
+/* How many closed objects' last invalidations are remembered. */
+#define CACHEFS_CLOSED_OBJECTS	4096
+
+/**
+ * struct cachefs_closed - What was known of an object when it was closed
+ * @cookie: its cookie's debug id, which is never used twice
+ * @handled: cachefs_object::handled then
+ * @id: first half of its version id then
+ */
+struct cachefs_closed {
+	unsigned int	cookie;
+	unsigned int	handled;
+	u64		id;
+};
+
+/**
+ * struct cachefs_glue - The binding of one cache to FS-Cache
+ * @lock: protects @objects, @volumes and @closed
+ */
+struct cachefs_glue {
+	struct cachefs_cache	*cache;
+	struct fscache_cache	*fscache;
+	spinlock_t		lock;
+	struct list_head	objects;
+	struct list_head	volumes;
+	struct cachefs_closed	*closed;
+};
+
+struct cachefs_glue_volume {
+	struct list_head	link;
+	struct cachefs_glue	*glue;
+	struct fscache_volume	*vcookie;
+	struct cachefs_volume	*volume;
+};
+
+/**
+ * struct cachefs_object - A cookie that is in use
+ * @sample_mutex: one sampler at a time; protects @aux, @aux_len and @handled
+ * @lock: protects the members below it
+ * @version: the version that operations begin with now
+ * @size: size of the file in it, bytes
+ * @generation: changes whenever anything about @version may have
+ * @nr_current: operations open that began in this generation
+ * @nr_old: operations open that began in an older one
+ * @local_data: written to by a local writer, not cached until closed
+ * @handled: the cookie's invalidation counter that was last acted upon
+ */
+struct cachefs_object {
+	struct list_head		link;
+	struct fscache_cookie		*cookie;
+	struct cachefs_glue_volume	*volume;
+	struct mutex			sample_mutex;
+	unsigned int			handled;
+	unsigned int			aux_len;
+	u8				aux[CACHEFS_MAX_AUX];
+
+	spinlock_t			lock;
+	struct cachefs_version		version;
+	loff_t				size;
+	unsigned int			generation;
+	unsigned int			nr_current;
+	unsigned int			nr_old;
+	bool				local_data;
+};
+
+/**
+ * struct cachefs_op - One operation between begin_operation and end_operation
+ * @version: what the file was when it began
+ * @size: and its size
+ * @generation: cachefs_object::generation then
+ * @reserved: bytes of room that it was promised
+ * @storing: the last slice that went to the server is to be stored
+ * @i_size: end of the file as the last prepare_read knew it
+ */
+struct cachefs_op {
+	struct cachefs_object	*object;
+	struct cachefs_version	version;
+	loff_t			size;
+	unsigned int		generation;
+	size_t			reserved;
+	bool			storing;
+	loff_t			i_size;
+};
+
+/* cookie.c */
+extern const struct fscache_cache_ops cachefs_fscache_ops;
+struct cachefs_op *cachefs_op_new(struct cachefs_object *object);
+void cachefs_op_free(struct cachefs_op *op);
+bool cachefs_op_current(struct cachefs_op *op);
+bool cachefs_op_alone(struct cachefs_op *op);
+void cachefs_object_local_write(struct cachefs_object *object);
+
+/* io.c */
+extern const struct netfs_cache_ops cachefs_netfs_ops;
+
+static inline struct cachefs_cache *cachefs_op_cache(struct cachefs_op *op)
+{
+	return op->object->volume->glue->cache;
+}
+
+static inline struct cachefs_volume *cachefs_op_volume(struct cachefs_op *op)
+{
+	return op->object->volume->volume;
+}
+
+#endif /* _CACHEFS_GLUE_H */

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * netfs's reads and copies.
+ *
+ * netfs reads folio by folio, and marks a folio for copying to the cache by what
+ * the slice says that completes it.  So slices are cut at folios: a folio of
+ * which any block is missing comes from the server as a whole.  Only where the
+ * server's rsize cuts a folio do slices begin inside of one, and then what
+ * became of its first part becomes of the rest.
+ */
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/slab.h>
+#include <linux/uio.h>
+#include <trace/events/fscache.h>
+#include "glue.h"
+
+/*
+ * What tells this netfs that a slice could not be read from the cache, so that
+ * it asks the server: nothing was transferred.  A negative errno would become
+ * the application's, and a short count is never right.
+ */
+#define CACHEFS_READ_FAILED	0
+
+/* Longest store in one piece, bytes. */
+#define CACHEFS_MAX_STORE	(1 << 20)
+
+static struct cachefs_op *cres_op(struct netfs_cache_resources *cres)
+{
+	return cres->cache_priv2;
+}
+
+/* From where to where does the folio at @pos go?  It is locked, or not there. */
+static void folio_range(struct address_space *mapping, loff_t pos,
+			loff_t *start, loff_t *end)
+{
+	struct folio *folio;
+
+	*start = round_down(pos, PAGE_SIZE);
+	*end = *start + PAGE_SIZE;
+	rcu_read_lock();
+	folio = xa_load(&mapping->i_pages, pos >> PAGE_SHIFT);
+	if (folio && !xa_is_value(folio)) {
+		*start = folio_pos(folio);
+		*end = *start + folio_size(folio);
+	}
+	rcu_read_unlock();
+}
+
+static loff_t folio_start(struct address_space *mapping, loff_t pos)
+{
+	loff_t start, end;
+
+	folio_range(mapping, pos, &start, &end);
+	return start;
+}
+
+static loff_t folio_end(struct address_space *mapping, loff_t pos)
+{
+	loff_t start, end;
+
+	folio_range(mapping, pos, &start, &end);
+	return end;
+}
+
+/* Let a slice go to the server, and see whether it will be stored. */
+static void download(struct netfs_io_subrequest *subreq, struct cachefs_op *op,
+		     loff_t end, loff_t i_size)
+{
+	struct cachefs_cache *cache = cachefs_op_cache(op);
+	struct netfs_io_request *rreq = subreq->rreq;
+	size_t rsize = rreq->io_streams[0].sreq_max_len, bytes;
+	loff_t start = subreq->start, cut;
+
+	/* Cut where netfs would, but between folios if there is a choice. */
+	if (rsize && end - start > rsize) {
+		cut = folio_start(rreq->mapping, start + rsize);
+		if (cut > start)
+			end = cut;
+	}
+	subreq->len = end - start;
+	bytes = min(end, i_size) - start;
+	cachefs_count_miss(cache, cachefs_op_volume(op), bytes);
+	op->storing = cachefs_store_reserve(cache, bytes);
+	if (op->storing) {
+		op->reserved += bytes;
+		__set_bit(NETFS_SREQ_COPY_TO_CACHE, &subreq->flags);
+	} else {
+		cachefs_count_refused(cache, bytes);
+	}
+}
+
+static enum netfs_io_source prepare_read(struct netfs_io_subrequest *subreq,
+					 unsigned long long i_size)
+{
+	struct netfs_io_request *rreq = subreq->rreq;
+	struct cachefs_op *op = cres_op(&rreq->cache_resources);
+	loff_t start = subreq->start, end = start + subreq->len;
+	loff_t this_start, this_end, data_end;
+	unsigned int run;
+	bool cached;
+	u64 blocks;
+
+	op->i_size = i_size;
+	folio_range(rreq->mapping, start, &this_start, &this_end);
+	if (start >= i_size) {
+		/* May be what completes the folio of the end of the file. */
+		if (start > this_start && op->storing)
+			__set_bit(NETFS_SREQ_COPY_TO_CACHE, &subreq->flags);
+		return NETFS_FILL_WITH_ZEROES;
+	}
+	if (start > this_start) {
+		download(subreq, op, min(end, this_end), i_size);
+		return NETFS_DOWNLOAD_FROM_SERVER;
+	}
+
+	data_end = min_t(loff_t, end, i_size);
+	blocks = DIV_ROUND_UP_ULL(data_end - start, CACHEFS_BLOCK_SIZE);
+	run = cachefs_lookup(cachefs_op_cache(op), &op->version,
+			     start >> CACHEFS_BLOCK_SHIFT,
+			     min_t(u64, blocks, UINT_MAX), &cached);
+	if (cached) {
+		loff_t run_end = start + ((loff_t)run << CACHEFS_BLOCK_SHIFT);
+
+		/* To the end of the file: the rest of its folio is zero. */
+		if (run_end >= data_end)
+			run_end = min(end, folio_end(rreq->mapping,
+						     data_end - 1));
+		else
+			run_end = folio_start(rreq->mapping, run_end);
+		if (run_end > start) {
+			subreq->len = run_end - start;
+			return NETFS_READ_FROM_CACHE;
+		}
+		run = 1;
+	}
+	this_end = folio_end(rreq->mapping, start +
+			     ((loff_t)run << CACHEFS_BLOCK_SHIFT) - 1);
+	download(subreq, op, min(end, this_end), i_size);
+	return NETFS_DOWNLOAD_FROM_SERVER;
+}
+
+/* Take the pages out of an iterator; netfs keeps them until we are done. */
+static bool extract_pages(struct iov_iter *iter, struct page **pages,
+			  unsigned int nr)
+{
+	while (nr) {
+		struct page **to = pages;
+		size_t offset;
+		ssize_t got;
+
+		got = iov_iter_extract_pages(iter, &to, iov_iter_count(iter),
+					     nr, 0, &offset);
+		if (got <= 0 || WARN_ON_ONCE(offset))
+			return false;
+		got = DIV_ROUND_UP(got, PAGE_SIZE);
+		pages += got;
+		nr -= got;
+	}
+	return true;
+}
+
+struct glue_read {
+	struct cachefs_read	read;
+	struct cachefs_op	*op;
+	netfs_io_terminated_t	term_func;
+	void			*term_func_priv;
+	size_t			len;
+	size_t			data;		/* without what is beyond EOF */
+	struct page		*pages[];
+};
+
+static void read_done(struct cachefs_read *core)
+{
+	struct glue_read *read = container_of(core, struct glue_read, read);
+
+	if (!core->error)
+		cachefs_count_hit(core->cache, cachefs_op_volume(read->op),
+				  read->data);
+	else
+		cachefs_count_miss(core->cache, cachefs_op_volume(read->op),
+				   read->data);
+	read->term_func(read->term_func_priv,
+			core->error ? CACHEFS_READ_FAILED : read->len, true);
+	kvfree(read);
+}
+
+static int read_cache(struct netfs_cache_resources *cres, loff_t start,
+		      struct iov_iter *iter, enum netfs_read_from_hole hole,
+		      netfs_io_terminated_t term_func, void *term_func_priv)
+{
+	struct cachefs_op *op = cres_op(cres);
+	size_t len = iov_iter_count(iter);
+	struct glue_read *read = NULL;
+	unsigned int nr, i;
+
+	/* netfs always reads asynchronously. */
+	if (WARN_ON_ONCE(!term_func))
+		return -EINVAL;
+	nr = DIV_ROUND_UP(len, PAGE_SIZE);
+	if (!((start | len) & ~PAGE_MASK) && start < op->i_size)
+		read = kvmalloc(struct_size(read, pages, nr),
+				GFP_NOFS | __GFP_NOWARN);
+	if (!read || !extract_pages(iter, read->pages, nr)) {
+		kvfree(read);
+		term_func(term_func_priv, CACHEFS_READ_FAILED, false);
+		return 0;
+	}
+	read->op = op;
+	read->term_func = term_func;
+	read->term_func_priv = term_func_priv;
+	read->len = len;
+	read->data = min_t(loff_t, len, op->i_size - start);
+	read->read.cache = cachefs_op_cache(op);
+	read->read.version = op->version;
+	read->read.block = start >> CACHEFS_BLOCK_SHIFT;
+	read->read.nr = DIV_ROUND_UP(read->data, CACHEFS_BLOCK_SIZE);
+	read->read.pages = read->pages;
+	read->read.done = read_done;
+	for (i = read->read.nr; i < nr; i++)
+		clear_highpage(read->pages[i]);
+	cachefs_read(&read->read);
+	return 0;
+}
+
+static void prepare_write_subreq(struct netfs_io_subrequest *subreq)
+{
+	struct netfs_io_stream *stream =
+		&subreq->rreq->io_streams[subreq->stream_nr];
+
+	stream->sreq_max_len = CACHEFS_MAX_STORE;
+}
+
+struct glue_store {
+	struct cachefs_store		store;
+	struct cachefs_op		*op;
+	struct netfs_io_subrequest	*subreq;
+	size_t				len;
+	unsigned int			nr_pages;
+	struct page			*pages[];
+};
+
+static bool store_still_valid(struct cachefs_store *core)
+{
+	return cachefs_op_current(container_of(core, struct glue_store,
+					       store)->op);
+}
+
+/*
+ * Whatever became of a store: netfs shall clear the marks and go on with the
+ * next one, so it always hears that all is well.
+ */
+static void store_done(struct cachefs_store *core)
+{
+	struct glue_store *store = container_of(core, struct glue_store, store);
+
+	cachefs_count_stored(core->cache, cachefs_op_volume(store->op),
+			     core->stored);
+	if (core->error == -ESTALE)
+		cachefs_count_stale(core->cache, store->len);
+	else if (core->error == -ENOBUFS)
+		cachefs_count_refused(core->cache,
+				      core->bytes - core->stored);
+	cachefs_page_mark_release(core->cache, store->nr_pages);
+	netfs_write_subrequest_terminated(store->subreq, store->len, false);
+	kvfree(store);
+}
+
+static void issue_write(struct netfs_io_subrequest *subreq)
+{
+	struct cachefs_op *op = cres_op(&subreq->rreq->cache_resources);
+	size_t len = subreq->len - subreq->transferred, bytes = len;
+	struct cachefs_cache *cache = cachefs_op_cache(op);
+	loff_t start = subreq->start + subreq->transferred;
+	struct glue_store *store = NULL;
+	unsigned int nr, i;
+
+	if (subreq->rreq->origin != NETFS_PGPRIV2_COPY_TO_CACHE) {
+		/* What the server makes of it is not known yet. */
+		cachefs_object_local_write(op->object);
+		goto refuse;
+	}
+	/* A block is whole, or the file ends in it. */
+	if (start + len > op->size || !cachefs_op_alone(op)) {
+		cachefs_count_stale(cache, len);
+		goto refuse;
+	}
+	if (start + len < op->size)
+		bytes = round_down(len, CACHEFS_BLOCK_SIZE);
+	if (start % CACHEFS_BLOCK_SIZE || !bytes)
+		goto refuse;
+
+	nr = DIV_ROUND_UP(bytes, PAGE_SIZE);
+	store = kvmalloc(struct_size(store, pages, nr),
+			 GFP_NOFS | __GFP_NOWARN);
+	if (!store || !extract_pages(&subreq->io_iter, store->pages, nr)) {
+		cachefs_count_refused(cache, bytes);
+		goto refuse;
+	}
+	for (i = 0; i < nr; i++)
+		cachefs_page_mark_adopt(cache, store->pages[i]);
+	store->op = op;
+	store->subreq = subreq;
+	store->len = len;
+	store->nr_pages = nr;
+	store->store.cache = cache;
+	store->store.version = op->version;
+	store->store.block = start >> CACHEFS_BLOCK_SHIFT;
+	store->store.bytes = bytes;
+	store->store.pages = store->pages;
+	store->store.still_valid = store_still_valid;
+	store->store.done = store_done;
+	cachefs_store(&store->store);
+	return;
+
+refuse:
+	kvfree(store);
+	netfs_write_subrequest_terminated(subreq, len, false);
+}
+
+/* Writes that do not come from netfs's copying are a local writer's. */
+static int prepare_write(struct netfs_cache_resources *cres, loff_t *start,
+			 size_t *len, size_t upper_len, loff_t i_size,
+			 bool no_space_allocated_yet)
+{
+	cachefs_object_local_write(cres_op(cres)->object);
+	return -ENOBUFS;
+}
+
+static int write_cache(struct netfs_cache_resources *cres, loff_t start,
+		       struct iov_iter *iter, netfs_io_terminated_t term_func,
+		       void *term_func_priv)
+{
+	cachefs_object_local_write(cres_op(cres)->object);
+	if (term_func)
+		term_func(term_func_priv, -ENOBUFS, false);
+	return -ENOBUFS;
+}
+
+static int query_occupancy(struct netfs_cache_resources *cres, loff_t start,
+			   size_t len, size_t granularity, loff_t *data_start,
+			   size_t *data_len)
+{
+	/* Asked by file systems that keep what no server has; not for us. */
+	return -ENOBUFS;
+}
+
+static void end_operation(struct netfs_cache_resources *cres)
+{
+	cachefs_op_free(cres_op(cres));
+	cres->cache_priv2 = NULL;
+	/* The cache may go away now; see cachefs_exit() for the module. */
+	fscache_end_cookie_access(fscache_cres_cookie(cres),
+				  fscache_access_io_end);
+}
+
+const struct netfs_cache_ops cachefs_netfs_ops = {
+	.end_operation		= end_operation,
+	.read			= read_cache,
+	.write			= write_cache,
+	.issue_write		= issue_write,
+	.prepare_read		= prepare_read,
+	.prepare_write_subreq	= prepare_write_subreq,
+	.prepare_write		= prepare_write,
+	.query_occupancy	= query_occupancy,
+};
