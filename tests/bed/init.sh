@@ -45,11 +45,17 @@ read -r -a arguments < /bed/arguments
 cd /root || exit
 bash /bed/script "${arguments[@]}" </dev/null >/dev/virtio-ports/results 2>&1
 status=$?
-# What the kernel has still to say belongs to this run.
-[ -e /sys/kernel/debug/kmemleak ] && bash -c '
-	for try in 1 2; do echo scan > /sys/kernel/debug/kmemleak; sleep 1; done
-	leaks=$(cat /sys/kernel/debug/kmemleak)
-	[ -z "$leaks" ] || printf "%s\n" "$leaks" > /dev/kmsg'
+# What the kernel has still to say belongs to this run.  kmemleak reports what
+# two scans, some seconds apart, find nothing pointing to.
+leaks=/sys/kernel/debug/kmemleak
+if [ -e "$leaks" ]; then
+	echo scan > "$leaks"
+	sleep 6
+	echo scan > "$leaks"
+	head -n 100 "$leaks" | while IFS= read -r line; do
+		echo "$line" > /dev/kmsg
+	done
+fi
 sync
 echo "$status" > /dev/virtio-ports/status
 sync

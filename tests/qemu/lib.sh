@@ -115,6 +115,18 @@ now()
 	awk '{ print $1 }' /proc/uptime
 }
 
+# Kernel modules, where the kernel does not have them built in.
+load()		# MODULE...
+{
+	modprobe -q -a "$@" || true
+}
+
+# Is this the kernel with the checkers, on which all is slow?
+on_debug_kernel()
+{
+	[ -e /sys/kernel/debug/kmemleak ]
+}
+
 # --- the NFS server
 
 # A command where the server lives.
@@ -128,7 +140,7 @@ srv_exec()	# COMMAND...
 # tmpfs; both have a change attribute that moves with each write.
 nfs_server_start()	# [RTT_MS [RATE_MBIT]]
 {
-	modprobe -a nfsd nfs veth sch_netem 2>/dev/null
+	load nfsd nfs veth sch_netem
 	mkdir -p "$export_dir" "$MNT"
 	if [ -e /dev/disk/srv ]; then
 		blkid /dev/disk/srv >/dev/null ||
@@ -270,7 +282,7 @@ cachefs_load()	# [DEVICE]; leaves the cache attached
 	local device
 
 	device=$(readlink -f "${1:-/dev/disk/cache}")
-	modprobe -q -a netfs || modprobe -q fscache || true
+	load netfs fscache
 	if [ -e /bed/cachefs.ko ]; then
 		insmod /bed/cachefs.ko "cache=$device"
 	else

@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Build the tests' own kernel, with every checker and fault injection on.  It
+# is built once and serves twice:
+#
+#   kernel-debug         the object tree; tests/checks/20-kunit links cachefs
+#                        into it and lets kunit.py build and boot that
+#   kernel-debug-image   what the guests need, without cachefs in it:
+#       bzImage          a kernel to boot
+#       build            what a module is built against (kernel-module.sh)
+#
+# Both are directories of the cache (see prepare.sh).  Up to date costs nothing.
+
+set -eu
+# shellcheck source-path=SCRIPTDIR source=common.sh
+. "$(dirname "$0")/common.sh"
+
+tree=$cache/src/linux-source-$default_series
+objects=$cache/kernel-debug
+image=$cache/kernel-debug-image
+log=$cache/kernel-debug.log
+fragments=("$repo"/tests/kunit/{kernel,debug,lean}.config)
+need=3000	# MiB
+
+[ -d "$tree" ] || "$bed_dir/prepare.sh" source
+version=$(cat "$cache/stamps/source-$default_series")
+
+exec 8>"$cache/kernel-debug.lock"
+flock 8
+words="$version $(gcc -dumpfullversion) $(cat "${fragments[@]}" | sha256sum)"
+[ "$(cat "$image/stamp" 2>/dev/null)" != "$words" ] || exit 0
+
+for tool in bc bison flex gcc lz4 make perl python3; do
+	type -p "$tool" >/dev/null || die "building a kernel needs $tool"
+done
+have=$(df -Pm "$cache" | awk 'NR == 2 { print $4 }')
+[ -d "$objects" ] || [ "$have" -ge "$need" ] ||
+	die "$need MiB needed in $cache, $have MiB free"
+
+# Objects of another source would all be built again anyway.
+if [ "$(cat "$objects/version" 2>/dev/null)" != "$version" ]; then
+	rm -rf "$objects"
+	mkdir -p "$objects"
+	echo "$version" > "$objects/version"
+fi
+rm -rf "$image"
+mkdir -p "$image/build"
+
+# Kconfig would stumble over a link that 20-kunit made to what has gone since.
+sed -i '/"fs\/cachefs\/Kconfig"/d' "$tree/fs/Kconfig"
+sed -i '/[^b]cachefs\//d' "$tree/fs/Makefile"
+
+say "building the own kernel from linux-source $version (about ten minutes)"
+cd "$tree"
+if ! nice python3 tools/testing/kunit/kunit.py config --arch=x86_64 \
+		--build_dir="$objects" "${fragments[@]/#/--kunitconfig=}" \
+		>"$log" 2>&1 ||
+   ! nice make ARCH=x86_64 O="$objects" -j"$(nproc)" bzImage modules \
+		>>"$log" 2>&1; then
+	tail -n 20 "$log" >&2
+	die "no kernel; more is in $log"
+fi
+
+# 20-kunit changes the object tree: take out what has to stay as it is.
+cd "$objects"
+cp arch/x86/boot/bzImage .config System.map "$image/"
+tar -c --exclude='*.o' --exclude='.*.cmd' .config Makefile Module.symvers \
+	include scripts arch/x86/include/generated tools/objtool/objtool |
+	tar -x -C "$image/build"
+echo "$words" > "$image/stamp"
+say "the own kernel is done after $SECONDS s"

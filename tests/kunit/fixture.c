@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A cache on a block device in memory, for the suites.
+ *
+ * Nothing here waits for ever: a case whose store or read does not end has
+ * failed, and the cache that it is stuck in is left as it is.
+ */
+#include <linux/err.h>
+#include <linux/highmem.h>
+#include "fixture.h"
+
+#define PAGE_WORDS	(PAGE_SIZE / sizeof(u64))
+
+/**
+ * fixture_init - Give the case a formatted and attached cache
+ * @test: the case; its priv becomes the fixture
+ *
+ * Return: 0 or an errno.
+ */
+int fixture_init(struct kunit *test)
+{
+	struct fixture *f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, f);
+	f->test = test;
+	test->priv = f;
+	f->ramdisk = ramdisk_create(FIXTURE_BLOCKS);
+	KUNIT_ASSERT_NOT_NULL(test, f->ramdisk);
+	KUNIT_ASSERT_EQ(test, cachefs_device_open(f->ramdisk->path, &f->device),
+			0);
+	KUNIT_ASSERT_EQ(test, cachefs_format(f->device, "test",
+					     FIXTURE_REGION_BLOCKS), 0);
+	KUNIT_ASSERT_EQ(test, fixture_attach(f, 0), 0);
+	return 0;
+}
+
+/**
+ * fixture_exit - Take the cache and the block device away
+ * @test: the case
+ */
+void fixture_exit(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	if (!f || f->abandoned)
+		return;
+	if (f->cache)
+		fixture_detach(f);
+	if (f->device)
+		cachefs_device_close(f->device);
+	if (f->ramdisk)
+		ramdisk_destroy(f->ramdisk);
+}
+
+/**
+ * fixture_attach - Attach the cache that is on the device
+ * @f: the fixture, detached
+ * @flags: CACHEFS_ATTACH_...
+ *
+ * Return: what cachefs_attach() returns.
+ */
+int fixture_attach(struct fixture *f, unsigned int flags)
+{
+	int ret = cachefs_attach(f->device, NULL, flags, &f->cache);
+
+	if (ret)
+		f->cache = NULL;
+	return ret;
+}
+
+/**
+ * fixture_detach - Detach the cache in good order
+ * @f: the fixture
+ */
+void fixture_detach(struct fixture *f)
+{
+	/* Nothing may be left of what the case did. */
+	KUNIT_EXPECT_EQ(f->test, fixture_stat(f, CACHEFS_STAT_PAGES_MARKED), 0);
+	KUNIT_EXPECT_EQ(f->test, atomic64_read(&f->cache->reserved), 0);
+	if (!fixture_eventually(!atomic_read(&f->cache->ops))) {
+		KUNIT_FAIL(f->test, "operations that do not end");
+		f->abandoned = true;
+		f->cache = NULL;
+		return;
+	}
+	KUNIT_EXPECT_EQ(f->test, atomic64_read(&f->cache->in_flight), 0);
+	cachefs_detach(f->cache);
+	f->cache = NULL;
+}
+
+/**
+ * fixture_crash - Leave the device as a power loss at this moment would
+ * @f: the fixture; its operations have ended
+ */
+void fixture_crash(struct fixture *f)
+{
+	WRITE_ONCE(f->ramdisk->lose_writes, true);
+	fixture_detach(f);
+	WRITE_ONCE(f->ramdisk->lose_writes, false);
+}
+
+/**
+ * fixture_version - The version of some file
+ * @f: the fixture
+ * @name: of the file
+ * @version: where it goes
+ */
+void fixture_version(struct fixture *f, const char *name,
+		     struct cachefs_version *version)
+{
+	u8 id[16];
+
+	cachefs_version_id(f->cache, id, "volume", 6, name, strlen(name),
+			   "coherency", 9, 1 << 20);
+	cachefs_version_init(f->cache, version, id);
+}
+
+/**
+ * fixture_stat - Read a counter
+ * @f: the fixture
+ * @stat: which
+ *
+ * Return: its value.
+ */
+s64 fixture_stat(struct fixture *f, enum cachefs_stat stat)
+{
+	return atomic64_read(&f->cache->stats[stat]);
+}
+
+static void transfer_free(void *data)
+{
+	struct transfer *t = data;
+	unsigned int i;
+
+	for (i = 0; i < t->nr; i++)
+		__free_page(t->pages[i]);
+	kfree(t);
+}
+
+/**
+ * transfer_alloc - Pages for a store or a read
+ * @f: the fixture
+ * @nr: how many
+ *
+ * Return: the transfer, freed with the case.
+ */
+struct transfer *transfer_alloc(struct fixture *f, unsigned int nr)
+{
+	struct transfer *t = kzalloc(sizeof(*t), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(f->test, t);
+	KUNIT_ASSERT_LE(f->test, nr, FIXTURE_PAGES);
+	KUNIT_ASSERT_EQ(f->test,
+			kunit_add_action_or_reset(f->test, transfer_free, t), 0);
+	for (; t->nr < nr; t->nr++) {
+		t->pages[t->nr] = alloc_page(GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(f->test, t->pages[t->nr]);
+	}
+	init_completion(&t->ended);
+	t->valid = true;
+	return t;
+}
+
+static u64 pattern_word(u64 pattern, u64 word)
+{
+	return (pattern + word) * 0x9e3779b97f4a7c15ULL;
+}
+
+/**
+ * transfer_fill - Fill all pages with a pattern
+ * @t: the transfer
+ * @block: file block of the first
+ * @pattern: which
+ */
+void transfer_fill(struct transfer *t, u64 block, u64 pattern)
+{
+	unsigned int page, i;
+
+	for (page = 0; page < t->nr; page++) {
+		u64 *words = page_address(t->pages[page]);
+
+		for (i = 0; i < PAGE_WORDS; i++)
+			words[i] = pattern_word(pattern, (block + page) *
+						PAGE_WORDS + i);
+	}
+}
+
+/**
+ * transfer_matches - Is it the pattern, and zeros after it?
+ * @t: the transfer
+ * @block: file block of the first page
+ * @pattern: which
+ * @bytes: how many bytes of it, a multiple of 8
+ *
+ * Return: whether every byte is right.
+ */
+bool transfer_matches(struct transfer *t, u64 block, u64 pattern, size_t bytes)
+{
+	unsigned int page, i;
+
+	for (page = 0; page < t->nr; page++) {
+		u64 *words = page_address(t->pages[page]);
+
+		for (i = 0; i < PAGE_WORDS; i++) {
+			u64 at = page * PAGE_WORDS + i;
+
+			if (words[i] != (at < bytes / sizeof(u64) ?
+					 pattern_word(pattern, block *
+						      PAGE_WORDS + at) : 0))
+				return false;
+		}
+	}
+	return true;
+}
+
+static bool transfer_still_valid(struct cachefs_store *store)
+{
+	struct transfer *t = container_of(store, struct transfer, store);
+
+	t->asked++;
+	return READ_ONCE(t->valid);
+}
+
+static void transfer_stored(struct cachefs_store *store)
+{
+	struct transfer *t = container_of(store, struct transfer, store);
+
+	t->error = store->error;
+	complete(&t->ended);
+}
+
+static void transfer_read_done(struct cachefs_read *read)
+{
+	struct transfer *t = container_of(read, struct transfer, read);
+
+	t->error = read->error;
+	complete(&t->ended);
+}
+
+/**
+ * transfer_store - Start to store the pages
+ * @f: the fixture
+ * @t: the transfer
+ * @version: as whose blocks
+ * @block: first file block
+ * @bytes: how much of them
+ */
+void transfer_store(struct fixture *f, struct transfer *t,
+		    const struct cachefs_version *version, u64 block,
+		    size_t bytes)
+{
+	reinit_completion(&t->ended);
+	t->store.cache = f->cache;
+	t->store.version = *version;
+	t->store.block = block;
+	t->store.bytes = bytes;
+	t->store.pages = t->stored;
+	memcpy(t->stored, t->pages, sizeof(t->stored));
+	t->store.still_valid = transfer_still_valid;
+	t->store.done = transfer_stored;
+	cachefs_store(&t->store);
+}
+
+/**
+ * transfer_read - Start to read the pages
+ * @f: the fixture
+ * @t: the transfer
+ * @version: whose blocks
+ * @block: first file block
+ */
+void transfer_read(struct fixture *f, struct transfer *t,
+		   const struct cachefs_version *version, u64 block)
+{
+	reinit_completion(&t->ended);
+	t->read.cache = f->cache;
+	t->read.version = *version;
+	t->read.block = block;
+	t->read.nr = t->nr;
+	t->read.pages = t->pages;
+	t->read.done = transfer_read_done;
+	cachefs_read(&t->read);
+}
+
+/**
+ * transfer_wait - Wait for the end of a store or read
+ * @f: the fixture
+ * @t: the transfer
+ *
+ * Ends the case if that does not come.
+ *
+ * Return: how it ended.
+ */
+int transfer_wait(struct fixture *f, struct transfer *t)
+{
+	if (!wait_for_completion_timeout(&t->ended, FIXTURE_PATIENCE)) {
+		f->abandoned = true;
+		/* The device may still write to the pages: keep them. */
+		kunit_remove_action(f->test, transfer_free, t);
+		KUNIT_FAIL_AND_ABORT(f->test, "a transfer that does not end");
+	}
+	return t->error;
+}
+
+/**
+ * fixture_store - Store blocks with a pattern
+ * @f: the fixture
+ * @version: as whose blocks
+ * @block: first file block
+ * @nr: number of blocks
+ * @pattern: which pattern
+ *
+ * Return: how it ended.
+ */
+int fixture_store(struct fixture *f, const struct cachefs_version *version,
+		  u64 block, unsigned int nr, u64 pattern)
+{
+	struct transfer *t = transfer_alloc(f, nr);
+	int ret;
+
+	transfer_fill(t, block, pattern);
+	transfer_store(f, t, version, block, (size_t)nr << PAGE_SHIFT);
+	ret = transfer_wait(f, t);
+	kunit_release_action(f->test, transfer_free, t);
+	return ret;
+}
+
+/**
+ * fixture_read - Read blocks and compare them with a pattern
+ * @f: the fixture
+ * @version: whose blocks
+ * @block: first file block
+ * @nr: number of blocks
+ * @pattern: which pattern
+ *
+ * Return: how it ended; 1 if it worked but a byte is wrong.
+ */
+int fixture_read(struct fixture *f, const struct cachefs_version *version,
+		 u64 block, unsigned int nr, u64 pattern)
+{
+	struct transfer *t = transfer_alloc(f, nr);
+	int ret;
+
+	transfer_read(f, t, version, block);
+	ret = transfer_wait(f, t);
+	if (!ret && !transfer_matches(t, block, pattern, (size_t)nr << PAGE_SHIFT))
+		ret = 1;
+	kunit_release_action(f->test, transfer_free, t);
+	return ret;
+}
+
+/**
+ * fixture_on_disk - Where a cached block is on the device
+ * @f: the fixture
+ * @version: whose block
+ * @block: file block
+ *
+ * Return: its 4096 bytes, or %NULL if it is not cached.
+ */
+u8 *fixture_on_disk(struct fixture *f, const struct cachefs_version *version,
+		    u64 block)
+{
+	u32 ref;
+
+	cachefs_index_map(f->cache, version, block, 1, &ref, false);
+	if (ref == CACHEFS_NO_REF)
+		return NULL;
+	return ramdisk_block(f->ramdisk,
+			     cachefs_slot_block(&f->cache->geo,
+						ref >> f->cache->ref_shift,
+						ref & ((1U << f->cache->ref_shift) - 1)));
+}

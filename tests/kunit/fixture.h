@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A cache on a block device in memory, for the suites.
+ */
+#ifndef _CACHEFS_TEST_FIXTURE_H
+#define _CACHEFS_TEST_FIXTURE_H
+
+#include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/delay.h>
+#include "../../fscache/device.h"
+#include "../../fscache/internal.h"
+#include "ramdisk.h"
+
+/* Small regions: 64 blocks, of which 61 are slots. */
+#define FIXTURE_REGION_BLOCKS	64
+#define FIXTURE_REGIONS		16
+#define FIXTURE_BLOCKS \
+	(CACHEFS_FIRST_BLOCK + FIXTURE_REGIONS * FIXTURE_REGION_BLOCKS + 1)
+
+/* Longest store or read, in blocks. */
+#define FIXTURE_PAGES		256
+
+/* How long something may take that takes no time but the machine's. */
+#define FIXTURE_PATIENCE	(20 * HZ)
+
+/* Wait until @condition, but not for ever; its value in the end. */
+#define fixture_eventually(condition)					\
+({									\
+	unsigned long __end = jiffies + FIXTURE_PATIENCE;		\
+									\
+	while (!(condition) && time_before(jiffies, __end))		\
+		msleep(20);						\
+	(condition);							\
+})
+
+/**
+ * struct fixture - A cache on a block device in memory
+ * @test: the case
+ * @ramdisk: the block device
+ * @device: the same, opened
+ * @cache: the cache on it, or %NULL
+ * @abandoned: something is stuck in the cache; it cannot be detached
+ */
+struct fixture {
+	struct kunit		*test;
+	struct ramdisk		*ramdisk;
+	struct cachefs_device	*device;
+	struct cachefs_cache	*cache;
+	bool			abandoned;
+};
+
+/**
+ * struct transfer - A store or a read of pages with a known pattern
+ * @store: the store
+ * @read: the read
+ * @pages: for either
+ * @stored: what the store is given, and may change
+ * @nr: number of pages
+ * @error: how it ended
+ * @valid: what still_valid answers
+ * @asked: how often it was asked
+ * @ended: when @store or @read has ended
+ */
+struct transfer {
+	struct cachefs_store	store;
+	struct cachefs_read	read;
+	struct page		*pages[FIXTURE_PAGES];
+	struct page		*stored[FIXTURE_PAGES];
+	unsigned int		nr;
+	int			error;
+	bool			valid;
+	unsigned int		asked;
+	struct completion	ended;
+};
+
+int fixture_init(struct kunit *test);
+void fixture_exit(struct kunit *test);
+int fixture_attach(struct fixture *f, unsigned int flags);
+void fixture_detach(struct fixture *f);
+void fixture_crash(struct fixture *f);
+void fixture_version(struct fixture *f, const char *name,
+		     struct cachefs_version *version);
+s64 fixture_stat(struct fixture *f, enum cachefs_stat stat);
+
+struct transfer *transfer_alloc(struct fixture *f, unsigned int nr);
+void transfer_fill(struct transfer *t, u64 block, u64 pattern);
+bool transfer_matches(struct transfer *t, u64 block, u64 pattern, size_t bytes);
+void transfer_store(struct fixture *f, struct transfer *t,
+		    const struct cachefs_version *version, u64 block,
+		    size_t bytes);
+void transfer_read(struct fixture *f, struct transfer *t,
+		   const struct cachefs_version *version, u64 block);
+int transfer_wait(struct fixture *f, struct transfer *t);
+
+int fixture_store(struct fixture *f, const struct cachefs_version *version,
+		  u64 block, unsigned int nr, u64 pattern);
+int fixture_read(struct fixture *f, const struct cachefs_version *version,
+		 u64 block, unsigned int nr, u64 pattern);
+u8 *fixture_on_disk(struct fixture *f, const struct cachefs_version *version,
+		    u64 block);
+
+#endif /* _CACHEFS_TEST_FIXTURE_H */

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * How a test drives the services that the core gets from the kernel.
+ *
+ * One thread runs everything.  Work items and completions of block I/O wait in
+ * lists until the test calls shim_run() or the core waits for something; which
+ * one comes next is decided by a seed.  Time moves only when it is moved.
+ */
+#ifndef _SHIM_H
+#define _SHIM_H
+
+#include <linux/kernel.h>
+#include <linux/types.h>
+
+/* Start anew: clock, random numbers, log; fails if memory is still in use. */
+void shim_reset(u64 seed);
+
+/* shim_rand(): the test's own random numbers, apart from the core's. */
+u64 shim_rand(void);
+u32 shim_below(u32 n);		/* 0 <= x < n */
+bool shim_chance(u32 percent);
+
+/* Run work and completions until there are none; delayed work does not fire. */
+void shim_run(void);
+/* Run at most @n of them; how many were run. */
+unsigned int shim_run_some(unsigned int n);
+/* Run everything, move the clock step by step, and let delayed work fire. */
+void shim_advance_ms(u64 ms);
+/* Take the next one at random instead of the oldest. */
+void shim_random_order(bool on);
+/* Where completions come from: runs one of @waiting if there is any. */
+struct shim_io_source {
+	unsigned int (*waiting)(void);
+	void (*run_one)(void);
+};
+void shim_set_io_source(const struct shim_io_source *source);
+void shim_irq_enter(void);	/* completions run as softirqs do */
+void shim_irq_exit(void);
+
+/* Memory */
+void shim_fail_alloc(u64 nth);	/* fail that allocation; 1 is the next; 0: none */
+bool shim_alloc_failed(void);	/* has it come to that? */
+u64 shim_alloc_count(void);	/* allocations that could have failed */
+u64 shim_alloc_live(void);	/* not freed yet */
+u64 shim_alloc_bytes(void);	/* their bytes */
+u64 shim_alloc_peak(void);	/* most bytes since shim_reset() */
+/* An allocation that would bring the sum above this ends the run. */
+void shim_alloc_limit(u64 bytes);
+
+/* What the core said */
+bool shim_log_has(const char *text);
+void shim_log_clear(void);
+const char *shim_log(void);
+void shim_log_echo(bool on);
+
+/* Called before the run ends in shim_panic(); names the test. */
+extern void (*shim_panic_hook)(void);
+
+/* work.c, for shim_reset() */
+void shim_work_reset(void);
+
+#endif
