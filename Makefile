@@ -39,10 +39,15 @@ uninstall:
 	rm -f $(MODDIR)/cachefs.ko
 	depmod -b "$(DESTDIR)/" $(KVER)
 
-demo:
+# Both bring what they need: packages, stock kernels, a root image, in .cache.
+bed:
+	tests/bed/prepare.sh
+	$(MAKE) KVER="$$(cat $(CACHEFS_CACHE)/kver-6.12)"
+
+demo: bed
 	tests/bed/demo.sh
 
-test:
+test: bed
 	tests/run
 
 clean:
@@ -51,4 +56,4 @@ clean:
 distclean: clean
 	rm -rf "$(CACHEFS_CACHE)"
 
-.PHONY: all module install uninstall demo test clean distclean
+.PHONY: all module install uninstall bed demo test clean distclean
