@@ -7,23 +7,130 @@
  */
 #include <linux/err.h>
 #include <linux/highmem.h>
+#include <linux/kthread.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 #include "fixture.h"
 
 #define PAGE_WORDS	(PAGE_SIZE / sizeof(u64))
+
+static int helper_main(void *data)
+{
+	struct helper *helper = data;
+
+	allow_signal(SIGKILL);
+	helper->ret = helper->function(helper->argument);
+	complete_all(&helper->ended);
+	return 0;
+}
+
+static void helper_stop(void *data)
+{
+	struct helper *helper = data;
+
+	if (!completion_done(&helper->ended)) {
+		helper_kill(helper);
+		/* If not even that helps, it stays where it is. */
+		if (!helper_ended(helper))
+			return;
+	}
+	kthread_stop(helper->task);
+	put_task_struct(helper->task);
+	kfree(helper);
+}
+
+/**
+ * helper_start - Start a task beside the case
+ * @test: the case, with which the task ends
+ * @function: what the task does
+ * @argument: with what
+ *
+ * Return: the task.
+ */
+struct helper *helper_start(struct kunit *test, int (*function)(void *argument),
+			    void *argument)
+{
+	struct helper *helper = kzalloc(sizeof(*helper), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, helper);
+	helper->function = function;
+	helper->argument = argument;
+	init_completion(&helper->ended);
+	helper->task = kthread_create(helper_main, helper, "helper");
+	if (IS_ERR(helper->task)) {
+		kfree(helper);
+		KUNIT_FAIL_AND_ABORT(test, "no helper task");
+	}
+	get_task_struct(helper->task);
+	wake_up_process(helper->task);
+	KUNIT_ASSERT_EQ(test,
+			kunit_add_action_or_reset(test, helper_stop, helper), 0);
+	return helper;
+}
+
+/**
+ * helper_ended - Wait for the end of a helper
+ * @helper: the helper
+ *
+ * Return: whether it came.
+ */
+bool helper_ended(struct helper *helper)
+{
+	return wait_for_completion_timeout(&helper->ended, FIXTURE_PATIENCE);
+}
+
+/**
+ * helper_goes_on - Is a helper still at it after a while?
+ * @helper: the helper
+ *
+ * Return: whether it has not ended within 200 ms.
+ */
+bool helper_goes_on(struct helper *helper)
+{
+	return !wait_for_completion_timeout(&helper->ended, HZ / 5);
+}
+
+/**
+ * helper_kill - Send a helper a SIGKILL
+ * @helper: the helper
+ */
+void helper_kill(struct helper *helper)
+{
+	send_sig(SIGKILL, helper->task, 1);
+}
+
+static void fixture_exit(void *data)
+{
+	struct fixture *f = data;
+
+	if (f->cache)
+		fixture_detach(f);
+	if (!f->abandoned) {
+		if (f->device)
+			cachefs_device_close(f->device);
+		if (f->ramdisk)
+			ramdisk_destroy(f->ramdisk);
+	}
+	kfree(f);
+}
 
 /**
  * fixture_init - Give the case a formatted and attached cache
  * @test: the case; its priv becomes the fixture
  *
+ * It is taken away after everything that the case adds to it.
+ *
  * Return: 0 or an errno.
  */
 int fixture_init(struct kunit *test)
 {
-	struct fixture *f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
+	struct fixture *f = kzalloc(sizeof(*f), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, f);
 	f->test = test;
 	test->priv = f;
+	KUNIT_ASSERT_EQ(test,
+			kunit_add_action_or_reset(test, fixture_exit, f), 0);
 	f->ramdisk = ramdisk_create(FIXTURE_BLOCKS);
 	KUNIT_ASSERT_NOT_NULL(test, f->ramdisk);
 	KUNIT_ASSERT_EQ(test, cachefs_device_open(f->ramdisk->path, &f->device),
@@ -32,24 +139,6 @@ int fixture_init(struct kunit *test)
 					     FIXTURE_REGION_BLOCKS), 0);
 	KUNIT_ASSERT_EQ(test, fixture_attach(f, 0), 0);
 	return 0;
-}
-
-/**
- * fixture_exit - Take the cache and the block device away
- * @test: the case
- */
-void fixture_exit(struct kunit *test)
-{
-	struct fixture *f = test->priv;
-
-	if (!f || f->abandoned)
-		return;
-	if (f->cache)
-		fixture_detach(f);
-	if (f->device)
-		cachefs_device_close(f->device);
-	if (f->ramdisk)
-		ramdisk_destroy(f->ramdisk);
 }
 
 /**
@@ -74,15 +163,15 @@ int fixture_attach(struct fixture *f, unsigned int flags)
  */
 void fixture_detach(struct fixture *f)
 {
-	/* Nothing may be left of what the case did. */
-	KUNIT_EXPECT_EQ(f->test, fixture_stat(f, CACHEFS_STAT_PAGES_MARKED), 0);
-	KUNIT_EXPECT_EQ(f->test, atomic64_read(&f->cache->reserved), 0);
-	if (!fixture_eventually(!atomic_read(&f->cache->ops))) {
+	if (f->abandoned || !fixture_eventually(!atomic_read(&f->cache->ops))) {
 		KUNIT_FAIL(f->test, "operations that do not end");
 		f->abandoned = true;
 		f->cache = NULL;
 		return;
 	}
+	/* Nothing may be left of what the case did. */
+	KUNIT_EXPECT_EQ(f->test, fixture_stat(f, CACHEFS_STAT_PAGES_MARKED), 0);
+	KUNIT_EXPECT_EQ(f->test, atomic64_read(&f->cache->reserved), 0);
 	KUNIT_EXPECT_EQ(f->test, atomic64_read(&f->cache->in_flight), 0);
 	cachefs_detach(f->cache);
 	f->cache = NULL;

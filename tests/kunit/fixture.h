@@ -28,10 +28,11 @@
 #define fixture_eventually(condition)					\
 ({									\
 	unsigned long __end = jiffies + FIXTURE_PATIENCE;		\
+	bool __met;							\
 									\
-	while (!(condition) && time_before(jiffies, __end))		\
+	while (!(__met = (condition)) && time_before(jiffies, __end))	\
 		msleep(20);						\
-	(condition);							\
+	__met;								\
 })
 
 /**
@@ -74,8 +75,29 @@ struct transfer {
 	struct completion	ended;
 };
 
+/**
+ * struct helper - A task beside the case, which can be killed
+ * @task: the task
+ * @function: what it does
+ * @argument: with what
+ * @ret: what @function returned
+ * @ended: when it has
+ */
+struct helper {
+	struct task_struct	*task;
+	int			(*function)(void *argument);
+	void			*argument;
+	int			ret;
+	struct completion	ended;
+};
+
+struct helper *helper_start(struct kunit *test, int (*function)(void *argument),
+			    void *argument);
+bool helper_ended(struct helper *helper);
+bool helper_goes_on(struct helper *helper);
+void helper_kill(struct helper *helper);
+
 int fixture_init(struct kunit *test);
-void fixture_exit(struct kunit *test);
 int fixture_attach(struct fixture *f, unsigned int flags);
 void fixture_detach(struct fixture *f);
 void fixture_crash(struct fixture *f);

@@ -18,8 +18,11 @@ static bool bio_held(struct ramdisk *ramdisk, struct bio *bio)
 {
 	if (ramdisk->gone)
 		return false;
-	return op_is_write(bio_op(bio)) ? READ_ONCE(ramdisk->hold_writes) :
-					  READ_ONCE(ramdisk->hold_reads);
+	if (!op_is_write(bio_op(bio)))
+		return READ_ONCE(ramdisk->hold_reads);
+	return READ_ONCE(ramdisk->hold_writes) &&
+		!(bio_has_data(bio) &&
+		  bio_page(bio) == READ_ONCE(ramdisk->let_pass));
 }
 
 static void bio_transfer(struct ramdisk *ramdisk, struct bio *bio)

@@ -14,6 +14,7 @@
  * @data: its contents, @blocks blocks of 4096 bytes
  * @hold_reads: reads do not complete until this is cleared and ramdisk_kick()
  * @hold_writes: the same for writes; data is taken from memory at that time
+ * @let_pass: the write of this page is not held
  * @fail_reads: reads end with an error
  * @fail_writes: writes end with an error
  * @lose_writes: writes seem to work and are not done, as at a power loss
@@ -28,6 +29,7 @@ struct ramdisk {
 	u64			blocks;
 	bool			hold_reads;
 	bool			hold_writes;
+	struct page		*let_pass;
 	bool			fail_reads;
 	bool			fail_writes;
 	bool			lose_writes;
