@@ -7,6 +7,7 @@
 #include <linux/blkdev.h>
 #include <linux/fs.h>
 #include <linux/mempool.h>
+#include <linux/sizes.h>
 #include <linux/vmalloc.h>
 #include "internal.h"
 #include "device.h"
@@ -15,7 +16,7 @@
 #define CACHEFS_POOL_SIZE	64
 
 /* How much of each end of a device must be zero to be called blank. */
-#define CACHEFS_BLANK_BYTES	(1UL << 20)
+#define CACHEFS_BLANK_BYTES	SZ_1M
 
 /**
  * struct cachefs_device - An open block device

@@ -15,7 +15,7 @@
 #include "internal.h"
 
 /* No file block has this number, see CACHEFS_FILE_BLOCK_BITS. */
-#define TOMBSTONE_BLOCK	(1ULL << CACHEFS_FILE_BLOCK_BITS)
+#define TOMBSTONE_BLOCK	BIT_ULL(CACHEFS_FILE_BLOCK_BITS)
 
 static u64 extent_block(const struct cachefs_extent *extent)
 {

@@ -43,7 +43,7 @@
 /* How many regions are kept ready for the store path. */
 #define CACHEFS_READY_REGIONS	2
 
-/**
+/*
  * struct cachefs_extent - A run of file blocks in consecutive slots
  * @id: version id
  * @next: reference of the next extent in the same hash chain
@@ -70,7 +70,7 @@ enum cachefs_region_state {
 	CACHEFS_REGION_SEALED,
 };
 
-/**
+/*
  * struct cachefs_region - One region of the log
  * @seq: sequence number, 0 in a region that was never used
  * @extents: its extents, @nr_extents of @max_extents; index_lock
@@ -92,7 +92,7 @@ struct cachefs_region {
 	u8				state;
 };
 
-/**
+/*
  * struct cachefs_open_region - What a region needs while it is written
  * @link: in cache::ready or cache::sealing
  * @nr: region number
@@ -157,7 +157,7 @@ struct cachefs_geometry {
 	u32	slots;		/* data blocks per region */
 };
 
-/**
+/*
  * struct cachefs_cache - An attached cache
  * @device: the block device (device.c, or a simulated one)
  * @sysfs: its directory (sysfs.c)
@@ -191,13 +191,13 @@ struct cachefs_cache {
 	unsigned int			state;
 	atomic_t			errors;
 
-	struct mutex			flush_mutex;
+	struct mutex			flush_mutex;	/* the log's metadata */
 	u32				head;
 	u64				next_seq;
 	unsigned long			next_flush;
 	struct cachefs_meta_block	*scratch;
 
-	spinlock_t			log_lock;
+	spinlock_t			log_lock;	/* which region is open */
 	struct list_head		ready;
 	unsigned int			nr_ready;
 	struct list_head		sealing;
@@ -212,7 +212,7 @@ struct cachefs_cache {
 	u64				live_blocks;
 	u32				shrink_hand;
 
-	struct mutex			load_mutex;
+	struct mutex			load_mutex;	/* reading of checksums */
 
 	u64				max_in_flight;
 	atomic64_t			in_flight;
@@ -225,12 +225,12 @@ struct cachefs_cache {
 	struct workqueue_struct		*log_wq;	/* one at a time: log_work */
 	struct delayed_work		log_work;
 	struct list_head		volumes;
-	struct mutex			volumes_mutex;
+	struct mutex			volumes_mutex;	/* the list above */
 	unsigned int			next_volume;
 	atomic64_t			stats[CACHEFS_NR_STATS];
 };
 
-/**
+/*
  * struct cachefs_volume - Accounting for one volume
  * @link: in cache::volumes; volumes_mutex
  * @number: its name in sysfs
@@ -246,7 +246,7 @@ struct cachefs_volume {
 	atomic64_t		stored_bytes;
 };
 
-/**
+/*
  * struct cachefs_io - One contiguous transfer between pages and slots
  * @pages: @nr of them
  * @device_block: where on the device
@@ -322,6 +322,7 @@ enum cachefs_refusal {
 	CACHEFS_BAD_SEQ,
 	CACHEFS_BAD_SLOT,
 };
+
 const char *cachefs_refusal_text(enum cachefs_refusal why);
 enum cachefs_refusal cachefs_geometry_init(struct cachefs_geometry *geo,
 					   u64 device_blocks, u32 region_blocks);
@@ -414,6 +415,7 @@ enum cachefs_signature {
 	CACHEFS_SIGNATURE_OWN,		/* our magic, valid or not */
 	CACHEFS_SIGNATURE_FOREIGN,
 };
+
 int cachefs_device_signature(struct cachefs_device *device, const char **what);
 int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
 			unsigned int nr);

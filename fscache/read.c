@@ -37,9 +37,12 @@ unsigned int cachefs_lookup(struct cachefs_cache *cache,
 				  false);
 		if (!done)
 			*cached = slots[0] != CACHEFS_NO_REF;
-		for (i = 0; i < part; i++)
-			if ((slots[i] != CACHEFS_NO_REF) != *cached)
+		for (i = 0; i < part; i++) {
+			bool found = slots[i] != CACHEFS_NO_REF;
+
+			if (found != *cached)
 				return done + i;
+		}
 		done += part;
 	}
 	return nr;
@@ -66,10 +69,12 @@ static void read_fail(struct cachefs_read *read, int error)
 static bool read_matches(struct cachefs_io *io)
 {
 	struct cachefs_cache *cache = io->cache;
-	const u64 *checksums = smp_load_acquire(&cache->regions[io->region].checksums);
 	struct cachefs_read *read = io->owner;
+	const u64 *checksums;
 	unsigned int i;
 
+	/* Pairs with cachefs_region_load_checksums(). */
+	checksums = smp_load_acquire(&cache->regions[io->region].checksums);
 	for (i = 0; i < io->nr; i++) {
 		void *data = kmap_local_page(io->pages[i]);
 		u64 sum = cachefs_data_checksum(cache->seed, read->version.id,
@@ -131,7 +136,7 @@ static void read_io_end(struct cachefs_io *io)
 
 	if (!io->error &&
 	    (io->nr << CACHEFS_BLOCK_SHIFT) <= CACHEFS_INLINE_VERIFY &&
-	    smp_load_acquire(&cache->regions[io->region].checksums) &&
+	    READ_ONCE(cache->regions[io->region].checksums) &&
 	    read_matches(io)) {
 		read_io_finish(io);
 		return;

@@ -447,8 +447,8 @@ static int ckpt_flush(struct ckpt_writer *writer)
 			header->epoch = cpu_to_le64(cache->epoch);
 			header->seq = cpu_to_le64(writer->seq);
 			header->index = cpu_to_le32(writer->index + j - i);
-			header->nr = cpu_to_le32(min_t(u32, left,
-						CACHEFS_RECORDS_PER_BLOCK));
+			left = min_t(u32, left, CACHEFS_RECORDS_PER_BLOCK);
+			header->nr = cpu_to_le32(left);
 			cachefs_block_seal(header, cache->seed);
 		}
 		ret = cachefs_device_write(cache->device, at,
@@ -464,6 +464,7 @@ static int ckpt_flush(struct ckpt_writer *writer)
 /* A zeroed record to fill in, or %NULL if writing the full buffer failed. */
 static struct cachefs_ckpt_record *ckpt_record(struct ckpt_writer *writer)
 {
+	struct cachefs_ckpt_block *block;
 	u32 at = writer->used;
 
 	if (at == CKPT_BATCH * CACHEFS_RECORDS_PER_BLOCK) {
@@ -472,8 +473,8 @@ static struct cachefs_ckpt_record *ckpt_record(struct ckpt_writer *writer)
 		at = 0;
 	}
 	writer->used++;
-	return &writer->buffer[at / CACHEFS_RECORDS_PER_BLOCK].
-		records[at % CACHEFS_RECORDS_PER_BLOCK];
+	block = &writer->buffer[at / CACHEFS_RECORDS_PER_BLOCK];
+	return &block->records[at % CACHEFS_RECORDS_PER_BLOCK];
 }
 
 static int ckpt_write_region(struct ckpt_writer *writer, u32 nr)

@@ -28,8 +28,9 @@ static u32 slots_in_meta(const struct cachefs_geometry *geo, u32 index)
 static struct cachefs_slot_record *slot_record(struct cachefs_open_region *open,
 					       u32 slot)
 {
-	return &open->meta[slot / CACHEFS_RECORDS_PER_BLOCK].
-		records[slot % CACHEFS_RECORDS_PER_BLOCK];
+	u32 index = slot / CACHEFS_RECORDS_PER_BLOCK;
+
+	return &open->meta[index].records[slot % CACHEFS_RECORDS_PER_BLOCK];
 }
 
 static void open_region_free(struct cachefs_open_region *open)

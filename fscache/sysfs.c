@@ -56,6 +56,7 @@ static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr,
 	return sysfs_emit(buf, "%s\n",
 			  state_names[READ_ONCE(to_cache(kobj)->state)]);
 }
+
 static struct kobj_attribute state_attr = __ATTR_RO(state);
 
 static ssize_t device_show(struct kobject *kobj, struct kobj_attribute *attr,
@@ -66,6 +67,7 @@ static ssize_t device_show(struct kobject *kobj, struct kobj_attribute *attr,
 	cachefs_device_print(to_cache(kobj)->device, name, sizeof(name));
 	return sysfs_emit(buf, "/dev/%s\n", name);
 }
+
 static struct kobj_attribute device_attr = __ATTR_RO(device);
 
 static ssize_t label_show(struct kobject *kobj, struct kobj_attribute *attr,
@@ -73,6 +75,7 @@ static ssize_t label_show(struct kobject *kobj, struct kobj_attribute *attr,
 {
 	return sysfs_emit(buf, "%s\n", to_cache(kobj)->label);
 }
+
 static struct kobj_attribute label_attr = __ATTR_RO(label);
 
 static ssize_t block_size_show(struct kobject *kobj,
@@ -80,6 +83,7 @@ static ssize_t block_size_show(struct kobject *kobj,
 {
 	return sysfs_emit(buf, "%d\n", CACHEFS_BLOCK_SIZE);
 }
+
 static struct kobj_attribute block_size_attr = __ATTR_RO(block_size);
 
 static ssize_t region_size_show(struct kobject *kobj,
@@ -88,6 +92,7 @@ static ssize_t region_size_show(struct kobject *kobj,
 	return sysfs_emit(buf, "%u\n", to_cache(kobj)->geo.region_blocks <<
 			  CACHEFS_BLOCK_SHIFT);
 }
+
 static struct kobj_attribute region_size_attr = __ATTR_RO(region_size);
 
 static ssize_t capacity_bytes_show(struct kobject *kobj,
@@ -98,6 +103,7 @@ static ssize_t capacity_bytes_show(struct kobject *kobj,
 	return sysfs_emit(buf, "%llu\n", (u64)geo->nr_regions * geo->slots <<
 			  CACHEFS_BLOCK_SHIFT);
 }
+
 static struct kobj_attribute capacity_bytes_attr = __ATTR_RO(capacity_bytes);
 
 static ssize_t used_bytes_show(struct kobject *kobj,
@@ -107,6 +113,7 @@ static ssize_t used_bytes_show(struct kobject *kobj,
 			  READ_ONCE(to_cache(kobj)->live_blocks) <<
 			  CACHEFS_BLOCK_SHIFT);
 }
+
 static struct kobj_attribute used_bytes_attr = __ATTR_RO(used_bytes);
 
 static ssize_t objects_open_show(struct kobject *kobj,
@@ -114,6 +121,7 @@ static ssize_t objects_open_show(struct kobject *kobj,
 {
 	return sysfs_emit(buf, "%d\n", atomic_read(&to_cache(kobj)->objects));
 }
+
 static struct kobj_attribute objects_open_attr = __ATTR_RO(objects_open);
 
 static ssize_t extents_show(struct kobject *kobj, struct kobj_attribute *attr,
@@ -121,6 +129,7 @@ static ssize_t extents_show(struct kobject *kobj, struct kobj_attribute *attr,
 {
 	return sysfs_emit(buf, "%llu\n", READ_ONCE(to_cache(kobj)->nr_extents));
 }
+
 static struct kobj_attribute extents_attr = __ATTR_RO(extents);
 
 static ssize_t max_in_flight_bytes_show(struct kobject *kobj,
@@ -145,6 +154,7 @@ static ssize_t max_in_flight_bytes_store(struct kobject *kobj,
 	WRITE_ONCE(to_cache(kobj)->max_in_flight, bytes);
 	return count;
 }
+
 static struct kobj_attribute max_in_flight_bytes_attr =
 	__ATTR_RW(max_in_flight_bytes);
 
@@ -168,6 +178,7 @@ static ssize_t detach_store(struct kobject *kobj, struct kobj_attribute *attr,
 	sysfs_unbreak_active_protection(kn);
 	return ret ?: count;
 }
+
 static struct kobj_attribute detach_attr = __ATTR_WO(detach);
 
 static struct attribute *cache_attrs[] = {
@@ -286,6 +297,7 @@ static ssize_t key_show(struct kobject *kobj, struct kobj_attribute *attr,
 {
 	return sysfs_emit(buf, "%s\n", to_volume(kobj)->key);
 }
+
 static struct kobj_attribute key_attr = __ATTR_RO_MODE(key, 0400);
 
 #define VOLUME_STAT(_name)						\
@@ -449,6 +461,7 @@ static ssize_t attach_store(struct kobject *kobj, struct kobj_attribute *attr,
 	ret = cachefs_control_attach(buf);
 	return ret ?: count;
 }
+
 static struct kobj_attribute attach_attr = __ATTR_WO(attach);
 
 /**

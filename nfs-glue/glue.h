@@ -19,7 +19,7 @@
 /* How many closed objects' last invalidations are remembered. */
 #define CACHEFS_CLOSED_OBJECTS	4096
 
-/**
+/*
  * struct cachefs_closed - What was known of an object when it was closed
  * @cookie: its cookie's debug id, which is never used twice
  * @handled: cachefs_object::handled then
@@ -31,14 +31,14 @@ struct cachefs_closed {
 	u64		id;
 };
 
-/**
+/*
  * struct cachefs_glue - The binding of one cache to FS-Cache
  * @lock: protects @objects, @volumes and @closed
  */
 struct cachefs_glue {
 	struct cachefs_cache	*cache;
 	struct fscache_cache	*fscache;
-	spinlock_t		lock;
+	spinlock_t		lock;		/* the lists and @closed */
 	struct list_head	objects;
 	struct list_head	volumes;
 	struct cachefs_closed	*closed;
@@ -51,7 +51,7 @@ struct cachefs_glue_volume {
 	struct cachefs_volume	*volume;
 };
 
-/**
+/*
  * struct cachefs_object - A cookie that is in use
  * @sample_mutex: one sampler at a time; protects @aux, @aux_len and @handled
  * @lock: protects the members below it
@@ -67,12 +67,12 @@ struct cachefs_object {
 	struct list_head		link;
 	struct fscache_cookie		*cookie;
 	struct cachefs_glue_volume	*volume;
-	struct mutex			sample_mutex;
+	struct mutex			sample_mutex;	/* one sampler */
 	unsigned int			handled;
 	unsigned int			aux_len;
 	u8				aux[CACHEFS_MAX_AUX];
 
-	spinlock_t			lock;
+	spinlock_t			lock;		/* what follows */
 	struct cachefs_version		version;
 	loff_t				size;
 	unsigned int			generation;
@@ -81,7 +81,7 @@ struct cachefs_object {
 	bool				local_data;
 };
 
-/**
+/*
  * struct cachefs_op - One operation between begin_operation and end_operation
  * @version: what the file was when it began
  * @size: and its size

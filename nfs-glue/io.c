@@ -10,6 +10,7 @@
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
 #include <trace/events/fscache.h>
@@ -23,7 +24,7 @@
 #define CACHEFS_READ_FAILED	0
 
 /* Longest store in one piece, bytes. */
-#define CACHEFS_MAX_STORE	(1 << 20)
+#define CACHEFS_MAX_STORE	SZ_1M
 
 static struct cachefs_op *cres_op(struct netfs_cache_resources *cres)
 {
