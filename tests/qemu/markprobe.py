@@ -1,0 +1,58 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+#
+# Watches the page mark from user space: reads a page through NFS, looks at
+# PG_private_2 in /proc/kpageflags, and times a write fault on it.
+#
+# usage: markprobe.py FILE PAGE fault|kill|idle
+#
+# Prints "read S", "marked N", "fault S", "after N" - seconds, and the bit.
+import ctypes, mmap, os, signal, sys, time
+
+PRIVATE_2 = 36		# KPF_PRIVATE_2, in kpageflags of a CAP_SYS_ADMIN reader
+
+def flags(view, address):
+	view[0]		# have it mapped
+	with open("/proc/self/pagemap", "rb") as pagemap:
+		pagemap.seek(address // 4096 * 8)
+		entry = int.from_bytes(pagemap.read(8), "little")
+	pfn = entry & ((1 << 55) - 1)
+	with open("/proc/kpageflags", "rb") as kpageflags:
+		kpageflags.seek(pfn * 8)
+		return int.from_bytes(kpageflags.read(8), "little")
+
+def marked(view, address):
+	return flags(view, address) >> PRIVATE_2 & 1
+
+def say(*words):
+	print(*words, flush=True)
+
+path, page, mode = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+begin = time.monotonic()
+fd = os.open(path, os.O_RDONLY)
+data = os.pread(fd, 4096, page * 4096)
+say("read", round(time.monotonic() - begin, 3))
+
+rw = os.open(path, os.O_RDWR)
+view = mmap.mmap(rw, 4096, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE,
+		 offset=page * 4096)
+address = ctypes.addressof(ctypes.c_char.from_buffer(view))
+say("marked", marked(view, address))
+if mode == "kill":
+	child = os.fork()
+	if child == 0:
+		view[0] = view[0]
+		os._exit(0)
+	time.sleep(0.3)
+	begin = time.monotonic()
+	os.kill(child, signal.SIGKILL)
+	_, status = os.waitpid(child, 0)
+	say("killed", round(time.monotonic() - begin, 3), os.WIFSIGNALED(status) and
+	    os.WTERMSIG(status))
+	say("after", marked(view, address))
+	os._exit(0)
+begin = time.monotonic()
+view[0] = view[0]
+say("fault", round(time.monotonic() - begin, 3))
+say("after", marked(view, address))
+os._exit(0)

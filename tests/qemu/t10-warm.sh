@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What is cached is not read from the server again: a file of 512 MiB and 2,000
+# small ones, after drop_caches, a new mount and a new attach.
+#
+# bed: --disk-size cache:2G --disk-size srv:1G --timeout 900
+# run: slow
+#
+# shellcheck source-path=SCRIPTDIR disable=SC2119
+
+set -eu
+# shellcheck source=lib.sh
+. /bed/lib.sh
+
+nfs_server_start
+mkdir "$export_dir/big" "$export_dir/small"
+fill "$export_dir/big/file" 512M 1
+fill_many "$export_dir/small" 2000 16384 2
+sync
+drop_caches
+cachefs_load
+nfs_mount
+
+# Read a directory; its bytes and READs go to $sum, $reads and $hits.
+pass()		# DIR
+{
+	local before hits_before
+
+	before=$(rpc_reads)
+	hits_before=$(cachefs_stat hit_bytes)
+	sum=$(tree_sum "$MNT/$1")
+	reads=$(($(rpc_reads) - before))
+	hits=$(($(cachefs_stat hit_bytes) - hits_before))
+}
+
+warm()		# DIR AFTER-WHAT BYTES
+{
+	pass "$1"
+	check_equal "$1 after $2: no READ" 0 "$reads"
+	check_equal "$1 after $2: the right bytes" "$wanted" "$sum"
+	check_equal "$1 after $2: all counted as hits" "$3" "$hits"
+}
+
+for dir in big small; do
+	case $dir in
+	big) bytes=$((512 << 20)) ;;
+	small) bytes=$((2000 * 16384)) ;;
+	esac
+	wanted=$(tree_sum "$export_dir/$dir")
+	drop_caches
+	pass "$dir"
+	check_equal "$dir cold: the right bytes" "$wanted" "$sum"
+	check_equal "$dir cold: no hits" 0 "$hits"
+	settle
+	drop_caches
+	warm "$dir" drop_caches "$bytes"
+	nfs_umount
+	drop_caches
+	nfs_mount
+	warm "$dir" "a new mount" "$bytes"
+	nfs_umount
+	cachefs_unload
+	drop_caches
+	cachefs_load
+	nfs_mount
+	warm "$dir" "rmmod and insmod" "$bytes"
+done
+
+# A cache that is filled in order needs little memory for its index: what
+# does not depend on the content is there from the start.
+nfs_umount
+index=$(cachefs_stat index_bytes)
+check_range "index memory for 544 MiB on 2 GiB (bytes)" 1 $((300 << 10)) "$index"
+check_equal "no page stays marked" 0 "$(cachefs_stat pages_marked)"
+check_equal "no checksum error" 0 "$(cachefs_stat checksum_errors)"

@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The protocol, on a cache disk where each write takes two seconds: readers do
+# not wait for the store, write faults do, and no longer than it takes.
+#
+# bed: --disk-size cache:256M --disk-size srv:256M --timeout 400
+# run: debug
+#
+# shellcheck source-path=SCRIPTDIR disable=SC2119
+
+set -eu
+# shellcheck source=lib.sh
+. /bed/lib.sh
+
+load dm_mod dm_delay
+disk=$(readlink -f /dev/disk/cache)
+sectors=$(blockdev --getsz "$disk")
+delay_ms=3000
+
+# Format first, at full speed.
+cachefs_load
+cachefs_unload
+dmsetup create --noudevsync slow \
+	--table "0 $sectors delay $disk 0 0 $disk 0 $delay_ms"
+dmsetup mknodes
+
+nfs_server_start
+for i in 1 2 3 4 5 6 7; do
+	fill "$export_dir/f$i" 65536 "$i"
+done
+sync
+if [ -e /bed/cachefs.ko ]; then
+	insmod /bed/cachefs.ko
+fi
+cachefs_attach /dev/mapper/slow
+nfs_mount
+
+field()		# NAME: of the probe's output
+{
+	awk -v name="$1" '$1 == name { print int($2 * 1000) }' /run/probe
+}
+
+probe()		# FILE MODE
+{
+	python3 /bed/markprobe.py "$MNT/$1" 0 "$2" > /run/probe
+}
+
+probe f1 fault
+check_range "the reader has its data long before the store ends (ms)" \
+	0 $((delay_ms / 2)) "$(field read)"
+check_equal "the page is marked while it is being stored" 1000 "$(field marked)"
+check_range "a write fault waits until the page is stored, not longer (ms)" \
+	$((delay_ms / 4)) $((delay_ms * 3 / 2)) "$(field fault)"
+check_equal "the page is not marked after" 0 "$(field after)"
+
+probe f2 kill
+check_equal "the page of a killed waiter was marked" 1000 "$(field marked)"
+check_range "a task that waits for the mark can be killed (ms)" 0 1000 \
+	"$(field killed)"
+check_equal "it died of the signal" 9 "$(awk '$1 == "killed" { print $3 }' /run/probe)"
+check_equal "the mark is still there when it is dead" 1000 "$(field after)"
+
+cat "$MNT/f3" > /dev/null
+settle
+probe f3 fault
+check_equal "a page that is stored is not marked" 0 "$(field marked)"
+check_range "a write fault on a page that is not being stored is not delayed (ms)" \
+	0 1000 "$(field fault)"
+
+# write(2) does not wait for the mark.  The bytes on disk are then not those of
+# the version, and must not be served as it.
+exec 5< "$MNT/f4"
+cat <&5 > /dev/null
+begin=$(now)
+printf 'scribble' | dd of="$MNT/f4" conv=notrunc bs=8 2>/dev/null
+end=$(now)
+exec 5<&-
+check_range "write(2) does not wait for the store (ms)" 0 $((delay_ms * 2 / 3)) \
+	"$(echo "$begin $end" | awk '{ print int(($2 - $1) * 1000) }')"
+cat "$MNT/f5" > /dev/null
+truncate -s 5000 "$MNT/f5"
+settle
+for i in 1 2; do
+	drop_caches
+	check_equal "after write(2) during a store: the right bytes, read $i" \
+		"$(xxhsum -q -H2 < "$export_dir/f4")" "$(xxhsum -q -H2 < "$MNT/f4")"
+	check_equal "after truncate during a store: the right bytes, read $i" \
+		"$(xxhsum -q -H2 < "$export_dir/f5")" "$(xxhsum -q -H2 < "$MNT/f5")"
+	settle
+done
+
+# umount with stores under way waits for them, and no mark stays.
+cat "$MNT/f6" > /dev/null
+nfs_umount
+settle
+check_equal "no page stays marked" 0 "$(cachefs_stat pages_marked)"
+cachefs_detach
+check "the slow disk is released" dmsetup remove --noudevsync slow

@@ -1,0 +1,65 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# A working set larger than the device: it fills up and wraps many times, data
+# stays right, and the statistics add up.
+#
+# bed: --disk-size cache:48M --disk-size srv:512M --timeout 600
+# run: debug
+#
+# shellcheck source-path=SCRIPTDIR disable=SC2119
+
+set -eu
+# shellcheck source=lib.sh
+. /bed/lib.sh
+
+nfs_server_start
+for i in 1 2 3 4 5 6; do
+	fill "$export_dir/big$i" 12M "$i"
+done
+fill_many "$export_dir/small" 300 9000 7
+sync
+wanted=$(tree_sum "$export_dir")
+cachefs_load
+nfs_mount
+rounds=6
+on_debug_kernel && rounds=2
+
+for ((i = 1; i <= rounds; i++)); do
+	drop_caches
+	check_equal "round $i: the right bytes" "$wanted" "$(tree_sum "$MNT")"
+done
+settle
+dir=$(cachefs_dir)
+used=$(cat "$dir/used_bytes") capacity=$(cat "$dir/capacity_bytes")
+evicted=$(cachefs_stat evicted_bytes)
+stored=$(cachefs_stat stored_bytes)
+check_range "the device is in use, and not more than it has" \
+	$((capacity / 3)) "$capacity" "$used"
+check_range "it has wrapped more than once (bytes evicted)" \
+	$((capacity * (rounds - 1) / 2)) $((1 << 40)) "$evicted"
+# Stored counts to the end of a file, used and evicted whole blocks.
+blocks=$(find "$export_dir" -type f | wc -l)
+check_range "stored = used + evicted, but for the ends of files" \
+	$((used + evicted - rounds * blocks * 4096)) $((used + evicted)) "$stored"
+check_equal "no checksum error" 0 "$(cachefs_stat checksum_errors)"
+total=$(find "$export_dir" -type f -printf '%s\n' | awk '{ s += $1 } END { print s }')
+check_equal "each byte read was a hit or a miss" $((rounds * total)) \
+	$(($(cachefs_stat hit_bytes) + $(cachefs_stat miss_bytes)))
+volumes=0
+for file in "$dir"/volumes/*/stored_bytes; do
+	volumes=$((volumes + $(cat "$file")))
+done
+check_equal "the volumes' bytes add up to the cache's" "$stored" "$volumes"
+
+# What is left is still right after a new attach.
+nfs_umount
+cachefs_unload
+cachefs_load
+nfs_mount
+drop_caches
+# What was read last is what a first-in-first-out cache still has.
+check_equal "after a new attach: the right bytes, of what was read last" \
+	"$(tree_sum "$export_dir/small")" "$(tree_sum "$MNT/small")"
+check_equal "and from the cache" $((300 * 9000)) "$(cachefs_stat hit_bytes)"
+check_equal "after a new attach: the right bytes" "$wanted" "$(tree_sum "$MNT")"
