@@ -1,0 +1,199 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# After an open, a read gives what NFS without a cache gives, whatever the
+# server and other local processes did meanwhile.  Random changes against a
+# model, and the races one by one.
+#
+# bed: --disk-size cache:512M --disk-size srv:512M --timeout 900
+# run: debug
+#
+# shellcheck source-path=SCRIPTDIR disable=SC2119
+
+set -eu
+# shellcheck source=lib.sh
+. /bed/lib.sh
+
+load dm_mod
+operations=3000
+on_debug_kernel && operations=400
+
+# The server's disk can be stopped, so that a READ is answered late.
+disk=$(readlink -f /dev/disk/srv)
+dmsetup create --noudevsync srvdm \
+	--table "0 $(blockdev --getsz "$disk") linear $disk 0"
+dmsetup mknodes
+ln -sf /dev/mapper/srvdm /dev/disk/srv
+nfs_server_start
+cachefs_load
+# Names are looked up each time, or NFS itself would show old ones for a while.
+options=actimeo=1,lookupcache=none
+nfs_mount "$options"
+
+sum()		# FILE
+{
+	xxhsum -q -H2 < "$1"
+}
+
+same()		# NAME FILE
+{
+	check_equal "$1" "$(sum "$export_dir/$2")" "$(sum "$MNT/$2")"
+}
+
+# --- random
+
+seed=${SEED:-$RANDOM}
+mkdir "$export_dir/random"
+if output=$(python3 /bed/coherency.py "$export_dir/random" "$MNT/random" \
+	    "$operations" "$seed" 2>&1); then
+	t_ok "random changes, $output"
+else
+	t_fail "random changes" "$output"
+fi
+
+# --- a READ that is answered after the change has been noticed
+
+fill "$export_dir/late" 2M 10
+sync
+drop_caches
+stale=$(cachefs_stat stale_bytes)
+stat "$export_dir/late" > /dev/null
+python3 - "$MNT/late" <<-'END' &
+	import os, sys, time
+	fd = os.open(sys.argv[1], os.O_RDONLY)
+	os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
+	open("/run/late.open", "w")
+	while not os.path.exists("/run/late.go"):
+	    time.sleep(0.05)
+	os.pread(fd, 4096, 0)
+END
+reader=$!
+wait_for 30 test -e /run/late.open
+dmsetup suspend --nolockfs --noflush srvdm
+: > /run/late.go
+sleep 1
+fill /run/page 4096 11
+dd if=/run/page of="$export_dir/late" bs=4096 seek=256 conv=notrunc 2>/dev/null
+sleep 1.2
+stat "$MNT/late" > /dev/null	# now the client knows
+exec 7< "$MNT/late"
+exec 7<&-
+dmsetup resume srvdm
+wait "$reader"
+settle
+check_range "data asked for before a change is not stored after it (stale bytes)" \
+	4096 $((64 << 20)) $(($(cachefs_stat stale_bytes) - stale))
+drop_caches
+same "and the file reads as it is" late
+
+# --- open for writing, close, open for reading within ten seconds
+
+fill "$export_dir/rw" 300000 20
+sum "$MNT/rw" > /dev/null
+settle
+printf 'changed' | dd of="$MNT/rw" bs=1 seek=5000 conv=notrunc 2>/dev/null
+drop_caches
+same "read-write close, then read-only open at once" rw
+settle
+drop_caches
+before=$(rpc_reads)
+same "and again, warm" rw
+check_equal "which is from the cache" 0 $(($(rpc_reads) - before))
+
+# --- two invalidations with the same coherency data: locking drops the data
+
+fill "$export_dir/lock" 300000 30
+sum "$MNT/lock" > /dev/null
+settle
+python3 - "$MNT/lock" <<-'END'
+	import fcntl, os, sys
+	fd = os.open(sys.argv[1], os.O_RDWR)
+	for i in range(2):
+	    fcntl.lockf(fd, fcntl.LOCK_EX)
+	    fcntl.lockf(fd, fcntl.LOCK_UN)
+	os.close(fd)
+END
+drop_caches
+before=$(rpc_reads)
+same "after two invalidations that keep the version" lock
+check_range "the server is asked again" 1 1000 $(($(rpc_reads) - before))
+settle
+drop_caches
+before=$(rpc_reads)
+same "and what it said is cached again" lock
+check_equal "with no READ" 0 $(($(rpc_reads) - before))
+
+# --- an invalidation while nobody has the file open, before and after
+# --- FS-Cache has let go of it (10 seconds)
+
+for wait in 1 12; do
+	fill "$export_dir/closed" 300000 $((40 + wait))
+	sum "$MNT/closed" > /dev/null
+	settle
+	sleep "$wait"
+	fill "$export_dir/closed" 300000 $((50 + wait))
+	sleep 1.2
+	stat "$MNT/closed" > /dev/null
+	drop_caches
+	same "changed $wait s after the close, noticed while closed" closed
+done
+
+# --- one holds it open for reading, another writes
+
+fill "$export_dir/shared" 300000 60
+exec 8< "$MNT/shared"
+head -c 50000 <&8 > /dev/null
+printf 'changed' | dd of="$MNT/shared" bs=1 seek=100000 conv=notrunc 2>/dev/null
+drop_caches
+same "written while held open for reading" shared
+exec 8<&-
+drop_caches
+same "and after that was closed" shared
+
+# --- a file that is cached in part
+
+fill "$export_dir/part" 4M 70
+python3 - "$MNT/part" <<-'END'
+	import os, sys
+	fd = os.open(sys.argv[1], os.O_RDONLY)
+	os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
+	for at in range(0, 4 << 20, 5 * 4096):
+	    os.pread(fd, 4096, at)
+END
+settle
+drop_caches
+same "a file that is cached in part" part
+settle
+drop_caches
+before=$(rpc_reads)
+same "is cached as a whole after that" part
+check_equal "with no READ for it" 0 $(($(rpc_reads) - before))
+
+# --- bad blocks on the cache's disk
+
+nfs_umount
+cachefs_unload
+python3 - /dev/disk/cache "$export_dir/part" <<-'END'
+	import sys
+	want = open(sys.argv[2], "rb").read()
+	block = want[2 * 1048576 + 7 * 4096:][:4096]
+	with open(sys.argv[1], "r+b") as disk:
+	    at, hits = 0, 0
+	    while chunk := disk.read(1 << 20):
+	        for i in range(0, len(chunk), 4096):
+	            if chunk[i:i + 4096] == block:
+	                disk.seek(at + i + 100)
+	                disk.write(b"\0wrong\0")
+	                disk.seek(at + len(chunk))
+	                hits += 1
+	        at += len(chunk)
+	print("damaged", hits)
+END
+cachefs_load
+nfs_mount "$options"
+drop_caches
+same "one bad block in the middle of a file" part
+check_range "is counted" 1 2 "$(cachefs_stat checksum_errors)"
+check_range "and costs few READs" 1 12 "$(rpc_reads)"
+nfs_umount
+check_equal "no page stays marked" 0 "$(cachefs_stat pages_marked)"
