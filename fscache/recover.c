@@ -515,12 +515,21 @@ static int ckpt_write_region(struct ckpt_writer *writer, u32 nr)
 	return 0;
 }
 
-/* Choose the oldest regions for the checkpoint; returns how many. */
-static u32 ckpt_make_room(struct cachefs_cache *cache)
+/* Make room for the checkpoint at the head of the log. */
+static void ckpt_make_room(struct cachefs_cache *cache)
 {
 	struct cachefs_geometry *geo = &cache->geo;
+	struct cachefs_open_region *open;
 	u64 records = 0;
 	u32 i, regions;
+
+	/* READY regions are empty already: begin with the first of them. */
+	open = list_first_entry_or_null(&cache->ready,
+					struct cachefs_open_region, link);
+	if (open)
+		cache->head = open->nr;
+	list_for_each_entry(open, &cache->ready, link)
+		cache->regions[open->nr].state = CACHEFS_REGION_FREE;
 
 	for (i = 0; i < geo->nr_regions; i++)
 		if (cache->regions[i].state != CACHEFS_REGION_FREE)
@@ -534,15 +543,29 @@ static u32 ckpt_make_room(struct cachefs_cache *cache)
 		cachefs_index_forget(cache, nr);
 		cache->regions[nr].state = CACHEFS_REGION_FREE;
 	}
-	return regions;
+}
+
+/* READY regions hold nothing: they come first again at the next attach. */
+static void return_ready_regions(struct cachefs_cache *cache)
+{
+	struct cachefs_open_region *open;
+
+	spin_lock(&cache->log_lock);
+	list_for_each_entry(open, &cache->ready, link)
+		cache->regions[open->nr].state = CACHEFS_REGION_FREE;
+	cache->head = (cache->head + cache->geo.nr_regions - cache->nr_ready) %
+		      cache->geo.nr_regions;
+	spin_unlock(&cache->log_lock);
 }
 
 /**
  * cachefs_checkpoint - Write the index and declare the cache clean
  * @cache: quiet: no operation, no work, all metadata written
  *
- * It takes the place of the oldest regions.  If it cannot be written, the next
- * attach reads the metadata of all regions instead.
+ * It lies where the log goes on, in regions that were made ready or are the
+ * oldest, and is overwritten first: attaching takes the clean flag back before.
+ * If it cannot be written, the next attach reads the metadata of all regions
+ * instead.
  *
  * Context: process, may sleep.
  * Return: 0, -ENOMEM, or the device's error.
@@ -551,17 +574,18 @@ int cachefs_checkpoint(struct cachefs_cache *cache)
 {
 	struct ckpt_writer writer = {
 		.cache = cache,
-		.first = cache->head,
 		.seq = cache->next_seq++,
 	};
-	u32 regions, i;
 	int ret = 0;
+	u32 i;
 
 	writer.buffer = kvcalloc(CKPT_BATCH, sizeof(*writer.buffer),
 				 GFP_KERNEL);
 	if (!writer.buffer)
 		return -ENOMEM;
-	regions = ckpt_make_room(cache);
+	return_ready_regions(cache);
+	writer.first = cache->head;
+	ckpt_make_room(cache);
 	for (i = 0; !ret && i < cache->geo.nr_regions; i++)
 		if (cache->regions[i].state != CACHEFS_REGION_FREE)
 			ret = ckpt_write_region(&writer, i);
@@ -573,7 +597,7 @@ int cachefs_checkpoint(struct cachefs_cache *cache)
 
 	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_WRITTEN_BYTES,
 			 writer.index << CACHEFS_BLOCK_SHIFT);
-	cache->head = (cache->head + regions) % cache->geo.nr_regions;
-	/* The anchor's write flushes all that was written before. */
+	/* The anchor's write flushes all that was written before.
+	 */
 	return write_anchor(cache, writer.first, writer.index, writer.seq);
 }
