@@ -1,0 +1,581 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Attaching: what is found again after a detach and after a power loss, and
+ * what is refused.
+ */
+#include <kunit/test.h>
+#include "fixture.h"
+
+#define SLOTS	(FIXTURE_REGION_BLOCKS - 3)	/* per region */
+
+/* Enough for the size of region that a blank device gets. */
+#define BLANK_BLOCKS	(CACHEFS_FIRST_BLOCK + 8 * 1024 + 1)
+
+static void store_patiently(struct fixture *f, const char *name, u64 block,
+			    unsigned int nr)
+{
+	struct cachefs_version v;
+	u64 end = block + nr;
+
+	fixture_version(f, name, &v);
+	for (; block < end; block++)
+		KUNIT_ASSERT_TRUE(f->test,
+				  fixture_eventually(!fixture_store(f, &v,
+								    block, 1,
+								    1)));
+}
+
+/* How many of these blocks are cached; those that are must be right. */
+static unsigned int found(struct fixture *f, const char *name, u64 block,
+			  unsigned int nr)
+{
+	struct cachefs_version v;
+	unsigned int hits = 0;
+	u64 end = block + nr;
+
+	fixture_version(f, name, &v);
+	for (; block < end; block++) {
+		int ret = fixture_read(f, &v, block, 1, 1);
+
+		hits += !ret;
+		if (ret != -ENODATA)
+			KUNIT_EXPECT_EQ(f->test, ret, 0);
+	}
+	return hits;
+}
+
+static void reattach(struct fixture *f)
+{
+	fixture_detach(f);
+	KUNIT_ASSERT_EQ(f->test, fixture_attach(f, 0), 0);
+}
+
+static void crash_and_reattach(struct fixture *f)
+{
+	fixture_crash(f);
+	KUNIT_ASSERT_EQ(f->test, fixture_attach(f, 0), 0);
+}
+
+static void wait_sealed(struct fixture *f, u32 region)
+{
+	KUNIT_ASSERT_TRUE(f->test,
+			  fixture_eventually(READ_ONCE(f->cache->regions[region].state) ==
+					     CACHEFS_REGION_SEALED));
+}
+
+/* Wait until what is in the open region so far would survive. */
+static void wait_flushed(struct fixture *f, unsigned int slots)
+{
+	KUNIT_ASSERT_TRUE(f->test,
+			  fixture_eventually(({
+			struct cachefs_open_region *open;
+
+			spin_lock(&f->cache->log_lock);
+			open = f->cache->current_region;
+			spin_unlock(&f->cache->log_lock);
+			open && READ_ONCE(open->scratch_nr) == slots;
+	})));
+}
+
+static u8 *region_on_disk(struct fixture *f, u32 region)
+{
+	return ramdisk_block(f->ramdisk,
+			     CACHEFS_FIRST_BLOCK +
+			     (u64)region * FIXTURE_REGION_BLOCKS);
+}
+
+static void new_cache_is_empty_and_active(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	KUNIT_EXPECT_EQ(test, f->cache->state, CACHEFS_ACTIVE);
+	KUNIT_EXPECT_EQ(test, f->cache->live_blocks, 0);
+	KUNIT_EXPECT_EQ(test, f->cache->geo.nr_regions, FIXTURE_REGIONS);
+	KUNIT_EXPECT_EQ(test, f->cache->geo.slots, SLOTS);
+	KUNIT_EXPECT_STREQ(test, f->cache->label, "test");
+}
+
+static void reattach_finds_everything(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	u8 uuid[16];
+
+	memcpy(uuid, f->cache->uuid, sizeof(uuid));
+	store_patiently(f, "one", 0, 2 * SLOTS + 5);
+	store_patiently(f, "two", 1000, 3);
+	reattach(f);
+	KUNIT_EXPECT_MEMEQ(test, uuid, f->cache->uuid, sizeof(uuid));
+	KUNIT_EXPECT_STREQ(test, f->cache->label, "test");
+	KUNIT_EXPECT_EQ(test, f->cache->live_blocks, 2 * SLOTS + 5 + 3);
+	KUNIT_EXPECT_EQ(test, found(f, "one", 0, 2 * SLOTS + 5), 2 * SLOTS + 5);
+	KUNIT_EXPECT_EQ(test, found(f, "two", 1000, 3), 3);
+	KUNIT_EXPECT_EQ(test, found(f, "three", 0, 1), 0);
+}
+
+static void reattach_again_and_again_loses_nothing(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	unsigned int i;
+
+	for (i = 0; i < 5; i++) {
+		store_patiently(f, "file", 10 * i, 10);
+		reattach(f);
+	}
+	KUNIT_EXPECT_EQ(test, found(f, "file", 0, 50), 50);
+	KUNIT_EXPECT_EQ(test, f->cache->attach_count, 6);
+	/* Attaching alone uses nothing up. */
+	for (i = 0; i < FIXTURE_REGIONS; i++)
+		reattach(f);
+	KUNIT_EXPECT_EQ(test, found(f, "file", 0, 50), 50);
+}
+
+static void stores_after_reattach_are_found_as_well(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	store_patiently(f, "file", 0, 10);
+	reattach(f);
+	store_patiently(f, "file", 10, SLOTS);
+	reattach(f);
+	KUNIT_EXPECT_EQ(test, found(f, "file", 0, 10 + SLOTS), 10 + SLOTS);
+}
+
+static void reattach_of_a_full_device_finds_most(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	unsigned int total = 2 * FIXTURE_REGIONS * SLOTS, hits;
+	u64 live;
+
+	store_patiently(f, "file", 0, total);
+	live = f->cache->live_blocks;
+	reattach(f);
+	hits = found(f, "file", 0, total);
+	KUNIT_EXPECT_LE(test, hits, live);
+	/* The checkpoint lies where the log goes on. */
+	KUNIT_EXPECT_GE(test, hits, live - SLOTS);
+}
+
+static void tombstone_survives_a_detach(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct cachefs_version v;
+
+	store_patiently(f, "file", 0, 4);
+	fixture_version(f, "file", &v);
+	cachefs_tombstone(f->cache, &v);
+	store_patiently(f, "file", 2, 1);
+	reattach(f);
+	KUNIT_EXPECT_EQ(test, found(f, "file", 0, 4), 1);
+	KUNIT_EXPECT_EQ(test, found(f, "file", 2, 1), 1);
+}
+
+static void tombstone_on_disk_survives_a_power_loss(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct cachefs_version v;
+
+	store_patiently(f, "file", 0, 4);
+	fixture_version(f, "file", &v);
+	cachefs_tombstone(f->cache, &v);
+	store_patiently(f, "file", 2, 1);
+	wait_flushed(f, 6);
+	crash_and_reattach(f);
+	KUNIT_EXPECT_EQ(test, found(f, "file", 0, 4), 1);
+	KUNIT_EXPECT_EQ(test, found(f, "file", 2, 1), 1);
+}
+
+static void power_loss_keeps_sealed_regions(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	store_patiently(f, "file", 0, 2 * SLOTS + 5);
+	wait_sealed(f, 1);
+	crash_and_reattach(f);
+	KUNIT_EXPECT_GE(test, found(f, "file", 0, 2 * SLOTS + 5), 2 * SLOTS);
+}
+
+static void power_loss_keeps_the_open_region_s_last_flush(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	store_patiently(f, "file", 0, 5);
+	wait_flushed(f, 5);
+	crash_and_reattach(f);
+	KUNIT_EXPECT_EQ(test, found(f, "file", 0, 5), 5);
+}
+
+static void power_loss_after_power_loss_keeps_what_is_there(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	u64 attaches = f->cache->attach_count;
+
+	store_patiently(f, "file", 0, SLOTS + 1);
+	wait_sealed(f, 0);
+	crash_and_reattach(f);
+	crash_and_reattach(f);
+	KUNIT_EXPECT_EQ(test, f->cache->attach_count, attaches + 2);
+	store_patiently(f, "file", 1000, SLOTS + 1);
+	KUNIT_EXPECT_TRUE(test, fixture_eventually(f->cache->nr_ready == 2));
+	crash_and_reattach(f);
+	KUNIT_EXPECT_GE(test, found(f, "file", 0, SLOTS), SLOTS);
+}
+
+/* The checkpoint of the detach before must not be believed any more. */
+static void power_loss_after_a_reattach_forgets_the_checkpoint(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	unsigned int total = 2 * FIXTURE_REGIONS * SLOTS;
+
+	store_patiently(f, "old", 0, 4 * SLOTS);
+	reattach(f);
+	store_patiently(f, "new", 0, total);
+	crash_and_reattach(f);
+	KUNIT_EXPECT_EQ(test, found(f, "old", 0, 4 * SLOTS), 0);
+	KUNIT_EXPECT_GE(test, found(f, "new", 0, total),
+			(FIXTURE_REGIONS - 6) * SLOTS);
+}
+
+static void damaged_checkpoint_is_replaced_by_a_scan(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct cachefs_meta_block *block;
+	unsigned int damaged = 0;
+	u32 region;
+
+	store_patiently(f, "file", 0, 2 * SLOTS + 5);
+	fixture_detach(f);
+	for (region = 0; region < FIXTURE_REGIONS; region++) {
+		block = (void *)region_on_disk(f, region);
+		if (le32_to_cpu(block->header.magic) == CACHEFS_CKPT_MAGIC) {
+			block->records[0].where ^= cpu_to_le64(1);
+			damaged++;
+		}
+	}
+	KUNIT_EXPECT_EQ(test, damaged, 1);
+	KUNIT_ASSERT_EQ(test, fixture_attach(f, 0), 0);
+	KUNIT_EXPECT_EQ(test, found(f, "file", 0, 2 * SLOTS + 5),
+			2 * SLOTS + 5);
+}
+
+static void damaged_anchors_are_replaced_by_a_scan(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	unsigned int i;
+
+	for (i = 1; i <= 3; i++) {
+		store_patiently(f, "file", 10 * i, 10);
+		fixture_detach(f);
+		/* One of them, the other, both. */
+		if (i & 1)
+			ramdisk_block(f->ramdisk, CACHEFS_ANCHOR_BLOCK)[9] ^= 1;
+		if (i & 2)
+			ramdisk_block(f->ramdisk,
+				      CACHEFS_ANCHOR_BLOCK + 1)[9] ^= 1;
+		KUNIT_ASSERT_EQ(test, fixture_attach(f, 0), 0);
+		KUNIT_EXPECT_EQ(test, found(f, "file", 10, 10 * i), 10 * i);
+	}
+}
+
+static void damaged_metadata_costs_its_region_only(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	store_patiently(f, "file", 0, 2 * SLOTS + 1);
+	wait_sealed(f, 1);
+	fixture_crash(f);
+	memset(region_on_disk(f, 0), 0xff, 3 * PAGE_SIZE);
+	KUNIT_ASSERT_EQ(test, fixture_attach(f, 0), 0);
+	KUNIT_EXPECT_EQ(test, found(f, "file", 0, SLOTS), 0);
+	KUNIT_EXPECT_EQ(test, found(f, "file", SLOTS, SLOTS), SLOTS);
+}
+
+/* Data that did not get to the disk, although its metadata did. */
+static void lost_data_is_not_served_after_a_power_loss(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct cachefs_version v;
+
+	store_patiently(f, "file", 0, SLOTS + 1);
+	wait_sealed(f, 0);
+	fixture_crash(f);
+	memset(region_on_disk(f, 0) + 5 * PAGE_SIZE, 0, PAGE_SIZE);
+	KUNIT_ASSERT_EQ(test, fixture_attach(f, 0), 0);
+	fixture_version(f, "file", &v);
+	KUNIT_EXPECT_EQ(test, fixture_read(f, &v, 2, 1, 1), -EUCLEAN);
+}
+
+static void format_makes_another_cache(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	u8 uuid[16], secret[CACHEFS_SECRET_SIZE];
+
+	memcpy(uuid, f->cache->uuid, sizeof(uuid));
+	memcpy(secret, f->cache->secret, sizeof(secret));
+	store_patiently(f, "file", 0, SLOTS + 1);
+	fixture_detach(f);
+	KUNIT_ASSERT_EQ(test, cachefs_format(f->device, NULL,
+					     FIXTURE_REGION_BLOCKS), 0);
+	KUNIT_ASSERT_EQ(test, fixture_attach(f, 0), 0);
+	KUNIT_EXPECT_EQ(test, f->cache->live_blocks, 0);
+	KUNIT_EXPECT_MEMNEQ(test, uuid, f->cache->uuid, sizeof(uuid));
+	KUNIT_EXPECT_MEMNEQ(test, secret, f->cache->secret, sizeof(secret));
+}
+
+struct refusal_case {
+	const char	*name;
+	void		(*damage)(struct ramdisk *ramdisk);
+	int		error;
+};
+
+static void bad_version(struct ramdisk *ramdisk)
+{
+	ramdisk_block(ramdisk, 0)[offsetof(struct cachefs_super_block,
+					   version)] = 9;
+}
+
+static void bad_checksum(struct ramdisk *ramdisk)
+{
+	ramdisk_block(ramdisk, 0)[CACHEFS_BLOCK_SIZE - 1] ^= 1;
+}
+
+static void bad_copy(struct ramdisk *ramdisk)
+{
+	ramdisk_block(ramdisk, ramdisk->blocks - 1)[100] ^= 1;
+}
+
+static void no_copy(struct ramdisk *ramdisk)
+{
+	memset(ramdisk_block(ramdisk, ramdisk->blocks - 1), 0, PAGE_SIZE);
+}
+
+static void bad_magic(struct ramdisk *ramdisk)
+{
+	ramdisk_block(ramdisk, 0)[0] ^= 1;
+}
+
+static void foreign(struct ramdisk *ramdisk)
+{
+	memset(ramdisk->data, 0, ramdisk->blocks << CACHEFS_BLOCK_SHIFT);
+}
+
+static void foreign_ext4(struct ramdisk *ramdisk)
+{
+	foreign(ramdisk);
+	memcpy(ramdisk->data + 0x438, "\x53\xef", 2);
+}
+
+static void foreign_xfs(struct ramdisk *ramdisk)
+{
+	foreign(ramdisk);
+	memcpy(ramdisk->data, "XFSB", 4);
+}
+
+static void foreign_lvm(struct ramdisk *ramdisk)
+{
+	foreign(ramdisk);
+	memcpy(ramdisk->data + 512, "LABELONE", 8);
+}
+
+static void foreign_partitions(struct ramdisk *ramdisk)
+{
+	foreign(ramdisk);
+	memcpy(ramdisk->data + 510, "\x55\xaa", 2);
+}
+
+static void foreign_at_the_end(struct ramdisk *ramdisk)
+{
+	foreign(ramdisk);
+	ramdisk_block(ramdisk, ramdisk->blocks - 1)[4000] = 1;
+}
+
+static void read_errors(struct ramdisk *ramdisk)
+{
+	WRITE_ONCE(ramdisk->fail_reads, true);
+}
+
+static const struct refusal_case refusal_cases[] = {
+	{ "version_of_the_future", bad_version, -EOPNOTSUPP },
+	{ "checksum", bad_checksum, -EUCLEAN },
+	{ "copy_that_differs", bad_copy, -EUCLEAN },
+	{ "copy_missing", no_copy, -EUCLEAN },
+	{ "magic", bad_magic, -EMEDIUMTYPE },
+	{ "ext4", foreign_ext4, -EMEDIUMTYPE },
+	{ "xfs", foreign_xfs, -EMEDIUMTYPE },
+	{ "lvm", foreign_lvm, -EMEDIUMTYPE },
+	{ "partition_table", foreign_partitions, -EMEDIUMTYPE },
+	{ "something_at_the_end", foreign_at_the_end, -EMEDIUMTYPE },
+	{ "blank_but_too_small", foreign, -ENOSPC },
+	{ "read_errors", read_errors, -EIO },
+};
+
+KUNIT_ARRAY_PARAM_DESC(refusal, refusal_cases, name);
+
+static void attach_is_refused_and_nothing_written_for(struct kunit *test)
+{
+	const struct refusal_case *c = test->param_value;
+	struct fixture *f = test->priv;
+	unsigned int writes;
+
+	fixture_detach(f);
+	c->damage(f->ramdisk);
+	writes = f->ramdisk->writes;
+	KUNIT_EXPECT_EQ(test, fixture_attach(f, 0), c->error);
+	KUNIT_EXPECT_EQ(test, f->ramdisk->writes, writes);
+}
+
+/* Put another block device into the fixture. */
+static void use_ramdisk(struct fixture *f, u64 blocks)
+{
+	fixture_detach(f);
+	cachefs_device_close(f->device);
+	f->device = NULL;
+	ramdisk_destroy(f->ramdisk);
+	f->ramdisk = ramdisk_create(blocks);
+	KUNIT_ASSERT_NOT_NULL(f->test, f->ramdisk);
+	KUNIT_ASSERT_EQ(f->test, cachefs_device_open(f->ramdisk->path,
+						     &f->device), 0);
+}
+
+static void blank_device_is_formatted(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	use_ramdisk(f, BLANK_BLOCKS);
+	KUNIT_ASSERT_EQ(test, fixture_attach(f, 0), 0);
+	KUNIT_EXPECT_EQ(test, f->cache->geo.region_blocks, 1024);
+	store_patiently(f, "file", 0, 10);
+	reattach(f);
+	KUNIT_EXPECT_EQ(test, found(f, "file", 0, 10), 10);
+}
+
+static void smallest_blank_device_is_told(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	use_ramdisk(f, BLANK_BLOCKS - 1);
+	KUNIT_EXPECT_EQ(test, fixture_attach(f, 0), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, f->ramdisk->writes, 0);
+}
+
+static void foreign_device_is_formatted_by_force_only(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	use_ramdisk(f, BLANK_BLOCKS);
+	memcpy(f->ramdisk->data, "XFSB", 4);
+	KUNIT_EXPECT_EQ(test, fixture_attach(f, CACHEFS_ATTACH_FORMAT),
+			-EMEDIUMTYPE);
+	KUNIT_EXPECT_EQ(test, f->ramdisk->writes, 0);
+	KUNIT_EXPECT_EQ(test, fixture_attach(f, CACHEFS_ATTACH_FORMAT |
+					     CACHEFS_ATTACH_FORCE), 0);
+}
+
+static void device_in_use_is_ebusy(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct cachefs_device *second;
+
+	KUNIT_EXPECT_EQ(test, cachefs_device_open(f->ramdisk->path, &second),
+			-EBUSY);
+}
+
+static void read_only_device_is_erofs(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	int ret;
+
+	fixture_detach(f);
+	cachefs_device_close(f->device);
+	f->device = NULL;
+	set_disk_ro(f->ramdisk->disk, true);
+	ret = cachefs_device_open(f->ramdisk->path, &f->device);
+	KUNIT_EXPECT_EQ(test, ret, -EROFS);
+	if (ret)
+		f->device = NULL;
+}
+
+static void path_that_is_no_block_device_is_told(struct kunit *test)
+{
+	struct cachefs_device *device;
+
+	KUNIT_EXPECT_EQ(test, cachefs_device_open("/there/is/no/such", &device),
+			-ENOENT);
+	KUNIT_EXPECT_EQ(test, cachefs_device_open("/", &device), -ENOTBLK);
+}
+
+static void detach_of_a_vanished_device_ends(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	store_patiently(f, "file", 0, 10);
+	ramdisk_vanish(f->ramdisk);
+	fixture_detach(f);
+	KUNIT_EXPECT_NULL(test, f->cache);
+}
+
+static int detach_task(void *argument)
+{
+	fixture_detach(argument);
+	return 0;
+}
+
+static void detach_waits_for_operations_under_way(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct cachefs_version v;
+	struct transfer *t = transfer_alloc(f, 4);
+	struct helper *helper;
+
+	fixture_version(f, "file", &v);
+	transfer_fill(t, 0, 1);
+	WRITE_ONCE(f->ramdisk->hold_writes, true);
+	transfer_store(f, t, &v, 0, 4 * PAGE_SIZE);
+	KUNIT_EXPECT_TRUE(test, ramdisk_wait_held(f->ramdisk));
+	helper = helper_start(test, detach_task, f);
+	KUNIT_EXPECT_TRUE(test, helper_goes_on(helper));
+	KUNIT_EXPECT_FALSE(test, completion_done(&t->ended));
+	WRITE_ONCE(f->ramdisk->hold_writes, false);
+	ramdisk_kick(f->ramdisk);
+	KUNIT_EXPECT_EQ(test, transfer_wait(f, t), 0);
+	KUNIT_ASSERT_TRUE(test, helper_ended(helper));
+	KUNIT_ASSERT_EQ(test, fixture_attach(f, 0), 0);
+	KUNIT_EXPECT_EQ(test, found(f, "file", 0, 4), 4);
+}
+
+static struct kunit_case attach_cases[] = {
+	KUNIT_CASE(new_cache_is_empty_and_active),
+	KUNIT_CASE(reattach_finds_everything),
+	KUNIT_CASE(reattach_again_and_again_loses_nothing),
+	KUNIT_CASE(stores_after_reattach_are_found_as_well),
+	KUNIT_CASE_SLOW(reattach_of_a_full_device_finds_most),
+	KUNIT_CASE(tombstone_survives_a_detach),
+	KUNIT_CASE_SLOW(tombstone_on_disk_survives_a_power_loss),
+	KUNIT_CASE(power_loss_keeps_sealed_regions),
+	KUNIT_CASE_SLOW(power_loss_keeps_the_open_region_s_last_flush),
+	KUNIT_CASE(power_loss_after_power_loss_keeps_what_is_there),
+	KUNIT_CASE_SLOW(power_loss_after_a_reattach_forgets_the_checkpoint),
+	KUNIT_CASE(damaged_checkpoint_is_replaced_by_a_scan),
+	KUNIT_CASE(damaged_anchors_are_replaced_by_a_scan),
+	KUNIT_CASE(damaged_metadata_costs_its_region_only),
+	KUNIT_CASE(lost_data_is_not_served_after_a_power_loss),
+	KUNIT_CASE(format_makes_another_cache),
+	KUNIT_CASE_PARAM(attach_is_refused_and_nothing_written_for,
+			 refusal_gen_params),
+	KUNIT_CASE(blank_device_is_formatted),
+	KUNIT_CASE(smallest_blank_device_is_told),
+	KUNIT_CASE(foreign_device_is_formatted_by_force_only),
+	KUNIT_CASE(device_in_use_is_ebusy),
+	KUNIT_CASE(read_only_device_is_erofs),
+	KUNIT_CASE(path_that_is_no_block_device_is_told),
+	KUNIT_CASE(detach_of_a_vanished_device_ends),
+	KUNIT_CASE(detach_waits_for_operations_under_way),
+	{}
+};
+
+static struct kunit_suite attach_suite = {
+	.name		= "cachefs_attach",
+	.init		= fixture_init,
+	.test_cases	= attach_cases,
+};
+
+kunit_test_suite(attach_suite);
