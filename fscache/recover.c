@@ -519,17 +519,8 @@ static int ckpt_write_region(struct ckpt_writer *writer, u32 nr)
 static void ckpt_make_room(struct cachefs_cache *cache)
 {
 	struct cachefs_geometry *geo = &cache->geo;
-	struct cachefs_open_region *open;
 	u64 records = 0;
 	u32 i, regions;
-
-	/* READY regions are empty already: begin with the first of them. */
-	open = list_first_entry_or_null(&cache->ready,
-					struct cachefs_open_region, link);
-	if (open)
-		cache->head = open->nr;
-	list_for_each_entry(open, &cache->ready, link)
-		cache->regions[open->nr].state = CACHEFS_REGION_FREE;
 
 	for (i = 0; i < geo->nr_regions; i++)
 		if (cache->regions[i].state != CACHEFS_REGION_FREE)
@@ -597,7 +588,6 @@ int cachefs_checkpoint(struct cachefs_cache *cache)
 
 	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_WRITTEN_BYTES,
 			 writer.index << CACHEFS_BLOCK_SHIFT);
-	/* The anchor's write flushes all that was written before.
-	 */
+	/* The anchor's write flushes all that was written before. */
 	return write_anchor(cache, writer.first, writer.index, writer.seq);
 }
