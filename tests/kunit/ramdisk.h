@@ -10,6 +10,7 @@
 
 /**
  * struct ramdisk - A block device in memory
+ * @blocks: its size, blocks of 4096 bytes
  * @path: its device node
  * @data: its contents, @blocks blocks of 4096 bytes
  * @hold_reads: reads do not complete until this is cleared and ramdisk_kick()
