@@ -62,7 +62,7 @@
  * In this order, outer first:
  *
  *  cachefs_attach_mutex	the one attached cache, attach and detach
- *  region::load_mutex		loading a region's checksums
+ *  cache::load_mutex		loading a region's checksums
  *  cache::flush_mutex		writing of region metadata
  *  cache::log_lock		(spin) open region, ready list, slot allocation
  *  cache::index_lock		(rwlock) index chains, extents and records of all

@@ -85,7 +85,7 @@ struct cachefs_block_header {
 	__le32	index;			/* which block of the series */
 	__le32	nr;			/* records in use */
 	__le64	reserved;
-	__le64	checksum;		/* xxh64, checksum_seed, of the block with 0 here */
+	__le64	checksum;		/* see Documentation/ondisk-format.rst */
 };
 
 /* What one slot holds; 32 bytes.  All zero: nothing. */

@@ -62,8 +62,12 @@ cachefs_load
 for ((i = 1; i <= rounds; i++)); do
 	nfs_mount
 	drop_caches
-	cat "$MNT/f$((i % 4 + 1))" "$MNT"/small/* > /dev/null &
+	# Relative names: they work in a mount that is not in the tree any more.
+	(cd "$MNT" && : > /run/inside &&
+		exec cat "f$((i % 4 + 1))" small/* > /dev/null) &
 	reader=$!
+	wait_for 10 test -e /run/inside
+	rm /run/inside
 	sleep "0.$((RANDOM % 10))"
 	umount -l "$MNT"
 	wait "$reader" || echo "umount $i: the reader failed" >> "$errors"
