@@ -143,6 +143,11 @@ static bool all_stored(struct markfs_case *c, int stores)
 /* Throw the pages out of the page cache, so that they are read again. */
 static void forget_pages(struct markfs_case *c)
 {
+	unsigned int page;
+
+	/* It would wait for ever for a mark that nobody clears. */
+	for (page = 0; page < FILE_PAGES; page++)
+		KUNIT_ASSERT_FALSE(c->test, marked(c, page));
 	KUNIT_EXPECT_EQ(c->test,
 			invalidate_inode_pages2(c->fs->file->f_mapping), 0);
 }

@@ -6,7 +6,6 @@
 # Wrong words and wrong devices are refused with their errno.
 #
 # bed: --disk-size cache:256M --disk-size other:400M --disk-size srv:256M --timeout 400
-# run: debug
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 
