@@ -98,7 +98,10 @@ settle
 drop_caches
 before=$(rpc_reads)
 same "and again, warm" rw
-check_equal "which is from the cache" 0 $(($(rpc_reads) - before))
+# A slow client hears of its own write's final attributes only after the read,
+# which makes what it stored an older version: right, but not warm yet.
+on_debug_kernel ||
+	check_equal "which is from the cache" 0 $(($(rpc_reads) - before))
 
 # --- two invalidations with the same coherency data: locking drops the data
 
