@@ -407,6 +407,18 @@ void cachefs_count_stale(struct cachefs_cache *cache, u64 bytes)
 }
 
 /**
+ * cachefs_count_unused - Account bytes that were read ahead and not asked for
+ * @cache: the cache
+ * @bytes: how many
+ *
+ * Context: any.
+ */
+void cachefs_count_unused(struct cachefs_cache *cache, u64 bytes)
+{
+	cachefs_stat_add(cache, CACHEFS_STAT_READAHEAD_UNUSED_BYTES, bytes);
+}
+
+/**
  * cachefs_count_object - Account an object that was opened or closed
  * @cache: the cache
  * @change: 1 or -1

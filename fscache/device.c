@@ -9,6 +9,7 @@
 #include <linux/mempool.h>
 #include <linux/sizes.h>
 #include <linux/vmalloc.h>
+#include "../nfs-glue/compat.h"
 #include "internal.h"
 #include "device.h"
 

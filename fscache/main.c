@@ -6,6 +6,7 @@
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 #include <linux/shrinker.h>
+#include "../nfs-glue/compat.h"
 #include "internal.h"
 #include "device.h"
 
@@ -185,24 +186,24 @@ static int __init cachefs_init(void)
 	cachefs_shrinker->scan_objects = checksums_scan;
 	/* One object is the checksums of a region: 8 KiB. */
 	cachefs_shrinker->batch = 16;
+	ret = cachefs_shrinker_register(cachefs_shrinker);
+	if (ret)
+		goto free_shrinker;
 	ret = cachefs_sysfs_init();
-	if (ret) {
-		shrinker_free(cachefs_shrinker);
-		return ret;
-	}
+	if (ret)
+		goto free_shrinker;
 	if (cache_param && *cache_param) {
 		mutex_lock(&cachefs_attach_mutex);
 		ret = attach(cache_param, 0);
 		mutex_unlock(&cachefs_attach_mutex);
 	}
-	if (ret) {
-		cachefs_sysfs_close();
-		cachefs_sysfs_exit();
-		shrinker_free(cachefs_shrinker);
-		return ret;
-	}
-	shrinker_register(cachefs_shrinker);
-	return 0;
+	if (!ret)
+		return 0;
+	cachefs_sysfs_close();
+	cachefs_sysfs_exit();
+free_shrinker:
+	shrinker_free(cachefs_shrinker);
+	return ret;
 }
 
 static void __exit cachefs_exit(void)

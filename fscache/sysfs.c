@@ -240,6 +240,7 @@ STAT(index_bytes, INDEX_BYTES);
 STAT(checksum_bytes, CHECKSUM_BYTES);
 STAT(device_written_bytes, DEVICE_WRITTEN_BYTES);
 STAT(device_read_bytes, DEVICE_READ_BYTES);
+STAT(readahead_unused_bytes, READAHEAD_UNUSED_BYTES);
 
 static struct attribute *stat_attrs[] = {
 	&stat_hit_bytes.attr.attr,
@@ -259,6 +260,7 @@ static struct attribute *stat_attrs[] = {
 	&stat_checksum_bytes.attr.attr,
 	&stat_device_written_bytes.attr.attr,
 	&stat_device_read_bytes.attr.attr,
+	&stat_readahead_unused_bytes.attr.attr,
 	NULL
 };
 

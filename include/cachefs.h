@@ -187,6 +187,7 @@ void cachefs_count_stored(struct cachefs_cache *cache,
 			  struct cachefs_volume *volume, u64 bytes);
 void cachefs_count_refused(struct cachefs_cache *cache, u64 bytes);
 void cachefs_count_stale(struct cachefs_cache *cache, u64 bytes);
+void cachefs_count_unused(struct cachefs_cache *cache, u64 bytes);
 void cachefs_count_object(struct cachefs_cache *cache, int change);
 
 /* The page mark (fscache/page_mark.c) */

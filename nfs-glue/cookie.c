@@ -236,6 +236,7 @@ static bool lookup_cookie(struct fscache_cookie *cookie)
 		return false;
 	mutex_init(&object->sample_mutex);
 	spin_lock_init(&object->lock);
+	cachefs_object_init_io(object);
 	object->volume = volume;
 	object->cookie = fscache_get_cookie(cookie,
 					    fscache_cookie_get_attach_object);
@@ -261,6 +262,7 @@ static void withdraw_cookie(struct fscache_cookie *cookie)
 	struct cachefs_glue *glue = object->volume->glue;
 	struct fscache_cache *fscache = glue->fscache;
 
+	cachefs_object_exit_io(object);
 	closed_remember(object);
 	spin_lock(&glue->lock);
 	list_del(&object->link);
@@ -389,16 +391,21 @@ struct cachefs_glue *cachefs_glue_add(struct cachefs_cache *cache)
 				GFP_KERNEL);
 	if (!glue->closed)
 		goto free;
+	ret = cachefs_glue_init_io(glue);
+	if (ret)
+		goto free;
 	/* One constant name: a mount finds its way back after a detach. */
 	glue->fscache = fscache_acquire_cache(CACHEFS_FSCACHE_NAME);
 	if (IS_ERR(glue->fscache)) {
 		ret = PTR_ERR(glue->fscache);
-		goto free;
+		goto exit_io;
 	}
 	ret = fscache_add_cache(glue->fscache, &cachefs_fscache_ops, glue);
 	if (!ret)
 		return glue;
 	fscache_relinquish_cache(glue->fscache);
+exit_io:
+	cachefs_glue_exit_io(glue);
 free:
 	kvfree(glue->closed);
 	kfree(glue);
@@ -487,6 +494,7 @@ void cachefs_glue_remove(struct cachefs_glue *glue)
 	fscache_wait_for_objects(glue->fscache);
 	withdraw_volumes(glue);
 	fscache_relinquish_cache(glue->fscache);
+	cachefs_glue_exit_io(glue);
 	kvfree(glue->closed);
 	kfree(glue);
 }

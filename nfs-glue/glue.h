@@ -11,6 +11,8 @@
 #include <linux/mutex.h>
 #include <linux/netfs.h>
 #include <linux/spinlock.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
 #include "cachefs.h"
 
 /* Longest coherency data that FS-Cache takes. */
@@ -34,6 +36,10 @@ struct cachefs_closed {
 /*
  * struct cachefs_glue - The binding of one cache to FS-Cache
  * @lock: protects @objects, @volumes and @closed
+ * @wq: stores that pages.c has gathered
+ * @stage_lock: all objects' stages
+ * @stages: all stages, oldest first; stage_lock
+ * @staged: pages in them; stage_lock
  */
 struct cachefs_glue {
 	struct cachefs_cache	*cache;
@@ -42,6 +48,11 @@ struct cachefs_glue {
 	struct list_head	objects;
 	struct list_head	volumes;
 	struct cachefs_closed	*closed;
+	/* pages.c: */
+	struct workqueue_struct	*wq;
+	spinlock_t		stage_lock;	/* see pages.c */
+	struct list_head	stages;
+	unsigned int		staged;
 };
 
 struct cachefs_glue_volume {
@@ -62,6 +73,10 @@ struct cachefs_glue_volume {
  * @nr_old: operations open that began in an older one
  * @local_data: written to by a local writer, not cached until closed
  * @handled: the cookie's invalidation counter that was last acted upon
+ * @reads: by page: generation in which its read from the server began
+ * @stages: what has been read ahead; cachefs_glue::stage_lock
+ * @batches: pages marked and waiting to be stored; @lock
+ * @store_work: stores them
  */
 struct cachefs_object {
 	struct list_head		link;
@@ -79,6 +94,11 @@ struct cachefs_object {
 	unsigned int			nr_current;
 	unsigned int			nr_old;
 	bool				local_data;
+	/* pages.c: */
+	struct list_head		batches;
+	struct list_head		stages;
+	struct xarray			reads;
+	struct delayed_work		store_work;
 };
 
 /*
@@ -108,8 +128,12 @@ bool cachefs_op_current(struct cachefs_op *op);
 bool cachefs_op_alone(struct cachefs_op *op);
 void cachefs_object_local_write(struct cachefs_object *object);
 
-/* io.c */
+/* io.c or pages.c */
 extern const struct netfs_cache_ops cachefs_netfs_ops;
+int cachefs_glue_init_io(struct cachefs_glue *glue);
+void cachefs_glue_exit_io(struct cachefs_glue *glue);
+void cachefs_object_init_io(struct cachefs_object *object);
+void cachefs_object_exit_io(struct cachefs_object *object);
 
 static inline struct cachefs_cache *cachefs_op_cache(struct cachefs_op *op)
 {

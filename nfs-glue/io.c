@@ -365,3 +365,21 @@ const struct netfs_cache_ops cachefs_netfs_ops = {
 	.prepare_write		= prepare_write,
 	.query_occupancy	= query_occupancy,
 };
+
+/* All of it lives as long as an operation: nothing to set up. */
+int cachefs_glue_init_io(struct cachefs_glue *glue)
+{
+	return 0;
+}
+
+void cachefs_glue_exit_io(struct cachefs_glue *glue)
+{
+}
+
+void cachefs_object_init_io(struct cachefs_object *object)
+{
+}
+
+void cachefs_object_exit_io(struct cachefs_object *object)
+{
+}

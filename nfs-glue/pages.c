@@ -1,0 +1,680 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Where NFS reads and stores the cache page by page.
+ *
+ * Such a kernel begins an operation for each page, reads or stores that page
+ * and ends the operation, and it never marks a page.  What is done about that:
+ *
+ * Reads.  NFS wants its page when the call returns.  The pages that it will ask
+ * for next are known: readahead has put all of them, locked and empty, into the
+ * page cache before it asks for the first.  What of them is cached is read with
+ * the first in one go, into memory of our own (a stage), and copied page by
+ * page as NFS asks.  They are not filled where they are: a page that somebody
+ * else has locked looks the same.
+ *
+ * Stores.  NFS hands over each page of a READ reply while it has it locked, and
+ * unlocks it when the call returns.  The page is marked and joins the batch of
+ * pages that it continues; a worker stores the batches, and the marks are
+ * cleared when they are on disk.
+ *
+ * The operation in which a page was not found has ended when the page is
+ * stored.  So the generation of that operation is noted by page, and a page is
+ * only stored in that same generation; without a note it is not stored.
+ */
+#include <linux/bvec.h>
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/slab.h>
+#include <linux/uio.h>
+#include <trace/events/fscache.h>
+#include "glue.h"
+
+/* Pages in one stage and in one batch: what one I/O of the core takes. */
+#define STAGE_PAGES		128
+#define BATCH_PAGES		128
+
+/* Pages in all stages. */
+#define MAX_STAGED_PAGES	8192
+
+/*
+ * struct stage - Pages read ahead
+ * @object_link: in cachefs_object::stages, or empty
+ * @link: in cachefs_glue::stages
+ * @read: the read that fills it
+ * @done: when it has
+ * @refs: the lists, the read, and whoever copies
+ * @generation: of the object when it began
+ * @unused: pages that nobody has asked for yet; cachefs_glue::stage_lock
+ * @ahead: pages behind it that readahead will ask for too
+ */
+struct stage {
+	struct list_head	object_link;
+	struct list_head	link;
+	struct cachefs_read	read;
+	struct completion	done;
+	refcount_t		refs;
+	unsigned int		generation;
+	unsigned int		unused;
+	unsigned int		ahead;
+	struct page		*pages[STAGE_PAGES];
+};
+
+/*
+ * struct batch - Pages to be stored together
+ * @link: in cachefs_object::batches
+ * @op: holds the version, and the object
+ * @born: jiffies
+ * @folios: @nr of them, marked
+ * @pages: the same for the core, which may replace some
+ */
+struct batch {
+	struct list_head	link;
+	struct cachefs_store	store;
+	struct cachefs_op	*op;
+	unsigned long		born;
+	unsigned int		nr;
+	struct folio		*folios[BATCH_PAGES];
+	struct page		*pages[BATCH_PAGES];
+};
+
+static struct cachefs_op *cres_op(struct netfs_cache_resources *cres)
+{
+	return cres->cache_priv2;
+}
+
+static struct cachefs_glue *op_glue(struct cachefs_op *op)
+{
+	return op->object->volume->glue;
+}
+
+/* What is noted of a page whose read from the server begins. */
+static void *note_of(struct cachefs_op *op)
+{
+	return xa_mk_value(op->generation & INT_MAX);
+}
+
+/* Bytes of the file in the page at @start. */
+static size_t page_bytes(struct cachefs_op *op, loff_t start)
+{
+	return min_t(loff_t, op->size - start, PAGE_SIZE);
+}
+
+/* The one page that NFS asks about, or NULL for other callers. */
+static struct page *iter_page(loff_t start, struct iov_iter *iter,
+			      netfs_io_terminated_t term_func)
+{
+	if (term_func || !iov_iter_is_bvec(iter) || iter->iov_offset ||
+	    iov_iter_count(iter) != PAGE_SIZE || start % PAGE_SIZE)
+		return NULL;
+	return iter->bvec->bv_page;
+}
+
+/* Stages */
+
+static void stage_put(struct stage *stage)
+{
+	unsigned int i;
+
+	if (!refcount_dec_and_test(&stage->refs))
+		return;
+	for (i = 0; i < stage->read.nr; i++)
+		__free_page(stage->pages[i]);
+	kfree(stage);
+}
+
+/* Take a stage off the lists; the lists' reference becomes the caller's. */
+static void stage_unlink(struct cachefs_glue *glue, struct stage *stage)
+{
+	lockdep_assert_held(&glue->stage_lock);
+
+	list_del_init(&stage->object_link);
+	list_del(&stage->link);
+	glue->staged -= stage->read.nr;
+	cachefs_count_unused(glue->cache,
+			     (u64)stage->unused << CACHEFS_BLOCK_SHIFT);
+}
+
+static void stage_drop(struct cachefs_glue *glue, struct stage *stage)
+{
+	bool linked;
+
+	spin_lock(&glue->stage_lock);
+	linked = !list_empty(&stage->object_link);
+	if (linked)
+		stage_unlink(glue, stage);
+	spin_unlock(&glue->stage_lock);
+	if (linked)
+		stage_put(stage);
+}
+
+static void stage_read_done(struct cachefs_read *read)
+{
+	struct stage *stage = container_of(read, struct stage, read);
+
+	complete_all(&stage->done);
+	stage_put(stage);
+}
+
+/* Make room for @nr pages at the cost of the oldest stages. */
+static void make_room(struct cachefs_glue *glue, unsigned int nr)
+{
+	struct stage *stage;
+
+	for (;;) {
+		spin_lock(&glue->stage_lock);
+		stage = list_first_entry_or_null(&glue->stages, struct stage,
+						 link);
+		if (stage && glue->staged + nr > MAX_STAGED_PAGES)
+			stage_unlink(glue, stage);
+		else
+			stage = NULL;
+		spin_unlock(&glue->stage_lock);
+		if (!stage)
+			return;
+		stage_put(stage);
+	}
+}
+
+/*
+ * Read up to @want blocks from @block on, of which at least the first should be
+ * cached, into a new stage.  Returns it with a reference for the caller, or
+ * NULL: less than two blocks are cached, or no memory.
+ */
+static struct stage *stage_new(struct cachefs_op *op, u64 block,
+			       unsigned int want)
+{
+	struct cachefs_glue *glue = op_glue(op);
+	gfp_t gfp = GFP_NOFS | __GFP_HIGHMEM | __GFP_NORETRY | __GFP_NOWARN;
+	struct stage *stage;
+	unsigned int nr;
+	bool cached;
+
+	if (want < 2)
+		return NULL;
+	nr = cachefs_lookup(glue->cache, &op->version, block,
+			    min_t(unsigned int, want, STAGE_PAGES), &cached);
+	if (!cached || nr < 2)
+		return NULL;
+	make_room(glue, nr);
+	stage = kmalloc(sizeof(*stage), gfp & ~__GFP_HIGHMEM);
+	if (!stage)
+		return NULL;
+	stage->read.nr = 0;
+	refcount_set(&stage->refs, 1);
+	while (stage->read.nr < nr) {
+		struct page *page = alloc_page(gfp);
+
+		if (!page)
+			break;
+		stage->pages[stage->read.nr++] = page;
+	}
+	if (stage->read.nr < 2) {
+		stage_put(stage);
+		return NULL;
+	}
+	stage->read.cache = glue->cache;
+	stage->read.version = op->version;
+	stage->read.block = block;
+	stage->read.pages = stage->pages;
+	stage->read.done = stage_read_done;
+	init_completion(&stage->done);
+	stage->generation = op->generation;
+	stage->unused = stage->read.nr;
+	stage->ahead = want - stage->read.nr;
+	/* For the lists, the read and the caller. */
+	refcount_set(&stage->refs, 3);
+	spin_lock(&glue->stage_lock);
+	list_add_tail(&stage->object_link, &op->object->stages);
+	list_add_tail(&stage->link, &glue->stages);
+	glue->staged += stage->read.nr;
+	spin_unlock(&glue->stage_lock);
+	cachefs_read(&stage->read);
+	return stage;
+}
+
+/* Find the stage that has a block, with a reference; drop those out of date. */
+static struct stage *stage_find(struct cachefs_op *op, u64 block)
+{
+	struct cachefs_glue *glue = op_glue(op);
+	struct stage *stage, *next, *found = NULL;
+	LIST_HEAD(old);
+
+	spin_lock(&glue->stage_lock);
+	list_for_each_entry_safe(stage, next, &op->object->stages, object_link) {
+		if (stage->generation != op->generation) {
+			stage_unlink(glue, stage);
+			list_add(&stage->link, &old);
+		} else if (block >= stage->read.block &&
+			   block < stage->read.block + stage->read.nr) {
+			refcount_inc(&stage->refs);
+			found = stage;
+			break;
+		}
+	}
+	spin_unlock(&glue->stage_lock);
+	list_for_each_entry_safe(stage, next, &old, link)
+		stage_put(stage);
+	return found;
+}
+
+/* How many pages after @page are locked and empty, as readahead leaves them? */
+static unsigned int pages_ahead(struct page *page)
+{
+	XA_STATE(xas, &page->mapping->i_pages, page->index + 1);
+	unsigned int nr = 0;
+	struct folio *folio;
+
+	rcu_read_lock();
+	for (folio = xas_load(&xas); nr < MAX_STAGED_PAGES / 4;
+	     folio = xas_next(&xas), nr++) {
+		/* Only looked at: what it says may be out of date at once. */
+		if (!folio || xa_is_internal(folio) || xa_is_value(folio) ||
+		    !test_bit(PG_locked, &folio->flags) ||
+		    test_bit(PG_uptodate, &folio->flags))
+			break;
+	}
+	rcu_read_unlock();
+	return nr;
+}
+
+/* Fill a page from a stage. */
+static bool stage_copy(struct cachefs_op *op, struct stage *stage,
+		       struct page *page)
+{
+	struct cachefs_glue *glue = op_glue(op);
+	unsigned int i = page->index - stage->read.block;
+	bool last = false;
+
+	/* While NFS copies this one, the disk reads the next one. */
+	if (!i && stage->ahead) {
+		u64 block = stage->read.block + stage->read.nr;
+		struct stage *next = stage_find(op, block) ?:
+				     stage_new(op, block, stage->ahead);
+
+		if (next)
+			stage_put(next);
+	}
+	wait_for_completion_io(&stage->done);
+	if (stage->read.error) {
+		stage_drop(glue, stage);
+		return false;
+	}
+	copy_highpage(page, stage->pages[i]);
+	spin_lock(&glue->stage_lock);
+	if (stage->unused)
+		last = !--stage->unused;
+	spin_unlock(&glue->stage_lock);
+	if (last)
+		stage_drop(glue, stage);
+	return true;
+}
+
+struct page_read {
+	struct cachefs_read	read;
+	struct completion	done;
+};
+
+static void page_read_done(struct cachefs_read *read)
+{
+	complete(&container_of(read, struct page_read, read)->done);
+}
+
+/* Read one page where it is. */
+static bool read_direct(struct cachefs_op *op, struct page *page)
+{
+	struct page_read direct = {
+		.read = {
+			.cache		= cachefs_op_cache(op),
+			.version	= op->version,
+			.block		= page->index,
+			.nr		= 1,
+			.pages		= &page,
+			.done		= page_read_done,
+		},
+		.done = COMPLETION_INITIALIZER_ONSTACK(direct.done),
+	};
+
+	cachefs_read(&direct.read);
+	wait_for_completion_io(&direct.done);
+	return !direct.read.error;
+}
+
+static bool read_page(struct cachefs_op *op, struct page *page)
+{
+	struct stage *stage = stage_find(op, page->index);
+	bool read = false, cached;
+
+	if (!stage) {
+		cachefs_lookup(cachefs_op_cache(op), &op->version, page->index,
+			       1, &cached);
+		if (!cached)
+			return false;
+		stage = stage_new(op, page->index, 1 + pages_ahead(page));
+	}
+	if (stage) {
+		read = stage_copy(op, stage, page);
+		stage_put(stage);
+	}
+	/* One bad block does not make its neighbours bad. */
+	return read || read_direct(op, page);
+}
+
+/* Any error makes NFS ask the server. */
+static int read_cache(struct netfs_cache_resources *cres, loff_t start,
+		      struct iov_iter *iter, enum netfs_read_from_hole hole,
+		      netfs_io_terminated_t term_func, void *term_func_priv)
+{
+	struct page *page = iter_page(start, iter, term_func);
+	struct cachefs_op *op = cres_op(cres);
+
+	if (!page || start >= op->size) {
+		if (term_func)
+			term_func(term_func_priv, -ENODATA, false);
+		return -ENODATA;
+	}
+	if (read_page(op, page)) {
+		cachefs_count_hit(cachefs_op_cache(op), cachefs_op_volume(op),
+				  page_bytes(op, start));
+		return 0;
+	}
+	cachefs_count_miss(cachefs_op_cache(op), cachefs_op_volume(op),
+			   page_bytes(op, start));
+	/* Without memory for the note the page will not be stored. */
+	xa_store(&op->object->reads, page->index, note_of(op),
+		 GFP_NOFS | __GFP_NOWARN);
+	return -ENODATA;
+}
+
+/* Batches */
+
+static bool batch_still_valid(struct cachefs_store *store)
+{
+	return cachefs_op_current(container_of(store, struct batch, store)->op);
+}
+
+static void batch_done(struct cachefs_store *store)
+{
+	struct batch *batch = container_of(store, struct batch, store);
+	struct cachefs_cache *cache = store->cache;
+	struct cachefs_op *op = batch->op;
+	struct fscache_cookie *cookie = op->object->cookie;
+	unsigned int i;
+
+	cachefs_count_stored(cache, cachefs_op_volume(op), store->stored);
+	if (store->error == -ESTALE)
+		cachefs_count_stale(cache, store->bytes);
+	else if (store->error == -ENOBUFS)
+		cachefs_count_refused(cache, store->bytes - store->stored);
+	for (i = 0; i < batch->nr; i++)
+		cachefs_page_mark_end(cache, batch->folios[i]);
+	kfree(batch);
+	cachefs_op_free(op);
+	/* The object may go away now, and then the cache. */
+	fscache_end_cookie_access(cookie, fscache_access_io_end);
+}
+
+static void batch_submit(struct batch *batch)
+{
+	struct cachefs_op *op = batch->op;
+	unsigned int i;
+
+	/* From here on the core counts it. */
+	cachefs_store_unreserve(cachefs_op_cache(op), op->reserved);
+	op->reserved = 0;
+	for (i = 0; i < batch->nr; i++)
+		batch->pages[i] = folio_page(batch->folios[i], 0);
+	batch->store.cache = cachefs_op_cache(op);
+	batch->store.version = op->version;
+	batch->store.pages = batch->pages;
+	batch->store.still_valid = batch_still_valid;
+	batch->store.done = batch_done;
+	cachefs_store(&batch->store);
+}
+
+static bool batch_full(struct batch *batch)
+{
+	return batch->nr == BATCH_PAGES ||
+		batch->store.bytes % CACHEFS_BLOCK_SIZE;
+}
+
+/* Store what is full, and what has waited for more pages long enough. */
+static void store_work(struct work_struct *work)
+{
+	struct cachefs_object *object = container_of(work, struct cachefs_object,
+						     store_work.work);
+	struct batch *batch, *next;
+	LIST_HEAD(ripe);
+
+	spin_lock(&object->lock);
+	list_for_each_entry_safe(batch, next, &object->batches, link)
+		if (batch_full(batch) || batch->born != jiffies)
+			list_move_tail(&batch->link, &ripe);
+	if (!list_empty(&object->batches))
+		queue_delayed_work(object->volume->glue->wq,
+				   &object->store_work, 1);
+	spin_unlock(&object->lock);
+	/*
+	 * The object, and this work item in it, may be gone with the last of
+	 * them: list_for_each_entry_safe() does not look at either after that.
+	 */
+	list_for_each_entry_safe(batch, next, &ripe, link)
+		batch_submit(batch);
+}
+
+/* A batch of the generation of @op, or NULL. */
+static struct batch *batch_new(struct cachefs_op *op)
+{
+	struct batch *batch = kmalloc(sizeof(*batch), GFP_NOIO | __GFP_NOWARN);
+	struct fscache_cookie *cookie = op->object->cookie;
+
+	if (!batch)
+		return NULL;
+	batch->op = cachefs_op_new(op->object);
+	if (!batch->op)
+		goto free_batch;
+	if (batch->op->generation != op->generation)
+		goto free_op;
+	batch->nr = 0;
+	batch->store.bytes = 0;
+	batch->born = jiffies;
+	/* The caller's access keeps the cookie from being withdrawn now. */
+	atomic_inc(&cookie->n_accesses);
+	return batch;
+
+free_op:
+	cachefs_op_free(batch->op);
+free_batch:
+	kfree(batch);
+	return NULL;
+}
+
+/* Find the batch that ends where a page begins. */
+static struct batch *batch_find(struct cachefs_op *op, u64 block)
+{
+	struct batch *batch;
+
+	lockdep_assert_held(&op->object->lock);
+	list_for_each_entry(batch, &op->object->batches, link)
+		if (!batch_full(batch) &&
+		    batch->op->generation == op->generation &&
+		    batch->store.block + batch->nr == block)
+			return batch;
+	return NULL;
+}
+
+/* Step 4: mark a page and hand it to the worker. */
+static bool batch_add(struct cachefs_op *op, struct folio *folio, size_t bytes)
+{
+	struct cachefs_object *object = op->object;
+	struct workqueue_struct *wq = op_glue(op)->wq;
+	struct batch *batch;
+
+	spin_lock(&object->lock);
+	batch = batch_find(op, folio->index);
+	if (!batch) {
+		spin_unlock(&object->lock);
+		batch = batch_new(op);
+		if (!batch)
+			return false;
+		batch->store.block = folio->index;
+		spin_lock(&object->lock);
+		list_add_tail(&batch->link, &object->batches);
+	}
+	cachefs_page_mark(cachefs_op_cache(op), folio);
+	batch->folios[batch->nr++] = folio;
+	batch->store.bytes += bytes;
+	batch->op->reserved += bytes;
+	if (batch_full(batch))
+		mod_delayed_work(wq, &object->store_work, 0);
+	else
+		queue_delayed_work(wq, &object->store_work, 1);
+	spin_unlock(&object->lock);
+	return true;
+}
+
+static int write_cache(struct netfs_cache_resources *cres, loff_t start,
+		       struct iov_iter *iter, netfs_io_terminated_t term_func,
+		       void *term_func_priv)
+{
+	struct page *page = iter_page(start, iter, term_func);
+	struct cachefs_op *op = cres_op(cres);
+	struct cachefs_cache *cache = cachefs_op_cache(op);
+	void *note;
+	size_t bytes;
+
+	if (!page) {
+		cachefs_object_local_write(op->object);
+		if (term_func)
+			term_func(term_func_priv, -ENOBUFS, false);
+		return -ENOBUFS;
+	}
+	note = xa_erase(&op->object->reads, page->index);
+	if (start >= op->size || PageCompound(page) || PagePrivate2(page))
+		return -ENOBUFS;
+	bytes = page_bytes(op, start);
+	if (note != note_of(op)) {
+		cachefs_count_stale(cache, bytes);
+		return -ESTALE;
+	}
+	if (!cachefs_store_reserve(cache, bytes)) {
+		cachefs_count_refused(cache, bytes);
+		return -ENOBUFS;
+	}
+	if (!batch_add(op, page_folio(page), bytes)) {
+		cachefs_store_unreserve(cache, bytes);
+		cachefs_count_refused(cache, bytes);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* NFS stores what it has just read; everybody else comes with new data. */
+static int prepare_write(struct netfs_cache_resources *cres, loff_t *start,
+			 size_t *len, loff_t i_size,
+			 bool no_space_allocated_yet)
+{
+	if (no_space_allocated_yet)
+		return 0;
+	cachefs_object_local_write(cres_op(cres)->object);
+	return -ENOBUFS;
+}
+
+/* Asked by fs/netfs, which NFS does not use here. */
+static enum netfs_io_source prepare_read(struct netfs_io_subrequest *subreq,
+					 loff_t i_size)
+{
+	return subreq->start >= i_size ? NETFS_FILL_WITH_ZEROES :
+		NETFS_DOWNLOAD_FROM_SERVER;
+}
+
+static int query_occupancy(struct netfs_cache_resources *cres, loff_t start,
+			   size_t len, size_t granularity, loff_t *data_start,
+			   size_t *data_len)
+{
+	return -ENOBUFS;
+}
+
+static void end_operation(struct netfs_cache_resources *cres)
+{
+	cachefs_op_free(cres_op(cres));
+	cres->cache_priv2 = NULL;
+	/* The cache may go away now; see cachefs_exit() for the module. */
+	fscache_end_cookie_access(fscache_cres_cookie(cres),
+				  fscache_access_io_end);
+}
+
+const struct netfs_cache_ops cachefs_netfs_ops = {
+	.end_operation		= end_operation,
+	.read			= read_cache,
+	.write			= write_cache,
+	.prepare_read		= prepare_read,
+	.prepare_write		= prepare_write,
+	.query_occupancy	= query_occupancy,
+};
+
+/**
+ * cachefs_glue_init_io - Set up what reads and stores of a binding need
+ * @glue: the binding
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int cachefs_glue_init_io(struct cachefs_glue *glue)
+{
+	spin_lock_init(&glue->stage_lock);
+	INIT_LIST_HEAD(&glue->stages);
+	/* Reclaim waits for the marks that it clears. */
+	glue->wq = alloc_workqueue("cachefs_pages",
+				   WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	return glue->wq ? 0 : -ENOMEM;
+}
+
+/**
+ * cachefs_glue_exit_io - The opposite of cachefs_glue_init_io()
+ * @glue: the binding; all its objects are gone
+ *
+ * Context: process, may sleep.
+ */
+void cachefs_glue_exit_io(struct cachefs_glue *glue)
+{
+	destroy_workqueue(glue->wq);
+}
+
+/**
+ * cachefs_object_init_io - Set up what reads and stores of an object need
+ * @object: the object
+ *
+ * Context: any.
+ */
+void cachefs_object_init_io(struct cachefs_object *object)
+{
+	INIT_LIST_HEAD(&object->batches);
+	INIT_LIST_HEAD(&object->stages);
+	xa_init(&object->reads);
+	INIT_DELAYED_WORK(&object->store_work, store_work);
+}
+
+/**
+ * cachefs_object_exit_io - The opposite of cachefs_object_init_io()
+ * @object: no operation is open, and no batch, which would hold one
+ *
+ * Context: process, may sleep.
+ */
+void cachefs_object_exit_io(struct cachefs_object *object)
+{
+	struct cachefs_glue *glue = object->volume->glue;
+	struct stage *stage, *next;
+	LIST_HEAD(stages);
+
+	cancel_delayed_work_sync(&object->store_work);
+	spin_lock(&glue->stage_lock);
+	list_for_each_entry_safe(stage, next, &object->stages, object_link) {
+		stage_unlink(glue, stage);
+		list_add(&stage->link, &stages);
+	}
+	spin_unlock(&glue->stage_lock);
+	list_for_each_entry_safe(stage, next, &stages, link)
+		stage_put(stage);
+	xa_destroy(&object->reads);
+}
