@@ -1,0 +1,118 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Files of awkward sizes and with holes, read in every way there is: the bytes
+# are right, and what one way has cached is enough for all others.
+#
+# bed: --disk-size cache:512M --disk-size srv:256M --timeout 600
+# run: debug
+#
+# shellcheck source-path=SCRIPTDIR disable=SC2119
+
+set -eu
+# shellcheck source=lib.sh
+. /bed/lib.sh
+
+nfs_server_start
+files=$export_dir/files
+mkdir "$files"
+for size in 0 1 4095 4096 4097 65537 1048575 1048576 1048577 2200001; do
+	fill "$files/$size" "$size" $((1 + size))
+done
+fill /run/data 300001 7
+for hole in start middle end; do
+	truncate -s 1100003 "$files/hole-at-$hole"
+done
+dd_into()	# FILE OFFSET
+{
+	dd if=/run/data of="$files/$1" bs=4096 oflag=seek_bytes seek="$2" \
+		conv=notrunc 2>/dev/null
+}
+dd_into hole-at-start 800002
+dd_into hole-at-middle 0
+dd_into hole-at-middle 800002
+dd_into hole-at-end 0
+truncate -s 200003 "$files/only-a-hole"
+sync
+total=$(find "$files" -type f -printf '%s\n' | awk '{ s += $1 } END { print s }')
+check_range "the files have holes (bytes allocated)" 1 $((total - 1200000)) \
+	"$(find "$files" -type f -printf '%b\n' | awk '{ s += $1 } END { print s * 512 }')"
+
+cachefs_load
+nfs_mount
+ways="sequential scattered backwards without_readahead mapped_shared
+	mapped_private sendfile splice processes"
+on_debug_kernel && ways="scattered processes"
+seed=${SEED:-$RANDOM}
+
+# Read all files once; READs and hits go to $reads and $hits.
+pass()		# NAME WAY
+{
+	local before hits_before output
+
+	before=$(rpc_reads)
+	hits_before=$(cachefs_stat hit_bytes)
+	if output=$(python3 /bed/readers.py "$files" "$MNT/files" "$2" "$seed" 2>&1)
+	then
+		t_ok "$1: the right bytes"
+	else
+		t_fail "$1: the right bytes" "${output//$'\n'/; }"
+	fi
+	reads=$(($(rpc_reads) - before))
+	hits=$(($(cachefs_stat hit_bytes) - hits_before))
+}
+
+# To the end of each file, and not to the end of a block.
+warm()		# NAME WAY
+{
+	settle
+	drop_caches
+	pass "$1" "$2"
+	check_equal "$1: no READ" 0 "$reads"
+	check_equal "$1: hits, in bytes" "$total" "$hits"
+}
+
+# Another version of each file: nothing of it is cached.
+cold()		# NAME WAY
+{
+	touch "$files"/*
+	drop_caches
+	pass "$1" "$2"
+}
+
+last=""
+for way in $ways; do
+	[ -z "$last" ] || warm "$way, cached by $last" "$way"
+	cold "$way, cold" "$way"
+	check_equal "$way, cold: no hits" 0 "$hits"
+	last=$way
+done
+warm "$last, warm" "$last"
+
+nfs_umount
+drop_caches
+nfs_mount
+bdi=/sys/class/bdi/$(mountpoint -d "$MNT")
+check "readahead can be switched off" eval "echo 0 > $bdi/read_ahead_kb"
+warm "a new mount without readahead" sequential
+warm "scattered without readahead" scattered
+cold "cold without readahead" sequential
+check_equal "cold without readahead: no hits" 0 "$hits"
+nfs_umount
+nfs_mount
+warm "cached without readahead, read with it" sequential
+
+# What passes the page cache by is not cached, and does no harm.
+cold "with O_DIRECT in between, cold" direct
+settle
+drop_caches
+pass "with O_DIRECT in between, in part warm" direct
+check_range "some of it from the cache (bytes)" 1 "$total" "$hits"
+drop_caches
+pass "after O_DIRECT, buffered" sequential
+warm "after O_DIRECT, buffered, warm" sequential
+
+nfs_umount
+check_equal "no page stays marked" 0 "$(cachefs_stat pages_marked)"
+check_equal "no checksum error" 0 "$(cachefs_stat checksum_errors)"
+check_equal "nothing was refused" 0 "$(cachefs_stat store_refused_bytes)"
