@@ -3,6 +3,7 @@
  * The kernel's hash functions: xxh64() is the library's, blake2s() is written
  * out after RFC 7693.
  */
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 #include <crypto/blake2s.h>
 #include <linux/bitops.h>

@@ -300,7 +300,7 @@ char *kstrndup(const char *s, size_t max, gfp_t gfp)
 
 char *kstrdup(const char *s, gfp_t gfp)
 {
-	return kstrndup(s, SIZE_MAX, gfp);
+	return kstrndup(s, INT_MAX, gfp);
 }
 
 void *kmemdup(const void *from, size_t length, gfp_t gfp)

@@ -7,6 +7,7 @@
 #define __printf(a, b)		__attribute__((format(printf, a, b)))
 #define __maybe_unused		__attribute__((unused))
 #define __must_check		__attribute__((warn_unused_result))
+#undef __always_inline
 #define __always_inline		inline __attribute__((always_inline))
 #define noinline		__attribute__((noinline))
 #define fallthrough		__attribute__((fallthrough))

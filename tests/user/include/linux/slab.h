@@ -37,6 +37,7 @@ void shim_free(const void *p);
 #define kvmalloc_array(n, size, gfp)	shim_alloc(n, size, gfp)
 #define kvcalloc(n, size, gfp)		kcalloc(n, size, gfp)
 #define kvfree(p)			shim_free(p)
+#define kvfree_sensitive(p, size)	shim_free(p)
 #define vmalloc(size)			shim_alloc(1, size, GFP_KERNEL)
 #define vzalloc(size)			kzalloc(size, GFP_KERNEL)
 #define vfree(p)			shim_free(p)

@@ -4,12 +4,14 @@
 
 #include <linux/kernel.h>
 #include <linux/ktime.h>
+#include <linux/spinlock.h>
 
 typedef struct {
-	int unused;
+	spinlock_t lock;
 } wait_queue_head_t;
 
-#define init_waitqueue_head(w)	((w)->unused = 0)
+#define init_waitqueue_head(w)	spin_lock_init(&(w)->lock)
+#define wake_up_locked(w)	((void)(w))
 #define wake_up(w)		((void)(w))
 #define wake_up_all(w)		((void)(w))
 #define wake_up_interruptible(w) ((void)(w))

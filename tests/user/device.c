@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The simulated block device: the functions that fscache/device.c has in the
+ * kernel, and what a power loss leaves.
+ *
+ * Two images are kept: what a read sees, and what is durable; and a log of what
+ * was written since the last flush.  When the power goes, each block in the log
+ * becomes one of the contents that it has had since, or pieces of several.
+ */
+#include <stdlib.h>
+#include <sys/mman.h>
+#include "device.h"
+#include "shim.h"
+
+#define MAX_LOG		8192
+#define SECTOR		512
+
+struct device_io {
+	struct cachefs_io	io;
+	struct list_head	link;
+	bool			write;
+	u8			*submitted;	/* the data at that time */
+};
+
+static struct cachefs_device the_device;
+static u8 *log_data;		/* for the blocks in the log */
+
+/* Zeroed, and only real where it is written to. */
+static void *sparse(u64 bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+		       MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		shim_panic("no address space for %llu bytes", bytes);
+	return p;
+}
+
+static unsigned int ios_waiting(void)
+{
+	return the_device.nr_waiting;
+}
+
+static void check_range(struct cachefs_device *device, u64 block,
+			unsigned int nr)
+{
+	if (!nr || block >= device->blocks || nr > device->blocks - block)
+		shim_panic("I/O of %u blocks at %llu, beyond the device", nr,
+			   block);
+}
+
+static bool fails(struct cachefs_device *device, u64 block, unsigned int nr,
+		  unsigned int rate)
+{
+	return (rate && shim_below(1000) < rate) ||
+		(block < device->bad_end && block + nr > device->bad_start);
+}
+
+static void touch(struct cachefs_device *device, u64 block)
+{
+	if (device->is_touched[block])
+		return;
+	device->is_touched[block] = true;
+	device->touched[device->nr_touched++] = block;
+}
+
+static void log_write(struct cachefs_device *device, u64 block, const u8 *data)
+{
+	struct device_write *write;
+
+	if (device->dead)
+		return;
+	if (device->nr_log == MAX_LOG) {
+		/* Nothing volatile is that large: the oldest half is durable. */
+		unsigned int i, half = MAX_LOG / 2;
+
+		for (i = 0; i < half; i++)
+			memcpy(device->stable + (device->log[i].block << 12),
+			       device->log[i].data, CACHEFS_BLOCK_SIZE);
+		for (i = 0; i < half; i++) {
+			swap(device->log[i].data, device->log[half + i].data);
+			device->log[i].block = device->log[half + i].block;
+		}
+		device->nr_log = half;
+	}
+	write = &device->log[device->nr_log++];
+	write->block = block;
+	memcpy(write->data, data, CACHEFS_BLOCK_SIZE);
+}
+
+static void flush(struct cachefs_device *device)
+{
+	unsigned int i;
+
+	if (device->liar || device->dead)
+		return;
+	for (i = 0; i < device->nr_log; i++)
+		memcpy(device->stable + (device->log[i].block << 12),
+		       device->log[i].data, CACHEFS_BLOCK_SIZE);
+	device->nr_log = 0;
+}
+
+static void put_block(struct cachefs_device *device, u64 block, const u8 *data)
+{
+	touch(device, block);
+	memcpy(device_block(device, block), data, CACHEFS_BLOCK_SIZE);
+	log_write(device, block, data);
+}
+
+/* What is left of one block, of which the log has @writes from @first on. */
+static void settle_block(struct cachefs_device *device, unsigned int first)
+{
+	const u8 *past[32];
+	unsigned int n = 0, i, sector;
+	u64 block = device->log[first].block;
+	u8 *stable = device->stable + (block << CACHEFS_BLOCK_SHIFT);
+	u8 old[CACHEFS_BLOCK_SIZE];
+	u32 dice = shim_below(100);
+
+	memcpy(old, stable, sizeof(old));
+	past[n++] = old;
+	for (i = first; i < device->nr_log; i++) {
+		if (device->log[i].block != block)
+			continue;
+		if (n == ARRAY_SIZE(past))
+			memmove(past + 1, past + 2, (--n - 1) * sizeof(*past));
+		past[n++] = device->log[i].data;
+	}
+	if (dice < 50) {		/* the newest */
+		memcpy(stable, past[n - 1], sizeof(old));
+	} else if (dice < 75) {		/* an older one */
+		memcpy(stable, past[shim_below(n)], sizeof(old));
+	} else {			/* torn */
+		for (sector = 0; sector < sizeof(old); sector += SECTOR)
+			memcpy(stable + sector, past[shim_below(n)] + sector,
+			       SECTOR);
+	}
+}
+
+static void die(struct cachefs_device *device)
+{
+	unsigned int i, j, ended = device->nr_log;
+	struct device_io *dio;
+
+	if (device->on_death)
+		device->on_death();
+	list_for_each_entry(dio, &device->waiting, link)
+		for (i = 0; dio->write && i < dio->io.nr; i++)
+			if (device->nr_log < MAX_LOG)
+				log_write(device, dio->io.device_block + i,
+					  dio->submitted +
+					  (i << CACHEFS_BLOCK_SHIFT));
+	if (device->death == DEVICE_KEEPS_ALL) {
+		for (i = 0; i < ended; i++)
+			memcpy(device->stable + (device->log[i].block << 12),
+			       device->log[i].data, CACHEFS_BLOCK_SIZE);
+	} else {
+		ended = 0;
+	}
+	if (device->death != DEVICE_KEEPS_NONE) {
+		/* Each block once, where it comes first. */
+		for (i = ended; i < device->nr_log; i++) {
+			for (j = ended; j < i; j++)
+				if (device->log[j].block == device->log[i].block)
+					break;
+			if (j == i)
+				settle_block(device, i);
+		}
+	}
+	device->nr_log = 0;
+	device->dead = true;
+}
+
+/* One more write begins; is it the one at which the power goes? */
+static void count_write(struct cachefs_device *device)
+{
+	device->writes++;
+	if (!device->dead && device->writes == device->die_at)
+		die(device);
+}
+
+static void end_write(struct device_io *dio)
+{
+	struct cachefs_device *device = &the_device;
+	struct cachefs_io *io = &dio->io;
+	u8 data[CACHEFS_BLOCK_SIZE];
+	unsigned int i, sector;
+
+	io->error = fails(device, io->device_block, io->nr,
+			  device->write_errors) ? -EIO : 0;
+	for (i = 0; i < io->nr; i++) {
+		const u8 *page = page_address(io->pages[i]);
+
+		/* A page that is written to meanwhile arrives in pieces. */
+		memcpy(data, dio->submitted + (i << CACHEFS_BLOCK_SHIFT),
+		       sizeof(data));
+		for (sector = 0; sector < sizeof(data); sector += SECTOR)
+			if (memcmp(data + sector, page + sector, SECTOR) &&
+			    shim_chance(50))
+				memcpy(data + sector, page + sector, SECTOR);
+		if (!io->error || shim_chance(50))
+			put_block(device, io->device_block + i, data);
+	}
+}
+
+static void end_read(struct device_io *dio)
+{
+	struct cachefs_device *device = &the_device;
+	struct cachefs_io *io = &dio->io;
+	unsigned int i;
+
+	io->error = fails(device, io->device_block, io->nr,
+			  device->read_errors) ? -EIO : 0;
+	for (i = 0; i < io->nr; i++)
+		if (!io->error || shim_chance(50))
+			memcpy(page_address(io->pages[i]),
+			       device_block(device, io->device_block + i),
+			       CACHEFS_BLOCK_SIZE);
+}
+
+static void end_one(void)
+{
+	struct cachefs_device *device = &the_device;
+	u32 n = shim_below(device->nr_waiting);
+	struct device_io *dio;
+
+	list_for_each_entry(dio, &device->waiting, link)
+		if (!n--)
+			break;
+	list_del(&dio->link);
+	device->nr_waiting--;
+	if (dio->write)
+		end_write(dio);
+	else
+		end_read(dio);
+	dio->io.end(&dio->io);
+}
+
+static const struct shim_io_source io_source = {
+	.waiting	= ios_waiting,
+	.run_one	= end_one,
+};
+
+struct cachefs_device *device_init(u64 blocks)
+{
+	struct cachefs_device *device = &the_device;
+	unsigned int i;
+
+	memset(device, 0, sizeof(*device));
+	device->blocks = blocks;
+	device->now = sparse(blocks << CACHEFS_BLOCK_SHIFT);
+	device->stable = sparse(blocks << CACHEFS_BLOCK_SHIFT);
+	device->is_touched = sparse(blocks * sizeof(bool));
+	device->touched = sparse(blocks * sizeof(u64));
+	device->log = sparse(MAX_LOG * sizeof(*device->log));
+	if (!log_data)
+		log_data = sparse((u64)MAX_LOG << CACHEFS_BLOCK_SHIFT);
+	for (i = 0; i < MAX_LOG; i++)
+		device->log[i].data = log_data + (i << CACHEFS_BLOCK_SHIFT);
+	INIT_LIST_HEAD(&device->waiting);
+	shim_set_io_source(&io_source);
+	return device;
+}
+
+void device_exit(struct cachefs_device *device)
+{
+	munmap(device->now, device->blocks << CACHEFS_BLOCK_SHIFT);
+	munmap(device->stable, device->blocks << CACHEFS_BLOCK_SHIFT);
+	munmap(device->is_touched, device->blocks * sizeof(bool));
+	munmap(device->touched, device->blocks * sizeof(u64));
+	munmap(device->log, MAX_LOG * sizeof(*device->log));
+}
+
+void device_power_on(struct cachefs_device *device)
+{
+	unsigned int i;
+
+	if (device->nr_waiting)
+		shim_panic("I/O is still under way");
+	for (i = 0; device->dead && i < device->nr_touched; i++) {
+		u64 block = device->touched[i];
+
+		memcpy(device_block(device, block), device->stable +
+		       (block << CACHEFS_BLOCK_SHIFT), CACHEFS_BLOCK_SIZE);
+		device->is_touched[block] = false;
+	}
+	if (device->dead)
+		device->nr_touched = 0;
+	device->dead = false;
+	device->die_at = 0;
+}
+
+/* The functions of the core's device.c */
+
+u64 cachefs_device_blocks(struct cachefs_device *device)
+{
+	return device->blocks;
+}
+
+const char *cachefs_device_name(struct cachefs_device *device)
+{
+	(void)device;
+	return "memory";
+}
+
+int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
+			unsigned int nr)
+{
+	might_sleep();
+	check_range(device, block, nr);
+	device->reads++;
+	/* Only completions: the caller may hold load_mutex, as work might. */
+	while (device->nr_waiting && shim_chance(30)) {
+		shim_irq_enter();
+		end_one();
+		shim_irq_exit();
+	}
+	if (fails(device, block, nr, device->read_errors))
+		return -EIO;
+	memcpy(buffer, device_block(device, block),
+	       (size_t)nr << CACHEFS_BLOCK_SHIFT);
+	return 0;
+}
+
+int cachefs_device_write(struct cachefs_device *device, u64 block,
+			 const void *buffer, unsigned int nr, bool durable)
+{
+	const u8 *bytes = buffer;
+	unsigned int i;
+	int ret = 0;
+
+	might_sleep();
+	check_range(device, block, nr);
+	if (device->meanwhile)
+		device->meanwhile();
+	count_write(device);
+	if (durable)
+		flush(device);
+	if (fails(device, block, nr, device->write_errors))
+		ret = -EIO;
+	for (i = 0; i < nr; i++) {
+		if (!ret || shim_chance(50))
+			put_block(device, block + i,
+				  bytes + (i << CACHEFS_BLOCK_SHIFT));
+		/* Somewhere within a longer write, or at its end. */
+		if (i < nr - 1 || durable)
+			count_write(device);
+	}
+	if (durable && !ret)
+		flush(device);
+	return ret;
+}
+
+int cachefs_device_signature(struct cachefs_device *device, const char **what)
+{
+	u64 last = device->blocks - 1;
+
+	*what = "unknown data";
+	if (fails(device, 0, 1, device->read_errors))
+		return -EIO;
+	if (!memcmp(device_block(device, 0), CACHEFS_SUPER_MAGIC, 8))
+		return CACHEFS_SIGNATURE_OWN;
+	return memchr_inv(device_block(device, 0), 0, CACHEFS_BLOCK_SIZE) ||
+		memchr_inv(device_block(device, last), 0, CACHEFS_BLOCK_SIZE) ?
+		CACHEFS_SIGNATURE_FOREIGN : CACHEFS_SIGNATURE_BLANK;
+}
+
+struct cachefs_io *cachefs_io_alloc(struct cachefs_cache *cache, bool write,
+				    unsigned int nr)
+{
+	struct cachefs_device *device = cache->device;
+	struct device_io *dio;
+
+	might_sleep();
+	if (!nr || nr > CACHEFS_IO_BLOCKS)
+		shim_panic("an I/O of %u blocks", nr);
+	/* Two such callers could wait for each other's reserve. */
+	if (device->unsubmitted++)
+		shim_panic("I/O is allocated while another is not submitted");
+	dio = kzalloc(sizeof(*dio), GFP_NOIO | __GFP_NOFAIL);
+	dio->write = write;
+	dio->io.cache = cache;
+	dio->io.nr = nr;
+	return &dio->io;
+}
+
+void cachefs_io_submit(struct cachefs_io *io)
+{
+	struct device_io *dio = container_of(io, struct device_io, io);
+	struct cachefs_device *device = io->cache->device;
+	unsigned int i;
+
+	might_sleep();
+	check_range(device, io->device_block, io->nr);
+	device->unsubmitted--;
+	if (dio->write) {
+		dio->submitted = kmalloc(io->nr << CACHEFS_BLOCK_SHIFT,
+					 GFP_NOIO | __GFP_NOFAIL);
+		for (i = 0; i < io->nr; i++)
+			memcpy(dio->submitted + (i << CACHEFS_BLOCK_SHIFT),
+			       page_address(io->pages[i]), CACHEFS_BLOCK_SIZE);
+		count_write(device);
+	}
+	list_add_tail(&dio->link, &device->waiting);
+	device->nr_waiting++;
+}
+
+void cachefs_io_free(struct cachefs_io *io)
+{
+	struct device_io *dio = container_of(io, struct device_io, io);
+
+	kfree(dio->submitted);
+	kfree(dio);
+}
+
+struct page *cachefs_tail_page_alloc(struct cachefs_device *device)
+{
+	(void)device;
+	might_sleep();
+	return alloc_page(GFP_NOIO | __GFP_NOFAIL);
+}
+
+void cachefs_tail_page_free(struct cachefs_device *device, struct page *page)
+{
+	(void)device;
+	__free_page(page);
+}

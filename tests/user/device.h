@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A block device in memory that can do what real ones do to a cache: take its
+ * time, answer out of order, fail, and lose power.
+ */
+#ifndef _DEVICE_H
+#define _DEVICE_H
+
+#include "../../fscache/internal.h"
+
+/* What survives of the writes that no flush has made durable? */
+enum device_death {
+	DEVICE_KEEPS_ALL,	/* all that had ended; what had not may be torn */
+	DEVICE_KEEPS_NONE,
+	DEVICE_KEEPS_ANY,	/* each on its own: kept, lost, torn or older */
+	DEVICE_NR_DEATHS,
+};
+
+/**
+ * struct cachefs_device - A simulated block device
+ * @blocks: its size
+ * @now: what a read returns; sparse
+ * @stable: what a power loss leaves, but for what is in @log; sparse
+ * @touched: blocks in which @now and @stable may differ, each once
+ * @log: writes since the last flush, oldest first
+ * @waiting: I/O that was submitted and has not ended
+ * @liar: flushes are acknowledged and not done
+ * @dead: the power is out; what is written goes nowhere
+ * @die_at: the power goes at this write, counted by @writes; 0: never
+ * @death: what is left then
+ * @on_death: called then
+ * @meanwhile: called while the core waits for a write
+ * @read_errors: of 1000 reads so many fail
+ * @write_errors: of 1000 writes so many fail
+ * @bad_start: blocks from here on cannot be read or written ...
+ * @bad_end: ... up to this one
+ * @unsubmitted: I/O allocated but not submitted
+ */
+struct cachefs_device {
+	u64			blocks;
+	u8			*now;
+	u8			*stable;
+	bool			*is_touched;
+	u64			*touched;
+	unsigned int		nr_touched;
+	struct device_write	*log;
+	unsigned int		nr_log;
+	struct list_head	waiting;
+	unsigned int		nr_waiting;
+	bool			liar;
+	bool			dead;
+	u64			writes;
+	u64			reads;
+	u64			die_at;
+	enum device_death	death;
+	void			(*on_death)(void);
+	void			(*meanwhile)(void);
+	unsigned int		read_errors;
+	unsigned int		write_errors;
+	u64			bad_start;
+	u64			bad_end;
+	unsigned int		unsubmitted;
+};
+
+/* One block that was written. */
+struct device_write {
+	u64	block;
+	u8	*data;
+};
+
+/* The one device there is, blank. */
+struct cachefs_device *device_init(u64 blocks);
+void device_exit(struct cachefs_device *device);
+/* After @dead, or at any quiet time: the next machine finds what is left. */
+void device_power_on(struct cachefs_device *device);
+
+static inline void *device_block(struct cachefs_device *device, u64 block)
+{
+	return device->now + (block << CACHEFS_BLOCK_SHIFT);
+}
+
+#endif

@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Operations on a cache, and what they may and may not return. */
+#include "model.h"
+
+struct model model;
+
+/* A store or a read under way. */
+struct operation {
+	struct cachefs_store	store;
+	struct cachefs_read	read;
+	struct model_version	version;	/* as it was at the beginning */
+	unsigned int		v;
+	unsigned int		block;
+	unsigned int		nr;
+	unsigned int		flags;
+	struct page		**pages;
+	struct page		**given;	/* the core may replace entries */
+	int			*result;	/* where somebody waits for it */
+	bool			*ended;
+};
+
+#define POISON_GEN	0x80000000u
+
+static u64 mix(u64 z)
+{
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+	return z ^ z >> 31;
+}
+
+static u64 block_key(u32 number, unsigned int block)
+{
+	return mix((u64)number << 32 | block);
+}
+
+/* The first word tells the generation to who knows version and block. */
+static void fill(const struct model_version *version, unsigned int block,
+		 u32 gen, u8 *bytes)
+{
+	u64 *words = (u64 *)bytes, state = block_key(version->number, block);
+	unsigned int i;
+
+	words[0] = state ^ gen;
+	state ^= mix(gen + 1);
+	for (i = 1; i < CACHEFS_BLOCK_SIZE / 8; i++) {
+		state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+		words[i] = state;
+	}
+	if (block == version->blocks - 1)
+		memset(bytes + version->tail, 0,
+		       CACHEFS_BLOCK_SIZE - version->tail);
+}
+
+static void check_page(const struct operation *op, unsigned int i)
+{
+	const struct model_version *version = &op->version;
+	unsigned int block = op->block + i;
+	const u8 *bytes = page_address(op->pages[i]);
+	u64 word = *(const u64 *)bytes ^ block_key(version->number, block);
+	u8 right[CACHEFS_BLOCK_SIZE];
+
+	/* With @tail at least 8, the first word is always there. */
+	if (word >= POISON_GEN)
+		shim_panic("version %u block %u: wrong bytes (%llx)",
+			   version->number, block, word);
+	fill(version, block, word, right);
+	if (memcmp(bytes, right, sizeof(right)))
+		shim_panic("version %u block %u: bytes wrong in part",
+			   version->number, block);
+	if (word < version->floor)
+		shim_panic("version %u block %u: generation %llu, of before the tombstone that began %u",
+			   version->number, block, word, version->floor);
+}
+
+static struct operation *operation_alloc(unsigned int v, unsigned int block,
+					 unsigned int nr)
+{
+	struct operation *op;
+	unsigned int i;
+
+	op = kzalloc(sizeof(*op), GFP_KERNEL | __GFP_NOFAIL);
+	op->pages = kcalloc(nr, sizeof(*op->pages), GFP_KERNEL | __GFP_NOFAIL);
+	op->given = kcalloc(nr, sizeof(*op->given), GFP_KERNEL | __GFP_NOFAIL);
+	for (i = 0; i < nr; i++)
+		op->pages[i] = alloc_page(GFP_KERNEL | __GFP_NOFAIL);
+	memcpy(op->given, op->pages, nr * sizeof(*op->pages));
+	op->version = model.versions[v];
+	op->v = v;
+	op->block = block;
+	op->nr = nr;
+	model.pending++;
+	return op;
+}
+
+static void operation_end(struct operation *op, int result)
+{
+	unsigned int i;
+
+	if (op->ended) {
+		*op->ended = true;
+		*op->result = result;
+	}
+	for (i = 0; i < op->nr; i++)
+		__free_page(op->pages[i]);
+	kfree(op->pages);
+	kfree(op->given);
+	kfree(op);
+	model.pending--;
+}
+
+/* As the glue has it: the pages are of the version and generation of now. */
+static bool still_valid(struct cachefs_store *store)
+{
+	struct operation *op = container_of(store, struct operation, store);
+	struct model_version *now = &model.versions[op->v];
+
+	might_sleep();
+	return !(op->flags & (MODEL_POISON | MODEL_BLAME)) &&
+		now->number == op->version.number &&
+		now->gen == op->version.gen;
+}
+
+static void store_done(struct cachefs_store *store)
+{
+	struct operation *op = container_of(store, struct operation, store);
+	struct model_version *now = &model.versions[op->v];
+	unsigned int i;
+
+	might_sleep();
+	EXPECT(store->stored <= store->bytes);
+	EXPECT(store->error || store->stored == store->bytes);
+	EXPECT(!(op->flags & (MODEL_POISON | MODEL_BLAME)) || !store->stored);
+	model.stores++;
+	model.stored += DIV_ROUND_UP(store->stored, CACHEFS_BLOCK_SIZE);
+	for (i = 0; i < op->nr && store->stored; i++)
+		if (now->number == op->version.number &&
+		    now->copies[op->block + i] < U8_MAX)
+			now->copies[op->block + i]++;
+	operation_end(op, store->error);
+}
+
+static struct operation *store_start(unsigned int v, unsigned int block,
+				     unsigned int nr, unsigned int flags,
+				     int *result, bool *ended)
+{
+	struct operation *op = operation_alloc(v, block, nr);
+	struct model_version *version = &op->version;
+	unsigned int i, at;
+
+	op->flags = flags;
+	op->result = result;
+	op->ended = ended;
+	for (i = 0; i < nr; i++)
+		fill(version, block + i, flags & MODEL_POISON ?
+		     POISON_GEN : version->gen, page_address(op->pages[i]));
+	op->store.cache = model.cache;
+	op->store.version = version->core;
+	op->store.block = version->base + block;
+	op->store.bytes = (size_t)nr << CACHEFS_BLOCK_SHIFT;
+	if (block + nr == version->blocks) {
+		op->store.bytes -= CACHEFS_BLOCK_SIZE - version->tail;
+		/* What is behind the end of a file is anything. */
+		memset(page_address(op->pages[nr - 1]) + version->tail, 0x5a,
+		       CACHEFS_BLOCK_SIZE - version->tail);
+	}
+	op->store.pages = op->given;
+	op->store.still_valid = still_valid;
+	op->store.done = store_done;
+	cachefs_store(&op->store);
+	/* Nothing has run since: @op is there, its pages are on their way. */
+	for (i = 0; flags & MODEL_SCRIBBLE && i < 1 + shim_below(8); i++) {
+		at = shim_below(nr << CACHEFS_BLOCK_SHIFT);
+		((u8 *)page_address(op->pages[at >> CACHEFS_BLOCK_SHIFT]))
+			[at % CACHEFS_BLOCK_SIZE] ^= 1 + shim_below(255);
+	}
+	return op;
+}
+
+static void read_done(struct cachefs_read *read)
+{
+	struct operation *op = container_of(read, struct operation, read);
+	unsigned int i;
+
+	model.reads++;
+	if (read->error == -EUCLEAN)
+		model.mismatches++;
+	for (i = 0; !read->error && i < op->nr; i++)
+		check_page(op, i);
+	if (!read->error)
+		model.served += op->nr;
+	operation_end(op, read->error);
+}
+
+static void read_start(unsigned int v, unsigned int block, unsigned int nr,
+		       int *result, bool *ended)
+{
+	struct operation *op = operation_alloc(v, block, nr);
+
+	op->result = result;
+	op->ended = ended;
+	op->read.cache = model.cache;
+	op->read.version = op->version.core;
+	op->read.block = op->version.base + block;
+	op->read.nr = nr;
+	op->read.pages = op->pages;
+	op->read.done = read_done;
+	cachefs_read(&op->read);
+}
+
+void model_store(unsigned int v, unsigned int block, unsigned int nr,
+		 unsigned int flags)
+{
+	store_start(v, block, nr, flags, NULL, NULL);
+}
+
+void model_read(unsigned int v, unsigned int block, unsigned int nr)
+{
+	read_start(v, block, nr, NULL, NULL);
+}
+
+int model_store_now(unsigned int v, unsigned int block, unsigned int nr)
+{
+	bool ended = false;
+	int result;
+
+	store_start(v, block, nr, 0, &result, &ended);
+	while (!ended)
+		shim_wait_progress("the end of a store");
+	return result;
+}
+
+int model_read_now(unsigned int v, unsigned int block, unsigned int nr)
+{
+	bool ended = false;
+	int result;
+
+	read_start(v, block, nr, &result, &ended);
+	while (!ended)
+		shim_wait_progress("the end of a read");
+	return result;
+}
+
+void model_tombstone(unsigned int v)
+{
+	struct model_version *version = &model.versions[v];
+	u64 old_floor = version->core.floor;
+
+	version->gen++;
+	cachefs_tombstone(model.cache, &version->core);
+	version->floor = version->gen;
+	/* Without room in the log it is only in memory. */
+	if (version->core.floor != old_floor)
+		version->logged = version->gen;
+}
+
+bool model_cached(unsigned int v, unsigned int block)
+{
+	struct model_version *version = &model.versions[v];
+	bool cached;
+
+	cachefs_lookup(model.cache, &version->core, version->base + block, 1,
+		       &cached);
+	return cached;
+}
+
+unsigned int model_count_cached(unsigned int v)
+{
+	unsigned int block, n = 0;
+
+	for (block = 0; block < model.versions[v].blocks; block++)
+		n += model_cached(v, block);
+	return n;
+}
+
+void model_read_cached(unsigned int v, unsigned int block)
+{
+	/* Not again from the model: it may change under a read. */
+	const struct model_version version = model.versions[v];
+	unsigned int nr;
+	bool cached;
+
+	for (; block < version.blocks; block += nr) {
+		nr = cachefs_lookup(model.cache, &version.core,
+				    version.base + block, version.blocks - block,
+				    &cached);
+		nr = min(nr, 1 + shim_below(40));
+		if (cached && model.versions[v].number == version.number)
+			model_read_now(v, block, nr);
+	}
+}
+
+static void version_init(struct model_version *version)
+{
+	static const u8 volume[] = "volume", key[] = "file";
+	u8 id[16];
+
+	cachefs_version_id(model.cache, id, volume, sizeof(volume), key,
+			   sizeof(key), &version->number,
+			   sizeof(version->number), version->blocks);
+	cachefs_version_init(model.cache, &version->core, id);
+}
+
+void model_new_version(unsigned int v, unsigned int blocks)
+{
+	struct model_version *version = &model.versions[v];
+	static const u64 bases[] = {
+		0, 100, (1ULL << 32) - 50, (1ULL << CACHEFS_FILE_BLOCK_BITS) -
+		MODEL_MAX_BLOCKS,
+	};
+
+	memset(version, 0, sizeof(*version));
+	version->number = ++model.next_number;
+	version->base = bases[shim_below(ARRAY_SIZE(bases))];
+	version->blocks = blocks;
+	version->tail = 8 + shim_below(CACHEFS_BLOCK_SIZE - 7);
+	if (model.cache)
+		version_init(version);
+}
+
+void model_format(u64 device_blocks, u32 region_blocks)
+{
+	unsigned int v;
+
+	memset(&model, 0, sizeof(model));
+	model.device = device_init(device_blocks);
+	EXPECT_EQ(cachefs_format(model.device, "test", region_blocks), 0);
+	for (v = 0; v < MODEL_VERSIONS; v++)
+		model_new_version(v, 1 + shim_below(MODEL_MAX_BLOCKS));
+}
+
+int model_attach(void)
+{
+	unsigned int v;
+	int ret;
+
+	ret = cachefs_attach(model.device, NULL, 0, &model.cache);
+	if (ret) {
+		model.cache = NULL;
+		return ret;
+	}
+	for (v = 0; v < MODEL_VERSIONS; v++)
+		version_init(&model.versions[v]);
+	return 0;
+}
+
+void model_detach(void)
+{
+	struct cachefs_cache *cache = model.cache;
+
+	model.cache = NULL;
+	cachefs_detach(cache);
+	EXPECT_EQ(model.pending, 0);
+}
+
+void model_exit(void)
+{
+	if (model.cache)
+		model_detach();
+	device_exit(model.device);
+}
+
+void model_check_index(void)
+{
+	struct cachefs_cache *cache = model.cache;
+	struct cachefs_geometry *geo = &cache->geo;
+	u64 live = 0, extents = 0, bytes, sums = 0, chained = 0, all = 0;
+	u32 nr, ref, steps;
+	unsigned int i;
+
+	bytes = (cache->bucket_mask + 1ULL) * sizeof(*cache->buckets) +
+		(u64)geo->nr_regions * sizeof(*cache->regions);
+	for (nr = 0; nr < geo->nr_regions; nr++) {
+		struct cachefs_region *r = &cache->regions[nr];
+		unsigned int region_live = 0;
+
+		for (i = 0; i < r->nr_extents; i++) {
+			struct cachefs_extent *extent = &r->extents[i];
+
+			all++;
+			if (!extent->nr || extent->nr == CACHEFS_TOMBSTONE_NR)
+				continue;
+			EXPECT(extent->slot + extent->nr <= geo->slots);
+			region_live += extent->nr;
+			extents++;
+		}
+		EXPECT_EQ(r->live, region_live);
+		EXPECT_EQ(atomic_read(&r->pins), 0);
+		live += r->live;
+		bytes += r->max_extents * sizeof(*r->extents);
+		sums += r->checksums ? geo->slots * sizeof(u64) : 0;
+		EXPECT(!r->open || r->state == CACHEFS_REGION_READY ||
+		       r->state == CACHEFS_REGION_OPEN);
+	}
+	for (i = 0; i <= cache->bucket_mask; i++)
+		for (ref = cache->buckets[i], steps = 0; ref != CACHEFS_NO_REF;
+		     steps++, chained++) {
+			struct cachefs_region *r =
+				&cache->regions[ref >> cache->ref_shift];
+			u32 at = ref & ((1U << cache->ref_shift) - 1);
+
+			EXPECT(steps <= all && at < r->nr_extents);
+			ref = r->extents[at].next;
+		}
+	EXPECT_EQ(chained, all);
+	EXPECT_EQ(cache->live_blocks, live);
+	EXPECT_EQ(cache->nr_extents, extents);
+	EXPECT_EQ(atomic64_read(&cache->stats[CACHEFS_STAT_INDEX_BYTES]),
+		  bytes);
+	EXPECT_EQ(atomic64_read(&cache->stats[CACHEFS_STAT_CHECKSUM_BYTES]),
+		  sums);
+	EXPECT_EQ(atomic64_read(&cache->in_flight), 0);
+	EXPECT_EQ(atomic64_read(&cache->stats
+				[CACHEFS_STAT_STORES_IN_FLIGHT_BYTES]), 0);
+	EXPECT_EQ(atomic_read(&cache->ops), 0);
+}

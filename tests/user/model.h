@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a cache may answer, and operations on it that check that it does.
+ *
+ * The content of a block is a function of version, block and generation.  A
+ * tombstone begins a new generation of its version: what a server could give
+ * under the same version id after an invalidation.
+ */
+#ifndef _MODEL_H
+#define _MODEL_H
+
+#include "device.h"
+#include "shim.h"
+
+#define MODEL_VERSIONS		8
+#define MODEL_MAX_BLOCKS	300	/* of a file */
+
+/* The smallest device, with the smallest regions: one metadata block each. */
+#define TINY_REGION_BLOCKS	CACHEFS_MIN_REGION_BLOCKS
+#define TINY_REGIONS		CACHEFS_MIN_REGIONS
+#define TINY_SLOTS		(TINY_REGION_BLOCKS - 3)
+#define TINY_BLOCKS \
+	(CACHEFS_FIRST_BLOCK + TINY_REGIONS * TINY_REGION_BLOCKS + 1)
+
+/**
+ * struct model_version - A version of a file
+ * @number: no other version has it
+ * @base: file block of its first block
+ * @blocks: how many it has
+ * @tail: valid bytes in the last one
+ * @gen: what the server gives now
+ * @floor: older generations must not be served
+ * @logged: newest generation that began with a tombstone in the log
+ * @durable: what @floor will be after a power loss
+ * @copies: how often each block was stored
+ * @core: the core's idea of it
+ */
+struct model_version {
+	u32			number;
+	u64			base;
+	unsigned int		blocks;
+	unsigned int		tail;
+	u32			gen;
+	u32			floor;
+	u32			logged;
+	u32			durable;
+	u8			copies[MODEL_MAX_BLOCKS];
+	struct cachefs_version	core;
+};
+
+struct model {
+	struct cachefs_device	*device;
+	struct cachefs_cache	*cache;
+	struct model_version	versions[MODEL_VERSIONS];
+	u32			next_number;
+	unsigned int		pending;	/* operations */
+	u64			served;		/* blocks, all of them right */
+	u64			reads;
+	u64			stored;		/* blocks */
+	u64			stores;
+	u64			mismatches;	/* reads that failed with EUCLEAN */
+};
+
+extern struct model model;
+
+enum model_flags {
+	MODEL_POISON	= 1,	/* wrong bytes; still_valid says so */
+	MODEL_SCRIBBLE	= 2,	/* written to after the checksum was taken */
+	MODEL_BLAME	= 4,	/* and still_valid says so */
+};
+
+/* A blank device with a new cache of this geometry, not attached. */
+void model_format(u64 device_blocks, u32 region_blocks);
+int model_attach(void);		/* cachefs_attach() */
+void model_detach(void);
+void model_exit(void);
+
+void model_new_version(unsigned int v, unsigned int blocks);
+void model_store(unsigned int v, unsigned int block, unsigned int nr,
+		 unsigned int flags);
+void model_read(unsigned int v, unsigned int block, unsigned int nr);
+void model_tombstone(unsigned int v);
+/* The same, waiting for the end; the core's error. */
+int model_store_now(unsigned int v, unsigned int block, unsigned int nr);
+int model_read_now(unsigned int v, unsigned int block, unsigned int nr);
+bool model_cached(unsigned int v, unsigned int block);
+unsigned int model_count_cached(unsigned int v);
+/* Read what is cached from there on, a run at a time, and wait. */
+void model_read_cached(unsigned int v, unsigned int block);
+
+/* Do the counters and the chains of the index agree?  When nothing runs. */
+void model_check_index(void);
+
+#define EXPECT(cond) \
+	do { \
+		if (!(cond)) \
+			shim_panic("%s:%d: expected %s", __FILE__, __LINE__, \
+				   #cond); \
+	} while (0)
+#define EXPECT_EQ(a, b) \
+	do { \
+		long long __a = (a), __b = (b); \
+		if (__a != __b) \
+			shim_panic("%s:%d: %s is %lld, expected %lld", \
+				   __FILE__, __LINE__, #a, __a, __b); \
+	} while (0)
+
+#endif

@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Torture: random operations, and at a random write the power goes.
+ *
+ * usage: torture [DEATHS [SEED]]	random lives until so many have died
+ *	  torture exhaustive		all short lives, and each of their deaths
+ *
+ * A run is a new cache and some lives of it, one after the other.  All that
+ * happens in a run follows from its seed, which is printed when it fails:
+ * "torture 1 SEED" repeats just that run.
+ */
+#include <unistd.h>
+#include "model.h"
+
+/* A block that the next attach has to find. */
+struct promise {
+	u64	seq;		/* of the region that it is in */
+	u32	region;
+	u32	number;		/* of the version ... */
+	u8	v;		/* ... that had this place */
+	u16	block;
+};
+
+static struct promise promises[TINY_REGIONS * TINY_REGION_BLOCKS];
+static unsigned int nr_promises;
+
+static u64 run_seed;
+static const char *what = "";	/* what the run does, for the report */
+static u64 deaths, lives, clean_ends, found;
+static bool tainted;		/* there were I/O errors in this run */
+static bool busy;		/* in an operation that is called meanwhile */
+
+static void report_seed(void)
+{
+	fprintf(stderr, "seed %llu: %s after %llu deaths\n", run_seed, what,
+		deaths);
+}
+
+/*
+ * Note what the index finds in regions whose state on disk is known: after a
+ * detach, all of them; after a death, those that are sealed.
+ */
+static void make_promises(bool detach)
+{
+	struct cachefs_cache *cache = model.cache;
+	u32 nr;
+	unsigned int i, j, v;
+
+	nr_promises = 0;
+	for (nr = 0; nr < cache->geo.nr_regions; nr++) {
+		struct cachefs_region *r = &cache->regions[nr];
+
+		if (r->state != CACHEFS_REGION_SEALED &&
+		    !(detach && r->state == CACHEFS_REGION_OPEN))
+			continue;
+		for (i = 0; i < r->nr_extents; i++) {
+			struct cachefs_extent *e = &r->extents[i];
+			u64 first = e->block_lo | (u64)e->block_hi << 32;
+
+			if (!e->nr || e->nr == CACHEFS_TOMBSTONE_NR ||
+			    cachefs_stamp(r->seq, e->slot) <
+			    cachefs_index_floor(cache, (u8 *)e->id))
+				continue;
+			for (v = 0; v < MODEL_VERSIONS; v++)
+				if (!memcmp(e->id, model.versions[v].core.id,
+					    16))
+					break;
+			for (j = 0; v < MODEL_VERSIONS && j < e->nr; j++)
+				promises[nr_promises++] = (struct promise) {
+					.seq = r->seq, .region = nr, .v = v,
+					.number = model.versions[v].number,
+					.block = first + j -
+						 model.versions[v].base,
+				};
+		}
+	}
+}
+
+/*
+ * All must be found, but for what is in the regions that come next in the log:
+ * they are made ready for reuse, or were what a checkpoint needed.
+ */
+static void check_promises(void)
+{
+	struct cachefs_region *regions = model.cache->regions;
+	u32 nr_regions = model.cache->geo.nr_regions, newest = 0, back;
+	u32 oldest_found = 0, newest_lost = U32_MAX;
+	unsigned int i;
+
+	for (i = 1; i < nr_promises; i++)
+		if (promises[i].seq > promises[newest].seq)
+			newest = i;
+	for (i = 0; i < nr_promises; i++) {
+		struct promise *p = &promises[i];
+
+		/* After a death the test went on for a while. */
+		if (model.versions[p->v].number != p->number)
+			continue;
+		/*
+		 * Of two copies on the disk a scan takes either, maybe one that
+		 * did not match and was dropped, and that may be in the region
+		 * to be reused.
+		 */
+		if (model.versions[p->v].copies[p->block] > 1)
+			continue;
+		back = (promises[newest].region + nr_regions - p->region) %
+			nr_regions;
+		if (model_cached(p->v, p->block)) {
+			oldest_found = max(oldest_found, back);
+			found++;
+		} else {
+			if (regions[p->region].state == CACHEFS_REGION_SEALED &&
+			    regions[p->region].seq == p->seq)
+				shim_panic("version %u block %u in region %u was forgotten",
+					   p->number, p->block, p->region);
+			newest_lost = min(newest_lost, back);
+		}
+	}
+	if (newest_lost < oldest_found)
+		shim_panic("of regions written before %u, number %u was reused before number %u",
+			   promises[newest].region, newest_lost, oldest_found);
+	nr_promises = 0;
+}
+
+static void on_death(void)
+{
+	deaths++;
+	if (model.device->death == DEVICE_KEEPS_ALL && model.cache && !tainted)
+		make_promises(false);
+	else
+		nr_promises = 0;
+}
+
+/* The floors after an attach, @clean: from a checkpoint. */
+static void settle_floors(bool clean)
+{
+	unsigned int v;
+
+	for (v = 0; v < MODEL_VERSIONS && !clean; v++)
+		model.versions[v].floor = model.versions[v].durable;
+}
+
+/* A cache that was just attached has to take a block and give it back. */
+static void check_usable(void)
+{
+	busy = true;
+	model_new_version(0, 1);
+	EXPECT_EQ(model_store_now(0, 0, 1), 0);
+	EXPECT(model_cached(0, 0));
+	EXPECT_EQ(model_read_now(0, 0, 1), 0);
+	busy = false;
+}
+
+static void random_operation(void)
+{
+	unsigned int v = shim_below(MODEL_VERSIONS), dice = shim_below(100);
+	unsigned int blocks = model.versions[v].blocks, block, nr, flags = 0;
+
+	block = shim_below(blocks);
+	nr = 1 + shim_below(min(blocks - block, shim_chance(80) ? 12U : 140U));
+	if (dice < 50) {
+		if (shim_chance(5))
+			flags = MODEL_POISON;
+		else if (shim_chance(10))
+			flags = MODEL_SCRIBBLE |
+				(shim_chance(50) ? MODEL_BLAME : 0);
+		model_store(v, block, nr, flags);
+	} else if (dice < 65) {
+		model_read(v, block, nr);
+	} else if (dice < 80) {
+		model_read_cached(v, block);
+	} else if (dice < 88) {
+		model_tombstone(v);
+	} else if (dice < 92) {
+		model_new_version(v, 1 + shim_below(MODEL_MAX_BLOCKS));
+	} else if (dice < 96) {
+		cachefs_region_drop_checksums(model.cache, 1 + shim_below(8));
+	} else {
+		shim_run_some(shim_below(20));
+	}
+}
+
+/* While the core waits for a write, others go on. */
+static void meanwhile(void)
+{
+	if (!model.cache || busy || !shim_chance(20))
+		return;
+	busy = true;
+	random_operation();
+	shim_run_some(shim_below(4));
+	busy = false;
+}
+
+/* Attach; with failing allocations and bad reads it may take two. */
+static void attach(bool clean, bool errors)
+{
+	int ret;
+
+	model.device->read_errors = errors ? 20 : 0;
+	shim_fail_alloc(shim_chance(10) ? 1 + shim_below(20) : 0);
+	shim_log_clear();
+	ret = model_attach();
+	model.device->read_errors = 0;
+	if (ret) {
+		EXPECT(errors || (ret == -ENOMEM && shim_alloc_failed()));
+		shim_fail_alloc(0);
+		/* An attempt that failed may have taken the clean flag back. */
+		clean = false;
+		nr_promises = 0;
+		shim_log_clear();
+		EXPECT_EQ(model_attach(), 0);
+	}
+	if (shim_log_has("unclean") || shim_log_has("unusable")) {
+		EXPECT(!clean || errors || shim_alloc_failed());
+		clean = false;
+	}
+	/* Regions that could not be read, or not be made ready, are missing. */
+	if (errors || shim_alloc_failed())
+		nr_promises = 0;
+	settle_floors(clean);
+}
+
+/* One life, from attach to detach or death.  Returns whether it ended well. */
+static bool live(bool clean)
+{
+	struct cachefs_device *device = model.device;
+	bool errors = shim_chance(8), strict;
+	unsigned int n, v;
+
+	lives++;
+	device_power_on(device);
+	device->on_death = on_death;
+	device->death = shim_below(DEVICE_NR_DEATHS);
+	device->liar = shim_chance(15);
+	if (shim_chance(80))
+		device->die_at = device->writes + 1 + shim_below(120);
+	if (device->liar)
+		for (v = 0; v < MODEL_VERSIONS; v++)
+			model.versions[v].durable = 0;
+	tainted |= errors;
+
+	attach(clean, errors);
+	shim_random_order(true);
+	device->meanwhile = meanwhile;
+	strict = !tainted && !device->dead && !shim_alloc_failed();
+	if (strict) {
+		model_check_index();
+		check_promises();
+		check_usable();
+	}
+	/* Whatever it is, it is right. */
+	for (v = 0; v < MODEL_VERSIONS; v++)
+		model_read_cached(v, 0);
+	nr_promises = 0;
+	if (errors) {
+		device->read_errors = shim_below(30);
+		device->write_errors = shim_below(30);
+	}
+	for (n = 10 + shim_below(80); n; n--) {
+		if (device->dead && shim_chance(10))
+			break;
+		if (shim_chance(5))
+			shim_fail_alloc(1 + shim_below(10));
+		random_operation();
+		shim_run_some(shim_below(8));
+		if (shim_chance(10))
+			shim_advance_ms(shim_below(12000));
+		if (shim_chance(5))
+			shim_run();
+	}
+	shim_fail_alloc(shim_chance(5) ? 1 + shim_below(6) : 0);
+	if (shim_chance(50)) {
+		shim_run();
+		shim_advance_ms(100);
+		model_check_index();
+		if (!device->dead && !tainted)
+			make_promises(true);
+	}
+	if (!device->dead && shim_chance(20))
+		device->die_at = device->writes + 1 + shim_below(8);
+	device->meanwhile = NULL;
+	model_detach();
+	strict = !shim_alloc_failed() && !device->dead;
+	device->read_errors = 0;
+	device->write_errors = 0;
+	if (!strict && !device->dead)
+		nr_promises = 0;
+	if (!device->dead && !tainted && strict && !device->liar)
+		for (v = 0; v < MODEL_VERSIONS; v++)
+			model.versions[v].durable = model.versions[v].logged;
+	clean_ends += !device->dead;
+	return !device->dead && !tainted && strict;
+}
+
+static void run(u64 seed)
+{
+	unsigned int n;
+	bool clean = false;
+
+	run_seed = seed;
+	shim_reset(seed);
+	tainted = false;
+	nr_promises = 0;
+	model_format(TINY_BLOCKS + shim_below(2) * 3 * TINY_REGION_BLOCKS,
+		     TINY_REGION_BLOCKS);
+	for (n = 1 + shim_below(10); n; n--)
+		clean = live(clean);
+	model_exit();
+	shim_alloc_limit(U64_MAX);
+}
+
+/* The operations of a short life. */
+static void step(unsigned int what_step)
+{
+	switch (what_step) {
+	case 0:		/* one block */
+		model_store_now(1, 0, 1);
+		break;
+	case 1:		/* more than a region */
+		model_store_now(2, 10, TINY_SLOTS + 5);
+		break;
+	case 2:
+		model_tombstone(1);
+		break;
+	case 3:
+		model_read(1, 0, 1);
+		model_read(2, 0, 100);
+		break;
+	case 4:		/* metadata is written */
+		shim_advance_ms(11000);
+		break;
+	case 5:
+		if (!model.device->dead)
+			make_promises(true);
+		model_detach();
+		if (!model.device->dead) {
+			model.versions[1].durable = model.versions[1].logged;
+			EXPECT_EQ(model_attach(), 0);
+			check_promises();
+		}
+		break;
+	}
+}
+
+#define STEPS 6
+
+/* The life number @life, whose power goes at write @die_at, or not at all. */
+static u64 short_life(unsigned int life, bool wrapped, u64 die_at,
+		      enum device_death death)
+{
+	struct cachefs_device *device;
+	unsigned int i;
+	u64 writes;
+
+	shim_reset(1);
+	model_format(TINY_BLOCKS, TINY_REGION_BLOCKS);
+	device = model.device;
+	model_new_version(1, 5);
+	model_new_version(2, 200);
+	EXPECT_EQ(model_attach(), 0);
+	for (i = 0; wrapped && i < 9; i++) {
+		EXPECT_EQ(model_store_now(1, 0, 5), 0);
+		EXPECT_EQ(model_store_now(2, 0, 80), 0);
+		model_tombstone(1);
+		model_tombstone(2);
+		shim_run();
+	}
+	tainted = false;
+	nr_promises = 0;
+	device->on_death = on_death;
+	device->death = death;
+	device->die_at = die_at ? device->writes + die_at : 0;
+	writes = device->writes;
+	for (; life && model.cache; life /= STEPS + 1)
+		if (life % (STEPS + 1))
+			step(life % (STEPS + 1) - 1);
+	if (model.cache)
+		model_detach();
+	writes = device->writes - writes;
+	device_power_on(device);
+	EXPECT_EQ(model_attach(), 0);
+	settle_floors(!die_at);
+	if (die_at)
+		check_promises();
+	model_read_cached(1, 0);
+	model_read_cached(2, 0);
+	check_usable();
+	model_check_index();
+	lives++;
+	model_exit();
+	return writes;
+}
+
+static void exhaustive(void)
+{
+	unsigned int life, wrapped, death;
+	u64 writes, at;
+
+	for (wrapped = 0; wrapped < 2; wrapped++)
+		for (life = 1; life < (STEPS + 1) * (STEPS + 1) * (STEPS + 1);
+		     life++) {
+			writes = short_life(life, wrapped, 0, 0);
+			for (at = 1; at <= writes; at++)
+				for (death = 0; death < DEVICE_NR_DEATHS;
+				     death++) {
+					run_seed = life;
+					short_life(life, wrapped, at, death);
+				}
+		}
+}
+
+int main(int argc, char **argv)
+{
+	u64 wanted = argc > 1 ? strtoull(argv[1], NULL, 0) : 2000;
+	u64 seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
+	u64 served = 0, mismatches = 0, stored = 0;
+
+	shim_panic_hook = report_seed;
+	if (argc > 1 && !strcmp(argv[1], "exhaustive")) {
+		what = "a short life";
+		exhaustive();
+	} else {
+		what = "random operations";
+		for (; deaths < wanted; seed++) {
+			run(seed);
+			served += model.served;
+			stored += model.stored;
+			mismatches += model.mismatches;
+		}
+		/* A torture that serves nothing finds nothing. */
+		EXPECT(wanted < 100 || (served > deaths && mismatches));
+		printf("# %llu blocks stored, %llu served, %llu reads did not match\n",
+		       stored, served, mismatches);
+	}
+	printf("# %llu lives, %llu deaths, %llu promises kept\n", lives, deaths,
+	       found);
+	return 0;
+}
