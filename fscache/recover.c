@@ -179,6 +179,31 @@ static void insert_records(struct cachefs_cache *cache, u32 region,
 	write_unlock(&cache->index_lock);
 }
 
+/*
+ * From the head on, sequence numbers grow: regions are reused in that order.
+ * One that is older than a region before it was reused as well, and what says
+ * so was lost.  To keep it would bring back blocks whose tombstone went when
+ * its own region, a later one, was reused.
+ */
+static void forget_reused(struct cachefs_cache *cache)
+{
+	struct cachefs_geometry *geo = &cache->geo;
+	u64 newest = 0;
+	u32 i;
+
+	for (i = 0; i < geo->nr_regions; i++) {
+		u32 nr = (cache->head + i) % geo->nr_regions;
+
+		if (cache->regions[nr].seq >= newest) {
+			newest = cache->regions[nr].seq;
+			continue;
+		}
+		cachefs_index_forget(cache, nr);
+		cache->regions[nr].state = CACHEFS_REGION_FREE;
+	}
+	atomic64_set(&cache->stats[CACHEFS_STAT_EVICTED_BYTES], 0);
+}
+
 /* Rebuild the index from the metadata of all regions. */
 static int scan_regions(struct cachefs_cache *cache)
 {
@@ -222,6 +247,8 @@ static int scan_regions(struct cachefs_cache *cache)
 		cond_resched();
 	}
 	kvfree(buffer);
+	if (!ret)
+		forget_reused(cache);
 	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
 			 (u64)region * blocks << CACHEFS_BLOCK_SHIFT);
 	cache->attach_count = max(cache->attach_count, max_seq >> 32);
