@@ -235,6 +235,8 @@ struct cachefs_cache {
  * struct cachefs_volume - Accounting for one volume
  * @link: in cache::volumes; volumes_mutex
  * @number: its name in sysfs
+ * @key: what the network file system calls it
+ * @identity: what its blocks are found by
  */
 struct cachefs_volume {
 	struct list_head	link;
@@ -242,6 +244,7 @@ struct cachefs_volume {
 	struct cachefs_sysfs_volume *sysfs;
 	unsigned int		number;
 	char			*key;
+	char			*identity;
 	atomic64_t		hit_bytes;
 	atomic64_t		miss_bytes;
 	atomic64_t		stored_bytes;

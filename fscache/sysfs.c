@@ -302,6 +302,14 @@ static ssize_t key_show(struct kobject *kobj, struct kobj_attribute *attr,
 
 static struct kobj_attribute key_attr = __ATTR_RO_MODE(key, 0400);
 
+static ssize_t identity_show(struct kobject *kobj, struct kobj_attribute *attr,
+			     char *buf)
+{
+	return sysfs_emit(buf, "%s\n", to_volume(kobj)->identity);
+}
+
+static struct kobj_attribute identity_attr = __ATTR_RO_MODE(identity, 0400);
+
 #define VOLUME_STAT(_name)						\
 	static ssize_t volume_##_name##_show(struct kobject *kobj,	\
 					     struct kobj_attribute *attr, \
@@ -319,6 +327,7 @@ VOLUME_STAT(stored_bytes);
 
 static struct attribute *volume_attrs[] = {
 	&key_attr.attr,
+	&identity_attr.attr,
 	&volume_hit_bytes_attr.attr,
 	&volume_miss_bytes_attr.attr,
 	&volume_stored_bytes_attr.attr,
@@ -341,25 +350,30 @@ static const struct kobj_type volume_type = {
 /**
  * cachefs_volume_add - Begin to account for a volume
  * @cache: the cache
- * @key: what identifies it; text
+ * @key: what the network file system calls it
+ * @identity: what its blocks are found by
  *
  * Context: process, may sleep.
  * Return: the volume, or %NULL without memory.  A volume without a directory
  * in sysfs is a volume all the same.
  */
 struct cachefs_volume *cachefs_volume_add(struct cachefs_cache *cache,
-					  const char *key)
+					  const char *key, const char *identity)
 {
 	struct cachefs_sysfs_volume *sysfs;
 	struct cachefs_volume *volume;
 
 	volume = kzalloc(sizeof(*volume), GFP_KERNEL);
 	sysfs = kzalloc(sizeof(*sysfs), GFP_KERNEL);
-	if (volume)
+	if (volume) {
 		volume->key = kstrdup(key, GFP_KERNEL);
-	if (!volume || !sysfs || !volume->key) {
-		if (volume)
+		volume->identity = kstrdup(identity, GFP_KERNEL);
+	}
+	if (!volume || !sysfs || !volume->key || !volume->identity) {
+		if (volume) {
 			kfree(volume->key);
+			kfree(volume->identity);
+		}
 		kfree(volume);
 		kfree(sysfs);
 		return NULL;
@@ -395,6 +409,7 @@ void cachefs_volume_remove(struct cachefs_volume *volume)
 	kobject_del(&volume->sysfs->kobj);
 	kobject_put(&volume->sysfs->kobj);
 	kfree(volume->key);
+	kfree(volume->identity);
 	kfree(volume);
 }
 

@@ -177,7 +177,8 @@ void cachefs_store_unreserve(struct cachefs_cache *cache, size_t bytes);
 
 /* Accounting by the glue, which alone knows where a file ends */
 struct cachefs_volume *cachefs_volume_add(struct cachefs_cache *cache,
-					  const char *key);
+					  const char *key,
+					  const char *identity);
 void cachefs_volume_remove(struct cachefs_volume *volume);
 void cachefs_count_hit(struct cachefs_cache *cache,
 		       struct cachefs_volume *volume, u64 bytes);

@@ -39,7 +39,7 @@ static void object_sample(struct cachefs_object *object, bool first)
 {
 	struct cachefs_cache *cache = object_cache(object);
 	struct fscache_cookie *cookie = object->cookie;
-	struct fscache_volume *vcookie = cookie->volume;
+	const char *identity = object->volume->identity;
 	struct cachefs_version version;
 	u8 aux[CACHEFS_MAX_AUX], id[16];
 	unsigned int handled, aux_len;
@@ -59,7 +59,7 @@ static void object_sample(struct cachefs_object *object, bool first)
 	    aux_len == object->aux_len && !memcmp(aux, object->aux, aux_len))
 		return;
 
-	cachefs_version_id(cache, id, vcookie->key + 1, vcookie->key[0],
+	cachefs_version_id(cache, id, identity, strlen(identity),
 			   fscache_get_key(cookie), cookie->key_len,
 			   aux, aux_len, size);
 	cachefs_version_init(cache, &version, id);
@@ -322,11 +322,13 @@ static void acquire_volume(struct fscache_volume *vcookie)
 	volume = kzalloc(sizeof(*volume), GFP_KERNEL);
 	if (!volume)
 		return;
-	volume->volume = cachefs_volume_add(glue->cache, vcookie->key + 1);
-	if (!volume->volume) {
-		kfree(volume);
-		return;
-	}
+	volume->identity = cachefs_volume_identity_now(vcookie->key + 1);
+	if (!volume->identity)
+		goto free;
+	volume->volume = cachefs_volume_add(glue->cache, vcookie->key + 1,
+					    volume->identity);
+	if (!volume->volume)
+		goto free;
 	volume->glue = glue;
 	volume->vcookie = vcookie;
 	vcookie->cache_priv = volume;
@@ -335,12 +337,18 @@ static void acquire_volume(struct fscache_volume *vcookie)
 	spin_lock(&glue->lock);
 	list_add_tail(&volume->link, &glue->volumes);
 	spin_unlock(&glue->lock);
+	return;
+
+free:
+	kfree(volume->identity);
+	kfree(volume);
 }
 
 static void volume_free(struct cachefs_glue_volume *volume)
 {
 	volume->vcookie->cache_priv = NULL;
 	cachefs_volume_remove(volume->volume);
+	kfree(volume->identity);
 	kfree(volume);
 }
 

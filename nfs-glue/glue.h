@@ -55,11 +55,16 @@ struct cachefs_glue {
 	unsigned int		staged;
 };
 
+/*
+ * struct cachefs_glue_volume - A volume of FS-Cache's
+ * @identity: what names its data, see volume.c
+ */
 struct cachefs_glue_volume {
 	struct list_head	link;
 	struct cachefs_glue	*glue;
 	struct fscache_volume	*vcookie;
 	struct cachefs_volume	*volume;
+	char			*identity;
 };
 
 /*
@@ -127,6 +132,11 @@ void cachefs_op_free(struct cachefs_op *op);
 bool cachefs_op_current(struct cachefs_op *op);
 bool cachefs_op_alone(struct cachefs_op *op);
 void cachefs_object_local_write(struct cachefs_object *object);
+
+/* volume.c */
+void cachefs_volume_identity(const char *key, const char *aliases,
+			     char *identity, size_t size);
+char *cachefs_volume_identity_now(const char *key);
 
 /* io.c or pages.c */
 extern const struct netfs_cache_ops cachefs_netfs_ops;

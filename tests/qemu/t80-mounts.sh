@@ -1,0 +1,165 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# A cache outlives what does not name the data: mount options, minor versions,
+# security flavours, and, if told, the server's address.  What does name it is
+# kept apart.  And every version of NFS, and a re-export.
+#
+# bed: --disk-size cache:256M
+#
+# shellcheck source-path=SCRIPTDIR disable=SC2119
+
+set -eu
+# shellcheck source=lib.sh
+. /bed/lib.sh
+
+# A mount at another address, or with another version, than nfs_mount() has.
+mount_at()	# ADDRESS OPTIONS [DIR]
+{
+	mkdir -p "${3:-$MNT}"
+	mount -t nfs -o "fsc,$2" "$1:$export_dir" "${3:-$MNT}"
+}
+
+read_all()	# [DIR]
+{
+	drop_caches
+	check_equal "$what: the right bytes" "$wanted" "$(tree_sum "${1:-$MNT}")"
+}
+
+warm()		# [DIR]
+{
+	read_all "$@"
+	check_equal "$what: no READ" 0 "$(rpc_reads "$@")"
+}
+
+cold()		# [DIR]
+{
+	read_all "$@"
+	check_range "$what: from the server" 1 1000000 "$(rpc_reads "$@")"
+	settle
+}
+
+nfs_server_start
+ip -n srv addr add 10.99.0.3/24 dev nfs-server
+fill "$export_dir/large" 5000001 1
+fill_many "$export_dir/small" 40 5000 2
+wanted=$(tree_sum "$export_dir")
+cachefs_load
+
+what="filled with actimeo=3,rsize=262144"
+nfs_mount actimeo=3,rsize=262144
+cold
+nfs_umount
+for options in actimeo=600,rsize=65536 noac,wsize=65536,vers=4.2 ro,nconnect=3 \
+	       vers=4.1 vers=4.0 noexec,lookupcache=none hard,timeo=100; do
+	what="then $options"
+	mount_at "$server" "$options"
+	warm
+	nfs_umount
+done
+
+what="another tag"
+nfs_mount fsc=red
+cold
+nfs_umount
+what="the same tag, another option"
+nfs_mount fsc=red,actimeo=7
+warm
+nfs_umount
+
+what="two mounts at once that do not share a superblock"
+nfs_mount nosharecache,actimeo=5
+nfs_mount nosharecache,actimeo=6 /mnt/other
+warm
+warm /mnt/other
+# One of them writes.  The other sees it when it opens the file again.
+fill /mnt/other/large 4000001 3
+wanted=$(tree_sum "$export_dir")
+sleep 6
+what="the other has read what one of them wrote"
+cold
+what="what the other has read"
+warm /mnt/other
+nfs_umount /mnt/other
+nfs_umount
+
+what="two mounts with the same options that do not share a superblock"
+nfs_mount nosharecache
+nfs_mount nosharecache /mnt/other
+read_all
+read_all /mnt/other
+nfs_umount /mnt/other
+nfs_umount
+
+what="the server at another address"
+mount_at 10.99.0.3 vers=4.2
+cold
+umount "$MNT"
+cachefs_unload
+cachefs_load
+if [ -w /sys/module/cachefs/parameters/server_alias ]; then
+	ip -n srv addr add 10.99.0.4/24 dev nfs-server
+	what="an alias for the server's new address"
+	echo "10.99.0.4=$server" > /sys/module/cachefs/parameters/server_alias
+	mount_at 10.99.0.4 vers=4.2
+	warm
+	check "$what: the identity has the old one" \
+		grep -q -x 'nfs,4,2,[0-9a-f]*,100630a,.*' \
+		"$(cachefs_dir)"/volumes/*/identity
+	umount "$MNT"
+	echo > /sys/module/cachefs/parameters/server_alias
+fi
+
+what="NFSv3"
+srv_exec bash -c '
+	rpc.nfsd 0
+	rpcbind
+	rpc.mountd -p 20048 --no-udp
+	echo +3 > /proc/fs/nfsd/versions
+	rpc.nfsd 8' || t_die "no NFSv3 server"
+v3=vers=3,nolock,port=2049,mountport=20048,mountproto=tcp
+mount_at "$server" $v3
+cold
+umount "$MNT"
+what="NFSv3 with another rsize"
+mount_at "$server" $v3,rsize=32768
+warm
+umount "$MNT"
+
+# client -> this machine's knfsd, whose export is the fsc mount -> origin
+what="re-export"
+nfs_mount
+ip netns add client
+ip link add nfs-proxy type veth peer name nfs-second netns client
+ip addr add 10.98.0.1/24 dev nfs-proxy
+ip link set nfs-proxy up
+ip -n client addr add 10.98.0.2/24 dev nfs-second
+ip -n client link set nfs-second up
+echo "$MNT *(ro,no_root_squash,no_subtree_check,insecure,fsid=77)" > /etc/exports
+mount -t nfsd nfsd /proc/fs/nfsd
+mkdir -p /run/rpc_pipefs
+exportfs -r
+rpc.mountd -N 3 --no-udp
+nfsdcld 2>/dev/null || true
+rpc.nfsd -N 3 4
+{ echo Y > /proc/fs/nfsd/v4_end_grace; } 2>/dev/null || true
+second()
+{
+	nsenter --net=/run/netns/client -- \
+		mount -t nfs -o vers=4.2 "10.98.0.1:$MNT" /mnt/second
+	check_equal "$what: the right bytes" "$wanted" "$(tree_sum /mnt/second)"
+	check_range "$what: the client asked its server" 1 1000000 \
+		"$(rpc_reads /mnt/second)"
+	umount /mnt/second
+}
+mkdir -p /mnt/second
+read_all
+settle
+before=$(rpc_reads)
+drop_caches
+second
+check_equal "$what: costs the origin no READ" "$before" "$(rpc_reads)"
+rpc.nfsd 0
+exportfs -ua
+nfs_umount
+cachefs_unload
