@@ -282,13 +282,28 @@ int cachefs_index_insert(struct cachefs_cache *cache, u32 region,
  * @id: version id
  * @slot: its slot there
  *
+ * Of a version's tombstones in one region only the newest is kept, or a file
+ * that is invalidated often would have a chain as long as the log.
+ *
  * Context: index_lock held for writing.
  * Return: 0 or -ENOSPC.
  */
 int cachefs_index_insert_tombstone(struct cachefs_cache *cache, u32 region,
 				   const u8 id[16], u32 slot)
 {
+	u32 ref = *bucket_of(cache, id, TOMBSTONE_BLOCK);
+
 	lockdep_assert_held_write(&cache->index_lock);
+	while (ref != CACHEFS_NO_REF) {
+		struct cachefs_extent *extent = extent_at(cache, ref);
+
+		if (ref >> cache->ref_shift == region && extent_of(extent, id) &&
+		    extent->nr == CACHEFS_TOMBSTONE_NR) {
+			extent->slot = max_t(u32, extent->slot, slot);
+			return 0;
+		}
+		ref = extent->next;
+	}
 	return insert_entry(cache, region, id, 0, slot, CACHEFS_TOMBSTONE_NR);
 }
 
