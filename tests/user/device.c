@@ -9,6 +9,8 @@
  */
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include "device.h"
 #include "shim.h"
 
@@ -25,15 +27,24 @@ struct device_io {
 static struct cachefs_device the_device;
 static u8 *log_data;		/* for the blocks in the log */
 
-/* Zeroed, and only real where it is written to. */
+/*
+ * Zeroed, and only real where it is written to.  Not through the sanitizers'
+ * mmap(), which would touch the shadow of it all.
+ */
 static void *sparse(u64 bytes)
 {
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE |
-		       MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *p = (void *)syscall(SYS_mmap, NULL, bytes, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+				  -1, 0);
 
 	if (p == MAP_FAILED)
 		shim_panic("no address space for %llu bytes", bytes);
 	return p;
+}
+
+static void sparse_free(void *p, u64 bytes)
+{
+	syscall(SYS_munmap, p, bytes);
 }
 
 static unsigned int ios_waiting(void)
@@ -264,11 +275,11 @@ struct cachefs_device *device_init(u64 blocks)
 
 void device_exit(struct cachefs_device *device)
 {
-	munmap(device->now, device->blocks << CACHEFS_BLOCK_SHIFT);
-	munmap(device->stable, device->blocks << CACHEFS_BLOCK_SHIFT);
-	munmap(device->is_touched, device->blocks * sizeof(bool));
-	munmap(device->touched, device->blocks * sizeof(u64));
-	munmap(device->log, MAX_LOG * sizeof(*device->log));
+	sparse_free(device->now, device->blocks << CACHEFS_BLOCK_SHIFT);
+	sparse_free(device->stable, device->blocks << CACHEFS_BLOCK_SHIFT);
+	sparse_free(device->is_touched, device->blocks * sizeof(bool));
+	sparse_free(device->touched, device->blocks * sizeof(u64));
+	sparse_free(device->log, MAX_LOG * sizeof(*device->log));
 }
 
 void device_power_on(struct cachefs_device *device)

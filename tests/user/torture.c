@@ -9,7 +9,7 @@
  * happens in a run follows from its seed, which is printed when it fails:
  * "torture 1 SEED" repeats just that run.
  */
-#include <unistd.h>
+#include <malloc.h>
 #include "model.h"
 
 /* A block that the next attach has to find. */
@@ -131,13 +131,21 @@ static void on_death(void)
 		nr_promises = 0;
 }
 
-/* The floors after an attach, @clean: from a checkpoint. */
-static void settle_floors(bool clean)
+/*
+ * The floors after an attach, @clean: from a checkpoint.  A region that cannot be
+ * read takes its tombstones with it.
+ */
+static void settle_floors(bool clean, bool errors)
 {
 	unsigned int v;
 
-	for (v = 0; v < MODEL_VERSIONS && !clean; v++)
+	for (v = 0; v < MODEL_VERSIONS && !clean && errors; v++)
+		model.versions[v].durable = 0;
+
+	for (v = 0; v < MODEL_VERSIONS && !clean; v++) {
 		model.versions[v].floor = model.versions[v].durable;
+		model.versions[v].logged = model.versions[v].durable;
+	}
 }
 
 /* A cache that was just attached has to take a block and give it back. */
@@ -217,7 +225,7 @@ static void attach(bool clean, bool errors)
 	/* Regions that could not be read, or not be made ready, are missing. */
 	if (errors || shim_alloc_failed())
 		nr_promises = 0;
-	settle_floors(clean);
+	settle_floors(clean, errors);
 }
 
 /* One life, from attach to detach or death.  Returns whether it ended well. */
@@ -379,7 +387,7 @@ static u64 short_life(unsigned int life, bool wrapped, u64 die_at,
 	writes = device->writes - writes;
 	device_power_on(device);
 	EXPECT_EQ(model_attach(), 0);
-	settle_floors(!die_at);
+	settle_floors(!die_at, false);
 	if (die_at)
 		check_promises();
 	model_read_cached(1, 0);
@@ -415,6 +423,9 @@ int main(int argc, char **argv)
 	u64 seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
 	u64 served = 0, mismatches = 0, stored = 0;
 
+	/* Memory that was freed is needed again at once. */
+	mallopt(M_TRIM_THRESHOLD, 64 << 20);
+	mallopt(M_MMAP_THRESHOLD, 64 << 20);
 	shim_panic_hook = report_seed;
 	if (argc > 1 && !strcmp(argv[1], "exhaustive")) {
 		what = "a short life";

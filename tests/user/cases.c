@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Single promises of the core, each in a process of its own.
+ *
+ * usage: cases [NAME...]	prints "ok NAME" or "not ok NAME - why"
+ */
+#include <sys/wait.h>
+#include <crypto/blake2s.h>
+#include <linux/xxhash.h>
+#include <unistd.h>
+#include "model.h"
+
+static void tiny(void)
+{
+	model_format(TINY_BLOCKS, TINY_REGION_BLOCKS);
+	EXPECT_EQ(model_attach(), 0);
+	shim_run();
+	model_new_version(1, 200);
+	model_new_version(2, 200);
+}
+
+static void reattach(void)
+{
+	model_detach();
+	EXPECT_EQ(model_attach(), 0);
+}
+
+static void lose_power(enum device_death death)
+{
+	struct cachefs_device *device = model.device;
+
+	device->death = death;
+	device->die_at = device->writes + 1;
+	model_detach();
+	EXPECT(device->dead);
+	device_power_on(device);
+	EXPECT_EQ(model_attach(), 0);
+}
+
+/* More than the regions that are ready take at once. */
+static void store_all(unsigned int v)
+{
+	unsigned int block, blocks = model.versions[v].blocks;
+
+	for (block = 0; block < blocks; block += 60) {
+		EXPECT_EQ(model_store_now(v, block, min(60, blocks - block)),
+			  0);
+		shim_run();
+	}
+}
+
+static s64 stat(enum cachefs_stat which)
+{
+	return atomic64_read(&model.cache->stats[which]);
+}
+
+static void hashes_are_the_published_ones(void)
+{
+	/* RFC 7693, appendix B; and xxh64 of nothing, from its specification. */
+	static const u8 blake[] = { 0x50, 0x8c, 0x5e, 0x8c, 0x32, 0x7c, 0x14,
+		0xe2, 0xe1, 0xa7, 0x2b, 0xa3, 0x4e, 0xeb, 0x45, 0x2f };
+	u8 out[32];
+
+	blake2s(out, (const u8 *)"abc", NULL, 32, 3, 0);
+	EXPECT(!memcmp(out, blake, sizeof(blake)));
+	EXPECT(xxh64("", 0, 0) == 0xef46db3751d8e999ULL);
+}
+
+static void stored_is_read(void)
+{
+	tiny();
+	store_all(1);
+	EXPECT_EQ(model_count_cached(1), 200);
+	EXPECT_EQ(model_read_now(1, 0, 200), 0);
+	EXPECT_EQ(model_read_now(1, 127, 2), 0);
+	EXPECT_EQ(model_read_now(2, 0, 1), -ENODATA);
+	model_check_index();
+}
+
+/* The checksum knows which block of which version it is. */
+static void block_elsewhere_is_not_served(void)
+{
+	struct cachefs_cache *cache;
+	u64 at;
+
+	tiny();
+	cache = model.cache;
+	EXPECT_EQ(model_store_now(1, 0, 2), 0);
+	EXPECT_EQ(model_store_now(2, 0, 1), 0);
+	at = cachefs_slot_block(&cache->geo, 0, 0);
+	/* As if the index had mixed up blocks, and then versions. */
+	swap(cache->regions[0].checksums[0], cache->regions[0].checksums[1]);
+	memcpy(device_block(model.device, at + 2),
+	       device_block(model.device, at), CACHEFS_BLOCK_SIZE);
+	cache->regions[0].checksums[2] = cache->regions[0].checksums[1];
+	memcpy(device_block(model.device, at),
+	       device_block(model.device, at + 1), CACHEFS_BLOCK_SIZE);
+	EXPECT_EQ(model_read_now(1, 0, 1), -EUCLEAN);
+	EXPECT_EQ(model_read_now(2, 0, 1), -EUCLEAN);
+	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 2);
+}
+
+/* A mismatch drops the extent before the reader hears of it. */
+static void mismatch_is_counted_and_dropped(unsigned int nr)
+{
+	u8 *byte;
+
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, nr), 0);
+	byte = device_block(model.device,
+			    cachefs_slot_block(&model.cache->geo, 0, nr - 1));
+	*byte ^= 1;
+	EXPECT_EQ(model_read_now(1, 0, nr), -EUCLEAN);
+	EXPECT(!model_cached(1, nr - 1));
+	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 1);
+	EXPECT_EQ(model_store_now(1, 0, nr), 0);
+	EXPECT_EQ(model_read_now(1, 0, nr), 0);
+	model_check_index();
+}
+
+static void small_mismatch_is_counted_and_dropped(void)
+{
+	mismatch_is_counted_and_dropped(1);
+}
+
+static void large_mismatch_is_counted_and_dropped(void)
+{
+	mismatch_is_counted_and_dropped(20);
+}
+
+static void errors_degrade_and_then_fail(void)
+{
+	unsigned int i;
+
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 50), 0);
+	model.device->read_errors = 1000;
+	for (i = 0; i < CACHEFS_MAX_ERRORS; i++) {
+		EXPECT_EQ(model.cache->state, i ? CACHEFS_DEGRADED :
+						  CACHEFS_ACTIVE);
+		EXPECT_EQ(model_store_now(2, i, 1), 0);
+		EXPECT_EQ(model_read_now(2, i, 1), -EIO);
+		EXPECT(!model_cached(2, i));
+		EXPECT_EQ(stat(CACHEFS_STAT_READ_ERRORS), i + 1);
+	}
+	EXPECT_EQ(model.cache->state, CACHEFS_FAILED);
+	model.device->read_errors = 0;
+	EXPECT(!model_cached(1, 0));
+	EXPECT_EQ(model_read_now(1, 0, 1), -ENODATA);
+	EXPECT_EQ(model_store_now(1, 100, 1), -ENOBUFS);
+	EXPECT(!cachefs_store_reserve(model.cache, 1));
+}
+
+static void write_errors_count(void)
+{
+	tiny();
+	model.device->write_errors = 1000;
+	EXPECT_EQ(model_store_now(1, 0, 1), -EIO);
+	EXPECT(!model_cached(1, 0));
+	model.device->write_errors = 0;
+	/* Metadata may have failed as well. */
+	EXPECT(stat(CACHEFS_STAT_WRITE_ERRORS) >= 1);
+	EXPECT_EQ(model.cache->state, CACHEFS_DEGRADED);
+	EXPECT_EQ(model_store_now(1, 0, 1), 0);
+	EXPECT_EQ(model_read_now(1, 0, 1), 0);
+}
+
+static void tombstone_hides_what_was_before(void)
+{
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 10), 0);
+	model_tombstone(1);
+	EXPECT_EQ(model_count_cached(1), 0);
+	EXPECT_EQ(model_store_now(1, 0, 3), 0);
+	EXPECT_EQ(model_count_cached(1), 3);
+	EXPECT_EQ(model_read_now(1, 0, 3), 0);
+	reattach();
+	EXPECT_EQ(model_count_cached(1), 3);
+	shim_advance_ms(11000);
+	lose_power(DEVICE_KEEPS_ALL);
+	EXPECT_EQ(model_count_cached(1), 3);
+	EXPECT_EQ(model_read_now(1, 0, 3), 0);
+}
+
+/* Each costs time at every later store and lookup of that version. */
+static void many_tombstones_are_one(void)
+{
+	unsigned int i, of_version = 0;
+
+	tiny();
+	for (i = 0; i < 2 * TINY_SLOTS; i++) {
+		model_tombstone(1);
+		shim_run();
+	}
+	for (i = 0; i < TINY_REGIONS; i++)
+		of_version += model.cache->regions[i].nr_extents;
+	EXPECT(of_version <= TINY_REGIONS);
+	model_check_index();
+}
+
+static void flushed_is_found_after_power_loss(void)
+{
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 5), 0);
+	shim_advance_ms(11000);
+	EXPECT_EQ(model_store_now(1, 5, 5), 0);
+	shim_advance_ms(11000);
+	EXPECT_EQ(model_store_now(1, 20, 5), 0);
+	shim_advance_ms(11000);
+	lose_power(DEVICE_KEEPS_ALL);
+	EXPECT_EQ(model_count_cached(1), 15);
+	EXPECT_EQ(model_read_now(1, 0, 10), 0);
+	EXPECT_EQ(model_read_now(1, 20, 5), 0);
+}
+
+/* Checksums that were dropped come from final and scratch blocks alike. */
+static void checksums_are_loaded_again(void)
+{
+	u64 reads;
+
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, TINY_SLOTS), 0);
+	EXPECT_EQ(model_store_now(2, 0, 5), 0);
+	shim_advance_ms(11000);
+	reattach();
+	EXPECT_EQ(model_read_now(1, 0, TINY_SLOTS), 0);
+	EXPECT_EQ(model_read_now(2, 0, 5), 0);
+	EXPECT_EQ(cachefs_region_drop_checksums(model.cache, 100), 2);
+	reads = model.device->reads;
+	EXPECT_EQ(model_read_now(1, 0, TINY_SLOTS), 0);
+	EXPECT_EQ(model_read_now(1, 0, 1), 0);
+	EXPECT_EQ(model.device->reads, reads + 1);
+	EXPECT_EQ(model_read_now(2, 0, 5), 0);
+	model_check_index();
+}
+
+/* Two metadata blocks and more: the records of each slot are its own. */
+static void larger_regions(void)
+{
+	unsigned int i;
+
+	model_format(CACHEFS_FIRST_BLOCK + 9 * 512 + 1, 512);
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT_EQ(model.cache->geo.meta_blocks, 5);
+	model_new_version(1, 300);
+	model_new_version(2, 300);
+	for (i = 0; i < 299; i += 7)
+		EXPECT_EQ(model_store_now(1, i, min(7U, 300 - i)), 0);
+	store_all(2);
+	shim_advance_ms(11000);
+	lose_power(DEVICE_KEEPS_ALL);
+	EXPECT_EQ(model_count_cached(1), 300);
+	EXPECT_EQ(model_count_cached(2), 300);
+	EXPECT_EQ(model_read_now(1, 0, 300), 0);
+	EXPECT_EQ(model_read_now(2, 0, 300), 0);
+	reattach();
+	EXPECT_EQ(model_read_now(1, 0, 300), 0);
+	EXPECT_EQ(model_read_now(2, 0, 300), 0);
+}
+
+/* A reader holds its region; the log waits, and goes on afterwards. */
+static void region_that_is_read_is_not_reused(void)
+{
+	unsigned int i;
+
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 5), 0);
+	for (i = 0; i < TINY_REGIONS * TINY_SLOTS; i++) {
+		/* The oldest block, again and again: it must not be torn. */
+		model_read(1, 0, 1);
+		model_store(2, i % 200, 1, 0);
+		model_new_version(2, 200);
+		while (shim_chance(80) && shim_run_some(1))
+			;
+	}
+	shim_advance_ms(1000);
+	EXPECT_EQ(model_store_now(2, 0, 1), 0);
+	EXPECT(!model_cached(1, 0));
+	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 0);
+	model_check_index();
+}
+
+static void all_slots_are_used(void)
+{
+	tiny();
+	store_all(1);
+	/* Regions one after the other, without gaps. */
+	EXPECT_EQ(model.cache->regions[0].live, TINY_SLOTS);
+	EXPECT_EQ(model.cache->regions[1].live, TINY_SLOTS);
+	EXPECT_EQ(model.cache->regions[2].live, TINY_SLOTS);
+	EXPECT_EQ(model.cache->regions[3].live, 200 - 3 * TINY_SLOTS);
+}
+
+static void reservations_are_bounded(void)
+{
+	tiny();
+	model.cache->max_in_flight = 10 * CACHEFS_BLOCK_SIZE;
+	EXPECT(cachefs_store_reserve(model.cache, 6 * CACHEFS_BLOCK_SIZE));
+	EXPECT(!cachefs_store_reserve(model.cache, 5 * CACHEFS_BLOCK_SIZE));
+	model_store(1, 0, 4, 0);
+	EXPECT(!cachefs_store_reserve(model.cache, 1));
+	shim_run();
+	EXPECT(cachefs_store_reserve(model.cache, 4 * CACHEFS_BLOCK_SIZE));
+	EXPECT(!cachefs_store_reserve(model.cache, 1));
+	cachefs_store_unreserve(model.cache, 10 * CACHEFS_BLOCK_SIZE);
+}
+
+/* Any allocation of an attach may fail: nothing leaks, the next one works. */
+static void attach_without_memory(void)
+{
+	u64 n;
+
+	tiny();
+	store_all(1);
+	model_detach();
+	for (n = 1; ; n++) {
+		int ret;
+
+		shim_fail_alloc(n);
+		ret = model_attach();
+		if (!shim_alloc_failed())
+			break;
+		shim_fail_alloc(0);
+		if (!ret)
+			model_detach();
+		else
+			EXPECT_EQ(ret, -ENOMEM);
+	}
+	shim_fail_alloc(0);
+	EXPECT(n > 8);
+	EXPECT_EQ(model_read_now(1, 0, 200), 0);
+}
+
+/* 1 TiB, all its metadata looked at, in memory that is in proportion. */
+static void terabyte(void)
+{
+	model_format(1ULL << (40 - CACHEFS_BLOCK_SHIFT), 1024);
+	shim_alloc_limit(64 << 20);
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT_EQ(model.cache->geo.nr_regions, (1 << 18) - 1);
+	model_new_version(1, 300);
+	store_all(1);
+	reattach();
+	EXPECT_EQ(model_read_now(1, 0, 300), 0);
+	/* 0.1 MiB of index for a GiB. */
+	EXPECT(stat(CACHEFS_STAT_INDEX_BYTES) < 1024 * 100 << 10);
+}
+
+static void foreign_is_left_alone(void)
+{
+	struct cachefs_cache *cache;
+
+	model.device = device_init(CACHEFS_FIRST_BLOCK + 8 * 1024 + 1);
+	*(u8 *)device_block(model.device, 0) = 1;
+	EXPECT_EQ(cachefs_attach(model.device, NULL, 0, &cache), -EMEDIUMTYPE);
+	EXPECT_EQ(cachefs_attach(model.device, NULL, CACHEFS_ATTACH_FORMAT,
+				 &cache), -EMEDIUMTYPE);
+	EXPECT_EQ(model.device->writes, 0);
+	EXPECT_EQ(cachefs_attach(model.device, NULL, CACHEFS_ATTACH_FORCE,
+				 &model.cache), 0);
+}
+
+#define CASE(name) { #name, name }
+
+static const struct {
+	const char	*name;
+	void		(*run)(void);
+} cases[] = {
+	CASE(hashes_are_the_published_ones),
+	CASE(stored_is_read),
+	CASE(block_elsewhere_is_not_served),
+	CASE(small_mismatch_is_counted_and_dropped),
+	CASE(large_mismatch_is_counted_and_dropped),
+	CASE(errors_degrade_and_then_fail),
+	CASE(write_errors_count),
+	CASE(tombstone_hides_what_was_before),
+	CASE(many_tombstones_are_one),
+	CASE(flushed_is_found_after_power_loss),
+	CASE(checksums_are_loaded_again),
+	CASE(larger_regions),
+	CASE(region_that_is_read_is_not_reused),
+	CASE(all_slots_are_used),
+	CASE(reservations_are_bounded),
+	CASE(attach_without_memory),
+	CASE(terabyte),
+	CASE(foreign_is_left_alone),
+};
+
+static void run_case(unsigned int i)
+{
+	/* A wait that never ends is a failure, too. */
+	alarm(120);
+	shim_reset(1);
+	cases[i].run();
+	if (model.device)
+		model_exit();
+	shim_reset(1);		/* has all memory been freed? */
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int i;
+	int failed = 0, status, a;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		bool wanted = argc < 2;
+
+		for (a = 1; a < argc; a++)
+			wanted |= !strcmp(argv[a], cases[i].name);
+		if (!wanted)
+			continue;
+		fflush(stdout);
+		if (!fork()) {
+			run_case(i);
+			exit(0);
+		}
+		wait(&status);
+		if (status)
+			printf("not ok %s - ended with status %x\n",
+			       cases[i].name, status);
+		else
+			printf("ok %s\n", cases[i].name);
+		failed |= status;
+	}
+	return failed ? 1 : 0;
+}
