@@ -25,7 +25,7 @@ struct device_io {
 };
 
 static struct cachefs_device the_device;
-static u8 *log_data;		/* for the blocks in the log */
+static struct device_write *log_blocks;
 
 /*
  * Zeroed, and only real where it is written to.  Not through the sanitizers'
@@ -252,34 +252,50 @@ static const struct shim_io_source io_source = {
 	.run_one	= end_one,
 };
 
-struct cachefs_device *device_init(u64 blocks)
+static void device_free(struct cachefs_device *device)
 {
-	struct cachefs_device *device = &the_device;
-	unsigned int i;
-
-	memset(device, 0, sizeof(*device));
-	device->blocks = blocks;
-	device->now = sparse(blocks << CACHEFS_BLOCK_SHIFT);
-	device->stable = sparse(blocks << CACHEFS_BLOCK_SHIFT);
-	device->is_touched = sparse(blocks * sizeof(bool));
-	device->touched = sparse(blocks * sizeof(u64));
-	device->log = sparse(MAX_LOG * sizeof(*device->log));
-	if (!log_data)
-		log_data = sparse((u64)MAX_LOG << CACHEFS_BLOCK_SHIFT);
-	for (i = 0; i < MAX_LOG; i++)
-		device->log[i].data = log_data + (i << CACHEFS_BLOCK_SHIFT);
-	INIT_LIST_HEAD(&device->waiting);
-	shim_set_io_source(&io_source);
-	return device;
-}
-
-void device_exit(struct cachefs_device *device)
-{
+	if (!device->blocks)
+		return;
 	sparse_free(device->now, device->blocks << CACHEFS_BLOCK_SHIFT);
 	sparse_free(device->stable, device->blocks << CACHEFS_BLOCK_SHIFT);
 	sparse_free(device->is_touched, device->blocks * sizeof(bool));
 	sparse_free(device->touched, device->blocks * sizeof(u64));
-	sparse_free(device->log, MAX_LOG * sizeof(*device->log));
+}
+
+struct cachefs_device *device_init(u64 blocks)
+{
+	static struct cachefs_device spare;
+	struct cachefs_device *device = &the_device;
+	unsigned int i;
+
+	/* The memory of the last one of this size serves again. */
+	if (spare.blocks != blocks) {
+		device_free(&spare);
+		spare.blocks = blocks;
+		spare.now = sparse(blocks << CACHEFS_BLOCK_SHIFT);
+		spare.stable = sparse(blocks << CACHEFS_BLOCK_SHIFT);
+		spare.is_touched = sparse(blocks * sizeof(bool));
+		spare.touched = sparse(blocks * sizeof(u64));
+	}
+	for (i = 0; i < device->nr_touched && device->blocks == blocks; i++) {
+		u64 at = device->touched[i] << CACHEFS_BLOCK_SHIFT;
+
+		memset(device->now + at, 0, CACHEFS_BLOCK_SIZE);
+		memset(device->stable + at, 0, CACHEFS_BLOCK_SIZE);
+		device->is_touched[device->touched[i]] = false;
+	}
+	*device = spare;
+	if (!log_blocks) {
+		log_blocks = sparse(MAX_LOG * sizeof(*log_blocks));
+		log_blocks[0].data = sparse((u64)MAX_LOG << CACHEFS_BLOCK_SHIFT);
+		for (i = 1; i < MAX_LOG; i++)
+			log_blocks[i].data = log_blocks[i - 1].data +
+					     CACHEFS_BLOCK_SIZE;
+	}
+	device->log = log_blocks;
+	INIT_LIST_HEAD(&device->waiting);
+	shim_set_io_source(&io_source);
+	return device;
 }
 
 void device_power_on(struct cachefs_device *device)
@@ -293,10 +309,7 @@ void device_power_on(struct cachefs_device *device)
 
 		memcpy(device_block(device, block), device->stable +
 		       (block << CACHEFS_BLOCK_SHIFT), CACHEFS_BLOCK_SIZE);
-		device->is_touched[block] = false;
 	}
-	if (device->dead)
-		device->nr_touched = 0;
 	device->dead = false;
 	device->die_at = 0;
 }

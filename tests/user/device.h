@@ -21,7 +21,8 @@ enum device_death {
  * @blocks: its size
  * @now: what a read returns; sparse
  * @stable: what a power loss leaves, but for what is in @log; sparse
- * @touched: blocks in which @now and @stable may differ, each once
+ * @touched: blocks that were written, each once
+ * @is_touched: the same by block
  * @log: writes since the last flush, oldest first
  * @waiting: I/O that was submitted and has not ended
  * @liar: flushes are acknowledged and not done
@@ -68,9 +69,8 @@ struct device_write {
 	u8	*data;
 };
 
-/* The one device there is, blank. */
+/* The one device there is, blank; an earlier one is gone. */
 struct cachefs_device *device_init(u64 blocks);
-void device_exit(struct cachefs_device *device);
 /* After @dead, or at any quiet time: the next machine finds what is left. */
 void device_power_on(struct cachefs_device *device);
 

@@ -356,7 +356,6 @@ void model_exit(void)
 {
 	if (model.cache)
 		model_detach();
-	device_exit(model.device);
 }
 
 void model_check_index(void)
