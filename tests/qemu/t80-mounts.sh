@@ -50,7 +50,7 @@ what="filled with actimeo=3,rsize=262144"
 nfs_mount actimeo=3,rsize=262144
 cold
 nfs_umount
-for options in actimeo=600,rsize=65536 noac,wsize=65536,vers=4.2 ro,nconnect=3 \
+for options in actimeo=600,rsize=65536 acregmax=9,wsize=65536,vers=4.2 ro,nconnect=3 \
 	       vers=4.1 vers=4.0 noexec,lookupcache=none hard,timeo=100; do
 	what="then $options"
 	mount_at "$server" "$options"
@@ -58,13 +58,17 @@ for options in actimeo=600,rsize=65536 noac,wsize=65536,vers=4.2 ro,nconnect=3 \
 	nfs_umount
 done
 
-what="another tag"
 nfs_mount fsc=red
-cold
-nfs_umount
-what="the same tag, another option"
-nfs_mount fsc=red,actimeo=7
-warm
+if grep -q "$MNT.*[,=]fsc=red" /proc/mounts; then
+	what="another tag"
+	cold
+	nfs_umount
+	what="the same tag, another option"
+	nfs_mount fsc=red,actimeo=7
+	warm
+else
+	t_skip "another tag" "this kernel loses it on the way to an NFSv4 mount"
+fi
 nfs_umount
 
 what="two mounts at once that do not share a superblock"
