@@ -306,7 +306,8 @@ static int load_ckpt_record(struct cachefs_cache *cache,
 		if (*region == U32_MAX || !nr || nr > CACHEFS_CHUNK_BLOCKS ||
 		    block >= 1ULL << CACHEFS_FILE_BLOCK_BITS ||
 		    block % CACHEFS_CHUNK_BLOCKS + nr > CACHEFS_CHUNK_BLOCKS ||
-		    slot >= geo->slots || nr > geo->slots - slot)
+		    slot >= geo->slots || nr > geo->slots - slot ||
+		    nr > geo->slots - cache->regions[*region].live)
 			return -EUCLEAN;
 		write_lock(&cache->index_lock);
 		ret = cachefs_index_insert(cache, *region, record->id, block,
