@@ -331,6 +331,41 @@ static void attach_without_memory(void)
 	EXPECT_EQ(model_read_now(1, 0, 200), 0);
 }
 
+/* Otherwise the count of live blocks, which has 16 bits, could overflow. */
+static void checkpoint_does_not_count_slots_twice(void)
+{
+	struct cachefs_anchor *anchor;
+	struct cachefs_ckpt_block *block;
+	unsigned int i;
+	u64 seed;
+
+	tiny();
+	for (i = 0; i < TINY_SLOTS; i++)
+		EXPECT_EQ(model_store_now(1, 2 * i, 1), 0);
+	seed = model.cache->seed;
+	anchor = device_block(model.device, CACHEFS_ANCHOR_BLOCK +
+			      ((model.cache->anchor_generation + 1) & 1));
+	model_detach();
+	EXPECT_EQ(le32_to_cpu(anchor->flags), CACHEFS_ANCHOR_CLEAN);
+	block = device_block(model.device, CACHEFS_FIRST_BLOCK +
+			     le32_to_cpu(anchor->ckpt_region) *
+			     TINY_REGION_BLOCKS);
+	for (i = 1; i < 1 + TINY_SLOTS; i++) {
+		struct cachefs_ckpt_record *record = &block->records[i];
+
+		EXPECT_EQ(le32_to_cpu(record->kind), CACHEFS_CKPT_EXTENT);
+		record->slot = 0;
+		if (i < 30)
+			record->where = cpu_to_le64(le64_to_cpu(record->where) +
+						    5);
+	}
+	cachefs_block_seal(&block->header, seed);
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT(shim_log_has("checkpoint unusable"));
+	EXPECT_EQ(model_count_cached(1), TINY_SLOTS);
+	model_check_index();
+}
+
 /* 1 TiB, all its metadata looked at, in memory that is in proportion. */
 static void terabyte(void)
 {
@@ -382,6 +417,7 @@ static const struct {
 	CASE(all_slots_are_used),
 	CASE(reservations_are_bounded),
 	CASE(attach_without_memory),
+	CASE(checkpoint_does_not_count_slots_twice),
 	CASE(terabyte),
 	CASE(foreign_is_left_alone),
 };

@@ -118,6 +118,12 @@ static void put_block(struct cachefs_device *device, u64 block, const u8 *data)
 	log_write(device, block, data);
 }
 
+void device_poke(struct cachefs_device *device, u64 block, const void *bytes)
+{
+	touch(device, block);
+	memcpy(device_block(device, block), bytes, CACHEFS_BLOCK_SIZE);
+}
+
 /* What is left of one block, of which the log has @writes from @first on. */
 static void settle_block(struct cachefs_device *device, unsigned int first)
 {
@@ -384,7 +390,7 @@ int cachefs_device_signature(struct cachefs_device *device, const char **what)
 		return -EIO;
 	if (!memcmp(device_block(device, 0), CACHEFS_SUPER_MAGIC, 8))
 		return CACHEFS_SIGNATURE_OWN;
-	return memchr_inv(device_block(device, 0), 0, CACHEFS_BLOCK_SIZE) ||
+	return memchr_inv(device_block(device, 0), 0, 3 * CACHEFS_BLOCK_SIZE) ||
 		memchr_inv(device_block(device, last), 0, CACHEFS_BLOCK_SIZE) ?
 		CACHEFS_SIGNATURE_FOREIGN : CACHEFS_SIGNATURE_BLANK;
 }

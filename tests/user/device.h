@@ -74,6 +74,9 @@ struct cachefs_device *device_init(u64 blocks);
 /* After @dead, or at any quiet time: the next machine finds what is left. */
 void device_power_on(struct cachefs_device *device);
 
+/* Write a block from outside. */
+void device_poke(struct cachefs_device *device, u64 block, const void *bytes);
+
 static inline void *device_block(struct cachefs_device *device, u64 block)
 {
 	return device->now + (block << CACHEFS_BLOCK_SHIFT);

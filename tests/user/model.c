@@ -383,6 +383,7 @@ void model_check_index(void)
 			extents++;
 		}
 		EXPECT_EQ(r->live, region_live);
+		EXPECT(region_live <= geo->slots);
 		EXPECT_EQ(atomic_read(&r->pins), 0);
 		live += r->live;
 		bytes += r->max_extents * sizeof(*r->extents);

@@ -3,7 +3,8 @@
  * Torture: random operations, and at a random write the power goes.
  *
  * usage: torture [DEATHS [SEED]]	random lives until so many have died
- *	  torture exhaustive		all short lives, and each of their deaths
+ *	  torture short [wrapped]	all short lives, and each of their deaths;
+ *					or all on a device that was full before
  *
  * A run is a new cache and some lives of it, one after the other.  All that
  * happens in a run follows from its seed, which is printed when it fails:
@@ -399,22 +400,18 @@ static u64 short_life(unsigned int life, bool wrapped, u64 die_at,
 	return writes;
 }
 
-static void exhaustive(void)
+static void all_short_lives(bool wrapped)
 {
-	unsigned int life, wrapped, death;
+	unsigned int life, death;
 	u64 writes, at;
 
-	for (wrapped = 0; wrapped < 2; wrapped++)
-		for (life = 1; life < (STEPS + 1) * (STEPS + 1) * (STEPS + 1);
-		     life++) {
-			writes = short_life(life, wrapped, 0, 0);
-			for (at = 1; at <= writes; at++)
-				for (death = 0; death < DEVICE_NR_DEATHS;
-				     death++) {
-					run_seed = life;
-					short_life(life, wrapped, at, death);
-				}
-		}
+	for (life = 1; life < (STEPS + 1) * (STEPS + 1) * (STEPS + 1); life++) {
+		run_seed = life;
+		writes = short_life(life, wrapped, 0, 0);
+		for (at = 1; at <= writes; at++)
+			for (death = 0; death < DEVICE_NR_DEATHS; death++)
+				short_life(life, wrapped, at, death);
+	}
 }
 
 int main(int argc, char **argv)
@@ -427,9 +424,9 @@ int main(int argc, char **argv)
 	mallopt(M_TRIM_THRESHOLD, 64 << 20);
 	mallopt(M_MMAP_THRESHOLD, 64 << 20);
 	shim_panic_hook = report_seed;
-	if (argc > 1 && !strcmp(argv[1], "exhaustive")) {
+	if (argc > 1 && !strcmp(argv[1], "short")) {
 		what = "a short life";
-		exhaustive();
+		all_short_lives(argc > 2);
 	} else {
 		what = "random operations";
 		for (; deaths < wanted; seed++) {

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Images that somebody has changed, with checksums that fit.
+ *
+ * A cache with content is made once; then bytes of it are mutated as the input
+ * says, the blocks are sealed again, and it is attached: refused with a reason,
+ * or harmless.  Bytes served are what was stored even so.
+ *
+ * usage: hostile [IMAGES [SEED]]	random inputs
+ *	  hostile FILE			one input, as the fuzzer left it
+ *
+ * With -DFUZZER it is a target for libFuzzer instead.
+ */
+#include <linux/xxhash.h>
+#include "model.h"
+
+/* What the input is made of: change @bytes of a field, or copy a block. */
+struct mutation {
+	u8	kind;
+	u8	which;		/* block, among those that the format knows */
+	u8	at[2];
+	u8	bytes[8];
+};
+
+#define IMAGE_BLOCKS	TINY_BLOCKS
+#define MAX_MUTATIONS	16
+
+static u8 *images[2];		/* after a detach, and after a power loss */
+static struct cachefs_geometry geo;
+static u8 uuid[CACHEFS_UUID_SIZE];
+static u64 seed;
+static struct model_version stored[2];
+static u64 attached, refused, clean, served;
+
+static void make_images(void)
+{
+	struct cachefs_super_block *sb;
+	unsigned int v, i, image;
+
+	shim_reset(1);
+	model_format(IMAGE_BLOCKS, TINY_REGION_BLOCKS);
+	sb = device_block(model.device, 0);
+	EXPECT_EQ(cachefs_super_check(sb, IMAGE_BLOCKS, &geo), CACHEFS_OK);
+	memcpy(uuid, sb->uuid, sizeof(uuid));
+	seed = le64_to_cpu(sb->checksum_seed);
+	for (image = 0; image < 2; image++) {
+		EXPECT_EQ(model_attach(), 0);
+		shim_run();
+		for (v = 1; v < 3; v++) {
+			if (!image)
+				model_new_version(v, 150);
+			for (i = 0; i < 150; i += 50) {
+				model_store_now(v, i, 20 + 10 * v);
+				shim_run();
+			}
+			stored[v - 1] = model.versions[v];
+		}
+		model_tombstone(3);
+		shim_advance_ms(11000);
+		if (image) {
+			model.device->death = DEVICE_KEEPS_ALL;
+			model.device->die_at = model.device->writes + 1;
+		}
+		model_detach();
+		device_power_on(model.device);
+		images[image] = malloc(IMAGE_BLOCKS << CACHEFS_BLOCK_SHIFT);
+		memcpy(images[image], model.device->now,
+		       IMAGE_BLOCKS << CACHEFS_BLOCK_SHIFT);
+	}
+}
+
+/* Of each region the metadata, and the block after it. */
+static u64 block_of(u8 which)
+{
+	which %= 4 + 4 * TINY_REGIONS;
+	switch (which) {
+	case 0:
+		return CACHEFS_SUPER_BLOCK;
+	case 1:
+	case 2:
+		return CACHEFS_ANCHOR_BLOCK + which - 1;
+	case 3:
+		return IMAGE_BLOCKS - 1;
+	}
+	return CACHEFS_FIRST_BLOCK + (which - 4) / 4 * TINY_REGION_BLOCKS +
+		(which - 4) % 4;
+}
+
+/* The right checksum for whatever the block claims to be. */
+static void seal(u64 block, u8 *bytes)
+{
+	struct cachefs_super_block *sb = (void *)bytes;
+	struct cachefs_block_header *header = (void *)bytes;
+
+	if (block == CACHEFS_SUPER_BLOCK || block == IMAGE_BLOCKS - 1)
+		sb->checksum = cpu_to_le64(xxh64(bytes, offsetof(typeof(*sb),
+								  checksum), 0));
+	else if (block < CACHEFS_FIRST_BLOCK)
+		cachefs_anchor_seal((void *)bytes, seed);
+	else
+		cachefs_block_seal(header, seed);
+}
+
+static void mutate(const struct mutation *m)
+{
+	u64 block = block_of(m->which), from;
+	u8 *bytes = device_block(model.device, block);
+	unsigned int at = (m->at[0] | m->at[1] << 8) % CACHEFS_BLOCK_SIZE;
+	unsigned int nr = min(1U << (m->kind >> 2 & 3),
+			      CACHEFS_BLOCK_SIZE - at);
+
+	/* Fields are where the headers and the first records are. */
+	if (m->kind & 0x20)
+		at %= 160;
+	switch (m->kind & 3) {
+	case 0:		/* a number */
+	case 1:
+		memcpy(bytes + at, m->bytes, nr);
+		break;
+	case 2:		/* a little more or less */
+		bytes[at] += m->bytes[0] % 5 - 2;
+		break;
+	case 3:		/* another block, made to fit here */
+		from = block_of(m->bytes[0]);
+		memmove(bytes, device_block(model.device, from),
+			CACHEFS_BLOCK_SIZE);
+		if (block >= CACHEFS_FIRST_BLOCK)
+			((struct cachefs_block_header *)bytes)->region =
+				cpu_to_le32((block - CACHEFS_FIRST_BLOCK) /
+					    TINY_REGION_BLOCKS);
+	}
+	if (!(m->kind & 0x80))
+		seal(block, bytes);
+	/* A superblock and its copy, as if nobody had touched one alone. */
+	if (block == CACHEFS_SUPER_BLOCK && m->kind & 0x40)
+		memcpy(device_block(model.device, IMAGE_BLOCKS - 1), bytes,
+		       CACHEFS_BLOCK_SIZE);
+}
+
+static void one_image(const u8 *data, size_t size, bool with_data)
+{
+	const struct mutation *m = (const void *)(data + 1);
+	unsigned int n, i, v;
+	u64 block;
+	int ret;
+
+	if (size < 1 + sizeof(*m))
+		return;
+	shim_reset(1);
+	shim_alloc_limit(16 << 20);
+	memset(&model, 0, sizeof(model));
+	model.device = device_init(IMAGE_BLOCKS);
+	for (i = 0; i < (with_data ? IMAGE_BLOCKS : 4 + 4 * TINY_REGIONS); i++) {
+		block = with_data ? i : block_of(i);
+		device_poke(model.device, block, images[*data & 1] +
+			    (block << CACHEFS_BLOCK_SHIFT));
+	}
+	n = min_t(size_t, MAX_MUTATIONS, (size - 1) / sizeof(*m));
+	while (n--)
+		mutate(m + n);
+	for (v = 0; v < MODEL_VERSIONS; v++)
+		model_new_version(v, 150);
+	model.versions[1] = stored[0];
+	model.versions[2] = stored[1];
+
+	ret = model_attach();
+	if (ret) {
+		/* Never without a word that names what is wrong. */
+		EXPECT(ret == -EUCLEAN || ret == -EOPNOTSUPP ||
+		       ret == -EMEDIUMTYPE);
+		EXPECT(shim_log_has("bad superblock: ") || ret == -EMEDIUMTYPE);
+		refused++;
+		return;
+	}
+	EXPECT(model.device->reads < 200);
+	attached++;
+	clean += !shim_log_has("unclean");
+	shim_run();
+	model_check_index();
+	model_read_cached(1, 0);
+	model_read_cached(2, 0);
+	for (i = 0; i < 6; i++) {
+		model_store(4 + i % 3, i * 20, 20 + i, 0);
+		shim_run();
+	}
+	model_tombstone(4);
+	model_read_cached(5, 0);
+	model_check_index();
+	model_detach();
+	served += model.served;
+}
+
+#ifdef FUZZER
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	make_images();
+	return 0;
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+	one_image(data, size, false);
+	return 0;
+}
+#else
+int main(int argc, char **argv)
+{
+	u64 nr = argc > 1 ? strtoull(argv[1], NULL, 0) : 2000, n;
+	u64 from = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
+	u8 input[1 + MAX_MUTATIONS * sizeof(struct mutation)];
+	unsigned int i, size;
+	FILE *file;
+
+	make_images();
+	file = argc > 1 && !nr ? fopen(argv[1], "r") : NULL;
+	if (file) {
+		size = fread(input, 1, sizeof(input), file);
+		one_image(input, size, true);
+		return 0;
+	}
+	for (n = from; n < from + nr; n++) {
+		shim_reset(n);
+		size = 1 + (1 + shim_below(4)) * sizeof(struct mutation);
+		for (i = 0; i < size; i++)
+			input[i] = shim_rand();
+		one_image(input, size, true);
+	}
+	printf("# %llu images attached, %llu of them from a checkpoint; %llu refused; %llu blocks served\n",
+	       attached, clean, refused, served);
+	EXPECT(nr < 1000 || (attached > nr / 10 && refused > nr / 100 &&
+			     clean > nr / 100 && clean < attached && served > nr));
+	return 0;
+}
+#endif
