@@ -5,7 +5,7 @@
  */
 #include <linux/random.h>
 #include <linux/unaligned.h>
-#include <crypto/blake2s.h>
+#include "../nfs-glue/compat/blake2s.h"
 #include "internal.h"
 
 /* Default for what may be on its way to the device, bytes. */
@@ -309,7 +309,7 @@ void cachefs_version_id(struct cachefs_cache *cache, u8 id[16],
 		cpu_to_le64(volume_len), cpu_to_le64(key_len),
 		cpu_to_le64(coherency_len), cpu_to_le64(size),
 	};
-	struct blake2s_state state;
+	struct blake2s_ctx state;
 
 	blake2s_init_key(&state, 16, cache->secret, sizeof(cache->secret));
 	blake2s_update(&state, (const u8 *)head, sizeof(head));

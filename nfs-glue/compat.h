@@ -8,6 +8,7 @@
 
 #include <linux/blkdev.h>
 #include <linux/err.h>
+#include <linux/netfs.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 
@@ -65,5 +66,16 @@ static inline int cachefs_shrinker_register(struct shrinker *shrinker)
 	return 0;
 }
 #endif
+
+/* A completion that may have to hand over to a thread that can sleep. */
+static inline void cachefs_terminated(netfs_io_terminated_t term_func,
+				      void *priv, ssize_t result)
+{
+#ifdef CACHEFS_HAVE_TERMINATED_ANYWHERE
+	term_func(priv, result);
+#else
+	term_func(priv, result, true);
+#endif
+}
 
 #endif /* _CACHEFS_COMPAT_H */

@@ -3,10 +3,11 @@
  * netfs's reads and copies.
  *
  * netfs reads folio by folio, and marks a folio for copying to the cache by what
- * the slice says that completes it.  So slices are cut at folios: a folio of
- * which any block is missing comes from the server as a whole.  Only where the
- * server's rsize cuts a folio do slices begin inside of one, and then what
- * became of its first part becomes of the rest.
+ * its slices say: older ones (Linux 6.12) by the slice that completes the folio,
+ * and when that has been read; newer ones (7.3) by any of them, and before it is
+ * read.  So slices are cut at folios: a folio of which any block is missing comes
+ * from the server as a whole.  Only where the server's rsize cuts a folio do
+ * slices begin inside of one.
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -14,14 +15,19 @@
 #include <linux/slab.h>
 #include <linux/uio.h>
 #include <trace/events/fscache.h>
+#include "compat.h"
 #include "glue.h"
 
 /*
  * What tells this netfs that a slice could not be read from the cache, so that
- * it asks the server: nothing was transferred.  A negative errno would become
- * the application's, and a short count is never right.
+ * it asks the server.  Of the two answers that there are, the other one becomes
+ * the application's error; and a short count is never right.
  */
-#define CACHEFS_READ_FAILED	0
+#ifdef CACHEFS_HAVE_READ_FAILED_ERRNO
+#define CACHEFS_READ_FAILED	(-ENODATA)
+#else
+#define CACHEFS_READ_FAILED	0	/* nothing was transferred */
+#endif
 
 /* Longest store in one piece, bytes. */
 #define CACHEFS_MAX_STORE	SZ_1M
@@ -181,8 +187,8 @@ static void read_done(struct cachefs_read *core)
 	else
 		cachefs_count_miss(core->cache, cachefs_op_volume(read->op),
 				   read->data);
-	read->term_func(read->term_func_priv,
-			core->error ? CACHEFS_READ_FAILED : read->len, true);
+	cachefs_terminated(read->term_func, read->term_func_priv,
+			   core->error ? CACHEFS_READ_FAILED : read->len);
 	kvfree(read);
 }
 
@@ -204,7 +210,8 @@ static int read_cache(struct netfs_cache_resources *cres, loff_t start,
 				GFP_NOFS | __GFP_NOWARN);
 	if (!read || !extract_pages(iter, read->pages, nr)) {
 		kvfree(read);
-		term_func(term_func_priv, CACHEFS_READ_FAILED, false);
+		cachefs_terminated(term_func, term_func_priv,
+				   CACHEFS_READ_FAILED);
 		return 0;
 	}
 	read->op = op;
@@ -263,7 +270,8 @@ static void store_done(struct cachefs_store *core)
 		cachefs_count_refused(core->cache,
 				      core->bytes - core->stored);
 	cachefs_page_mark_release(core->cache, store->nr_pages);
-	netfs_write_subrequest_terminated(store->subreq, store->len, false);
+	cachefs_terminated(netfs_write_subrequest_terminated, store->subreq,
+			   store->len);
 	kvfree(store);
 }
 
@@ -316,7 +324,7 @@ static void issue_write(struct netfs_io_subrequest *subreq)
 
 refuse:
 	kvfree(store);
-	netfs_write_subrequest_terminated(subreq, len, false);
+	cachefs_terminated(netfs_write_subrequest_terminated, subreq, len);
 }
 
 /* Writes that do not come from netfs's copying are a local writer's. */
@@ -334,7 +342,7 @@ static int write_cache(struct netfs_cache_resources *cres, loff_t start,
 {
 	cachefs_object_local_write(cres_op(cres)->object);
 	if (term_func)
-		term_func(term_func_priv, -ENOBUFS, false);
+		cachefs_terminated(term_func, term_func_priv, -ENOBUFS);
 	return -ENOBUFS;
 }
 
