@@ -27,3 +27,39 @@ kver_of_series()
 		die "no kernel of series $1 in $cache; run tests/bed/prepare.sh $1"
 	cat "$cache/kver-$1"
 }
+
+# Where the tests' own kernel of a series is; see kernel-debug.sh.
+own_kernel()	# [SERIES]: sets tree, objects, image and series
+{
+	series=${1:-$default_series}
+	tree=$cache/src/linux-source-$series
+	objects=$cache/kernel-debug
+	[ "$series" = "$default_series" ] || objects+=-$series
+	image=$objects-image
+}
+
+# kunit.py's arguments for fragments of its configuration.  It refuses what the
+# source does not have; in other series than the default one that may be so.
+own_config()	# FRAGMENT...; after own_kernel
+{
+	local fragment file
+
+	for fragment; do
+		file=$repo/tests/kunit/$fragment.config
+		if [ "$series" != "$default_series" ]; then
+			mkdir -p "$objects/fragments"
+			find "$tree/" -name 'Kconfig*' -exec \
+				sed -nE 's/^\s*(menu)?config +//p' {} + |
+				awk 'NR == FNR { has["CONFIG_" $1]; next }
+					match($0, /CONFIG_[A-Z0-9_]+/) &&
+					!(substr($0, RSTART, RLENGTH) in has) {
+						print "bed: not in this source: " $0 > "/dev/stderr"
+						next
+					}
+					1' - "$file" \
+				> "$objects/fragments/$fragment.config"
+			file=$objects/fragments/$fragment.config
+		fi
+		printf '%s\n' "--kunitconfig=$file"
+	done
+}

@@ -10,23 +10,24 @@
 #       bzImage          a kernel to boot
 #       build            what a module is built against (kernel-module.sh)
 #
-# Both are directories of the cache (see prepare.sh).  Up to date costs nothing.
+# Both are directories of the cache (see prepare.sh), of another series than the
+# default one kernel-debug-SERIES*.  Up to date costs nothing.
+#
+# usage: kernel-debug.sh [SERIES]
 
 set -eu
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
 
-tree=$cache/src/linux-source-$default_series
-objects=$cache/kernel-debug
-image=$cache/kernel-debug-image
-log=$cache/kernel-debug.log
+own_kernel "$@"
+log=$objects.log
 fragments=("$repo"/tests/kunit/{kernel,debug,lean}.config)
 need=3000	# MiB
 
-[ -d "$tree" ] || "$bed_dir/prepare.sh" source
-version=$(cat "$cache/stamps/source-$default_series")
+[ -d "$tree" ] || "$bed_dir/prepare.sh" "source-$series"
+version=$(cat "$cache/stamps/source-$series")
 
-exec 8>"$cache/kernel-debug.lock"
+exec 8>"$objects.lock"
 flock 8
 words="$version $(gcc -dumpfullversion) $(cat "${fragments[@]}" | sha256sum)"
 [ "$(cat "$image/stamp" 2>/dev/null)" != "$words" ] || exit 0
@@ -52,9 +53,10 @@ sed -i '/"fs\/cachefs\/Kconfig"/d' "$tree/fs/Kconfig"
 sed -i '/[^b]cachefs\//d' "$tree/fs/Makefile"
 
 say "building the own kernel from linux-source $version (about ten minutes)"
+mapfile -t config < <(own_config kernel debug lean)
 cd "$tree"
 if ! nice python3 tools/testing/kunit/kunit.py config --arch=x86_64 \
-		--build_dir="$objects" "${fragments[@]/#/--kunitconfig=}" \
+		--build_dir="$objects" "${config[@]}" \
 		>"$log" 2>&1 ||
    ! nice make ARCH=x86_64 O="$objects" -j"$(nproc)" bzImage modules \
 		>>"$log" 2>&1; then

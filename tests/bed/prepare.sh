@@ -8,13 +8,16 @@
 #
 # usage: prepare.sh [SERIES|PIECE|PIECE-SERIES]...
 #
-#   SERIES  6.12 (default) or 6.1: the pieces named after it are of this series
+#   SERIES  6.12 (default), 6.1 or one that only Debian 13 and its backports have,
+#           such as 7.3: the pieces named after it are of this series
 #   PIECE   packages   host packages, through apt
 #           headers    kernel headers    headers/KVER/build
 #           image      a kernel to boot  kernel/KVER/{vmlinuz,initrd,modules.ext4}
 #           root       the root image    root/root.ext4
 #           source     the source        src/linux-source-SERIES
-#           all        all of them (default)
+#           trixie     Debian 13 with its compiler and kernel headers, also those
+#                      of its backports  trixie/root
+#           all        all of them but trixie (default)
 #
 # Pieces that are up to date cost nothing.
 
@@ -26,9 +29,12 @@ apt_quiet=(-q -o APT::Sandbox::User=root -o Dpkg::Use-Pty=0
 	-o DPkg::Lock::Timeout=600)
 export DEBIAN_FRONTEND=noninteractive
 
+# Options that make apt look elsewhere than in the machine's own sources.
+from=()
+
 # MiB in the cache directory that each piece takes while it is being made.
 declare -A need_of=([packages]=0 [headers]=150 [image]=900 [root]=3000
-		    [source]=2000)
+		    [source]=2000 [trixie]=1500)
 
 mkdir -p "$cache/stamps" "$cache/debs"
 
@@ -73,6 +79,27 @@ apt_update()
 		die "apt offers no Debian 12 (bookworm); this test bed needs one"
 }
 
+# What Debian 12 lacks comes from Debian 13 and its backports, which are found
+# where the machine finds Debian 12.  The machine's apt does not learn of them.
+use_trixie()
+{
+	local dir=$cache/trixie/apt
+
+	apt_update
+	mkdir -p "$dir/lists/partial"
+	debian_sources | sed 's/ bookworm/ trixie/
+		/ trixie main$/ { p; s/ main/-backports main/ }' \
+		> "$dir/sources.list"
+	from=(-o "Dir::Etc::sourcelist=$dir/sources.list"
+		-o "Dir::Etc::sourceparts=/nonexistent"
+		-o "Dir::State::lists=$dir/lists" -o "Dir::Cache=$dir"
+		-o "APT::Default-Release=trixie-backports")
+	[ "${trixie_updated:-}" ] && return
+	trixie_updated=1
+	apt-get "${apt_quiet[@]}" "${from[@]}" update >"$dir/update.log" 2>&1 ||
+		say "apt-get update complained, see $dir/update.log"
+}
+
 # The machine's own Debian sources in one-line form.
 debian_sources()
 {
@@ -107,7 +134,7 @@ first_known()
 	local package
 
 	for package; do
-		if apt-cache show "$package" >/dev/null 2>&1; then
+		if apt-cache "${from[@]}" show "$package" >/dev/null 2>&1; then
 			echo "$package"
 			return
 		fi
@@ -115,32 +142,38 @@ first_known()
 	return 1
 }
 
-depends_on()	# PACKAGE REGEX: the dependency of PACKAGE that matches
+depends_on()	# PACKAGE REGEX: the dependencies of PACKAGE that match
 {
-	apt-cache depends --important "$1" | awk '{ print $NF }' |
-		grep -E -m 1 "$2"
+	apt-cache "${from[@]}" depends --important "$1" 2>/dev/null |
+		awk '{ print $NF }' | grep -E "$2"
 }
 
 version_of()
 {
-	apt-cache show --no-all-versions "$1" | awk '/^Version:/ { print $2 }'
+	apt-cache "${from[@]}" show --no-all-versions "$1" | awk '/^Version:/ { print $2 }'
 }
 
 # Find the newest kernel of the series through Debian's meta packages.  6.1 is
-# bookworm's default kernel: its meta package has no series in its name.
+# bookworm's default kernel, and the newest one that of trixie's backports: their
+# meta package has no series in its name.
 find_kernel()
 {
-	local meta
+	local want="^linux-image-${series//./\\.}\\."
 
-	[ "${found:-}" = "$series" ] && return
+	if [ "${found:-}" = "$series" ]; then
+		from=("${found_from[@]}")
+		return
+	fi
 	apt_update
-	meta=$(first_known "linux-image-$series-amd64" linux-image-amd64) ||
-		die "apt knows no meta package for linux $series"
-	kver=$(depends_on "$meta" "^linux-image-${series//./\\.}\\." ) ||
-		die "$meta does not lead to a kernel of series $series"
+	if ! kver=$(depends_on "linux-image-$series-amd64" "$want") &&
+	   ! kver=$(depends_on linux-image-amd64 "$want"); then
+		use_trixie
+		kver=$(depends_on linux-image-amd64 "$want") ||
+			die "apt knows no kernel of series $series"
+	fi
 	kver=${kver#linux-image-}
 	debver=$(version_of "linux-image-$kver")
-	found=$series
+	found=$series found_from=("${from[@]}")
 }
 
 # What an older point release of the series has left in DIR.
@@ -162,7 +195,7 @@ unpack()	# PACKAGE VERSION DIR
 	if ! compgen -G "${deb}_*.deb" >/dev/null; then
 		rm -f "$cache/debs/$1"_*.deb
 		(cd "$cache/debs" &&
-			apt-get "${apt_quiet[@]}" download "$1=$2" >/dev/null) ||
+			apt-get "${apt_quiet[@]}" "${from[@]}" download "$1=$2" >/dev/null) ||
 			die "cannot download $1 $2"
 	fi
 	mkdir -p "$3"
@@ -201,6 +234,7 @@ make_source()
 	local source=linux-source-$series version dir
 
 	apt_update
+	first_known "$source" >/dev/null || use_trixie
 	first_known "$source" >/dev/null || die "apt knows no $source"
 	version=$(version_of "$source")
 	dir=$cache/src/$source
@@ -222,7 +256,7 @@ unwanted_modules="sound drivers/gpu drivers/media drivers/infiniband
 
 make_image()
 {
-	local dir work name
+	local dir work name part file
 
 	find_kernel
 	dir=$cache/kernel/$kver
@@ -234,10 +268,17 @@ make_image()
 	rm -rf "$dir" "$work"
 	mkdir -p "$dir"
 	unpack "linux-image-$kver" "$debver" "$work"
+	# Newer ones are in parts.
+	for part in $(depends_on "linux-image-$kver" \
+			'^linux-(base|binary|modules)-.*-amd64$'); do
+		unpack "$part" "$debver" "$work"
+	done
 	mkdir -p "$work/lib"
 	[ -d "$work/lib/modules" ] || mv "$work/usr/lib/modules" "$work/lib/"
-	cp "$work/boot/vmlinuz-$kver" "$dir/vmlinuz"
-	cp "$work/boot/config-$kver" "$dir/config"
+	for file in vmlinuz config; do
+		cp "$work/boot/$file-$kver" "$dir/$file" 2>/dev/null ||
+			cp "$work/lib/modules/$kver/$file" "$dir/$file"
+	done
 	(
 		cd "$work/lib/modules/$kver/kernel"
 		# shellcheck disable=SC2086 # a list
@@ -300,9 +341,47 @@ make_initrd()	# FILE [MODULES_ROOT KVER]
 	rm -rf "$dir"
 }
 
+# A Debian 13 to build in: its kernels' headers and tools run nowhere else.
+make_trixie()
+{
+	local dir=$cache/trixie words release
+
+	use_trixie
+	words="gcc make"
+	for release in trixie trixie-backports; do
+		from+=(-o "APT::Default-Release=$release")
+		words+=" $(depends_on linux-headers-amd64 '^linux-headers-[0-9]')"
+	done
+	stamped trixie "$words" && [ -d "$dir/root" ] && return
+	say "making a Debian 13 with$(grep -oE ' linux.*' <<< "$words")"
+	rm -rf "$dir/root"
+	debian_tree trixie "$words" "$dir/root" "$dir/apt/sources.list"
+	stamp trixie "$words"
+}
+
+# A tree of Debian, as small as it gets, without a package's documentation.
+debian_tree()	# RELEASE PACKAGES DIR SOURCES
+{
+	local option=() line
+
+	# A proxy that the host's apt has been told about.
+	while read -r line; do
+		option+=(--aptopt="$line")
+	done < <(apt-config dump | grep -iE '^Acquire::https?::Proxy ')
+	# --mode=root leaves a plain tree.
+	mmdebstrap --quiet --variant=minbase --mode=root \
+		--include="${2// /,}" \
+		--dpkgopt='path-exclude=/usr/share/doc/*' \
+		--dpkgopt='path-exclude=/usr/share/man/*' \
+		--dpkgopt='path-exclude=/usr/share/locale/*' \
+		"${option[@]}" "$1" "$3" "$4" >"$3.log" 2>&1 ||
+		die "mmdebstrap failed: $(tail -n 5 "$3.log")"
+	rm -rf "$3"/var/cache/apt/* "$3"/var/lib/apt/lists/*
+}
+
 make_root()
 {
-	local words packages dir=$cache/root option=()
+	local words packages dir=$cache/root
 
 	packages=$(words_of "$bed_dir/guest-packages")
 	words="1 $packages"
@@ -319,20 +398,7 @@ make_root()
 	say "making the guests' root image (some minutes)"
 	rm -rf "$dir/tree"
 	debian_sources > "$dir/sources.list"
-	# A proxy that the host's apt has been told about.
-	while read -r line; do
-		option+=(--aptopt="$line")
-	done < <(apt-config dump | grep -iE '^Acquire::https?::Proxy ')
-	# --mode=root leaves a plain tree, which mke2fs turns into an image.
-	mmdebstrap --quiet --variant=minbase --mode=root \
-		--include="${packages// /,}" \
-		--dpkgopt='path-exclude=/usr/share/doc/*' \
-		--dpkgopt='path-exclude=/usr/share/man/*' \
-		--dpkgopt='path-exclude=/usr/share/locale/*' \
-		"${option[@]}" bookworm "$dir/tree" "$dir/sources.list" \
-		>"$dir/mmdebstrap.log" 2>&1 ||
-		die "mmdebstrap failed: $(tail -n 5 "$dir/mmdebstrap.log")"
-	rm -rf "$dir"/tree/var/cache/apt/* "$dir"/tree/var/lib/apt/lists/*
+	debian_tree bookworm "$packages" "$dir/tree" "$dir/sources.list"
 	mkdir -p "$dir/tree/bed" "$dir/tree/lib/modules" "$dir/tree/srv"
 	: > "$dir/tree/etc/fstab"
 	echo cachefs-guest > "$dir/tree/etc/hostname"
@@ -345,7 +411,7 @@ series=$default_series
 pieces=()
 for word in "${@:-all}"; do
 	case $word in
-	packages|root)
+	packages|root|trixie)
 		pieces+=("$word") ;;
 	headers|image|source)
 		pieces+=("$word-$series") ;;
@@ -374,5 +440,6 @@ for piece in "${pieces[@]}"; do
 	case $piece in
 	*-*)	series=${piece#*-} ;;
 	esac
+	from=()
 	"make_${piece%%-*}"
 done
