@@ -2,12 +2,13 @@
 #
 # make [KVER=version]	build build/<version>/cachefs.ko
 # make install		put it where modprobe finds it; make uninstall removes it
-# make demo		show it at work, in a guest
+# make demo [SERIES=6.1]	show it at work, in a guest
 # make test		all tests
 # make clean		remove what was built; make distclean also the test bed's cache
 
 KVER	?= $(shell uname -r)
 BUILD	?= build/$(KVER)
+SERIES	?= 6.12
 CACHEFS_CACHE ?= $(CURDIR)/.cache
 export CACHEFS_CACHE
 
@@ -42,10 +43,11 @@ uninstall:
 # Both bring what they need: packages, stock kernels, a root image, in .cache.
 bed:
 	tests/bed/prepare.sh
-	$(MAKE) KVER="$$(cat $(CACHEFS_CACHE)/kver-6.12)"
+	tests/bed/prepare.sh headers-$(SERIES) image-$(SERIES)
+	$(MAKE) KVER="$$(cat $(CACHEFS_CACHE)/kver-$(SERIES))"
 
 demo: bed
-	tests/bed/demo.sh
+	tests/bed/demo.sh $(SERIES)
 
 test: bed
 	tests/run

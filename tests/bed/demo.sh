@@ -6,15 +6,18 @@
 # with a status other than zero when a warm step sent a READ to the server or
 # any byte differs.
 #
-# usage: demo.sh [GUEST-OPTION...]
+# usage: demo.sh [SERIES [GUEST-OPTION...]]
 #
-# Needs what prepare.sh makes, and build/KVER/cachefs.ko.
+# SERIES is 6.12 or 6.1.  Needs what prepare.sh makes of it, and
+# build/KVER/cachefs.ko.
 
 set -eu
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
 
-kver=$(kver_of_series "$default_series")
+series=${1:-$default_series}
+shift || true
+kver=$(kver_of_series "$series")
 [ -e "$repo/build/$kver/cachefs.ko" ] ||
 	die "no build/$kver/cachefs.ko; run make KVER=$kver"
 
@@ -27,7 +30,7 @@ truncate -s 1G "$scratch/srv.img"
 echo "cachefs on Linux $kver"
 for boot in first second; do
 	# The cache is vdc, the server's disk vdd.
-	"$bed_dir/guest" --disk "cache:$scratch/cache.img" \
+	"$bed_dir/guest" --series "$series" --disk "cache:$scratch/cache.img" \
 		--disk "srv:$scratch/srv.img" \
 		--log "$cache/logs/demo.$boot.console" "$@" \
 		"$repo/tests/qemu/demo-guest.sh" "$boot" |

@@ -77,7 +77,7 @@ statistics()
 	dir=$(cachefs_dir)
 	echo
 	for file in "$dir"/* "$dir"/stats/*; do
-		[ -r "$file" ] && [ -f "$file" ] &&
+		[ -f "$file" ] && [ "${file##*/}" != detach ] &&
 			echo "${file#"$dir"/}: $(tr '\n' ' ' < "$file")"
 	done | paste - - | expand -t 50
 	echo

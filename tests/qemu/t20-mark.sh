@@ -5,7 +5,7 @@
 # not wait for the store, write faults do, and no longer than it takes.
 #
 # bed: --disk-size cache:256M --disk-size srv:256M --timeout 400
-# run: debug
+# run: 6.1 debug
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 

@@ -6,7 +6,7 @@
 # model, and the races one by one.
 #
 # bed: --disk-size cache:512M --disk-size srv:512M --timeout 900
-# run: debug
+# run: 6.1 debug
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 
