@@ -63,3 +63,18 @@ own_config()	# FRAGMENT...; after own_kernel
 		printf '%s\n' "--kunitconfig=$file"
 	done
 }
+
+# Build, and leave in FILE what the compiler said of our files, or that it failed.
+# Only what is built anew is warned about.
+build_complaints()	# FILE COMMAND...
+{
+	local out=$1
+	shift
+
+	"$@" >"$out.all" 2>&1 || echo "make failed" >> "$out.all"
+	grep -E '(warning|error|WARNING|ERROR|\*\*\*)(:| )|make failed' \
+		"$out.all" |
+		grep -vE "^$cache/headers/|^/usr/src/|the compiler differs" \
+		> "$out" || true
+	rm -f "$out.all"
+}

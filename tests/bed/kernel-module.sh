@@ -1,11 +1,28 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Build build/debug/cachefs.ko, the module for the tests' own kernel.
+# Make what the guests need to run cachefs on another kernel.
+#
+# usage: kernel-module.sh [SERIES]
+#
+#   without SERIES     the tests' own kernel, and build/debug/cachefs.ko for it
+#   with SERIES        that series' stock kernel, and build/KVER/cachefs.ko
 
 set -eu
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
+
+if [ $# -gt 0 ]; then
+	"$bed_dir/prepare.sh" root "image-$1"
+	kver=$(kver_of_series "$1")
+	# The headers of Debian 13 bring tools that do not run on Debian 12.
+	if apt-cache show "linux-headers-$kver" >/dev/null 2>&1; then
+		"$bed_dir/prepare.sh" "headers-$1"
+		exec make -s -C "$repo" -j"$(nproc)" KVER="$kver"
+	fi
+	"$bed_dir/prepare.sh" trixie
+	exec "$bed_dir/trixie-module.sh" "$kver"
+fi
 
 kernel=$cache/kernel-debug-image/build
 dir=$repo/build/debug

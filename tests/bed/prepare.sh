@@ -9,7 +9,8 @@
 # usage: prepare.sh [SERIES|PIECE|PIECE-SERIES]...
 #
 #   SERIES  6.12 (default), 6.1 or one that only Debian 13 and its backports have,
-#           such as 7.3: the pieces named after it are of this series
+#           such as 7.3: the pieces named after it are of this series.  With a
+#           flavour behind it, as 6.1-cloud or 6.12-rt, of that one
 #   PIECE   packages   host packages, through apt
 #           headers    kernel headers    headers/KVER/build
 #           image      a kernel to boot  kernel/KVER/{vmlinuz,initrd,modules.ext4}
@@ -158,7 +159,10 @@ version_of()
 # meta package has no series in its name.
 find_kernel()
 {
-	local want="^linux-image-${series//./\\.}\\."
+	local want flavour="" release=${series%%-*}
+
+	[ "$release" = "$series" ] || flavour=-${series#*-}
+	want="^linux-image-${release//./\\.}\\.[^-]*(-[0-9]+)?$flavour-amd64$"
 
 	if [ "${found:-}" = "$series" ]; then
 		from=("${found_from[@]}")
@@ -166,9 +170,9 @@ find_kernel()
 	fi
 	apt_update
 	if ! kver=$(depends_on "linux-image-$series-amd64" "$want") &&
-	   ! kver=$(depends_on linux-image-amd64 "$want"); then
+	   ! kver=$(depends_on "linux-image$flavour-amd64" "$want"); then
 		use_trixie
-		kver=$(depends_on linux-image-amd64 "$want") ||
+		kver=$(depends_on "linux-image$flavour-amd64" "$want") ||
 			die "apt knows no kernel of series $series"
 	fi
 	kver=${kver#linux-image-}
@@ -212,7 +216,7 @@ make_headers()
 	stamped "headers-$series" "$debver" && [ -d "$dir/build/" ] && return
 	say "unpacking headers of $kver"
 	drop_older headers
-	common=$(depends_on "linux-headers-$kver" '^linux-headers-.*-common$')
+	common=$(depends_on "linux-headers-$kver" '^linux-headers-.*-common(-rt)?$')
 	kbuild=$(depends_on "linux-headers-$kver" '^linux-kbuild-')
 	rm -rf "$dir"
 	unpack "linux-headers-$kver" "$debver" "$dir"

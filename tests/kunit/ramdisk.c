@@ -7,7 +7,10 @@
  */
 #include <linux/delay.h>
 #include <linux/err.h>
-#include <linux/namei.h>
+#include <linux/init.h>
+#include <linux/stat.h>
+#include <linux/init_syscalls.h>
+#include <linux/kdev_t.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include "ramdisk.h"
@@ -102,34 +105,19 @@ static const struct block_device_operations ramdisk_ops = {
 	.submit_bio	= ramdisk_submit_bio,
 };
 
-/* There is no udev and no devtmpfs yet when the suites run. */
-static int make_node(struct ramdisk *ramdisk)
+/*
+ * There is no udev and no devtmpfs yet when the suites run.  That is before the
+ * kernel frees its init functions, so these two may call some.
+ */
+static int __ref make_node(struct ramdisk *ramdisk)
 {
-	struct dentry *dentry;
-	struct path path;
-	int ret;
-
-	dentry = kern_path_create(AT_FDCWD, ramdisk->path, &path, 0);
-	if (IS_ERR(dentry))
-		return PTR_ERR(dentry);
-	ret = vfs_mknod(mnt_idmap(path.mnt), d_inode(path.dentry), dentry,
-			S_IFBLK | 0600, disk_devt(ramdisk->disk));
-	done_path_create(&path, dentry);
-	return ret;
+	return init_mknod(ramdisk->path, S_IFBLK | 0600,
+			  new_encode_dev(disk_devt(ramdisk->disk)));
 }
 
-static void remove_node(struct ramdisk *ramdisk)
+static void __ref remove_node(struct ramdisk *ramdisk)
 {
-	struct dentry *dentry;
-	struct path path;
-
-	dentry = kern_path_locked(ramdisk->path, &path);
-	if (IS_ERR(dentry))
-		return;
-	vfs_unlink(mnt_idmap(path.mnt), d_inode(path.dentry), dentry, NULL);
-	inode_unlock(d_inode(path.dentry));
-	dput(dentry);
-	path_put(&path);
+	init_unlink(ramdisk->path);
 }
 
 /**
