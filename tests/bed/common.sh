@@ -35,6 +35,7 @@ own_kernel()	# [SERIES]: sets tree, objects, image and series
 	tree=$cache/src/linux-source-$series
 	objects=$cache/kernel-debug
 	[ "$series" = "$default_series" ] || objects+=-$series
+	# shellcheck disable=SC2034 # used by those who source this
 	image=$objects-image
 }
 
@@ -48,7 +49,7 @@ own_config()	# FRAGMENT...; after own_kernel
 		file=$repo/tests/kunit/$fragment.config
 		if [ "$series" != "$default_series" ]; then
 			mkdir -p "$objects/fragments"
-			find "$tree/" -name 'Kconfig*' -exec \
+			find "$tree/" "$repo/Kconfig" -name 'Kconfig*' -exec \
 				sed -nE 's/^\s*(menu)?config +//p' {} + |
 				awk 'NR == FNR { has["CONFIG_" $1]; next }
 					match($0, /CONFIG_[A-Z0-9_]+/) &&
@@ -77,4 +78,15 @@ build_complaints()	# FILE COMMAND...
 		grep -vE "^$cache/headers/|^/usr/src/|the compiler differs" \
 		> "$out" || true
 	rm -f "$out.all"
+}
+
+# The result line of a tool that is content when it has left FILE empty.
+content_verdict()	# NAME FILE
+{
+	if grep -q . "$2"; then
+		echo "not ok $1"
+		head -n 60 "$2" | sed 's/^/# /'
+		return 1
+	fi
+	echo "ok $1"
 }

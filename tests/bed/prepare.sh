@@ -20,7 +20,8 @@
 #                      of its backports  trixie/root
 #           all        all of them but trixie (default)
 #
-# Pieces that are up to date cost nothing.
+# Pieces that are up to date cost nothing.  The exit status is 77 when Debian 13 is
+# needed and out of reach.
 
 set -eu
 # shellcheck source-path=SCRIPTDIR source=common.sh
@@ -97,8 +98,13 @@ use_trixie()
 		-o "APT::Default-Release=trixie-backports")
 	[ "${trixie_updated:-}" ] && return
 	trixie_updated=1
-	apt-get "${apt_quiet[@]}" "${from[@]}" update >"$dir/update.log" 2>&1 ||
-		say "apt-get update complained, see $dir/update.log"
+	apt-get "${apt_quiet[@]}" "${from[@]}" -o APT::Update::Error-Mode=any \
+		update >"$dir/update.log" 2>&1 && return
+	say "apt-get update complained, see $dir/update.log"
+	# What was known before will do.
+	compgen -G "$dir/lists/*_dists_trixie_main_*_Packages*" >/dev/null && return
+	say "Debian 13 is out of reach"
+	exit 77
 }
 
 # The machine's own Debian sources in one-line form.

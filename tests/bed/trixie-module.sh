@@ -21,6 +21,7 @@ flock 8
 mkdir -p "$root/cachefs" "$repo/build/$kver"
 cp -r "$repo"/{Kbuild,Makefile,META,fscache,include,nfs-glue} "$root/cachefs/"
 # objtool looks into /proc.
+# shellcheck disable=SC2016 # for the inner shell
 env -i PATH="$PATH" LC_ALL=C.UTF-8 unshare -m sh -euc '
 	mount -t proc proc "$1/proc"
 	exec chroot "$@"' sh "$root" \

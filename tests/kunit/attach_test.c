@@ -432,8 +432,8 @@ static void use_ramdisk(struct fixture *f, u64 blocks)
 	ramdisk_destroy(f->ramdisk);
 	f->ramdisk = ramdisk_create(blocks);
 	KUNIT_ASSERT_NOT_NULL(f->test, f->ramdisk);
-	KUNIT_ASSERT_EQ(f->test, cachefs_device_open(f->ramdisk->path,
-						     &f->device), 0);
+	KUNIT_ASSERT_EQ(f->test, ramdisk_open(f->ramdisk->path,
+					      &f->device), 0);
 }
 
 static void blank_device_is_formatted(struct kunit *test)
@@ -475,7 +475,7 @@ static void device_in_use_is_ebusy(struct kunit *test)
 	struct fixture *f = test->priv;
 	struct cachefs_device *second;
 
-	KUNIT_EXPECT_EQ(test, cachefs_device_open(f->ramdisk->path, &second),
+	KUNIT_EXPECT_EQ(test, ramdisk_open(f->ramdisk->path, &second),
 			-EBUSY);
 }
 
@@ -488,7 +488,7 @@ static void read_only_device_is_erofs(struct kunit *test)
 	cachefs_device_close(f->device);
 	f->device = NULL;
 	set_disk_ro(f->ramdisk->disk, true);
-	ret = cachefs_device_open(f->ramdisk->path, &f->device);
+	ret = ramdisk_open(f->ramdisk->path, &f->device);
 	KUNIT_EXPECT_EQ(test, ret, -EROFS);
 	if (ret)
 		f->device = NULL;
@@ -498,9 +498,9 @@ static void path_that_is_no_block_device_is_told(struct kunit *test)
 {
 	struct cachefs_device *device;
 
-	KUNIT_EXPECT_EQ(test, cachefs_device_open("/there/is/no/such", &device),
+	KUNIT_EXPECT_EQ(test, ramdisk_open("/there/is/no/such", &device),
 			-ENOENT);
-	KUNIT_EXPECT_EQ(test, cachefs_device_open("/", &device), -ENOTBLK);
+	KUNIT_EXPECT_EQ(test, ramdisk_open("/", &device), -ENOTBLK);
 }
 
 static void detach_of_a_vanished_device_ends(struct kunit *test)

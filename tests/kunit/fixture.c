@@ -133,8 +133,7 @@ int fixture_init(struct kunit *test)
 			kunit_add_action_or_reset(test, fixture_exit, f), 0);
 	f->ramdisk = ramdisk_create(FIXTURE_BLOCKS);
 	KUNIT_ASSERT_NOT_NULL(test, f->ramdisk);
-	KUNIT_ASSERT_EQ(test, cachefs_device_open(f->ramdisk->path, &f->device),
-			0);
+	KUNIT_ASSERT_EQ(test, ramdisk_open(f->ramdisk->path, &f->device), 0);
 	KUNIT_ASSERT_EQ(test, cachefs_format(f->device, "test",
 					     FIXTURE_REGION_BLOCKS), 0);
 	KUNIT_ASSERT_EQ(test, fixture_attach(f, 0), 0);

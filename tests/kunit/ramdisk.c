@@ -7,13 +7,23 @@
  */
 #include <linux/delay.h>
 #include <linux/err.h>
+#include <linux/fs_struct.h>
 #include <linux/init.h>
 #include <linux/stat.h>
 #include <linux/init_syscalls.h>
 #include <linux/kdev_t.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
+#include "../../fscache/device.h"
 #include "ramdisk.h"
+
+/*
+ * Cases run in kernel threads, which on newer kernels (7.3) do not see the file
+ * system of user space by themselves.
+ */
+#ifndef scoped_with_init_fs
+#define scoped_with_init_fs()
+#endif
 
 static atomic_t next_number;
 
@@ -111,13 +121,34 @@ static const struct block_device_operations ramdisk_ops = {
  */
 static int __ref make_node(struct ramdisk *ramdisk)
 {
-	return init_mknod(ramdisk->path, S_IFBLK | 0600,
-			  new_encode_dev(disk_devt(ramdisk->disk)));
+	int ret;
+
+	scoped_with_init_fs()
+		ret = init_mknod(ramdisk->path, S_IFBLK | 0600,
+				 new_encode_dev(disk_devt(ramdisk->disk)));
+	return ret;
 }
 
 static void __ref remove_node(struct ramdisk *ramdisk)
 {
-	init_unlink(ramdisk->path);
+	scoped_with_init_fs()
+		init_unlink(ramdisk->path);
+}
+
+/**
+ * ramdisk_open - As cachefs_device_open(), from a kernel thread
+ * @path: what to open
+ * @device: where to return it
+ *
+ * Return: that of cachefs_device_open().
+ */
+int ramdisk_open(const char *path, struct cachefs_device **device)
+{
+	int ret;
+
+	scoped_with_init_fs()
+		ret = cachefs_device_open(path, device);
+	return ret;
 }
 
 /**

@@ -8,6 +8,8 @@
 #include <linux/blkdev.h>
 #include <linux/workqueue.h>
 
+struct cachefs_device;
+
 /**
  * struct ramdisk - A block device in memory
  * @blocks: its size, blocks of 4096 bytes
@@ -47,6 +49,7 @@ struct ramdisk {
 };
 
 struct ramdisk *ramdisk_create(u64 blocks);
+int ramdisk_open(const char *path, struct cachefs_device **device);
 void ramdisk_destroy(struct ramdisk *ramdisk);
 void ramdisk_kick(struct ramdisk *ramdisk);
 void ramdisk_vanish(struct ramdisk *ramdisk);
