@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The order of mounting and attaching does not matter, and neither does when a
-# cache goes: NFS goes on, and what was cached is there when it comes back.
-# Wrong words and wrong devices are refused with their errno.
+# cache goes: NFS goes on, and what was cached is there when it comes back.  And
+# what to see when another FS-Cache backend was there first.
 #
-# bed: --disk-size cache:256M --disk-size other:400M --disk-size srv:256M --timeout 400
+# bed: --disk-size cache:256M --disk-size other:128M --disk-size srv:256M --timeout 400
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 
@@ -22,80 +22,8 @@ wanted=$(tree_sum "$export_dir")
 disk=$(readlink -f /dev/disk/cache)
 other=$(readlink -f /dev/disk/other)
 
-# A write to attach must fail with an errno, and say in the log why.
-refused()	# NAME ERRNO LOG-REGEX COMMAND...
-{
-	local name=$1 errno=$2 regex=$3 got
-
-	shift 3
-	dmesg -C
-	got=$(python3 - "$*" <<-'END'
-		import errno, os, sys
-		fd = os.open("/sys/fs/cachefs/attach", os.O_WRONLY)
-		try:
-		    os.write(fd, sys.argv[1].encode())
-		    print("accepted")
-		except OSError as e:
-		    print(errno.errorcode[e.errno])
-	END
-	)
-	check_equal "$name: errno" "$errno" "$got"
-	check_range "$name: the log says why" 1 2 \
-		"$(dmesg | grep -c -E "cachefs: .*($regex)")"
-}
-
 load netfs fscache
 insmod /bed/cachefs.ko
-refused "no such path" ENOENT "no such file" /dev/nothing
-refused "not a block device" ENOTBLK "not a block device" /bed/lib.sh
-refused "a word that is not understood" EINVAL "not understood" "$disk quickly"
-refused "no path" EINVAL "no device given" " "
-refused "a mounted device" EBUSY "in use" "$(readlink -f /dev/disk/srv)"
-blockdev --setro "$other"
-refused "a read-only device" EROFS "read-only" "$other"
-blockdev --setrw "$other"
-for fs in "ext4 -F" "xfs -f"; do
-	# shellcheck disable=SC2086 # words
-	set -- $fs
-	dd if=/dev/zero of="$other" bs=1M count=4 2>/dev/null
-	"mkfs.$1" -q "$2" "$other"
-	sync
-	before=$(cksum < "$other")
-	refused "a device with $1" EMEDIUMTYPE "$1|ext2/3/4" "$other"
-	check_equal "a device with $1: nothing is overwritten" "$before" \
-		"$(cksum < "$other")"
-done
-blkdiscard -f -z "$other"
-head -c 5000000 /dev/urandom | dd of="$other" bs=1M seek=100 conv=notrunc 2>/dev/null
-python3 -c "
-import sys
-with open(sys.argv[1], 'r+b') as f: f.seek(300000); f.write(b'something')" "$other"
-refused "a device with unknown data" EMEDIUMTYPE "unknown data" "$other"
-refused "and with the word format" EMEDIUMTYPE "unknown data" "$other format"
-check "with the word force it is formatted" cachefs_attach "$other" force
-refused "a second device" EBUSY "already is" "$disk"
-cachefs_detach
-
-# A superblock that is damaged in one field.
-damage()	# OFFSET BYTES(octal)
-{
-	# shellcheck disable=SC2059
-	printf "$2" | dd of="$other" bs=1 seek="$1" conv=notrunc 2>/dev/null
-}
-dd if="$other" of=/run/super bs=4096 count=1 2>/dev/null
-damage 8 '\011'
-refused "another format version" ENOTSUP "format version" "$other"
-dd if=/run/super of="$other" conv=notrunc 2>/dev/null
-damage 100 '\377\377'
-refused "a wrong checksum" EUCLEAN "checksum" "$other"
-before=$(cksum < "$other")
-refused "a damaged cache" EUCLEAN "bad superblock" "$other"
-check_equal "a damaged cache is not overwritten" "$before" "$(cksum < "$other")"
-dd if=/run/super of="$other" conv=notrunc 2>/dev/null
-check "the cache is attached when it is whole again" cachefs_attach "$other"
-cachefs_detach
-check "and formatted anew when asked to" cachefs_attach "$other" format
-cachefs_detach
 
 # --- mounted first, attached later
 
@@ -131,3 +59,58 @@ check "rmmod" rmmod cachefs
 check "the device is released" python3 -c "
 import os, sys
 os.close(os.open(sys.argv[1], os.O_RDWR | os.O_EXCL))" "$disk"
+
+# --- CacheFiles was there first: a volume binds to the first cache it finds
+
+load cachefiles
+mkfs.ext4 -q -F "$other"
+mkdir /run/fscache
+mount -o user_xattr "$other" /run/fscache
+cat > /run/cachefilesd.conf <<-END
+	dir /run/fscache
+	tag incumbent
+END
+
+cache_active()	# NAME
+{
+	awk -v name="$1" '$6 == "A" && $7 == name { found = 1 }
+		END { exit !found }' /proc/fs/fscache/caches
+}
+
+volumes_of()	# NAME
+{
+	awk -v name="$1" '$6 == name' /proc/fs/fscache/volumes | wc -l
+}
+
+cachefilesd -n -f /run/cachefilesd.conf > /run/cachefilesd.log 2>&1 &
+daemon=$!
+wait_for 60 cache_active incumbent ||
+	t_die "no CacheFiles: $(cat /run/cachefilesd.log /proc/fs/fscache/caches)"
+insmod /bed/cachefs.ko "cache=$disk"
+check "both caches are active" cache_active cachefs
+nfs_mount
+check_equal "the bytes are right through the other cache" "$wanted" \
+	"$(tree_sum "$MNT")"
+check_equal "the mount is with the other cache" "1 0" \
+	"$(volumes_of incumbent) $(volumes_of cachefs)"
+check "cachefs has no volumes in sysfs" \
+	eval "! ls -d $(cachefs_dir)/volumes/* 2>/dev/null"
+check_equal "and stores nothing" 0 "$(cachefs_stat stored_bytes)"
+
+# What the guide says: stop cachefilesd, unmount, mount again.
+kill "$daemon"
+wait "$daemon" || true
+other_gone()
+{
+	! cache_active incumbent
+}
+check "the other cache is gone when its daemon is" wait_for 60 other_gone
+nfs_umount
+drop_caches
+nfs_mount
+check_equal "the bytes are right" "$wanted" "$(tree_sum "$MNT")"
+check_equal "a new mount is with cachefs" "0 1" \
+	"$(volumes_of incumbent) $(volumes_of cachefs)"
+check_equal "what cachefs had is still there, and no READ is sent" 0 "$(rpc_reads)"
+nfs_umount
+rmmod cachefs
