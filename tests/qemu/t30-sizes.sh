@@ -42,7 +42,7 @@ cachefs_load
 nfs_mount
 ways="sequential scattered backwards without_readahead mapped_shared
 	mapped_private sendfile splice processes"
-on_debug_kernel && ways="scattered processes"
+on_debug_kernel && ways=processes
 seed=${SEED:-$RANDOM}
 
 # Read all files once; READs and hits go to $reads and $hits.
