@@ -13,62 +13,107 @@ set -eu
 # shellcheck source=lib.sh
 . /bed/lib.sh
 
-rounds=${ROUNDS:-16}
-on_debug_kernel && rounds=4
+rounds=${ROUNDS:-50}
+on_debug_kernel && rounds=6
 
-nfs_server_start 2 400
-for i in 1 2 3 4; do
-	fill "$export_dir/f$i" 6M "$i"
+nfs_server_start 1 800
+for ((i = 1; i <= rounds; i += 2)); do
+	fill_many "$export_dir/$i" 4 20000 "$i"
+	fill "$export_dir/$i/file" 512K $((i + 1))
 done
-fill_many "$export_dir/small" 100 20000 9
+fill_many "$export_dir/all" 10 20000 1000
+fill "$export_dir/all/file" 1M 1001
 sync
-wanted=$(tree_sum "$export_dir")
+wanted=$(tree_sum "$export_dir/all")
 cachefs_load
 cachefs_unload
 errors=/run/errors
 : > "$errors"
 
-# Readers until /run/stop: what they read is always right.
-reader()	# DIR
+# Read until /run/stop; the bytes are always right.
+reader()
 {
 	local sum
 
 	while [ ! -e /run/stop ]; do
-		sum=$(tree_sum "$1")
-		[ "$sum" = "$wanted" ] || echo "$1: $sum" >> "$errors"
+		sum=$(tree_sum "$MNT/all")
+		[ "$sum" = "$wanted" ] || echo "round $i: $sum" >> "$errors"
 		echo 1 > /proc/sys/vm/drop_caches
 	done
 }
 
+# Has anything been read from this cache, or stored in it?
+in_use()
+{
+	[ "$(($(< "$stats/device_read_bytes") + $(< "$stats/stored_bytes")))" -gt 0 ]
+}
+
+# Up to a quarter of a second, which differs from round to round.
+moment()
+{
+	read -r -t "$(printf '0.%03d' $((RANDOM % 250)))" <> /run/nobody || true
+}
+
+# The slabs that bios and their vectors come from; a cache adds one of its own.
+bio_slabs()
+{
+	awk '$1 ~ /^bio/ { print $1 }' /proc/slabinfo | sort | xargs
+}
+
+# Memory of the kernel's that can be leaked, in KiB.
+kernel_memory()
+{
+	awk '$1 ~ /^(SUnreclaim|VmallocUsed|Percpu|KernelStack):/ { s += $2 }
+		END { print s }' /proc/meminfo
+}
+
+mkfifo /run/nobody
 load netfs fscache
 nfs_mount
-reader "$MNT" & first=$!
-reader "$MNT" & second=$!
+slabs=$(bio_slabs)
+reader & reader=$!
+unused=0
 for ((i = 1; i <= rounds; i++)); do
 	insmod /bed/cachefs.ko "cache=$(readlink -f /dev/disk/cache)"
-	sleep "0.$((RANDOM % 10))"
-	[ $((i % 2)) = 0 ] || cachefs_detach
-	sleep "0.$((RANDOM % 4))"
+	stats=$(cachefs_dir)/stats
+	wait_for 60 in_use || unused=$((unused + 1))
+	moment
+	if [ $((i % 2)) = 0 ]; then
+		cachefs_detach
+		[ "$(cat /sys/module/cachefs/refcnt)" = 0 ] ||
+			echo "round $i: the module is held" >> "$errors"
+	fi
 	rmmod cachefs
+	[ "$i" != $((rounds / 5)) ] || memory=$(kernel_memory)
 done
+memory=$(($(kernel_memory) - memory))
 : > /run/stop
-wait "$first" "$second"
+wait "$reader"
 check_equal "$rounds times detach or rmmod under readers: no wrong byte" "" \
 	"$(head -n 3 "$errors")"
-check_equal "the last look" "$wanted" "$(tree_sum "$MNT")"
+check_equal "each time the cache was in use" 0 "$unused"
+check_equal "the last look" "$wanted" "$(tree_sum "$MNT/all")"
+check_range "memory does not go up with the rounds (KiB)" -1000000 8192 "$memory"
+check_equal "the slabs are those of before" "$slabs" "$(bio_slabs)"
+check_equal "nothing of the module's is left in vmalloc" 0 \
+	"$(grep -c '\[cachefs\]' /proc/vmallocinfo)"
 nfs_umount
 
+# Another mount keeps the client and its lease, which take long to set up.
+nfs_mount nofsc /mnt/other
 cachefs_load
+: > "$errors"
 for ((i = 1; i <= rounds; i++)); do
 	nfs_mount
 	drop_caches
 	# Relative names: they work in a mount that is not in the tree any more.
-	(cd "$MNT" && : > /run/inside &&
-		exec cat "f$((i % 4 + 1))" small/* > /dev/null) &
+	# What is read is not cached, or the second time in part.
+	(cd "$MNT/$(((i - 1) / 2 * 2 + 1))" && : > /run/inside &&
+		exec cat ./* > /dev/null) &
 	reader=$!
 	wait_for 10 test -e /run/inside
 	rm /run/inside
-	sleep "0.$((RANDOM % 10))"
+	moment
 	umount -l "$MNT"
 	wait "$reader" || echo "umount $i: the reader failed" >> "$errors"
 done
@@ -81,6 +126,15 @@ no_objects()
 	[ "$(cat "$(cachefs_dir)/objects_open")" = 0 ]
 }
 check "no object stays open" wait_for 60 no_objects
+no_cookies()
+{
+	[ -z "$(sed 1,2d /proc/fs/fscache/cookies)" ]
+}
+check "FS-Cache has no cookie left" wait_for 60 no_cookies
 check "rmmod" rmmod cachefs
 check_equal "FS-Cache has no cache left" "" \
 	"$(awk '$NF == "cachefs" && $6 != "-"' /proc/fs/fscache/caches)"
+check "the device is released" python3 -c "
+import os, sys
+os.close(os.open(sys.argv[1], os.O_RDWR | os.O_EXCL))" \
+	"$(readlink -f /dev/disk/cache)"

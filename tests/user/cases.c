@@ -25,7 +25,7 @@ static void reattach(void)
 	EXPECT_EQ(model_attach(), 0);
 }
 
-static void lose_power(enum device_death death)
+static void cut_power(enum device_death death)
 {
 	struct cachefs_device *device = model.device;
 
@@ -34,7 +34,21 @@ static void lose_power(enum device_death death)
 	model_detach();
 	EXPECT(device->dead);
 	device_power_on(device);
+}
+
+static void lose_power(enum device_death death)
+{
+	cut_power(death);
 	EXPECT_EQ(model_attach(), 0);
+}
+
+/* As readers do: no region can be reused, so none gets ready any more. */
+static void pin_all(int change)
+{
+	u32 nr;
+
+	for (nr = 0; nr < model.cache->geo.nr_regions; nr++)
+		atomic_add(change, &model.cache->regions[nr].pins);
 }
 
 /* More than the regions that are ready take at once. */
@@ -419,15 +433,19 @@ static void attach_without_memory(void)
 	EXPECT_EQ(model_read_now(1, 0, 200), 0);
 }
 
-/* Otherwise the count of live blocks, which has 16 bits, could overflow. */
-static void checkpoint_does_not_count_slots_twice(void)
+/*
+ * Detach with one region of single blocks, change the checkpoint, seal it.
+ * What is wrong about it must make it unusable, and cost nothing.
+ */
+static void forged_checkpoint(void (*forge)(struct cachefs_ckpt_record *records))
 {
-	struct cachefs_anchor *anchor;
 	struct cachefs_ckpt_block *block;
+	struct cachefs_anchor *anchor;
 	unsigned int i;
 	u64 seed;
 
 	tiny();
+	model.versions[1].base = 0;
 	for (i = 0; i < TINY_SLOTS; i++)
 		EXPECT_EQ(model_store_now(1, 2 * i, 1), 0);
 	seed = model.cache->seed;
@@ -438,20 +456,214 @@ static void checkpoint_does_not_count_slots_twice(void)
 	block = device_block(model.device, CACHEFS_FIRST_BLOCK +
 			     le32_to_cpu(anchor->ckpt_region) *
 			     TINY_REGION_BLOCKS);
-	for (i = 1; i < 1 + TINY_SLOTS; i++) {
-		struct cachefs_ckpt_record *record = &block->records[i];
-
-		EXPECT_EQ(le32_to_cpu(record->kind), CACHEFS_CKPT_EXTENT);
-		record->slot = 0;
-		if (i < 30)
-			record->where = cpu_to_le64(le64_to_cpu(record->where) +
-						    5);
-	}
+	EXPECT_EQ(le32_to_cpu(block->records[1].kind), CACHEFS_CKPT_EXTENT);
+	if (forge)
+		forge(block->records);
 	cachefs_block_seal(&block->header, seed);
 	EXPECT_EQ(model_attach(), 0);
-	EXPECT(shim_log_has("checkpoint unusable"));
+	EXPECT_EQ(shim_log_has("checkpoint unusable"), forge != NULL);
 	EXPECT_EQ(model_count_cached(1), TINY_SLOTS);
 	model_check_index();
+}
+
+static void checkpoint_is_used(void)
+{
+	forged_checkpoint(NULL);
+}
+
+static void forge_overlap(struct cachefs_ckpt_record *records)
+{
+	unsigned int i;
+
+	for (i = 1; i < 30; i++) {
+		records[i].slot = 0;
+		records[i].where = cpu_to_le64(le64_to_cpu(records[i].where) + 5);
+	}
+}
+
+/* The count of live blocks, which has 16 bits, could overflow. */
+static void checkpoint_does_not_count_slots_twice(void)
+{
+	forged_checkpoint(forge_overlap);
+}
+
+static void forge_slot(struct cachefs_ckpt_record *records)
+{
+	records[1].slot = cpu_to_le32(TINY_SLOTS);
+}
+
+static void checkpoint_stays_within_the_slots(void)
+{
+	forged_checkpoint(forge_slot);
+}
+
+static void forge_region(struct cachefs_ckpt_record *records)
+{
+	records[1] = records[0];
+}
+
+static void checkpoint_has_each_region_once(void)
+{
+	forged_checkpoint(forge_region);
+}
+
+static void copy_of_superblock_is_compared(void)
+{
+	u8 *copy;
+
+	tiny();
+	model_detach();
+	copy = device_block(model.device, TINY_BLOCKS - 1);
+	copy[200] ^= 1;
+	EXPECT_EQ(model_attach(), -EUCLEAN);
+	EXPECT(shim_log_has("copy at the end of the device"));
+}
+
+static void stored_twice_is_kept_once(void)
+{
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 10), 0);
+	EXPECT_EQ(model_store_now(1, 5, 10), 0);
+	EXPECT_EQ(model.cache->live_blocks, 15);
+}
+
+static void pinned_region_stays_as_it_is(void)
+{
+	struct cachefs_region *region;
+	unsigned int i;
+	u64 seq;
+
+	tiny();
+	region = &model.cache->regions[0];
+	EXPECT_EQ(model_store_now(1, 0, TINY_SLOTS), 0);
+	EXPECT_EQ(model_store_now(2, 0, 1), 0);
+	shim_advance_ms(100);
+	EXPECT_EQ(region->state, CACHEFS_REGION_SEALED);
+	seq = region->seq;
+	atomic_inc(&region->pins);
+	EXPECT_EQ(cachefs_region_drop_checksums(model.cache, 100), 0);
+	for (i = 0; i < 2 * TINY_REGIONS; i++) {
+		model_store(2, i, TINY_SLOTS, 0);
+		shim_advance_ms(200);
+	}
+	EXPECT_EQ(region->seq, seq);
+	EXPECT(region->checksums);
+	atomic_dec(&region->pins);
+	shim_advance_ms(1000);
+	EXPECT(region->seq != seq);
+	EXPECT_EQ(model_store_now(2, 0, 1), 0);
+}
+
+/* Without room for a tombstone the blocks are dropped one by one. */
+static void tombstone_without_room(void)
+{
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 10), 0);
+	pin_all(1);
+	while (model_store_now(2, 0, 10) != -ENOBUFS)
+		;
+	model_tombstone(1);
+	EXPECT_EQ(model.versions[1].logged, 0);
+	EXPECT_EQ(model_count_cached(1), 0);
+	pin_all(-1);
+}
+
+/* A checkpoint on a full device: what it overwrites it does not promise. */
+static void checkpoint_makes_room(void)
+{
+	unsigned int i;
+
+	tiny();
+	for (i = 0; i < TINY_REGIONS; i++) {
+		model_new_version(i % 7, 200);
+		model_store_now(i % 7, 0, TINY_SLOTS);
+		shim_run();
+	}
+	pin_all(1);
+	for (i = 0; i < 3; i++)
+		model_store_now(7, 60 * i, 60);
+	EXPECT_EQ(model.cache->nr_ready, 0);
+	pin_all(-1);
+	reattach();
+	for (i = 0; i < MODEL_VERSIONS; i++)
+		model_read_cached(i, 0);
+	EXPECT_EQ(model.mismatches, 0);
+}
+
+static void anchors_alternate(void)
+{
+	struct cachefs_geometry geo;
+	unsigned int i;
+	u8 uuid[16];
+	u64 seed;
+
+	tiny();
+	geo = model.cache->geo;
+	seed = model.cache->seed;
+	memcpy(uuid, model.cache->uuid, sizeof(uuid));
+	model_detach();
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(cachefs_anchor_check(device_block(model.device,
+							    CACHEFS_ANCHOR_BLOCK + i),
+					       uuid, seed, &geo), CACHEFS_OK);
+}
+
+/* The checkpoint of an earlier detach must not be believed again. */
+static void checkpoint_counts_once(void)
+{
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 5), 0);
+	reattach();
+	EXPECT_EQ(model_store_now(1, 10, 5), 0);
+	shim_advance_ms(11000);
+	lose_power(DEVICE_KEEPS_ALL);
+	EXPECT_EQ(model_count_cached(1), 10);
+}
+
+/* Metadata of the open region after a loss of power, to be changed. */
+static struct cachefs_meta_block *scratch_after_power_loss(unsigned int which)
+{
+	cut_power(DEVICE_KEEPS_ALL);
+	return device_block(model.device, CACHEFS_FIRST_BLOCK + 1 + which);
+}
+
+/* The write of a scratch block was torn: the other one is there. */
+static void torn_scratch_block_leaves_the_other(void)
+{
+	struct cachefs_meta_block *scratch;
+
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 5), 0);
+	shim_advance_ms(11000);
+	EXPECT_EQ(model_store_now(1, 5, 5), 0);
+	shim_advance_ms(11000);
+	scratch = scratch_after_power_loss(0);
+	if (le32_to_cpu(scratch->header.nr) != 10)
+		scratch++;
+	EXPECT_EQ(le32_to_cpu(scratch->header.nr), 10);
+	memset(scratch->records, 0, 512);
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT_EQ(model_count_cached(1), 5);
+}
+
+/* A block cannot have more bytes than a block has. */
+static void senseless_record_is_skipped(void)
+{
+	struct cachefs_meta_block *scratch;
+	u64 seed;
+
+	tiny();
+	seed = model.cache->seed;
+	EXPECT_EQ(model_store_now(1, 0, 5), 0);
+	shim_advance_ms(11000);
+	scratch = scratch_after_power_loss(1);
+	EXPECT_EQ(le32_to_cpu(scratch->header.nr), 5);
+	scratch->records[2].where = cpu_to_le64(le64_to_cpu(scratch->records[2].where) +
+						1);
+	cachefs_block_seal(&scratch->header, seed);
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT_EQ(model_count_cached(1), 4);
+	EXPECT(!model_cached(1, 2));
 }
 
 /* 1 TiB, all its metadata looked at, in memory that is in proportion. */
@@ -506,7 +718,19 @@ static const struct {
 	CASE(all_slots_are_used),
 	CASE(reservations_are_bounded),
 	CASE(attach_without_memory),
+	CASE(checkpoint_is_used),
 	CASE(checkpoint_does_not_count_slots_twice),
+	CASE(checkpoint_stays_within_the_slots),
+	CASE(checkpoint_has_each_region_once),
+	CASE(checkpoint_counts_once),
+	CASE(checkpoint_makes_room),
+	CASE(anchors_alternate),
+	CASE(copy_of_superblock_is_compared),
+	CASE(stored_twice_is_kept_once),
+	CASE(pinned_region_stays_as_it_is),
+	CASE(tombstone_without_room),
+	CASE(torn_scratch_block_leaves_the_other),
+	CASE(senseless_record_is_skipped),
 	CASE(terabyte),
 	CASE(foreign_is_left_alone),
 };
