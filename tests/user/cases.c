@@ -620,6 +620,29 @@ static void checkpoint_counts_once(void)
 	EXPECT_EQ(model_count_cached(1), 10);
 }
 
+/* Nor a block of it in the place of a newer one. */
+static void checkpoint_of_another_detach(void)
+{
+	u8 old[CACHEFS_BLOCK_SIZE];
+	struct cachefs_anchor *anchor;
+	u64 at;
+
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 5), 0);
+	anchor = device_block(model.device, CACHEFS_ANCHOR_BLOCK +
+			      ((model.cache->anchor_generation + 1) & 1));
+	model_detach();
+	at = CACHEFS_FIRST_BLOCK + le32_to_cpu(anchor->ckpt_region) *
+	     TINY_REGION_BLOCKS;
+	memcpy(old, device_block(model.device, at), sizeof(old));
+	EXPECT_EQ(model_attach(), 0);
+	model_detach();
+	memcpy(device_block(model.device, at), old, sizeof(old));
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT(shim_log_has("checkpoint unusable"));
+	EXPECT_EQ(model_count_cached(1), 5);
+}
+
 /* Metadata of the open region after a loss of power, to be changed. */
 static struct cachefs_meta_block *scratch_after_power_loss(unsigned int which)
 {
@@ -723,6 +746,7 @@ static const struct {
 	CASE(checkpoint_stays_within_the_slots),
 	CASE(checkpoint_has_each_region_once),
 	CASE(checkpoint_counts_once),
+	CASE(checkpoint_of_another_detach),
 	CASE(checkpoint_makes_room),
 	CASE(anchors_alternate),
 	CASE(copy_of_superblock_is_compared),
