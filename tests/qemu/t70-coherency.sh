@@ -53,13 +53,13 @@ fi
 
 # --- a READ that is answered after the change has been noticed
 
-# Newer servers (Linux 7.3) take slots away from a session at each drop_caches,
+# Newer servers (Linux 7.3) give back slots of their sessions at "drop_caches: 2",
 # down to one: a READ that waits would hold up all else.  A mount has a new session.
 nfs_umount
 nfs_mount "$options"
 fill "$export_dir/late" 2M 10
 sync
-drop_caches
+echo 1 > /proc/sys/vm/drop_caches
 stale=$(cachefs_stat stale_bytes)
 stat "$export_dir/late" > /dev/null
 python3 - "$MNT/late" <<-'END' &
