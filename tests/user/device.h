@@ -22,11 +22,16 @@ enum device_death {
  * @now: what a read returns; sparse
  * @stable: what a power loss leaves, but for what is in @log; sparse
  * @touched: blocks that were written, each once
+ * @nr_touched: how many
  * @is_touched: the same by block
  * @log: writes since the last flush, oldest first
+ * @nr_log: how many
  * @waiting: I/O that was submitted and has not ended
+ * @nr_waiting: how many
  * @liar: flushes are acknowledged and not done
  * @dead: the power is out; what is written goes nowhere
+ * @writes: writes that have begun
+ * @reads: synchronous reads that have begun
  * @die_at: the power goes at this write, counted by @writes; 0: never
  * @death: what is left then
  * @on_death: called then
