@@ -309,6 +309,42 @@ static bool begin_operation(struct netfs_cache_resources *cres,
 	return true;
 }
 
+/**
+ * cachefs_end_operation - netfs_cache_ops::end_operation
+ * @cres: of an operation that begin_operation() began
+ *
+ * Context: any but interrupts.
+ */
+void cachefs_end_operation(struct netfs_cache_resources *cres)
+{
+	cachefs_op_free(cachefs_cres_op(cres));
+	cres->cache_priv2 = NULL;
+	/* The cache may go away now; see cachefs_exit() for the module. */
+	fscache_end_cookie_access(fscache_cres_cookie(cres),
+				  fscache_access_io_end);
+}
+
+/**
+ * cachefs_query_occupancy - netfs_cache_ops::query_occupancy
+ * @cres: ignored, as all that follows
+ * @start: ignored
+ * @len: ignored
+ * @granularity: ignored
+ * @data_start: not set
+ * @data_len: not set
+ *
+ * Asked by file systems that keep what no server has; not for us.
+ *
+ * Context: any.
+ * Return: -ENOBUFS.
+ */
+int cachefs_query_occupancy(struct netfs_cache_resources *cres, loff_t start,
+			    size_t len, size_t granularity, loff_t *data_start,
+			    size_t *data_len)
+{
+	return -ENOBUFS;
+}
+
 static void prepare_to_write(struct fscache_cookie *cookie)
 {
 	/* Nothing has to be made ready: what is stored later is appended. */

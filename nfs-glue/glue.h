@@ -132,6 +132,10 @@ void cachefs_op_free(struct cachefs_op *op);
 bool cachefs_op_current(struct cachefs_op *op);
 bool cachefs_op_alone(struct cachefs_op *op);
 void cachefs_object_local_write(struct cachefs_object *object);
+void cachefs_end_operation(struct netfs_cache_resources *cres);
+int cachefs_query_occupancy(struct netfs_cache_resources *cres, loff_t start,
+			    size_t len, size_t granularity, loff_t *data_start,
+			    size_t *data_len);
 
 /* volume.c */
 void cachefs_volume_identity(const char *key, const char *aliases,
@@ -144,6 +148,12 @@ int cachefs_glue_init_io(struct cachefs_glue *glue);
 void cachefs_glue_exit_io(struct cachefs_glue *glue);
 void cachefs_object_init_io(struct cachefs_object *object);
 void cachefs_object_exit_io(struct cachefs_object *object);
+
+static inline struct cachefs_op *
+cachefs_cres_op(struct netfs_cache_resources *cres)
+{
+	return cres->cache_priv2;
+}
 
 static inline struct cachefs_cache *cachefs_op_cache(struct cachefs_op *op)
 {

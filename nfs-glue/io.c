@@ -14,7 +14,6 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
-#include <trace/events/fscache.h>
 #include "compat.h"
 #include "glue.h"
 
@@ -31,11 +30,6 @@
 
 /* Longest store in one piece, bytes. */
 #define CACHEFS_MAX_STORE	SZ_1M
-
-static struct cachefs_op *cres_op(struct netfs_cache_resources *cres)
-{
-	return cres->cache_priv2;
-}
 
 /* From where to where does the folio at @pos go?  It is locked, or not there. */
 static void folio_range(struct address_space *mapping, loff_t pos,
@@ -101,7 +95,7 @@ static enum netfs_io_source prepare_read(struct netfs_io_subrequest *subreq,
 					 unsigned long long i_size)
 {
 	struct netfs_io_request *rreq = subreq->rreq;
-	struct cachefs_op *op = cres_op(&rreq->cache_resources);
+	struct cachefs_op *op = cachefs_cres_op(&rreq->cache_resources);
 	loff_t start = subreq->start, end = start + subreq->len;
 	loff_t this_start, this_end, data_end;
 	unsigned int run;
@@ -196,7 +190,7 @@ static int read_cache(struct netfs_cache_resources *cres, loff_t start,
 		      struct iov_iter *iter, enum netfs_read_from_hole hole,
 		      netfs_io_terminated_t term_func, void *term_func_priv)
 {
-	struct cachefs_op *op = cres_op(cres);
+	struct cachefs_op *op = cachefs_cres_op(cres);
 	size_t len = iov_iter_count(iter);
 	struct glue_read *read = NULL;
 	unsigned int nr, i;
@@ -277,7 +271,7 @@ static void store_done(struct cachefs_store *core)
 
 static void issue_write(struct netfs_io_subrequest *subreq)
 {
-	struct cachefs_op *op = cres_op(&subreq->rreq->cache_resources);
+	struct cachefs_op *op = cachefs_cres_op(&subreq->rreq->cache_resources);
 	size_t len = subreq->len - subreq->transferred, bytes = len;
 	struct cachefs_cache *cache = cachefs_op_cache(op);
 	loff_t start = subreq->start + subreq->transferred;
@@ -332,7 +326,7 @@ static int prepare_write(struct netfs_cache_resources *cres, loff_t *start,
 			 size_t *len, size_t upper_len, loff_t i_size,
 			 bool no_space_allocated_yet)
 {
-	cachefs_object_local_write(cres_op(cres)->object);
+	cachefs_object_local_write(cachefs_cres_op(cres)->object);
 	return -ENOBUFS;
 }
 
@@ -340,38 +334,21 @@ static int write_cache(struct netfs_cache_resources *cres, loff_t start,
 		       struct iov_iter *iter, netfs_io_terminated_t term_func,
 		       void *term_func_priv)
 {
-	cachefs_object_local_write(cres_op(cres)->object);
+	cachefs_object_local_write(cachefs_cres_op(cres)->object);
 	if (term_func)
 		cachefs_terminated(term_func, term_func_priv, -ENOBUFS);
 	return -ENOBUFS;
 }
 
-static int query_occupancy(struct netfs_cache_resources *cres, loff_t start,
-			   size_t len, size_t granularity, loff_t *data_start,
-			   size_t *data_len)
-{
-	/* Asked by file systems that keep what no server has; not for us. */
-	return -ENOBUFS;
-}
-
-static void end_operation(struct netfs_cache_resources *cres)
-{
-	cachefs_op_free(cres_op(cres));
-	cres->cache_priv2 = NULL;
-	/* The cache may go away now; see cachefs_exit() for the module. */
-	fscache_end_cookie_access(fscache_cres_cookie(cres),
-				  fscache_access_io_end);
-}
-
 const struct netfs_cache_ops cachefs_netfs_ops = {
-	.end_operation		= end_operation,
+	.end_operation		= cachefs_end_operation,
 	.read			= read_cache,
 	.write			= write_cache,
 	.issue_write		= issue_write,
 	.prepare_read		= prepare_read,
 	.prepare_write_subreq	= prepare_write_subreq,
 	.prepare_write		= prepare_write,
-	.query_occupancy	= query_occupancy,
+	.query_occupancy	= cachefs_query_occupancy,
 };
 
 /* All of it lives as long as an operation: nothing to set up. */

@@ -78,11 +78,6 @@ struct batch {
 	struct page		*pages[BATCH_PAGES];
 };
 
-static struct cachefs_op *cres_op(struct netfs_cache_resources *cres)
-{
-	return cres->cache_priv2;
-}
-
 static struct cachefs_glue *op_glue(struct cachefs_op *op)
 {
 	return op->object->volume->glue;
@@ -133,6 +128,15 @@ static void stage_unlink(struct cachefs_glue *glue, struct stage *stage)
 	glue->staged -= stage->read.nr;
 	cachefs_count_unused(glue->cache,
 			     (u64)stage->unused << CACHEFS_BLOCK_SHIFT);
+}
+
+/* The references of stages that were taken off the lists onto one of ours. */
+static void stages_put(struct list_head *stages)
+{
+	struct stage *stage, *next;
+
+	list_for_each_entry_safe(stage, next, stages, link)
+		stage_put(stage);
 }
 
 static void stage_drop(struct cachefs_glue *glue, struct stage *stage)
@@ -253,8 +257,7 @@ static struct stage *stage_find(struct cachefs_op *op, u64 block)
 		}
 	}
 	spin_unlock(&glue->stage_lock);
-	list_for_each_entry_safe(stage, next, &old, link)
-		stage_put(stage);
+	stages_put(&old);
 	return found;
 }
 
@@ -366,7 +369,7 @@ static int read_cache(struct netfs_cache_resources *cres, loff_t start,
 		      netfs_io_terminated_t term_func, void *term_func_priv)
 {
 	struct page *page = iter_page(start, iter, term_func);
-	struct cachefs_op *op = cres_op(cres);
+	struct cachefs_op *op = cachefs_cres_op(cres);
 
 	if (!page || start >= op->size) {
 		if (term_func)
@@ -448,7 +451,7 @@ static void store_work(struct work_struct *work)
 
 	spin_lock(&object->lock);
 	list_for_each_entry_safe(batch, next, &object->batches, link)
-		if (batch_full(batch) || batch->born != jiffies)
+		if (batch_full(batch) || time_after(jiffies, batch->born))
 			list_move_tail(&batch->link, &ripe);
 	if (!list_empty(&object->batches))
 		queue_delayed_work(object->volume->glue->wq,
@@ -538,7 +541,7 @@ static int write_cache(struct netfs_cache_resources *cres, loff_t start,
 		       void *term_func_priv)
 {
 	struct page *page = iter_page(start, iter, term_func);
-	struct cachefs_op *op = cres_op(cres);
+	struct cachefs_op *op = cachefs_cres_op(cres);
 	struct cachefs_cache *cache = cachefs_op_cache(op);
 	void *note;
 	size_t bytes;
@@ -576,7 +579,7 @@ static int prepare_write(struct netfs_cache_resources *cres, loff_t *start,
 {
 	if (no_space_allocated_yet)
 		return 0;
-	cachefs_object_local_write(cres_op(cres)->object);
+	cachefs_object_local_write(cachefs_cres_op(cres)->object);
 	return -ENOBUFS;
 }
 
@@ -588,29 +591,13 @@ static enum netfs_io_source prepare_read(struct netfs_io_subrequest *subreq,
 		NETFS_DOWNLOAD_FROM_SERVER;
 }
 
-static int query_occupancy(struct netfs_cache_resources *cres, loff_t start,
-			   size_t len, size_t granularity, loff_t *data_start,
-			   size_t *data_len)
-{
-	return -ENOBUFS;
-}
-
-static void end_operation(struct netfs_cache_resources *cres)
-{
-	cachefs_op_free(cres_op(cres));
-	cres->cache_priv2 = NULL;
-	/* The cache may go away now; see cachefs_exit() for the module. */
-	fscache_end_cookie_access(fscache_cres_cookie(cres),
-				  fscache_access_io_end);
-}
-
 const struct netfs_cache_ops cachefs_netfs_ops = {
-	.end_operation		= end_operation,
+	.end_operation		= cachefs_end_operation,
 	.read			= read_cache,
 	.write			= write_cache,
 	.prepare_read		= prepare_read,
 	.prepare_write		= prepare_write,
-	.query_occupancy	= query_occupancy,
+	.query_occupancy	= cachefs_query_occupancy,
 };
 
 /**
@@ -674,7 +661,6 @@ void cachefs_object_exit_io(struct cachefs_object *object)
 		list_add(&stage->link, &stages);
 	}
 	spin_unlock(&glue->stage_lock);
-	list_for_each_entry_safe(stage, next, &stages, link)
-		stage_put(stage);
+	stages_put(&stages);
 	xa_destroy(&object->reads);
 }
