@@ -93,7 +93,10 @@ check_equal "$rounds times detach or rmmod under readers: no wrong byte" "" \
 	"$(head -n 3 "$errors")"
 check_equal "each time the cache was in use" 0 "$unused"
 check_equal "the last look" "$wanted" "$(tree_sum "$MNT/all")"
-check_range "memory does not go up with the rounds (KiB)" -1000000 8192 "$memory"
+# The checkers keep what was freed for a while; there kmemleak looks for leaks.
+on_debug_kernel ||
+	check_range "memory does not go up with the rounds (KiB)" -1000000 8192 \
+		"$memory"
 check_equal "the slabs are those of before" "$slabs" "$(bio_slabs)"
 check_equal "nothing of the module's is left in vmalloc" 0 \
 	"$(grep -c '\[cachefs\]' /proc/vmallocinfo)"
