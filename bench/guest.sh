@@ -1,0 +1,200 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The benchmark inside a guest, started by bench/run.
+#
+# usage: guest.sh ROUNDS MIB FILES RTT_MS RATE_MBIT MODE...
+#
+# Prints lines "result MODE WORKLOAD SECONDS CPU_SECONDS BYTES READS SECTORS_READ
+# SECTORS_WRITTEN", "memory MODE KIB", and "died MODE" when its daemon did.
+#
+# shellcheck source-path=SCRIPTDIR/../tests/qemu disable=SC2119
+
+set -eu
+# shellcheck source=../tests/qemu/lib.sh
+. /bed/lib.sh
+
+rounds=$1 mib=$2 files=$3 rtt=$4 rate=$5
+shift 5
+modes=("$@")
+
+load dm_mod cachefiles
+cache_disk=$(readlink -f /dev/disk/cache)
+incumbent_disk=$(readlink -f /dev/disk/incumbent)
+local_disk=$(readlink -f /dev/disk/local)
+
+nfs_server_start
+# The server's files stay in memory whatever the client drops.
+fill "$export_dir/big" "${mib}M" 1
+fill_many "$export_dir/small" "$files" 16384 2
+mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0 "$local_disk"
+mkdir -p /mnt/local
+mount -o noatime "$local_disk" /mnt/local
+cp -r "$export_dir/." /mnt/local/
+[ "$rtt" = 0 ] || net_shape "$rtt" "$rate"
+
+# --- the modes: what is mounted at $where, and how it is set up and taken down
+
+cache_active()
+{
+	awk -v name="$1" '$6 == "A" && $7 == name { found = 1 }
+		END { exit !found }' /proc/fs/fscache/caches
+}
+
+start_mode()	# MODE
+{
+	where=$MNT disk=""
+	case $1 in
+	nfs)		;;
+	cachefs)	disk=$cache_disk
+			load netfs fscache
+			insmod /bed/cachefs.ko
+			echo "$disk format force" > /sys/fs/cachefs/attach ;;
+	cachefiles)	disk=$incumbent_disk
+			mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0 "$disk"
+			mkdir -p /run/fscache
+			mount -o user_xattr,noatime "$disk" /run/fscache
+			printf 'dir /run/fscache\ntag bench\n' > /run/cachefilesd.conf
+			cachefilesd -n -f /run/cachefilesd.conf > /run/cachefilesd.log 2>&1 &
+			daemon=$!
+			wait_for 60 cache_active bench ||
+				t_die "no CacheFiles: $(cat /run/cachefilesd.log)" ;;
+	ext4)		where=/mnt/local disk=$local_disk ;;
+	esac
+	remount "$1"
+}
+
+stop_mode()	# MODE
+{
+	[ "$1" = ext4 ] || nfs_umount
+	case $1 in
+	cachefs)	rmmod cachefs ;;
+	cachefiles)	kill "$daemon" 2>/dev/null || died=yes
+			wait "$daemon" || true
+			wait_for 60 eval '! cache_active bench' ||
+				t_die "CacheFiles stays"
+			umount /run/fscache ;;
+	esac
+}
+
+# All that was to be stored is stored, and nothing is in memory.
+remount()	# MODE
+{
+	case $1 in
+	cachefs)	settle ;;
+	esac
+	if [ "$1" = ext4 ]; then
+		sync
+	else
+		! mountpoint -q "$MNT" || nfs_umount
+		sync
+	fi
+	drop_caches
+	case $1 in
+	nfs)		nfs_mount nofsc ;;
+	cachefs|cachefiles) nfs_mount ;;
+	esac
+}
+
+# --- measuring
+
+# Busy time of all processors, in hundredths of seconds.
+busy()
+{
+	awk '/^cpu / { print $2 + $3 + $4 + $7 + $8 }' /proc/stat
+}
+
+sectors()	# prints what the disk has read and written
+{
+	[ "$disk" ] || { echo 0 0; return; }
+	awk '{ print $3, $7 }' "/sys/block/${disk##*/}/stat"
+}
+
+reads()
+{
+	[ "$where" = "$MNT" ] || { echo 0; return; }
+	rpc_reads
+}
+
+measure()	# MODE WORKLOAD BYTES COMMAND...
+{
+	local mode=$1 workload=$2 bytes=$3 begin end cpu r0 s0 s1
+
+	shift 3
+	r0=$(reads) s0=$(sectors)
+	cpu=$(busy)
+	begin=$(now)
+	"$@" > /dev/null
+	end=$(now)
+	cpu=$(($(busy) - cpu))
+	s1=$(sectors)
+	echo "$begin $end $cpu $bytes $(($(reads) - r0)) $s0 $s1" |
+		awk -v what="$mode $workload" '{
+			printf "result %s %.2f %.2f %d %d %d %d\n", what, $2 - $1,
+				$3 / 100, $4, $5, $8 - $6, $9 - $7 }'
+}
+
+read_small()
+{
+	find "$where/small" -type f -print0 | sort -z | xargs -0 cat
+}
+
+random_reads=3000
+random()	# fio's psync: one at a time
+{
+	fio --name=random --filename="$where/big" --readonly --rw=randread \
+		--bs=4k --ioengine=psync --invalidate=0 --fadvise_hint=random \
+		--randseed=7 --number_ios="$random_reads" --minimal
+}
+
+mapped()
+{
+	fio --name=mapped --filename="$where/big" --readonly --rw=read \
+		--bs=64k --ioengine=mmap --invalidate=0 --minimal
+}
+
+kernel_memory()
+{
+	awk '/^(SUnreclaim|SReclaimable|VmallocUsed|Percpu):/ { s += $2 }
+		END { print s }' /proc/meminfo
+}
+
+one_mode()	# MODE
+{
+	local mode=$1 big=$((mib << 20)) small=$((files * 16384)) memory
+
+	memory=$(kernel_memory)
+	start_mode "$mode"
+	measure "$mode" cold-sequential "$big" dd if="$where/big" bs=1M status=none
+	remount "$mode"
+	measure "$mode" cold-small "$small" read_small
+	remount "$mode"
+	drop_caches
+	echo "memory $mode $(($(kernel_memory) - memory))"
+	measure "$mode" warm-sequential "$big" dd if="$where/big" bs=1M status=none
+	remount "$mode"
+	measure "$mode" warm-random-4k $((random_reads * 4096)) random
+	remount "$mode"
+	measure "$mode" warm-mmap "$big" mapped
+	remount "$mode"
+	measure "$mode" warm-small "$small" read_small
+	stop_mode "$mode"
+}
+
+for ((round = 1; round <= rounds; round++)); do
+	for mode in "${modes[@]}"; do
+		# Debian 12's cachefilesd aborts now and then.  What is measured
+		# with it gone does not count.
+		for try in 1 2 3 4 5; do
+			died=""
+			one_mode "$mode" > /run/results
+			[ "$died" ] || break
+			echo "died $mode"
+		done
+		[ -z "$died" ] || t_die "$mode: it died $try times"
+		cat /run/results
+	done
+	# The other way round next time: no mode always has the same one before it.
+	mapfile -t modes < <(printf '%s\n' "${modes[@]}" | tac)
+done
+t_ok "$rounds rounds"
