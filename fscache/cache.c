@@ -108,6 +108,8 @@ static void cache_free(struct cachefs_cache *cache)
 {
 	if (cache->log_wq)
 		destroy_workqueue(cache->log_wq);
+	if (cache->read_wq)
+		destroy_workqueue(cache->read_wq);
 	if (cache->wq)
 		destroy_workqueue(cache->wq);
 	cachefs_log_free(cache);
@@ -138,9 +140,12 @@ static struct cachefs_cache *cache_alloc(struct cachefs_device *device)
 	cache->max_in_flight = CACHEFS_MAX_IN_FLIGHT;
 	cache->scratch = kmalloc(sizeof(*cache->scratch), GFP_KERNEL);
 	cache->wq = alloc_workqueue("cachefs", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	cache->read_wq = alloc_workqueue("cachefs_read",
+					 WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	cache->log_wq = alloc_workqueue("cachefs_log",
 					WQ_UNBOUND | WQ_MEM_RECLAIM, 1);
-	if (!cache->scratch || !cache->wq || !cache->log_wq) {
+	if (!cache->scratch || !cache->wq || !cache->read_wq ||
+	    !cache->log_wq) {
 		cache_free(cache);
 		return NULL;
 	}
@@ -275,6 +280,7 @@ void cachefs_detach(struct cachefs_cache *cache)
 	cachefs_quiesce(cache);
 	cancel_delayed_work_sync(&cache->log_work);
 	flush_workqueue(cache->wq);
+	flush_workqueue(cache->read_wq);
 	if (READ_ONCE(cache->state) != CACHEFS_FAILED) {
 		cachefs_log_seal_all(cache);
 		ret = cachefs_checkpoint(cache);

@@ -24,12 +24,14 @@
  * @file: opened for us alone
  * @bdev: what it is
  * @bios: each bio is the end of a struct bio_io
+ * @own_bios: for transfers, which others wait for while they hold one of @bios
  * @tails: pages for the ends of files
  */
 struct cachefs_device {
 	struct file		*file;
 	struct block_device	*bdev;
 	struct bio_set		bios;
+	struct bio_set		own_bios;
 	mempool_t		tails;
 };
 
@@ -87,12 +89,17 @@ int cachefs_device_open(const char *path, struct cachefs_device **devicep)
 			  offsetof(struct bio_io, bio), BIOSET_NEED_BVECS);
 	if (ret)
 		goto close;
-	ret = mempool_init_page_pool(&device->tails, CACHEFS_POOL_SIZE, 0);
+	ret = bioset_init(&device->own_bios, 2, 0, BIOSET_NEED_BVECS);
 	if (ret)
 		goto exit_bios;
+	ret = mempool_init_page_pool(&device->tails, CACHEFS_POOL_SIZE, 0);
+	if (ret)
+		goto exit_own_bios;
 	*devicep = device;
 	return 0;
 
+exit_own_bios:
+	bioset_exit(&device->own_bios);
 exit_bios:
 	bioset_exit(&device->bios);
 close:
@@ -111,6 +118,7 @@ free:
 void cachefs_device_close(struct cachefs_device *device)
 {
 	mempool_exit(&device->tails);
+	bioset_exit(&device->own_bios);
 	bioset_exit(&device->bios);
 	bdev_fput(device->file);
 	kfree(device);
@@ -163,7 +171,7 @@ static int transfer(struct cachefs_device *device, blk_opf_t op, u64 block,
 	for (; nr && !ret; nr -= part, block += part) {
 		part = min_t(unsigned int, nr, BIO_MAX_VECS);
 		bio = bio_alloc_bioset(device->bdev, part, op, GFP_NOIO,
-				       &device->bios);
+				       &device->own_bios);
 		bio->bi_iter.bi_sector = block << (CACHEFS_BLOCK_SHIFT -
 						   SECTOR_SHIFT);
 		for (i = 0; i < part; i++, buffer += PAGE_SIZE) {
@@ -301,20 +309,24 @@ out:
  * @cache: the cache
  * @write: its direction
  * @nr: number of pages, at most CACHEFS_IO_BLOCKS
+ * @wait: may it sleep until the reserve has one?
  *
- * Context: process, sleeps until the reserve has one.  A caller must submit
- * what it has before it asks for another.
- * Return: an I/O whose other members the caller sets; never %NULL.
+ * Context: process.  A caller must submit what it has before it asks for
+ * another, and must not wait for one while it keeps one that has ended.
+ * Return: an I/O whose other members the caller sets; never %NULL with @wait.
  */
 struct cachefs_io *cachefs_io_alloc(struct cachefs_cache *cache, bool write,
-				    unsigned int nr)
+				    unsigned int nr, bool wait)
 {
 	struct cachefs_device *device = cache->device;
 	struct cachefs_io *io;
 	struct bio *bio;
 
 	bio = bio_alloc_bioset(device->bdev, nr, write ? REQ_OP_WRITE :
-			       REQ_OP_READ, GFP_NOIO, &device->bios);
+			       REQ_OP_READ, wait ? GFP_NOIO : GFP_NOWAIT,
+			       &device->bios);
+	if (!bio)
+		return NULL;
 	io = &container_of(bio, struct bio_io, bio)->io;
 	memset(io, 0, sizeof(*io));
 	io->cache = cache;
@@ -370,13 +382,14 @@ void cachefs_io_free(struct cachefs_io *io)
 /**
  * cachefs_tail_page_alloc - Get a page for the end of a file
  * @device: the device
+ * @wait: may it sleep until the reserve has one?
  *
- * Context: process, sleeps until the reserve has one.
- * Return: a page.
+ * Context: process.
+ * Return: a page; never %NULL with @wait.
  */
-struct page *cachefs_tail_page_alloc(struct cachefs_device *device)
+struct page *cachefs_tail_page_alloc(struct cachefs_device *device, bool wait)
 {
-	return mempool_alloc(&device->tails, GFP_NOIO);
+	return mempool_alloc(&device->tails, wait ? GFP_NOIO : GFP_NOWAIT);
 }
 
 /**

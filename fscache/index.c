@@ -11,6 +11,7 @@
  * sleeps.  Tombstones are entries under a chunk number that no block has.
  */
 #include <linux/log2.h>
+#include <linux/random.h>
 #include <linux/unaligned.h>
 #include "internal.h"
 
@@ -34,13 +35,18 @@ static struct cachefs_extent *extent_at(struct cachefs_cache *cache, u32 ref)
 	return &region->extents[ref & ((1U << cache->ref_shift) - 1)];
 }
 
-/* The id is a keyed hash already: its words are as random as they get. */
+/*
+ * The id is a keyed hash already, but who forges an image chooses the ids in it:
+ * the key of the hash here is not on the disk.
+ */
 static u32 *bucket_of(struct cachefs_cache *cache, const u8 id[16], u64 block)
 {
-	u64 hash = get_unaligned_le64(id);
+	u64 hash = siphash_3u64(get_unaligned_le64(id),
+				get_unaligned_le64(id + 8),
+				block / CACHEFS_CHUNK_BLOCKS,
+				&cache->bucket_key);
 
-	hash += (block / CACHEFS_CHUNK_BLOCKS) * 0x9e3779b97f4a7c15ULL;
-	return &cache->buckets[(hash ^ hash >> 32) & cache->bucket_mask];
+	return &cache->buckets[hash & cache->bucket_mask];
 }
 
 static void account_index(struct cachefs_cache *cache, s64 bytes)
@@ -77,6 +83,7 @@ int cachefs_index_init(struct cachefs_cache *cache)
 	for (i = 0; i < nr; i++)
 		cache->buckets[i] = CACHEFS_NO_REF;
 	cache->bucket_mask = nr - 1;
+	get_random_bytes(&cache->bucket_key, sizeof(cache->bucket_key));
 	account_index(cache, nr * sizeof(*cache->buckets) +
 		      cache->geo.nr_regions * sizeof(*cache->regions));
 	return 0;

@@ -17,6 +17,7 @@
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/siphash.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
@@ -207,6 +208,7 @@ struct cachefs_cache {
 	rwlock_t			index_lock;
 	u32				*buckets;
 	u32				bucket_mask;
+	siphash_key_t			bucket_key;
 	u32				ref_shift;
 	struct cachefs_region		*regions;
 	u64				nr_extents;
@@ -222,7 +224,9 @@ struct cachefs_cache {
 	atomic_t			objects;
 	wait_queue_head_t		wait;
 
-	struct workqueue_struct		*wq;		/* ends of reads and stores */
+	/* Reclaim waits for the ends of stores, so they wait for nothing else. */
+	struct workqueue_struct		*wq;		/* ends of stores */
+	struct workqueue_struct		*read_wq;	/* ends of reads */
 	struct workqueue_struct		*log_wq;	/* one at a time: log_work */
 	struct delayed_work		log_work;
 	struct list_head		volumes;
@@ -426,10 +430,10 @@ int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
 int cachefs_device_write(struct cachefs_device *device, u64 block,
 			 const void *buffer, unsigned int nr, bool durable);
 struct cachefs_io *cachefs_io_alloc(struct cachefs_cache *cache, bool write,
-				    unsigned int nr);
+				    unsigned int nr, bool wait);
 void cachefs_io_submit(struct cachefs_io *io);
 void cachefs_io_free(struct cachefs_io *io);
-struct page *cachefs_tail_page_alloc(struct cachefs_device *device);
+struct page *cachefs_tail_page_alloc(struct cachefs_device *device, bool wait);
 void cachefs_tail_page_free(struct cachefs_device *device, struct page *page);
 
 #endif /* _CACHEFS_INTERNAL_H */

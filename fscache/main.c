@@ -175,6 +175,25 @@ static unsigned long checksums_scan(struct shrinker *shrinker,
 	return nr;
 }
 
+/* Also when loading fails: somebody may have used "attach" meanwhile. */
+static void leave(void)
+{
+	/* First the way in. */
+	cachefs_sysfs_close();
+	mutex_lock(&cachefs_attach_mutex);
+	if (attached_cache)
+		detach();
+	mutex_unlock(&cachefs_attach_mutex);
+	cachefs_sysfs_exit();
+	shrinker_free(cachefs_shrinker);
+	/*
+	 * The last end of an operation may have woken us before it returned
+	 * through our text; so may the last completion in interrupt context.
+	 */
+	synchronize_rcu_tasks();
+	synchronize_rcu();
+}
+
 static int __init cachefs_init(void)
 {
 	int ret;
@@ -197,10 +216,10 @@ static int __init cachefs_init(void)
 		ret = attach(cache_param, 0);
 		mutex_unlock(&cachefs_attach_mutex);
 	}
-	if (!ret)
-		return 0;
-	cachefs_sysfs_close();
-	cachefs_sysfs_exit();
+	if (ret)
+		leave();
+	return ret;
+
 free_shrinker:
 	shrinker_free(cachefs_shrinker);
 	return ret;
@@ -208,20 +227,7 @@ free_shrinker:
 
 static void __exit cachefs_exit(void)
 {
-	/* First the way in. */
-	cachefs_sysfs_close();
-	mutex_lock(&cachefs_attach_mutex);
-	if (attached_cache)
-		detach();
-	mutex_unlock(&cachefs_attach_mutex);
-	cachefs_sysfs_exit();
-	shrinker_free(cachefs_shrinker);
-	/*
-	 * The last end of an operation may have woken us before it returned
-	 * through our text; so may the last completion in interrupt context.
-	 */
-	synchronize_rcu_tasks();
-	synchronize_rcu();
+	leave();
 }
 
 module_init(cachefs_init);

@@ -142,7 +142,7 @@ static void read_io_end(struct cachefs_io *io)
 		return;
 	}
 	INIT_WORK(&io->work, read_io_work);
-	queue_work(cache->wq, &io->work);
+	queue_work(cache->read_wq, &io->work);
 }
 
 /* Read @nr consecutive slots into @pages; the region is pinned @nr times. */
@@ -153,7 +153,7 @@ static void read_run(struct cachefs_read *read, u64 block, u32 slot_ref,
 	struct cachefs_io *io;
 	unsigned int i;
 
-	io = cachefs_io_alloc(cache, false, nr);
+	io = cachefs_io_alloc(cache, false, nr, true);
 	io->pages = pages;
 	io->block = block;
 	io->region = slot_ref >> cache->ref_shift;

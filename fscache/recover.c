@@ -564,10 +564,22 @@ static void ckpt_make_room(struct cachefs_cache *cache)
 	}
 }
 
-/* READY regions hold nothing: they come first again at the next attach. */
+/*
+ * READY regions hold nothing: they come first again at the next attach.  What
+ * the disk says of them has to go: should only one of the next two get its new
+ * sequence number before a power loss, the other one's would be the newest
+ * before it, and all that is older than that would look as if it was reused.
+ */
 static void return_ready_regions(struct cachefs_cache *cache)
 {
+	struct cachefs_geometry *geo = &cache->geo;
 	struct cachefs_open_region *open;
+
+	memset(cache->scratch, 0, sizeof(*cache->scratch));
+	list_for_each_entry(open, &cache->ready, link)
+		cachefs_device_write(cache->device,
+				     cachefs_region_start(geo, open->nr) +
+				     geo->meta_blocks, cache->scratch, 1, false);
 
 	spin_lock(&cache->log_lock);
 	list_for_each_entry(open, &cache->ready, link)

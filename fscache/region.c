@@ -497,6 +497,8 @@ int cachefs_region_load_checksums(struct cachefs_cache *cache, u32 region)
 	struct cachefs_region *r = &cache->regions[region];
 	const struct cachefs_meta_block *meta;
 	struct cachefs_meta_block *buffer;
+	/* Without memory the server is asked: better than to wait for some. */
+	gfp_t gfp = GFP_NOIO | __GFP_NOWARN | __GFP_NORETRY;
 	u64 *checksums = NULL;
 	u64 seq, epoch;
 	int ret = 0;
@@ -505,9 +507,8 @@ int cachefs_region_load_checksums(struct cachefs_cache *cache, u32 region)
 	if (r->checksums)
 		goto unlock;
 	ret = -ENOMEM;
-	buffer = kvmalloc_array(blocks, sizeof(*buffer),
-				GFP_NOIO | __GFP_NOWARN);
-	checksums = kvcalloc(geo->slots, sizeof(u64), GFP_NOIO | __GFP_NOWARN);
+	buffer = kvmalloc_array(blocks, sizeof(*buffer), gfp);
+	checksums = kvcalloc(geo->slots, sizeof(u64), gfp);
 	if (!buffer || !checksums)
 		goto free;
 	ret = cachefs_device_read(cache->device,

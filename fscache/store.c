@@ -64,10 +64,7 @@ static void store_work(struct work_struct *work)
 	bool valid;
 
 	valid = store->still_valid(store);
-	if (!valid)
-		store->error = store->error ?: -ESTALE;
-
-	list_for_each_entry_safe(io, next, &store->ios, link) {
+	list_for_each_entry(io, &store->ios, link) {
 		bytes += (u64)io->nr << CACHEFS_BLOCK_SHIFT;
 		if (io->error)
 			cachefs_io_error(cache, CACHEFS_STAT_WRITE_ERRORS,
@@ -84,6 +81,22 @@ static void store_work(struct work_struct *work)
 			cachefs_region_abandon(cache, io->region, io->slot,
 					       io->nr);
 		}
+	}
+	/*
+	 * Once more: an invalidation for which the log had no room walked over
+	 * the index, perhaps just before these blocks were in it.
+	 */
+	if (valid && !store->still_valid(store)) {
+		list_for_each_entry(io, &store->ios, link)
+			cachefs_index_drop(cache, store->version.id, io->block,
+					   io->nr);
+		valid = false;
+	}
+	if (!valid) {
+		store->error = store->error ?: -ESTALE;
+		store->stored = 0;
+	}
+	list_for_each_entry_safe(io, next, &store->ios, link) {
 		if (io->tail)
 			cachefs_tail_page_free(cache->device, io->tail);
 		cachefs_io_free(io);
@@ -112,9 +125,9 @@ static void store_io_end(struct cachefs_io *io)
 
 /* Replace the last page by a copy whose end is zero. */
 static struct page *copy_tail(struct cachefs_store *store, unsigned int last,
-			      u32 bytes)
+			      u32 bytes, bool wait)
 {
-	struct page *tail = cachefs_tail_page_alloc(store->cache->device);
+	struct page *tail = cachefs_tail_page_alloc(store->cache->device, wait);
 	u8 *from, *to;
 
 	if (!tail)
@@ -129,15 +142,21 @@ static struct page *copy_tail(struct cachefs_store *store, unsigned int last,
 	return tail;
 }
 
-/* Checksum @nr pages from @first on, which got slots, and write them. */
-static void store_run(struct cachefs_store *store, unsigned int first,
-		      unsigned int nr, u32 region, u32 slot, struct page *tail)
+/*
+ * Checksum @nr pages from @first on, which got slots, and write them.  @tail is
+ * a copy of the last one's.
+ */
+static bool store_run(struct cachefs_store *store, unsigned int first,
+		      unsigned int nr, u32 region, u32 slot, struct page *tail,
+		      bool wait)
 {
 	struct cachefs_cache *cache = store->cache;
 	struct cachefs_io *io;
 	unsigned int i;
 
-	io = cachefs_io_alloc(cache, true, nr);
+	io = cachefs_io_alloc(cache, true, nr, wait);
+	if (!io)
+		return false;
 	io->pages = &store->pages[first];
 	io->block = store->block + first;
 	io->region = region;
@@ -165,6 +184,7 @@ static void store_run(struct cachefs_store *store, unsigned int first,
 	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_WRITTEN_BYTES,
 			 (u64)nr << CACHEFS_BLOCK_SHIFT);
 	cachefs_io_submit(io);
+	return true;
 }
 
 /**
@@ -184,6 +204,7 @@ void cachefs_store(struct cachefs_store *store)
 	unsigned int done, part, got;
 	struct page *tail;
 	u32 region, slot;
+	bool wait;
 
 	cachefs_op_begin(cache);
 	store->error = 0;
@@ -206,16 +227,22 @@ void cachefs_store(struct cachefs_store *store)
 			WRITE_ONCE(store->error, -ENOBUFS);
 			break;
 		}
+		/*
+		 * What has been submitted is given back when all has ended:
+		 * to wait for more of the same would be to wait for ourselves.
+		 */
+		wait = list_empty(&store->ios);
 		tail = NULL;
-		if (tail_bytes && done + got == nr) {
-			tail = copy_tail(store, nr - 1, tail_bytes);
-			if (!tail) {
-				WRITE_ONCE(store->error, -ENOBUFS);
-				cachefs_region_abandon(cache, region, slot, got);
-				break;
-			}
+		if (tail_bytes && done + got == nr)
+			tail = copy_tail(store, nr - 1, tail_bytes, wait);
+		if ((tail_bytes && done + got == nr && !tail) ||
+		    !store_run(store, done, got, region, slot, tail, wait)) {
+			if (tail)
+				cachefs_tail_page_free(cache->device, tail);
+			cachefs_region_abandon(cache, region, slot, got);
+			WRITE_ONCE(store->error, -ENOBUFS);
+			break;
 		}
-		store_run(store, done, got, region, slot, tail);
 	}
 	store_put(store);
 }

@@ -380,23 +380,23 @@ free:
 	kfree(volume);
 }
 
+/* Takes it off the list last: detaching waits for the list to be empty. */
 static void volume_free(struct cachefs_glue_volume *volume)
 {
+	struct cachefs_glue *glue = volume->glue;
+
 	volume->vcookie->cache_priv = NULL;
 	cachefs_volume_remove(volume->volume);
+	spin_lock(&glue->lock);
+	list_del(&volume->link);
+	spin_unlock(&glue->lock);
 	kfree(volume->identity);
 	kfree(volume);
 }
 
 static void free_volume(struct fscache_volume *vcookie)
 {
-	struct cachefs_glue_volume *volume = vcookie->cache_priv;
-	struct cachefs_glue *glue = volume->glue;
-
-	spin_lock(&glue->lock);
-	list_del(&volume->link);
-	spin_unlock(&glue->lock);
-	volume_free(volume);
+	volume_free(vcookie->cache_priv);
 }
 
 const struct fscache_cache_ops cachefs_fscache_ops = {
@@ -464,12 +464,14 @@ static void withdraw_volume_accesses(struct cachefs_glue *glue)
 again:
 	spin_lock(&glue->lock);
 	list_for_each_entry(volume, &glue->volumes, link) {
-		if (atomic_read(&volume->vcookie->n_accesses) == 0)
+		/* The count itself may go up and down for a moment. */
+		if (volume->withdrawn)
 			continue;
 		vcookie = fscache_try_get_volume(volume->vcookie,
 						 fscache_volume_get_withdraw);
 		if (!vcookie)
 			continue;
+		volume->withdrawn = true;
 		spin_unlock(&glue->lock);
 		fscache_withdraw_volume(vcookie);
 		fscache_put_volume(vcookie, fscache_volume_put_withdraw);
@@ -507,8 +509,6 @@ static void withdraw_volumes(struct cachefs_glue *glue)
 			break;
 		vcookie = fscache_try_get_volume(volume->vcookie,
 						 fscache_volume_get_withdraw);
-		if (vcookie)
-			list_del_init(&volume->link);
 		spin_unlock(&glue->lock);
 		if (!vcookie) {
 			/* free_volume() has it, and takes it off the list. */

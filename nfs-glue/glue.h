@@ -58,6 +58,7 @@ struct cachefs_glue {
 /*
  * struct cachefs_glue_volume - A volume of FS-Cache's
  * @identity: what names its data, see volume.c
+ * @withdrawn: the access that acquire_volume() took has been given back
  */
 struct cachefs_glue_volume {
 	struct list_head	link;
@@ -65,6 +66,7 @@ struct cachefs_glue_volume {
 	struct fscache_volume	*vcookie;
 	struct cachefs_volume	*volume;
 	char			*identity;
+	bool			withdrawn;	/* cachefs_glue::lock */
 };
 
 /*

@@ -568,6 +568,57 @@ static void tombstone_without_room(void)
 	pin_all(-1);
 }
 
+static void tombstone_without_room_now(void)
+{
+	u32 region, slot;
+
+	model.asked = NULL;
+	pin_all(1);
+	while (cachefs_region_alloc_slots(model.cache, 1, &region, &slot))
+		cachefs_region_abandon(model.cache, region, slot, 1);
+	model_tombstone(1);
+	EXPECT_EQ(model.versions[1].logged, 0);
+}
+
+/* The same between the question whether a store is valid and its publication. */
+static void tombstone_without_room_during_a_store(void)
+{
+	tiny();
+	model.asked = tombstone_without_room_now;
+	EXPECT_EQ(model_store_now(1, 0, 10), -ESTALE);
+	EXPECT_EQ(model_count_cached(1), 0);
+	pin_all(-1);
+}
+
+/* The second part of a store must not wait for what the first one has. */
+static void store_does_not_wait_for_itself(void)
+{
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, TINY_SLOTS - 10), 0);
+	model.device->no_reserve = true;
+	EXPECT_EQ(model_store_now(2, 0, 20), -ENOBUFS);
+	EXPECT_EQ(model_count_cached(2), 10);
+	EXPECT_EQ(model_store_now(2, 10, 10), 0);
+}
+
+/* After a clean detach, only one of the first two regions of the next life. */
+static void power_loss_during_attach(void)
+{
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 50), 0);
+	model_detach();
+	/* The anchor, which counts before and after, and two regions. */
+	model.device->death = DEVICE_KEEPS_ALL;
+	model.device->die_at = model.device->writes + 4;
+	EXPECT_EQ(model_attach(), 0);
+	shim_run();
+	EXPECT(model.device->dead);
+	model_detach();
+	device_power_on(model.device);
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT_EQ(model_count_cached(1), 50);
+}
+
 /* A checkpoint on a full device: what it overwrites it does not promise. */
 static void checkpoint_makes_room(void)
 {
@@ -753,6 +804,9 @@ static const struct {
 	CASE(stored_twice_is_kept_once),
 	CASE(pinned_region_stays_as_it_is),
 	CASE(tombstone_without_room),
+	CASE(tombstone_without_room_during_a_store),
+	CASE(store_does_not_wait_for_itself),
+	CASE(power_loss_during_attach),
 	CASE(torn_scratch_block_leaves_the_other),
 	CASE(senseless_record_is_skipped),
 	CASE(terabyte),

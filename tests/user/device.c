@@ -396,12 +396,14 @@ int cachefs_device_signature(struct cachefs_device *device, const char **what)
 }
 
 struct cachefs_io *cachefs_io_alloc(struct cachefs_cache *cache, bool write,
-				    unsigned int nr)
+				    unsigned int nr, bool wait)
 {
 	struct cachefs_device *device = cache->device;
 	struct device_io *dio;
 
 	might_sleep();
+	if (!wait && device->no_reserve)
+		return NULL;
 	if (!nr || nr > CACHEFS_IO_BLOCKS)
 		shim_panic("an I/O of %u blocks", nr);
 	/* Two such callers could wait for each other's reserve. */
@@ -443,10 +445,11 @@ void cachefs_io_free(struct cachefs_io *io)
 	kfree(dio);
 }
 
-struct page *cachefs_tail_page_alloc(struct cachefs_device *device)
+struct page *cachefs_tail_page_alloc(struct cachefs_device *device, bool wait)
 {
-	(void)device;
 	might_sleep();
+	if (!wait && device->no_reserve)
+		return NULL;
 	return alloc_page(GFP_NOIO | __GFP_NOFAIL);
 }
 

@@ -114,10 +114,14 @@ static bool still_valid(struct cachefs_store *store)
 	struct operation *op = container_of(store, struct operation, store);
 	struct model_version *now = &model.versions[op->v];
 
-	might_sleep();
-	return !(op->flags & (MODEL_POISON | MODEL_BLAME)) &&
+	bool valid = !(op->flags & (MODEL_POISON | MODEL_BLAME)) &&
 		now->number == op->version.number &&
 		now->gen == op->version.gen;
+
+	might_sleep();
+	if (model.asked)
+		model.asked();
+	return valid;
 }
 
 static void store_done(struct cachefs_store *store)

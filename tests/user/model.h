@@ -59,6 +59,7 @@ struct model {
 	u64			stored;		/* blocks */
 	u64			stores;
 	u64			mismatches;	/* reads that failed with EUCLEAN */
+	void			(*asked)(void);	/* after each answer of still_valid */
 };
 
 extern struct model model;
