@@ -5,6 +5,7 @@
  */
 #include <linux/random.h>
 #include <linux/unaligned.h>
+#include <trace/events/cachefs.h>
 #include "../nfs-glue/compat/blake2s.h"
 #include "internal.h"
 
@@ -389,27 +390,28 @@ void cachefs_count_stored(struct cachefs_cache *cache,
 }
 
 /**
- * cachefs_count_refused - Account bytes that were not stored for lack of room
+ * cachefs_refuse - Account bytes that are not stored, and say why
  * @cache: the cache
+ * @version: whose bytes
+ * @block: first file block
  * @bytes: how many
+ * @why: the reason, not %CACHEFS_WHY_NONE
+ *
+ * Whoever decides that something is not stored calls this, once.  The core has
+ * done so for what cachefs_store_reserve() and cachefs_store() leave out.
  *
  * Context: any.
  */
-void cachefs_count_refused(struct cachefs_cache *cache, u64 bytes)
+void cachefs_refuse(struct cachefs_cache *cache,
+		    const struct cachefs_version *version, u64 block, u64 bytes,
+		    enum cachefs_reason why)
 {
-	cachefs_stat_add(cache, CACHEFS_STAT_STORE_REFUSED_BYTES, bytes);
-}
+	enum cachefs_stat stat = CACHEFS_STAT_STORE_REFUSED_BYTES;
 
-/**
- * cachefs_count_stale - Account bytes not stored as their version had changed
- * @cache: the cache
- * @bytes: how many
- *
- * Context: any.
- */
-void cachefs_count_stale(struct cachefs_cache *cache, u64 bytes)
-{
-	cachefs_stat_add(cache, CACHEFS_STAT_STALE_BYTES, bytes);
+	if (why >= CACHEFS_WHY_VERSION && why <= CACHEFS_WHY_OPEN_TO_WRITE)
+		stat = CACHEFS_STAT_STALE_BYTES;
+	cachefs_stat_add(cache, stat, bytes);
+	trace_cachefs_refuse(version->id, block, bytes, why);
 }
 
 /**

@@ -9,6 +9,8 @@
 #include "../nfs-glue/compat.h"
 #include "internal.h"
 #include "device.h"
+#define CREATE_TRACE_POINTS
+#include <trace/events/cachefs.h>
 
 static char *cache_param;
 module_param_named(cache, cache_param, charp, 0444);

@@ -4,6 +4,7 @@
  * as this block of this version, or the read fails as a whole.
  */
 #include <linux/highmem.h>
+#include <trace/events/cachefs.h>
 #include "internal.h"
 
 /**
@@ -29,7 +30,7 @@ unsigned int cachefs_lookup(struct cachefs_cache *cache,
 
 	*cached = false;
 	if (!cachefs_usable(cache))
-		return nr;
+		done = nr;
 	while (done < nr) {
 		part = min_t(u64, nr - done, CACHEFS_CHUNK_BLOCKS -
 			     (block + done) % CACHEFS_CHUNK_BLOCKS);
@@ -41,11 +42,14 @@ unsigned int cachefs_lookup(struct cachefs_cache *cache,
 			bool found = slots[i] != CACHEFS_NO_REF;
 
 			if (found != *cached)
-				return done + i;
+				break;
 		}
-		done += part;
+		done += i;
+		if (i < part)
+			break;
 	}
-	return nr;
+	trace_cachefs_lookup(version->id, block, done, *cached);
+	return done;
 }
 
 static void read_put(struct cachefs_read *read)
@@ -54,6 +58,7 @@ static void read_put(struct cachefs_read *read)
 
 	if (!atomic_dec_and_test(&read->pending))
 		return;
+	trace_cachefs_read(read);
 	read->done(read);
 	cachefs_op_end(cache);
 }
@@ -102,7 +107,7 @@ static void read_io_work(struct work_struct *work)
 	struct cachefs_io *io = container_of(work, struct cachefs_io, work);
 	struct cachefs_read *read = io->owner;
 	struct cachefs_cache *cache = io->cache;
-	bool drop = true;
+	enum cachefs_reason why = CACHEFS_WHY_DEVICE;
 	int ret = io->error;
 
 	if (ret) {
@@ -110,9 +115,12 @@ static void read_io_work(struct work_struct *work)
 	} else {
 		ret = cachefs_region_load_checksums(cache, io->region);
 		if (ret == -ENOMEM) {
-			drop = false;
+			why = CACHEFS_WHY_NONE;
+		} else if (ret == -EUCLEAN) {
+			why = CACHEFS_WHY_METADATA;
 		} else if (!ret && !read_matches(io)) {
 			ret = -EUCLEAN;
+			why = CACHEFS_WHY_CHECKSUM;
 			cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_ERRORS, 1);
 			pr_warn_ratelimited("%s: checksum mismatch at block %llu, read from the server instead\n",
 					    cachefs_device_name(cache->device),
@@ -121,9 +129,13 @@ static void read_io_work(struct work_struct *work)
 	}
 	if (ret) {
 		/* Before the caller knows, or it would find it again. */
-		if (drop)
+		if (why) {
 			cachefs_index_drop(cache, read->version.id, io->block,
 					   io->nr);
+			trace_cachefs_drop(read->version.id, io->block,
+					   (u64)io->nr << CACHEFS_BLOCK_SHIFT,
+					   why);
+		}
 		read_fail(read, ret);
 	}
 	read_io_finish(io);

@@ -11,6 +11,7 @@
  */
 #include <linux/sched.h>
 #include <linux/unaligned.h>
+#include <trace/events/cachefs.h>
 #include "internal.h"
 
 /* How often the metadata of a region that is still open is written. */
@@ -31,6 +32,16 @@ static struct cachefs_slot_record *slot_record(struct cachefs_open_region *open,
 	u32 index = slot / CACHEFS_RECORDS_PER_BLOCK;
 
 	return &open->meta[index].records[slot % CACHEFS_RECORDS_PER_BLOCK];
+}
+
+static void region_set_state(struct cachefs_cache *cache, u32 nr,
+			     enum cachefs_region_state state)
+{
+	struct cachefs_region *region = &cache->regions[nr];
+
+	if (region->state != state)
+		trace_cachefs_region(nr, region->seq, region->state, state);
+	region->state = state;
 }
 
 static void open_region_free(struct cachefs_open_region *open)
@@ -162,7 +173,7 @@ static int prepare_region(struct cachefs_cache *cache)
 		return -EAGAIN;
 
 	write_lock(&cache->index_lock);
-	region->state = CACHEFS_REGION_FREE;
+	region_set_state(cache, nr, CACHEFS_REGION_FREE);
 	write_unlock(&cache->index_lock);
 	cachefs_index_forget(cache, nr);
 	/* Not worth waiting for: a reader's disk may hang. */
@@ -204,7 +215,7 @@ static int prepare_region(struct cachefs_cache *cache)
 	cache->head = (nr + 1) % geo->nr_regions;
 	spin_lock(&cache->log_lock);
 	region->open = open;
-	region->state = CACHEFS_REGION_READY;
+	region_set_state(cache, nr, CACHEFS_REGION_READY);
 	list_add_tail(&open->link, &cache->ready);
 	cache->nr_ready++;
 	spin_unlock(&cache->log_lock);
@@ -233,7 +244,7 @@ static void write_sealing(struct cachefs_cache *cache)
 		spin_lock(&cache->log_lock);
 		list_del(&open->link);
 		cache->regions[open->nr].open = NULL;
-		cache->regions[open->nr].state = CACHEFS_REGION_SEALED;
+		region_set_state(cache, open->nr, CACHEFS_REGION_SEALED);
 		spin_unlock(&cache->log_lock);
 		open_region_free(open);
 	}
@@ -322,7 +333,7 @@ int cachefs_region_alloc_slots(struct cachefs_cache *cache, u32 want,
 		if (open) {
 			list_del(&open->link);
 			cache->nr_ready--;
-			cache->regions[open->nr].state = CACHEFS_REGION_OPEN;
+			region_set_state(cache, open->nr, CACHEFS_REGION_OPEN);
 			cache->current_region = open;
 		}
 	}

@@ -6,11 +6,14 @@
  * are still that version's, publish.
  */
 #include <linux/highmem.h>
+#include <trace/events/cachefs.h>
 #include "internal.h"
 
 /**
  * cachefs_store_reserve - May so much be read from the server to be stored?
  * @cache: the cache
+ * @version: of the file
+ * @block: first file block
  * @bytes: how much
  *
  * This is where stores are refused when the device cannot keep up: what is on
@@ -19,15 +22,21 @@
  * Context: any.
  * Return: %true if room was reserved; cachefs_store_unreserve() gives it back.
  */
-bool cachefs_store_reserve(struct cachefs_cache *cache, size_t bytes)
+bool cachefs_store_reserve(struct cachefs_cache *cache,
+			   const struct cachefs_version *version, u64 block,
+			   size_t bytes)
 {
-	if (!cachefs_usable(cache))
+	if (!cachefs_usable(cache)) {
+		cachefs_refuse(cache, version, block, bytes,
+			       CACHEFS_WHY_UNUSABLE);
 		return false;
+	}
 	if (atomic64_add_return(bytes, &cache->reserved) +
 	    atomic64_read(&cache->in_flight) <=
 	    READ_ONCE(cache->max_in_flight))
 		return true;
 	atomic64_sub(bytes, &cache->reserved);
+	cachefs_refuse(cache, version, block, bytes, CACHEFS_WHY_IN_FLIGHT);
 	return false;
 }
 
@@ -64,22 +73,27 @@ static void store_work(struct work_struct *work)
 	bool valid;
 
 	valid = store->still_valid(store);
+	if (!valid)
+		store->stale = store->stale ?: CACHEFS_WHY_VERSION;
 	list_for_each_entry(io, &store->ios, link) {
+		u32 last = last_bytes(store, io);
+		size_t data = ((io->nr - 1) << CACHEFS_BLOCK_SHIFT) + last;
+
 		bytes += (u64)io->nr << CACHEFS_BLOCK_SHIFT;
 		if (io->error)
 			cachefs_io_error(cache, CACHEFS_STAT_WRITE_ERRORS,
 					 io->error);
 		if (valid && !io->error) {
-			u32 last = last_bytes(store, io);
-
 			cachefs_region_publish(cache, io->region, io->slot,
 					       io->nr, store->version.id,
 					       io->block, last);
-			store->stored += ((io->nr - 1) << CACHEFS_BLOCK_SHIFT) +
-					 last;
+			store->stored += data;
 		} else {
 			cachefs_region_abandon(cache, io->region, io->slot,
 					       io->nr);
+			cachefs_refuse(cache, &store->version, io->block, data,
+				       valid ? CACHEFS_WHY_DEVICE :
+					       store->stale);
 		}
 	}
 	/*
@@ -90,6 +104,8 @@ static void store_work(struct work_struct *work)
 		list_for_each_entry(io, &store->ios, link)
 			cachefs_index_drop(cache, store->version.id, io->block,
 					   io->nr);
+		cachefs_refuse(cache, &store->version, store->block,
+			       store->stored, store->stale ?: CACHEFS_WHY_VERSION);
 		valid = false;
 	}
 	if (!valid) {
@@ -103,6 +119,7 @@ static void store_work(struct work_struct *work)
 	}
 	atomic64_sub(bytes, &cache->in_flight);
 	cachefs_stat_add(cache, CACHEFS_STAT_STORES_IN_FLIGHT_BYTES, -(s64)bytes);
+	trace_cachefs_store_done(store);
 	store->done(store);
 	cachefs_op_end(cache);
 }
@@ -192,7 +209,8 @@ static bool store_run(struct cachefs_store *store, unsigned int first,
  * @store: the request; @done is called exactly once, maybe before this returns
  *
  * The pages must not go away before @done, and should not be written to; see
- * the protocol in cachefs.h.  What finds no room in the log is left out.
+ * the protocol in cachefs.h.  What finds no room in the log is left out, and has
+ * been accounted for by cachefs_refuse().
  *
  * Context: process, may sleep (for memory of the cache's own reserves).
  */
@@ -201,6 +219,7 @@ void cachefs_store(struct cachefs_store *store)
 	struct cachefs_cache *cache = store->cache;
 	unsigned int nr = DIV_ROUND_UP(store->bytes, CACHEFS_BLOCK_SIZE);
 	u32 tail_bytes = store->bytes % CACHEFS_BLOCK_SIZE;
+	enum cachefs_reason why = CACHEFS_WHY_NO_REGION;
 	unsigned int done, part, got;
 	struct page *tail;
 	u32 region, slot;
@@ -209,6 +228,8 @@ void cachefs_store(struct cachefs_store *store)
 	cachefs_op_begin(cache);
 	store->error = 0;
 	store->stored = 0;
+	store->stale = CACHEFS_WHY_NONE;
+	trace_cachefs_store(store);
 	INIT_LIST_HEAD(&store->ios);
 	INIT_WORK(&store->work, store_work);
 	atomic_set(&store->pending, 1);
@@ -219,14 +240,15 @@ void cachefs_store(struct cachefs_store *store)
 		part = min_t(u64, nr - done, CACHEFS_CHUNK_BLOCKS -
 			     block % CACHEFS_CHUNK_BLOCKS);
 		got = 0;
-		if (cachefs_usable(cache) &&
-		    block + part <= 1ULL << CACHEFS_FILE_BLOCK_BITS)
+		if (!cachefs_usable(cache))
+			why = CACHEFS_WHY_UNUSABLE;
+		else if (block + part > 1ULL << CACHEFS_FILE_BLOCK_BITS)
+			why = CACHEFS_WHY_TOO_LARGE;
+		else
 			got = cachefs_region_alloc_slots(cache, part, &region,
 							 &slot);
-		if (!got) {
-			WRITE_ONCE(store->error, -ENOBUFS);
+		if (!got)
 			break;
-		}
 		/*
 		 * What has been submitted is given back when all has ended:
 		 * to wait for more of the same would be to wait for ourselves.
@@ -240,9 +262,15 @@ void cachefs_store(struct cachefs_store *store)
 			if (tail)
 				cachefs_tail_page_free(cache->device, tail);
 			cachefs_region_abandon(cache, region, slot, got);
-			WRITE_ONCE(store->error, -ENOBUFS);
+			why = CACHEFS_WHY_NO_MEMORY;
 			break;
 		}
+	}
+	if (done < nr) {
+		WRITE_ONCE(store->error, -ENOBUFS);
+		cachefs_refuse(cache, &store->version, store->block + done,
+			       store->bytes -
+			       ((size_t)done << CACHEFS_BLOCK_SHIFT), why);
 	}
 	store_put(store);
 }

@@ -85,6 +85,33 @@ struct cachefs_volume;
 struct folio;
 struct vm_fault;
 
+/*
+ * Why something was not stored, or is not cached any more.  The texts are in
+ * trace/events/cachefs.h.
+ */
+enum cachefs_reason {
+	CACHEFS_WHY_NONE,		/* it was, or is */
+	/* Refused for lack of something: */
+	CACHEFS_WHY_IN_FLIGHT,		/* the bound on what is in flight */
+	CACHEFS_WHY_NO_REGION,		/* none is ready */
+	CACHEFS_WHY_NO_MEMORY,
+	CACHEFS_WHY_UNUSABLE,		/* the cache has failed, or is detached */
+	CACHEFS_WHY_DEVICE,		/* the device's error */
+	CACHEFS_WHY_TOO_LARGE,		/* blocks beyond what the format has */
+	CACHEFS_WHY_PART,		/* part of a block inside of the file */
+	CACHEFS_WHY_PAGE,		/* large, or still being stored */
+	/* Stale, or it might be: */
+	CACHEFS_WHY_VERSION,		/* changed since the read began */
+	CACHEFS_WHY_OLDER_READ,		/* one from before a change is open */
+	CACHEFS_WHY_BEYOND_EOF,		/* of that version */
+	CACHEFS_WHY_NO_NOTE,		/* nobody knows when the read began */
+	CACHEFS_WHY_LOCAL_WRITER,	/* wrote through the cache */
+	CACHEFS_WHY_OPEN_TO_WRITE,	/* so FS-Cache has the cookie disabled */
+	/* Dropped: */
+	CACHEFS_WHY_CHECKSUM,		/* of the data */
+	CACHEFS_WHY_METADATA,		/* not of that round of the region */
+};
+
 /**
  * struct cachefs_version - One version of one file
  * @id: keyed hash from cachefs_version_id()
@@ -127,12 +154,14 @@ struct cachefs_read {
  * @bytes: how many bytes; the last block may be partial and is padded with zeros
  * @pages: the pages, kept by the caller until @done; entries may be replaced
  * @still_valid: asked when the data is on disk, before it is published, in
- *	process context: are these pages still that version's, unmodified?
+ *	process context: are these pages still that version's, unmodified?  If
+ *	not, it may set @stale
  * @done: called once, in process context; the marks may be cleared
  * @error: for @done: 0, or %-ENOBUFS (no room in the log or refused), %-ESTALE
  *	(@still_valid said no), or the device's error; whatever it is, part of
  *	the blocks may have been stored
  * @stored: for @done: how many bytes were published
+ * @stale: why @still_valid said no, if not for %CACHEFS_WHY_VERSION
  */
 struct cachefs_store {
 	struct cachefs_cache	*cache;
@@ -144,6 +173,7 @@ struct cachefs_store {
 	void			(*done)(struct cachefs_store *store);
 	int			error;
 	size_t			stored;
+	enum cachefs_reason	stale;
 	/* private: */
 	atomic_t		pending;
 	struct list_head	ios;
@@ -172,8 +202,15 @@ void cachefs_tombstone(struct cachefs_cache *cache,
 		       struct cachefs_version *version);
 
 /* Admission: bytes that will be stored soon */
-bool cachefs_store_reserve(struct cachefs_cache *cache, size_t bytes);
+bool cachefs_store_reserve(struct cachefs_cache *cache,
+			   const struct cachefs_version *version, u64 block,
+			   size_t bytes);
 void cachefs_store_unreserve(struct cachefs_cache *cache, size_t bytes);
+
+/* What is not stored, said once: counted and traced */
+void cachefs_refuse(struct cachefs_cache *cache,
+		    const struct cachefs_version *version, u64 block, u64 bytes,
+		    enum cachefs_reason why);
 
 /* Accounting by the glue, which alone knows where a file ends */
 struct cachefs_volume *cachefs_volume_add(struct cachefs_cache *cache,
@@ -186,8 +223,6 @@ void cachefs_count_miss(struct cachefs_cache *cache,
 			struct cachefs_volume *volume, u64 bytes);
 void cachefs_count_stored(struct cachefs_cache *cache,
 			  struct cachefs_volume *volume, u64 bytes);
-void cachefs_count_refused(struct cachefs_cache *cache, u64 bytes);
-void cachefs_count_stale(struct cachefs_cache *cache, u64 bytes);
 void cachefs_count_unused(struct cachefs_cache *cache, u64 bytes);
 void cachefs_count_object(struct cachefs_cache *cache, int change);
 

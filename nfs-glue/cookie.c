@@ -13,6 +13,7 @@
  */
 #include <linux/slab.h>
 #include <linux/unaligned.h>
+#include <trace/events/cachefs.h>
 #include <trace/events/fscache.h>
 #include "../fscache/device.h"
 #include "glue.h"
@@ -22,6 +23,13 @@
 static struct cachefs_cache *object_cache(struct cachefs_object *object)
 {
 	return object->volume->glue->cache;
+}
+
+static void object_trace(struct cachefs_object *object,
+			 enum cachefs_object_event what)
+{
+	trace_cachefs_object(object->cookie->debug_id, object->version.id,
+			     object->generation, object->size, what);
 }
 
 static const u8 *cookie_aux(struct fscache_cookie *cookie)
@@ -43,6 +51,7 @@ static void object_sample(struct cachefs_object *object, bool first)
 	struct cachefs_version version;
 	u8 aux[CACHEFS_MAX_AUX], id[16];
 	unsigned int handled, aux_len;
+	bool same;
 	loff_t size;
 
 	lockdep_assert_held(&object->sample_mutex);
@@ -63,8 +72,9 @@ static void object_sample(struct cachefs_object *object, bool first)
 			   fscache_get_key(cookie), cookie->key_len,
 			   aux, aux_len, size);
 	cachefs_version_init(cache, &version, id);
-	if (!first && handled != object->handled &&
-	    !memcmp(id, object->version.id, sizeof(id)))
+	same = !first && handled != object->handled &&
+		!memcmp(id, object->version.id, sizeof(id));
+	if (same)
 		cachefs_tombstone(cache, &version);
 
 	object->handled = handled;
@@ -77,6 +87,9 @@ static void object_sample(struct cachefs_object *object, bool first)
 	object->nr_old += object->nr_current;
 	object->nr_current = 0;
 	spin_unlock(&object->lock);
+	if (!first)
+		object_trace(object, same ? CACHEFS_OBJECT_INVALIDATED :
+					    CACHEFS_OBJECT_CHANGED);
 }
 
 /**
@@ -129,44 +142,49 @@ void cachefs_op_free(struct cachefs_op *op)
 }
 
 /**
- * cachefs_op_current - Is the file still what it was when an operation began?
+ * cachefs_op_stale - Is the file not any more what it was at an operation's begin?
  * @op: the operation
  *
  * Context: process, may sleep.
- * Return: %false also when the file is open for writing now.
+ * Return: why what the operation has must not be published, which is also so
+ * when the file is open for writing now; or %CACHEFS_WHY_NONE.
  */
-bool cachefs_op_current(struct cachefs_op *op)
+enum cachefs_reason cachefs_op_stale(struct cachefs_op *op)
 {
+	enum cachefs_reason why = CACHEFS_WHY_NONE;
 	struct cachefs_object *object = op->object;
-	bool current_op;
 
 	mutex_lock(&object->sample_mutex);
 	object_sample(object, false);
 	spin_lock(&object->lock);
-	current_op = op->generation == object->generation &&
-		!object->local_data &&
-		!test_bit(FSCACHE_COOKIE_DISABLED, &object->cookie->flags);
+	if (object->local_data)
+		why = CACHEFS_WHY_LOCAL_WRITER;
+	else if (test_bit(FSCACHE_COOKIE_DISABLED, &object->cookie->flags))
+		why = CACHEFS_WHY_OPEN_TO_WRITE;
+	else if (op->generation != object->generation)
+		why = CACHEFS_WHY_VERSION;
 	spin_unlock(&object->lock);
 	mutex_unlock(&object->sample_mutex);
-	return current_op;
+	return why;
 }
 
 /**
- * cachefs_op_alone - May what this operation has be stored?
+ * cachefs_op_refusal - May what this operation has not be stored?
  * @op: the operation
  *
  * Context: process, may sleep.
- * Return: whether it is current, and no older operation is open whose data it
- * might be.
+ * Return: why not: it is stale, or an older operation is open whose data it might
+ * be; or %CACHEFS_WHY_NONE.
  */
-bool cachefs_op_alone(struct cachefs_op *op)
+enum cachefs_reason cachefs_op_refusal(struct cachefs_op *op)
 {
-	bool alone = cachefs_op_current(op);
+	enum cachefs_reason why = cachefs_op_stale(op);
 
 	spin_lock(&op->object->lock);
-	alone = alone && !op->object->nr_old;
+	if (!why && op->object->nr_old)
+		why = CACHEFS_WHY_OLDER_READ;
 	spin_unlock(&op->object->lock);
-	return alone;
+	return why;
 }
 
 /**
@@ -242,8 +260,11 @@ static bool lookup_cookie(struct fscache_cookie *cookie)
 					    fscache_cookie_get_attach_object);
 	mutex_lock(&object->sample_mutex);
 	object_sample(object, true);
-	if (closed_missed(object))
+	object_trace(object, CACHEFS_OBJECT_LOOKED_UP);
+	if (closed_missed(object)) {
 		cachefs_tombstone(glue->cache, &object->version);
+		object_trace(object, CACHEFS_OBJECT_INVALIDATED);
+	}
 	mutex_unlock(&object->sample_mutex);
 
 	fscache_count_object(glue->fscache);
@@ -263,6 +284,7 @@ static void withdraw_cookie(struct fscache_cookie *cookie)
 	struct fscache_cache *fscache = glue->fscache;
 
 	cachefs_object_exit_io(object);
+	object_trace(object, CACHEFS_OBJECT_WITHDRAWN);
 	closed_remember(object);
 	spin_lock(&glue->lock);
 	list_del(&object->link);

@@ -131,8 +131,8 @@ struct cachefs_op {
 extern const struct fscache_cache_ops cachefs_fscache_ops;
 struct cachefs_op *cachefs_op_new(struct cachefs_object *object);
 void cachefs_op_free(struct cachefs_op *op);
-bool cachefs_op_current(struct cachefs_op *op);
-bool cachefs_op_alone(struct cachefs_op *op);
+enum cachefs_reason cachefs_op_stale(struct cachefs_op *op);
+enum cachefs_reason cachefs_op_refusal(struct cachefs_op *op);
 void cachefs_object_local_write(struct cachefs_object *object);
 void cachefs_end_operation(struct netfs_cache_resources *cres);
 int cachefs_query_occupancy(struct netfs_cache_resources *cres, loff_t start,

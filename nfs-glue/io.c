@@ -82,12 +82,12 @@ static void download(struct netfs_io_subrequest *subreq, struct cachefs_op *op,
 	subreq->len = end - start;
 	bytes = min(end, i_size) - start;
 	cachefs_count_miss(cache, cachefs_op_volume(op), bytes);
-	op->storing = cachefs_store_reserve(cache, bytes);
+	op->storing = cachefs_store_reserve(cache, &op->version,
+					    start >> CACHEFS_BLOCK_SHIFT,
+					    bytes);
 	if (op->storing) {
 		op->reserved += bytes;
 		__set_bit(NETFS_SREQ_COPY_TO_CACHE, &subreq->flags);
-	} else {
-		cachefs_count_refused(cache, bytes);
 	}
 }
 
@@ -244,8 +244,9 @@ struct glue_store {
 
 static bool store_still_valid(struct cachefs_store *core)
 {
-	return cachefs_op_current(container_of(core, struct glue_store,
-					       store)->op);
+	core->stale = cachefs_op_stale(container_of(core, struct glue_store,
+						    store)->op);
+	return !core->stale;
 }
 
 /*
@@ -258,11 +259,6 @@ static void store_done(struct cachefs_store *core)
 
 	cachefs_count_stored(core->cache, cachefs_op_volume(store->op),
 			     core->stored);
-	if (core->error == -ESTALE)
-		cachefs_count_stale(core->cache, store->len);
-	else if (core->error == -ENOBUFS)
-		cachefs_count_refused(core->cache,
-				      core->bytes - core->stored);
 	cachefs_page_mark_release(core->cache, store->nr_pages);
 	cachefs_terminated(netfs_write_subrequest_terminated, store->subreq,
 			   store->len);
@@ -275,31 +271,38 @@ static void issue_write(struct netfs_io_subrequest *subreq)
 	size_t len = subreq->len - subreq->transferred, bytes = len;
 	struct cachefs_cache *cache = cachefs_op_cache(op);
 	loff_t start = subreq->start + subreq->transferred;
+	u64 block = start >> CACHEFS_BLOCK_SHIFT;
 	struct glue_store *store = NULL;
+	enum cachefs_reason why;
 	unsigned int nr, i;
 
 	if (subreq->rreq->origin != NETFS_PGPRIV2_COPY_TO_CACHE) {
 		/* What the server makes of it is not known yet. */
 		cachefs_object_local_write(op->object);
+		why = CACHEFS_WHY_LOCAL_WRITER;
 		goto refuse;
 	}
+	why = start + len > op->size ? CACHEFS_WHY_BEYOND_EOF :
+				       cachefs_op_refusal(op);
+	if (why)
+		goto refuse;
 	/* A block is whole, or the file ends in it. */
-	if (start + len > op->size || !cachefs_op_alone(op)) {
-		cachefs_count_stale(cache, len);
-		goto refuse;
-	}
 	if (start + len < op->size)
 		bytes = round_down(len, CACHEFS_BLOCK_SIZE);
+	why = CACHEFS_WHY_PART;
 	if (start % CACHEFS_BLOCK_SIZE || !bytes)
 		goto refuse;
 
 	nr = DIV_ROUND_UP(bytes, PAGE_SIZE);
 	store = kvmalloc(struct_size(store, pages, nr),
 			 GFP_NOFS | __GFP_NOWARN);
-	if (!store || !extract_pages(&subreq->io_iter, store->pages, nr)) {
-		cachefs_count_refused(cache, bytes);
+	why = CACHEFS_WHY_NO_MEMORY;
+	if (!store || !extract_pages(&subreq->io_iter, store->pages, nr))
 		goto refuse;
-	}
+	if (bytes < len)
+		cachefs_refuse(cache, &op->version,
+			       block + (bytes >> CACHEFS_BLOCK_SHIFT),
+			       len - bytes, CACHEFS_WHY_PART);
 	for (i = 0; i < nr; i++)
 		cachefs_page_mark_adopt(cache, store->pages[i]);
 	store->op = op;
@@ -308,7 +311,7 @@ static void issue_write(struct netfs_io_subrequest *subreq)
 	store->nr_pages = nr;
 	store->store.cache = cache;
 	store->store.version = op->version;
-	store->store.block = start >> CACHEFS_BLOCK_SHIFT;
+	store->store.block = block;
 	store->store.bytes = bytes;
 	store->store.pages = store->pages;
 	store->store.still_valid = store_still_valid;
@@ -318,6 +321,7 @@ static void issue_write(struct netfs_io_subrequest *subreq)
 
 refuse:
 	kvfree(store);
+	cachefs_refuse(cache, &op->version, block, len, why);
 	cachefs_terminated(netfs_write_subrequest_terminated, subreq, len);
 }
 

@@ -393,7 +393,9 @@ static int read_cache(struct netfs_cache_resources *cres, loff_t start,
 
 static bool batch_still_valid(struct cachefs_store *store)
 {
-	return cachefs_op_current(container_of(store, struct batch, store)->op);
+	store->stale = cachefs_op_stale(container_of(store, struct batch,
+						     store)->op);
+	return !store->stale;
 }
 
 static void batch_done(struct cachefs_store *store)
@@ -405,10 +407,6 @@ static void batch_done(struct cachefs_store *store)
 	unsigned int i;
 
 	cachefs_count_stored(cache, cachefs_op_volume(op), store->stored);
-	if (store->error == -ESTALE)
-		cachefs_count_stale(cache, store->bytes);
-	else if (store->error == -ENOBUFS)
-		cachefs_count_refused(cache, store->bytes - store->stored);
 	for (i = 0; i < batch->nr; i++)
 		cachefs_page_mark_end(cache, batch->folios[i]);
 	kfree(batch);
@@ -543,8 +541,10 @@ static int write_cache(struct netfs_cache_resources *cres, loff_t start,
 	struct page *page = iter_page(start, iter, term_func);
 	struct cachefs_op *op = cachefs_cres_op(cres);
 	struct cachefs_cache *cache = cachefs_op_cache(op);
+	struct cachefs_version *version = &op->version;
+	enum cachefs_reason why;
+	size_t bytes = PAGE_SIZE;
 	void *note;
-	size_t bytes;
 
 	if (!page) {
 		cachefs_object_local_write(op->object);
@@ -553,23 +553,32 @@ static int write_cache(struct netfs_cache_resources *cres, loff_t start,
 		return -ENOBUFS;
 	}
 	note = xa_erase(&op->object->reads, page->index);
-	if (start >= op->size || PageCompound(page) || PagePrivate2(page))
-		return -ENOBUFS;
+	if (start >= op->size) {
+		why = CACHEFS_WHY_BEYOND_EOF;
+		goto refuse;
+	}
 	bytes = page_bytes(op, start);
+	if (PageCompound(page) || PagePrivate2(page)) {
+		why = CACHEFS_WHY_PAGE;
+		goto refuse;
+	}
 	if (note != note_of(op)) {
-		cachefs_count_stale(cache, bytes);
-		return -ESTALE;
+		why = note ? CACHEFS_WHY_VERSION : CACHEFS_WHY_NO_NOTE;
+		goto refuse;
 	}
-	if (!cachefs_store_reserve(cache, bytes)) {
-		cachefs_count_refused(cache, bytes);
+	if (!cachefs_store_reserve(cache, version, page->index, bytes))
 		return -ENOBUFS;
-	}
 	if (!batch_add(op, page_folio(page), bytes)) {
 		cachefs_store_unreserve(cache, bytes);
-		cachefs_count_refused(cache, bytes);
-		return -ENOMEM;
+		why = cachefs_op_stale(op) ?: CACHEFS_WHY_NO_MEMORY;
+		goto refuse;
 	}
 	return 0;
+
+refuse:
+	cachefs_refuse(cache, version, page->index, bytes, why);
+	/* NFS does not look at it. */
+	return -ENOBUFS;
 }
 
 /* NFS stores what it has just read; everybody else comes with new data. */

@@ -222,6 +222,13 @@ static void read_error_is_told_and_the_extent_dropped(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, is_cached(f, &v, 0));
 }
 
+static bool reserve(struct fixture *f, size_t bytes)
+{
+	struct cachefs_version v = {};
+
+	return cachefs_store_reserve(f->cache, &v, 0, bytes);
+}
+
 static void many_errors_take_the_cache_out_of_use(struct kunit *test)
 {
 	struct cachefs_version v;
@@ -237,7 +244,7 @@ static void many_errors_take_the_cache_out_of_use(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, is_cached(f, &v, 0));
 	KUNIT_EXPECT_EQ(test, fixture_read(f, &v, 0, 1, 1), -ENODATA);
 	KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 1, 1, 1), -ENOBUFS);
-	KUNIT_EXPECT_FALSE(test, cachefs_store_reserve(f->cache, PAGE_SIZE));
+	KUNIT_EXPECT_FALSE(test, reserve(f, PAGE_SIZE));
 }
 
 static void damaged_block_is_euclean_and_dropped(struct kunit *test)
@@ -333,12 +340,12 @@ static void reservation_is_refused_above_the_bound(struct kunit *test)
 	struct fixture *f = test->priv;
 
 	f->cache->max_in_flight = 8 * PAGE_SIZE;
-	KUNIT_EXPECT_TRUE(test, cachefs_store_reserve(f->cache, 5 * PAGE_SIZE));
-	KUNIT_EXPECT_FALSE(test, cachefs_store_reserve(f->cache, 4 * PAGE_SIZE));
-	KUNIT_EXPECT_TRUE(test, cachefs_store_reserve(f->cache, 3 * PAGE_SIZE));
-	KUNIT_EXPECT_FALSE(test, cachefs_store_reserve(f->cache, 1));
+	KUNIT_EXPECT_TRUE(test, reserve(f, 5 * PAGE_SIZE));
+	KUNIT_EXPECT_FALSE(test, reserve(f, 4 * PAGE_SIZE));
+	KUNIT_EXPECT_TRUE(test, reserve(f, 3 * PAGE_SIZE));
+	KUNIT_EXPECT_FALSE(test, reserve(f, 1));
 	cachefs_store_unreserve(f->cache, 3 * PAGE_SIZE);
-	KUNIT_EXPECT_TRUE(test, cachefs_store_reserve(f->cache, 1));
+	KUNIT_EXPECT_TRUE(test, reserve(f, 1));
 	cachefs_store_unreserve(f->cache, 5 * PAGE_SIZE + 1);
 }
 
@@ -354,12 +361,12 @@ static void stores_under_way_count_against_the_bound(struct kunit *test)
 	transfer_store(f, t, &v, 0, 6 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_STORES_IN_FLIGHT_BYTES),
 			6 * PAGE_SIZE);
-	KUNIT_EXPECT_FALSE(test, cachefs_store_reserve(f->cache, 3 * PAGE_SIZE));
+	KUNIT_EXPECT_FALSE(test, reserve(f, 3 * PAGE_SIZE));
 	let_writes_go(f);
 	KUNIT_EXPECT_EQ(test, transfer_wait(f, t), 0);
 	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_STORES_IN_FLIGHT_BYTES),
 			0);
-	KUNIT_EXPECT_TRUE(test, cachefs_store_reserve(f->cache, 3 * PAGE_SIZE));
+	KUNIT_EXPECT_TRUE(test, reserve(f, 3 * PAGE_SIZE));
 	cachefs_store_unreserve(f->cache, 3 * PAGE_SIZE);
 }
 

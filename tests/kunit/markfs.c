@@ -88,7 +88,8 @@ static void markfs_store(struct markfs *fs, struct folio *folio)
 	size_t bytes = folio_size(folio);
 	struct markfs_io *io;
 
-	if (!cachefs_store_reserve(fs->cache, bytes)) {
+	if (!cachefs_store_reserve(fs->cache, &fs->version, folio->index,
+				   bytes)) {
 		atomic_inc(&fs->refused);
 		return;
 	}

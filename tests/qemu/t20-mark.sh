@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The protocol, on a cache disk where each write takes two seconds: readers do
-# not wait for the store, write faults do, and no longer than it takes.
+# not wait for the store, write faults do, and no longer than it takes.  And what
+# the trace events say of it.
 #
 # bed: --disk-size cache:256M --disk-size srv:256M --timeout 400
 # run: 6.1 debug
@@ -26,7 +27,7 @@ dmsetup create --noudevsync slow \
 dmsetup mknodes
 
 nfs_server_start
-for i in 1 2 3 4 5 6 7; do
+for i in 1 2 3 4 5 6 7 8 9; do
 	fill "$export_dir/f$i" 65536 "$i"
 done
 sync
@@ -89,6 +90,58 @@ for i in 1 2; do
 		"$(xxhsum -q -H2 < "$export_dir/f5")" "$(xxhsum -q -H2 < "$MNT/f5")"
 	settle
 done
+
+# A page's way, and why something was not cached, in the trace.
+tracing=/sys/kernel/tracing
+
+events()	# EVENT: what was traced of it since the last trace_from_here
+{
+	sed -n "s/.* cachefs_$1: //p" "$tracing/trace"
+}
+
+trace_from_here()
+{
+	echo > "$tracing/trace"
+}
+
+# Everything that was refused, and for no other reason.
+refused_for()	# REASON
+{
+	[ "$(events refuse | sed 's/.*why=//' | sort -u)" = "\"$1\"" ]
+}
+
+echo 1 > "$tracing/events/cachefs/enable"
+trace_from_here
+cat "$MNT/f7" > /dev/null
+settle
+drop_caches
+cat "$MNT/f7" > /dev/null
+version=$(events object | sed -n 's/.* \(v=[0-9a-f]*\) .* size=65536 looked up$/\1/p' |
+	sort -u)
+check_equal "the trace shows the bytes stored of a version" 65536 \
+	"$(events store_done | sed -n "s/^$version .* stored=\([0-9]*\) error=0$/\1/p" |
+		awk '{ sum += $1 } END { print sum + 0 }')"
+check_equal "and the blocks read of it" 16 \
+	"$(events read | sed -n "s/^$version .* nr=\([0-9]*\) error=0$/\1/p" |
+		awk '{ sum += $1 } END { print sum + 0 }')"
+check_equal "and nothing refused" "" "$(events refuse)"
+
+trace_from_here
+bound=$(cat "$(cachefs_dir)/max_in_flight_bytes")
+echo 4096 > "$(cachefs_dir)/max_in_flight_bytes"
+cat "$MNT/f8" > /dev/null
+check "a store that the bound refuses says so" refused_for "in flight bound"
+settle
+echo "$bound" > "$(cachefs_dir)/max_in_flight_bytes"
+
+trace_from_here
+cat "$MNT/f9" > /dev/null
+fill "$export_dir/f9" 65536 90
+cat "$MNT/f9" > /dev/null	# now the client knows
+settle
+check "a store of what has changed meanwhile says so" \
+	refused_for "version changed"
+echo 0 > "$tracing/events/cachefs/enable"
 
 # umount with stores under way waits for them, and no mark stays.
 cat "$MNT/f6" > /dev/null

@@ -230,6 +230,13 @@ static void large_mismatch_is_counted_and_dropped(void)
 	mismatch_is_counted_and_dropped(20);
 }
 
+static bool reserve(size_t bytes)
+{
+	struct cachefs_version version = {};
+
+	return cachefs_store_reserve(model.cache, &version, 0, bytes);
+}
+
 static void errors_degrade_and_then_fail(void)
 {
 	unsigned int i;
@@ -250,7 +257,7 @@ static void errors_degrade_and_then_fail(void)
 	EXPECT(!model_cached(1, 0));
 	EXPECT_EQ(model_read_now(1, 0, 1), -ENODATA);
 	EXPECT_EQ(model_store_now(1, 100, 1), -ENOBUFS);
-	EXPECT(!cachefs_store_reserve(model.cache, 1));
+	EXPECT(!reserve(1));
 }
 
 static void write_errors_count(void)
@@ -397,13 +404,13 @@ static void reservations_are_bounded(void)
 {
 	tiny();
 	model.cache->max_in_flight = 10 * CACHEFS_BLOCK_SIZE;
-	EXPECT(cachefs_store_reserve(model.cache, 6 * CACHEFS_BLOCK_SIZE));
-	EXPECT(!cachefs_store_reserve(model.cache, 5 * CACHEFS_BLOCK_SIZE));
+	EXPECT(reserve(6 * CACHEFS_BLOCK_SIZE));
+	EXPECT(!reserve(5 * CACHEFS_BLOCK_SIZE));
 	model_store(1, 0, 4, 0);
-	EXPECT(!cachefs_store_reserve(model.cache, 1));
+	EXPECT(!reserve(1));
 	shim_run();
-	EXPECT(cachefs_store_reserve(model.cache, 4 * CACHEFS_BLOCK_SIZE));
-	EXPECT(!cachefs_store_reserve(model.cache, 1));
+	EXPECT(reserve(4 * CACHEFS_BLOCK_SIZE));
+	EXPECT(!reserve(1));
 	cachefs_store_unreserve(model.cache, 10 * CACHEFS_BLOCK_SIZE);
 }
 

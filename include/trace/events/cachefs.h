@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A page's way through the cache, and why something was not cached.
+ *
+ * Versions of files go by the first 8 bytes of their id.  cachefs_object says
+ * which cookie has which: the number is the one in /proc/fs/fscache/cookies.
+ */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM cachefs
+
+#if !defined(_TRACE_CACHEFS_H) || defined(TRACE_HEADER_MULTI_READ)
+#define _TRACE_CACHEFS_H
+
+#include <linux/tracepoint.h>
+#include <linux/unaligned.h>
+#include "../../cachefs.h"
+
+#ifndef _TRACE_CACHEFS_ENUMS
+#define _TRACE_CACHEFS_ENUMS
+
+enum cachefs_object_event {
+	CACHEFS_OBJECT_LOOKED_UP,
+	CACHEFS_OBJECT_CHANGED,		/* a new generation */
+	CACHEFS_OBJECT_INVALIDATED,	/* one of the same version */
+	CACHEFS_OBJECT_WITHDRAWN,
+};
+
+#endif
+
+#define CACHEFS_REASONS \
+	EM(CACHEFS_WHY_IN_FLIGHT,	"in flight bound") \
+	EM(CACHEFS_WHY_NO_REGION,	"no region ready") \
+	EM(CACHEFS_WHY_NO_MEMORY,	"no memory") \
+	EM(CACHEFS_WHY_UNUSABLE,	"cache failed or detaching") \
+	EM(CACHEFS_WHY_DEVICE,		"device error") \
+	EM(CACHEFS_WHY_TOO_LARGE,	"file too large") \
+	EM(CACHEFS_WHY_PART,		"part of a block") \
+	EM(CACHEFS_WHY_PAGE,		"page large or being stored") \
+	EM(CACHEFS_WHY_VERSION,		"version changed") \
+	EM(CACHEFS_WHY_OLDER_READ,	"older read open") \
+	EM(CACHEFS_WHY_BEYOND_EOF,	"beyond end of file") \
+	EM(CACHEFS_WHY_NO_NOTE,		"read not noted") \
+	EM(CACHEFS_WHY_LOCAL_WRITER,	"local writer") \
+	EM(CACHEFS_WHY_OPEN_TO_WRITE,	"open for writing") \
+	EM(CACHEFS_WHY_CHECKSUM,	"checksum mismatch") \
+	E_(CACHEFS_WHY_METADATA,	"region metadata unusable")
+
+#define CACHEFS_REGION_STATES \
+	EM(CACHEFS_REGION_FREE,		"free") \
+	EM(CACHEFS_REGION_READY,	"ready") \
+	EM(CACHEFS_REGION_OPEN,		"open") \
+	E_(CACHEFS_REGION_SEALED,	"sealed")
+
+#define CACHEFS_OBJECT_EVENTS \
+	EM(CACHEFS_OBJECT_LOOKED_UP,	"looked up") \
+	EM(CACHEFS_OBJECT_CHANGED,	"changed") \
+	EM(CACHEFS_OBJECT_INVALIDATED,	"invalidated") \
+	E_(CACHEFS_OBJECT_WITHDRAWN,	"withdrawn")
+
+/* For tools that read the binary ring buffer. */
+#undef EM
+#undef E_
+#define EM(value, text) TRACE_DEFINE_ENUM(value);
+#define E_(value, text) TRACE_DEFINE_ENUM(value);
+
+CACHEFS_REASONS
+CACHEFS_REGION_STATES
+CACHEFS_OBJECT_EVENTS
+
+#undef EM
+#undef E_
+#define EM(value, text)	{ value, text },
+#define E_(value, text)	{ value, text }
+
+/* What a lookup said of @nr blocks. */
+TRACE_EVENT(cachefs_lookup,
+	    TP_PROTO(const u8 *id, u64 block, unsigned int nr, bool cached),
+
+	    TP_ARGS(id, block, nr, cached),
+
+	    TP_STRUCT__entry(
+		    __field(u64,		version)
+		    __field(u64,		block)
+		    __field(unsigned int,	nr)
+		    __field(bool,		cached)
+	    ),
+
+	    TP_fast_assign(
+		    __entry->version = get_unaligned_be64(id);
+		    __entry->block = block;
+		    __entry->nr = nr;
+		    __entry->cached = cached;
+	    ),
+
+	    TP_printk("v=%016llx block=%llu nr=%u %s",
+		      __entry->version, __entry->block, __entry->nr,
+		      __entry->cached ? "cached" : "not cached")
+);
+
+/* A read from the cache has ended. */
+TRACE_EVENT(cachefs_read,
+	    TP_PROTO(const struct cachefs_read *read),
+
+	    TP_ARGS(read),
+
+	    TP_STRUCT__entry(
+		    __field(u64,		version)
+		    __field(u64,		block)
+		    __field(unsigned int,	nr)
+		    __field(int,		error)
+	    ),
+
+	    TP_fast_assign(
+		    __entry->version = get_unaligned_be64(read->version.id);
+		    __entry->block = read->block;
+		    __entry->nr = read->nr;
+		    __entry->error = read->error;
+	    ),
+
+	    TP_printk("v=%016llx block=%llu nr=%u error=%d",
+		      __entry->version, __entry->block, __entry->nr,
+		      __entry->error)
+);
+
+/* A store begins. */
+TRACE_EVENT(cachefs_store,
+	    TP_PROTO(const struct cachefs_store *store),
+
+	    TP_ARGS(store),
+
+	    TP_STRUCT__entry(
+		    __field(u64,		version)
+		    __field(u64,		block)
+		    __field(u64,		bytes)
+	    ),
+
+	    TP_fast_assign(
+		    __entry->version = get_unaligned_be64(store->version.id);
+		    __entry->block = store->block;
+		    __entry->bytes = store->bytes;
+	    ),
+
+	    TP_printk("v=%016llx block=%llu bytes=%llu",
+		      __entry->version, __entry->block, __entry->bytes)
+);
+
+/* It is on disk, and published as far as it was stored. */
+TRACE_EVENT(cachefs_store_done,
+	    TP_PROTO(const struct cachefs_store *store),
+
+	    TP_ARGS(store),
+
+	    TP_STRUCT__entry(
+		    __field(u64,		version)
+		    __field(u64,		block)
+		    __field(u64,		stored)
+		    __field(int,		error)
+	    ),
+
+	    TP_fast_assign(
+		    __entry->version = get_unaligned_be64(store->version.id);
+		    __entry->block = store->block;
+		    __entry->stored = store->stored;
+		    __entry->error = store->error;
+	    ),
+
+	    TP_printk("v=%016llx block=%llu stored=%llu error=%d",
+		      __entry->version, __entry->block, __entry->stored,
+		      __entry->error)
+);
+
+DECLARE_EVENT_CLASS(cachefs_why,
+		    TP_PROTO(const u8 *id, u64 block, u64 bytes,
+			     enum cachefs_reason why),
+
+		    TP_ARGS(id, block, bytes, why),
+
+		    TP_STRUCT__entry(
+			    __field(u64,			version)
+			    __field(u64,			block)
+			    __field(u64,			bytes)
+			    __field(enum cachefs_reason,	why)
+		    ),
+
+		    TP_fast_assign(
+			    __entry->version = get_unaligned_be64(id);
+			    __entry->block = block;
+			    __entry->bytes = bytes;
+			    __entry->why = why;
+		    ),
+
+		    TP_printk("v=%016llx block=%llu bytes=%llu why=\"%s\"",
+			      __entry->version, __entry->block, __entry->bytes,
+			      __print_symbolic(__entry->why, CACHEFS_REASONS))
+);
+
+/* Not stored. */
+DEFINE_EVENT(cachefs_why, cachefs_refuse,
+	     TP_PROTO(const u8 *id, u64 block, u64 bytes,
+		      enum cachefs_reason why),
+	     TP_ARGS(id, block, bytes, why)
+);
+
+/* Was stored, and is not cached any more. */
+DEFINE_EVENT(cachefs_why, cachefs_drop,
+	     TP_PROTO(const u8 *id, u64 block, u64 bytes,
+		      enum cachefs_reason why),
+	     TP_ARGS(id, block, bytes, why)
+);
+
+/* A region goes from one state to another; from "sealed": its blocks go. */
+TRACE_EVENT(cachefs_region,
+	    TP_PROTO(u32 region, u64 seq, unsigned int from, unsigned int to),
+
+	    TP_ARGS(region, seq, from, to),
+
+	    TP_STRUCT__entry(
+		    __field(u64,		seq)
+		    __field(u32,		region)
+		    __field(unsigned int,	from)
+		    __field(unsigned int,	to)
+	    ),
+
+	    TP_fast_assign(
+		    __entry->seq = seq;
+		    __entry->region = region;
+		    __entry->from = from;
+		    __entry->to = to;
+	    ),
+
+	    TP_printk("region=%u seq=%llu %s -> %s",
+		      __entry->region, __entry->seq,
+		      __print_symbolic(__entry->from, CACHEFS_REGION_STATES),
+		      __print_symbolic(__entry->to, CACHEFS_REGION_STATES))
+);
+
+/* What happens to a cookie's object; afterwards it has this version. */
+TRACE_EVENT(cachefs_object,
+	    TP_PROTO(unsigned int cookie, const u8 *id, unsigned int generation,
+		     u64 size, enum cachefs_object_event what),
+
+	    TP_ARGS(cookie, id, generation, size, what),
+
+	    TP_STRUCT__entry(
+		    __field(u64,			version)
+		    __field(u64,			size)
+		    __field(unsigned int,		cookie)
+		    __field(unsigned int,		generation)
+		    __field(enum cachefs_object_event,	what)
+	    ),
+
+	    TP_fast_assign(
+		    __entry->version = get_unaligned_be64(id);
+		    __entry->size = size;
+		    __entry->cookie = cookie;
+		    __entry->generation = generation;
+		    __entry->what = what;
+	    ),
+
+	    TP_printk("c=%08x v=%016llx generation=%u size=%llu %s",
+		      __entry->cookie, __entry->version, __entry->generation,
+		      __entry->size,
+		      __print_symbolic(__entry->what, CACHEFS_OBJECT_EVENTS))
+);
+
+#undef EM
+#undef E_
+
+#endif /* _TRACE_CACHEFS_H */
+
+/* Found by -I, as the default path of trace/define_trace.h is. */
+#include <trace/define_trace.h>
