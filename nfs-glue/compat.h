@@ -8,6 +8,7 @@
 
 #include <linux/blkdev.h>
 #include <linux/err.h>
+#include <linux/fs.h>
 #include <linux/netfs.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
@@ -64,6 +65,20 @@ static inline int cachefs_shrinker_register(struct shrinker *shrinker)
 {
 	shrinker_register(shrinker);
 	return 0;
+}
+#endif
+
+#ifndef CACHEFS_HAVE_INODE_MTIME
+static inline struct timespec64 inode_get_mtime(const struct inode *inode)
+{
+	return inode->i_mtime;
+}
+#endif
+
+#ifndef CACHEFS_HAVE_INODE_CTIME
+static inline struct timespec64 inode_get_ctime(const struct inode *inode)
+{
+	return inode->i_ctime;
 }
 #endif
 

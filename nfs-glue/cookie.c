@@ -77,10 +77,10 @@ static void object_sample(struct cachefs_object *object, bool first)
 	if (same)
 		cachefs_tombstone(cache, &version);
 
+	spin_lock(&object->lock);
 	object->handled = handled;
 	object->aux_len = aux_len;
 	memcpy(object->aux, aux, aux_len);
-	spin_lock(&object->lock);
 	object->version = version;
 	object->size = size;
 	object->generation++;
@@ -90,6 +90,46 @@ static void object_sample(struct cachefs_object *object, bool first)
 	if (!first)
 		object_trace(object, same ? CACHEFS_OBJECT_INVALIDATED :
 					    CACHEFS_OBJECT_CHANGED);
+}
+
+static void op_begin(struct cachefs_op *op)
+{
+	struct cachefs_object *object = op->object;
+
+	lockdep_assert_held(&object->lock);
+	op->version = object->version;
+	op->size = object->size;
+	op->i_size = object->size;
+	op->generation = object->generation;
+	op->timed = object->volume->nfs &&
+		object->aux_len == sizeof(op->coherency);
+	if (op->timed)
+		memcpy(&op->coherency, object->aux, sizeof(op->coherency));
+	object->nr_current++;
+}
+
+/*
+ * Begin an operation if the cookie says what it said last time.  This is on the
+ * way of each page where NFS comes page by page, from several tasks: no mutex.
+ * Whoever samples something else shows it all at once, under the object's lock.
+ */
+static bool op_begin_unchanged(struct cachefs_op *op)
+{
+	struct cachefs_object *object = op->object;
+	struct fscache_cookie *cookie = object->cookie;
+	bool same;
+
+	spin_lock(&cookie->lock);
+	spin_lock(&object->lock);
+	same = cookie->inval_counter == object->handled &&
+		cookie->object_size == object->size &&
+		cookie->aux_len == object->aux_len &&
+		!memcmp(cookie_aux(cookie), object->aux, object->aux_len);
+	if (same)
+		op_begin(op);
+	spin_unlock(&object->lock);
+	spin_unlock(&cookie->lock);
+	return same;
 }
 
 /**
@@ -107,14 +147,12 @@ struct cachefs_op *cachefs_op_new(struct cachefs_object *object)
 	if (!op)
 		return NULL;
 	op->object = object;
+	if (op_begin_unchanged(op))
+		return op;
 	mutex_lock(&object->sample_mutex);
 	object_sample(object, false);
 	spin_lock(&object->lock);
-	op->version = object->version;
-	op->size = object->size;
-	op->i_size = object->size;
-	op->generation = object->generation;
-	object->nr_current++;
+	op_begin(op);
 	spin_unlock(&object->lock);
 	mutex_unlock(&object->sample_mutex);
 	return op;
@@ -389,6 +427,7 @@ static void acquire_volume(struct fscache_volume *vcookie)
 		goto free;
 	volume->glue = glue;
 	volume->vcookie = vcookie;
+	volume->nfs = !strncmp(vcookie->key + 1, "nfs,", 4);
 	vcookie->cache_priv = volume;
 	/* Keeps the count from reaching zero until we withdraw. */
 	atomic_inc(&vcookie->n_accesses);

@@ -8,6 +8,7 @@
 
 #include <linux/fscache-cache.h>
 #include <linux/list.h>
+#include <linux/llist.h>
 #include <linux/mutex.h>
 #include <linux/netfs.h>
 #include <linux/spinlock.h>
@@ -17,6 +18,18 @@
 
 /* Longest coherency data that FS-Cache takes. */
 #define CACHEFS_MAX_AUX		255
+
+/*
+ * What NFS takes for coherency data: struct nfs_fscache_inode_auxdata in
+ * fs/nfs/fscache.h.
+ */
+struct cachefs_nfs_coherency {
+	s64	mtime_sec;
+	s64	mtime_nsec;
+	s64	ctime_sec;
+	s64	ctime_nsec;
+	u64	change_attr;		/* 0 before NFSv4 */
+};
 
 /* How many closed objects' last invalidations are remembered. */
 #define CACHEFS_CLOSED_OBJECTS	4096
@@ -40,6 +53,7 @@ struct cachefs_closed {
  * @stage_lock: all objects' stages
  * @stages: all stages, oldest first; stage_lock
  * @staged: pages in them; stage_lock
+ * @spare: stages to be used again, @nr_spare of them
  */
 struct cachefs_glue {
 	struct cachefs_cache	*cache;
@@ -48,17 +62,20 @@ struct cachefs_glue {
 	struct list_head	objects;
 	struct list_head	volumes;
 	struct cachefs_closed	*closed;
-	/* pages.c: */
+	/* pages.c and stage.c: */
 	struct workqueue_struct	*wq;
-	spinlock_t		stage_lock;	/* see pages.c */
+	spinlock_t		stage_lock;	/* see stage.c */
 	struct list_head	stages;
 	unsigned int		staged;
+	struct llist_head	spare;
+	atomic_t		nr_spare;
 };
 
 /*
  * struct cachefs_glue_volume - A volume of FS-Cache's
  * @identity: what names its data, see volume.c
  * @withdrawn: the access that acquire_volume() took has been given back
+ * @nfs: it is one of NFS
  */
 struct cachefs_glue_volume {
 	struct list_head	link;
@@ -67,11 +84,23 @@ struct cachefs_glue_volume {
 	struct cachefs_volume	*volume;
 	char			*identity;
 	bool			withdrawn;	/* cachefs_glue::lock */
+	bool			nfs;
+};
+
+/*
+ * struct cachefs_miss - A run of pages that are not cached
+ * @next: the one that NFS will ask for next
+ * @end: the first one behind
+ */
+struct cachefs_miss {
+	unsigned int	generation;
+	pgoff_t		next;
+	pgoff_t		end;
 };
 
 /*
  * struct cachefs_object - A cookie that is in use
- * @sample_mutex: one sampler at a time; protects @aux, @aux_len and @handled
+ * @sample_mutex: one sampler at a time
  * @lock: protects the members below it
  * @version: the version that operations begin with now
  * @size: size of the file in it, bytes
@@ -81,6 +110,7 @@ struct cachefs_glue_volume {
  * @local_data: written to by a local writer, not cached until closed
  * @handled: the cookie's invalidation counter that was last acted upon
  * @reads: by page: generation in which its read from the server began
+ * @miss: pages that will be asked for next and are not cached; @lock
  * @stages: what has been read ahead; cachefs_glue::stage_lock
  * @batches: pages marked and waiting to be stored; @lock
  * @store_work: stores them
@@ -90,21 +120,22 @@ struct cachefs_object {
 	struct fscache_cookie		*cookie;
 	struct cachefs_glue_volume	*volume;
 	struct mutex			sample_mutex;	/* one sampler */
+
+	spinlock_t			lock;		/* what follows */
 	unsigned int			handled;
 	unsigned int			aux_len;
 	u8				aux[CACHEFS_MAX_AUX];
-
-	spinlock_t			lock;		/* what follows */
 	struct cachefs_version		version;
 	loff_t				size;
 	unsigned int			generation;
 	unsigned int			nr_current;
 	unsigned int			nr_old;
 	bool				local_data;
-	/* pages.c: */
+	/* pages.c and stage.c: */
 	struct list_head		batches;
 	struct list_head		stages;
 	struct xarray			reads;
+	struct cachefs_miss		miss;
 	struct delayed_work		store_work;
 };
 
@@ -116,6 +147,7 @@ struct cachefs_object {
  * @reserved: bytes of room that it was promised
  * @storing: the last slice that went to the server is to be stored
  * @i_size: end of the file as the last prepare_read knew it
+ * @timed: NFS said in @coherency when the file was changed
  */
 struct cachefs_op {
 	struct cachefs_object	*object;
@@ -125,6 +157,8 @@ struct cachefs_op {
 	size_t			reserved;
 	bool			storing;
 	loff_t			i_size;
+	bool			timed;
+	struct cachefs_nfs_coherency coherency;
 };
 
 /* cookie.c */
@@ -139,10 +173,19 @@ int cachefs_query_occupancy(struct netfs_cache_resources *cres, loff_t start,
 			    size_t len, size_t granularity, loff_t *data_start,
 			    size_t *data_len);
 
+/* inode.c */
+bool cachefs_op_of_inode(const struct cachefs_op *op, struct inode *inode);
+
 /* volume.c */
 void cachefs_volume_identity(const char *key, const char *aliases,
 			     char *identity, size_t size);
 char *cachefs_volume_identity_now(const char *key);
+
+/* stage.c */
+bool cachefs_stage_read(struct cachefs_op *op, struct page *page);
+void cachefs_stages_init(struct cachefs_glue *glue);
+void cachefs_stages_exit(struct cachefs_glue *glue);
+void cachefs_stages_drop(struct cachefs_object *object);
 
 /* io.c or pages.c */
 extern const struct netfs_cache_ops cachefs_netfs_ops;
@@ -157,9 +200,14 @@ cachefs_cres_op(struct netfs_cache_resources *cres)
 	return cres->cache_priv2;
 }
 
+static inline struct cachefs_glue *cachefs_op_glue(struct cachefs_op *op)
+{
+	return op->object->volume->glue;
+}
+
 static inline struct cachefs_cache *cachefs_op_cache(struct cachefs_op *op)
 {
-	return op->object->volume->glue->cache;
+	return cachefs_op_glue(op)->cache;
 }
 
 static inline struct cachefs_volume *cachefs_op_volume(struct cachefs_op *op)

@@ -82,9 +82,14 @@ static void download(struct netfs_io_subrequest *subreq, struct cachefs_op *op,
 	subreq->len = end - start;
 	bytes = min(end, i_size) - start;
 	cachefs_count_miss(cache, cachefs_op_volume(op), bytes);
-	op->storing = cachefs_store_reserve(cache, &op->version,
-					    start >> CACHEFS_BLOCK_SHIFT,
-					    bytes);
+	op->storing = false;
+	if (!cachefs_op_of_inode(op, rreq->inode))
+		cachefs_refuse(cache, &op->version, start >> CACHEFS_BLOCK_SHIFT,
+			       bytes, CACHEFS_WHY_VERSION);
+	else
+		op->storing = cachefs_store_reserve(cache, &op->version,
+						    start >> CACHEFS_BLOCK_SHIFT,
+						    bytes);
 	if (op->storing) {
 		op->reserved += bytes;
 		__set_bit(NETFS_SREQ_COPY_TO_CACHE, &subreq->flags);
@@ -109,6 +114,10 @@ static enum netfs_io_source prepare_read(struct netfs_io_subrequest *subreq,
 		if (start > this_start && op->storing)
 			__set_bit(NETFS_SREQ_COPY_TO_CACHE, &subreq->flags);
 		return NETFS_FILL_WITH_ZEROES;
+	}
+	if (!cachefs_op_of_inode(op, rreq->inode)) {
+		download(subreq, op, end, i_size);
+		return NETFS_DOWNLOAD_FROM_SERVER;
 	}
 	if (start > this_start) {
 		download(subreq, op, min(end, this_end), i_size);

@@ -3,14 +3,8 @@
  * Where NFS reads and stores the cache page by page.
  *
  * Such a kernel begins an operation for each page, reads or stores that page
- * and ends the operation, and it never marks a page.  What is done about that:
- *
- * Reads.  NFS wants its page when the call returns.  The pages that it will ask
- * for next are known: readahead has put all of them, locked and empty, into the
- * page cache before it asks for the first.  What of them is cached is read with
- * the first in one go, into memory of our own (a stage), and copied page by
- * page as NFS asks.  They are not filled where they are: a page that somebody
- * else has locked looks the same.
+ * and ends the operation, and it never marks a page.  What is done about that
+ * for reads is in stage.c.
  *
  * Stores.  NFS hands over each page of a READ reply while it has it locked, and
  * unlocks it when the call returns.  The page is marked and joins the batch of
@@ -22,7 +16,6 @@
  * only stored in that same generation; without a note it is not stored.
  */
 #include <linux/bvec.h>
-#include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/slab.h>
@@ -30,35 +23,8 @@
 #include <trace/events/fscache.h>
 #include "glue.h"
 
-/* Pages in one stage and in one batch: what one I/O of the core takes. */
-#define STAGE_PAGES		128
+/* Pages in one batch: what one I/O of the core takes. */
 #define BATCH_PAGES		128
-
-/* Pages in all stages. */
-#define MAX_STAGED_PAGES	8192
-
-/*
- * struct stage - Pages read ahead
- * @object_link: in cachefs_object::stages, or empty
- * @link: in cachefs_glue::stages
- * @read: the read that fills it
- * @done: when it has
- * @refs: the lists, the read, and whoever copies
- * @generation: of the object when it began
- * @unused: pages that nobody has asked for yet; cachefs_glue::stage_lock
- * @ahead: pages behind it that readahead will ask for too
- */
-struct stage {
-	struct list_head	object_link;
-	struct list_head	link;
-	struct cachefs_read	read;
-	struct completion	done;
-	refcount_t		refs;
-	unsigned int		generation;
-	unsigned int		unused;
-	unsigned int		ahead;
-	struct page		*pages[STAGE_PAGES];
-};
 
 /*
  * struct batch - Pages to be stored together
@@ -77,11 +43,6 @@ struct batch {
 	struct folio		*folios[BATCH_PAGES];
 	struct page		*pages[BATCH_PAGES];
 };
-
-static struct cachefs_glue *op_glue(struct cachefs_op *op)
-{
-	return op->object->volume->glue;
-}
 
 /* What is noted of a page whose read from the server begins. */
 static void *note_of(struct cachefs_op *op)
@@ -105,264 +66,6 @@ static struct page *iter_page(loff_t start, struct iov_iter *iter,
 	return iter->bvec->bv_page;
 }
 
-/* Stages */
-
-static void stage_put(struct stage *stage)
-{
-	unsigned int i;
-
-	if (!refcount_dec_and_test(&stage->refs))
-		return;
-	for (i = 0; i < stage->read.nr; i++)
-		__free_page(stage->pages[i]);
-	kfree(stage);
-}
-
-/* Take a stage off the lists; the lists' reference becomes the caller's. */
-static void stage_unlink(struct cachefs_glue *glue, struct stage *stage)
-{
-	lockdep_assert_held(&glue->stage_lock);
-
-	list_del_init(&stage->object_link);
-	list_del(&stage->link);
-	glue->staged -= stage->read.nr;
-	cachefs_count_unused(glue->cache,
-			     (u64)stage->unused << CACHEFS_BLOCK_SHIFT);
-}
-
-/* The references of stages that were taken off the lists onto one of ours. */
-static void stages_put(struct list_head *stages)
-{
-	struct stage *stage, *next;
-
-	list_for_each_entry_safe(stage, next, stages, link)
-		stage_put(stage);
-}
-
-static void stage_drop(struct cachefs_glue *glue, struct stage *stage)
-{
-	bool linked;
-
-	spin_lock(&glue->stage_lock);
-	linked = !list_empty(&stage->object_link);
-	if (linked)
-		stage_unlink(glue, stage);
-	spin_unlock(&glue->stage_lock);
-	if (linked)
-		stage_put(stage);
-}
-
-static void stage_read_done(struct cachefs_read *read)
-{
-	struct stage *stage = container_of(read, struct stage, read);
-
-	complete_all(&stage->done);
-	stage_put(stage);
-}
-
-/* Make room for @nr pages at the cost of the oldest stages. */
-static void make_room(struct cachefs_glue *glue, unsigned int nr)
-{
-	struct stage *stage;
-
-	for (;;) {
-		spin_lock(&glue->stage_lock);
-		stage = list_first_entry_or_null(&glue->stages, struct stage,
-						 link);
-		if (stage && glue->staged + nr > MAX_STAGED_PAGES)
-			stage_unlink(glue, stage);
-		else
-			stage = NULL;
-		spin_unlock(&glue->stage_lock);
-		if (!stage)
-			return;
-		stage_put(stage);
-	}
-}
-
-/*
- * Read up to @want blocks from @block on, of which at least the first should be
- * cached, into a new stage.  Returns it with a reference for the caller, or
- * NULL: less than two blocks are cached, or no memory.
- */
-static struct stage *stage_new(struct cachefs_op *op, u64 block,
-			       unsigned int want)
-{
-	struct cachefs_glue *glue = op_glue(op);
-	gfp_t gfp = GFP_NOFS | __GFP_HIGHMEM | __GFP_NORETRY | __GFP_NOWARN;
-	struct stage *stage;
-	unsigned int nr;
-	bool cached;
-
-	if (want < 2)
-		return NULL;
-	nr = cachefs_lookup(glue->cache, &op->version, block,
-			    min_t(unsigned int, want, STAGE_PAGES), &cached);
-	if (!cached || nr < 2)
-		return NULL;
-	make_room(glue, nr);
-	stage = kmalloc(sizeof(*stage), gfp & ~__GFP_HIGHMEM);
-	if (!stage)
-		return NULL;
-	stage->read.nr = 0;
-	refcount_set(&stage->refs, 1);
-	while (stage->read.nr < nr) {
-		struct page *page = alloc_page(gfp);
-
-		if (!page)
-			break;
-		stage->pages[stage->read.nr++] = page;
-	}
-	if (stage->read.nr < 2) {
-		stage_put(stage);
-		return NULL;
-	}
-	stage->read.cache = glue->cache;
-	stage->read.version = op->version;
-	stage->read.block = block;
-	stage->read.pages = stage->pages;
-	stage->read.done = stage_read_done;
-	init_completion(&stage->done);
-	stage->generation = op->generation;
-	stage->unused = stage->read.nr;
-	stage->ahead = want - stage->read.nr;
-	/* For the lists, the read and the caller. */
-	refcount_set(&stage->refs, 3);
-	spin_lock(&glue->stage_lock);
-	list_add_tail(&stage->object_link, &op->object->stages);
-	list_add_tail(&stage->link, &glue->stages);
-	glue->staged += stage->read.nr;
-	spin_unlock(&glue->stage_lock);
-	cachefs_read(&stage->read);
-	return stage;
-}
-
-/* Find the stage that has a block, with a reference; drop those out of date. */
-static struct stage *stage_find(struct cachefs_op *op, u64 block)
-{
-	struct cachefs_glue *glue = op_glue(op);
-	struct stage *stage, *next, *found = NULL;
-	LIST_HEAD(old);
-
-	spin_lock(&glue->stage_lock);
-	list_for_each_entry_safe(stage, next, &op->object->stages, object_link) {
-		if (stage->generation != op->generation) {
-			stage_unlink(glue, stage);
-			list_add(&stage->link, &old);
-		} else if (block >= stage->read.block &&
-			   block < stage->read.block + stage->read.nr) {
-			refcount_inc(&stage->refs);
-			found = stage;
-			break;
-		}
-	}
-	spin_unlock(&glue->stage_lock);
-	stages_put(&old);
-	return found;
-}
-
-/* How many pages after @page are locked and empty, as readahead leaves them? */
-static unsigned int pages_ahead(struct page *page)
-{
-	XA_STATE(xas, &page->mapping->i_pages, page->index + 1);
-	unsigned int nr = 0;
-	struct folio *folio;
-
-	rcu_read_lock();
-	for (folio = xas_load(&xas); nr < MAX_STAGED_PAGES / 4;
-	     folio = xas_next(&xas), nr++) {
-		/* Only looked at: what it says may be out of date at once. */
-		if (!folio || xa_is_internal(folio) || xa_is_value(folio) ||
-		    !test_bit(PG_locked, &folio->flags) ||
-		    test_bit(PG_uptodate, &folio->flags))
-			break;
-	}
-	rcu_read_unlock();
-	return nr;
-}
-
-/* Fill a page from a stage. */
-static bool stage_copy(struct cachefs_op *op, struct stage *stage,
-		       struct page *page)
-{
-	struct cachefs_glue *glue = op_glue(op);
-	unsigned int i = page->index - stage->read.block;
-	bool last = false;
-
-	/* While NFS copies this one, the disk reads the next one. */
-	if (!i && stage->ahead) {
-		u64 block = stage->read.block + stage->read.nr;
-		struct stage *next = stage_find(op, block) ?:
-				     stage_new(op, block, stage->ahead);
-
-		if (next)
-			stage_put(next);
-	}
-	wait_for_completion_io(&stage->done);
-	if (stage->read.error) {
-		stage_drop(glue, stage);
-		return false;
-	}
-	copy_highpage(page, stage->pages[i]);
-	spin_lock(&glue->stage_lock);
-	if (stage->unused)
-		last = !--stage->unused;
-	spin_unlock(&glue->stage_lock);
-	if (last)
-		stage_drop(glue, stage);
-	return true;
-}
-
-struct page_read {
-	struct cachefs_read	read;
-	struct completion	done;
-};
-
-static void page_read_done(struct cachefs_read *read)
-{
-	complete(&container_of(read, struct page_read, read)->done);
-}
-
-/* Read one page where it is. */
-static bool read_direct(struct cachefs_op *op, struct page *page)
-{
-	struct page_read direct = {
-		.read = {
-			.cache		= cachefs_op_cache(op),
-			.version	= op->version,
-			.block		= page->index,
-			.nr		= 1,
-			.pages		= &page,
-			.done		= page_read_done,
-		},
-		.done = COMPLETION_INITIALIZER_ONSTACK(direct.done),
-	};
-
-	cachefs_read(&direct.read);
-	wait_for_completion_io(&direct.done);
-	return !direct.read.error;
-}
-
-static bool read_page(struct cachefs_op *op, struct page *page)
-{
-	struct stage *stage = stage_find(op, page->index);
-	bool read = false, cached;
-
-	if (!stage) {
-		cachefs_lookup(cachefs_op_cache(op), &op->version, page->index,
-			       1, &cached);
-		if (!cached)
-			return false;
-		stage = stage_new(op, page->index, 1 + pages_ahead(page));
-	}
-	if (stage) {
-		read = stage_copy(op, stage, page);
-		stage_put(stage);
-	}
-	/* One bad block does not make its neighbours bad. */
-	return read || read_direct(op, page);
-}
-
 /* Any error makes NFS ask the server. */
 static int read_cache(struct netfs_cache_resources *cres, loff_t start,
 		      struct iov_iter *iter, enum netfs_read_from_hole hole,
@@ -371,12 +74,13 @@ static int read_cache(struct netfs_cache_resources *cres, loff_t start,
 	struct page *page = iter_page(start, iter, term_func);
 	struct cachefs_op *op = cachefs_cres_op(cres);
 
-	if (!page || start >= op->size) {
+	if (!page || start >= op->size ||
+	    !cachefs_op_of_inode(op, page->mapping->host)) {
 		if (term_func)
 			term_func(term_func_priv, -ENODATA, false);
 		return -ENODATA;
 	}
-	if (read_page(op, page)) {
+	if (cachefs_stage_read(op, page)) {
 		cachefs_count_hit(cachefs_op_cache(op), cachefs_op_volume(op),
 				  page_bytes(op, start));
 		return 0;
@@ -508,7 +212,7 @@ static struct batch *batch_find(struct cachefs_op *op, u64 block)
 static bool batch_add(struct cachefs_op *op, struct folio *folio, size_t bytes)
 {
 	struct cachefs_object *object = op->object;
-	struct workqueue_struct *wq = op_glue(op)->wq;
+	struct workqueue_struct *wq = cachefs_op_glue(op)->wq;
 	struct batch *batch;
 
 	spin_lock(&object->lock);
@@ -618,8 +322,7 @@ const struct netfs_cache_ops cachefs_netfs_ops = {
  */
 int cachefs_glue_init_io(struct cachefs_glue *glue)
 {
-	spin_lock_init(&glue->stage_lock);
-	INIT_LIST_HEAD(&glue->stages);
+	cachefs_stages_init(glue);
 	/* Reclaim waits for the marks that it clears. */
 	glue->wq = alloc_workqueue("cachefs_pages",
 				   WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
@@ -634,6 +337,7 @@ int cachefs_glue_init_io(struct cachefs_glue *glue)
  */
 void cachefs_glue_exit_io(struct cachefs_glue *glue)
 {
+	cachefs_stages_exit(glue);
 	destroy_workqueue(glue->wq);
 }
 
@@ -659,17 +363,7 @@ void cachefs_object_init_io(struct cachefs_object *object)
  */
 void cachefs_object_exit_io(struct cachefs_object *object)
 {
-	struct cachefs_glue *glue = object->volume->glue;
-	struct stage *stage, *next;
-	LIST_HEAD(stages);
-
 	cancel_delayed_work_sync(&object->store_work);
-	spin_lock(&glue->stage_lock);
-	list_for_each_entry_safe(stage, next, &object->stages, object_link) {
-		stage_unlink(glue, stage);
-		list_add(&stage->link, &stages);
-	}
-	spin_unlock(&glue->stage_lock);
-	stages_put(&stages);
+	cachefs_stages_drop(object);
 	xa_destroy(&object->reads);
 }

@@ -136,6 +136,45 @@ before=$(rpc_reads)
 same "and again, warm" gone
 check_equal "which is from the cache, too" 0 $(($(rpc_reads) - before))
 
+# --- truncate(2) by name, of a file that nobody has open: FS-Cache is not told.
+# --- What truncate(1) does is another thing, it opens the file for writing.
+
+truncate_by_name()	# FILE SIZE...
+{
+	python3 -c 'import os, sys
+for size in sys.argv[2:]:
+    os.truncate(sys.argv[1], int(size))' "$MNT/$1" "${@:2}"
+}
+
+fill "$export_dir/cut" 300000 25
+sum "$MNT/cut" > /dev/null
+settle
+truncate_by_name cut 0 300000
+same "cut to nothing and grown again, by name" cut
+settle
+drop_caches
+same "read again" cut
+settle
+drop_caches
+before=$(rpc_reads)
+same "and again" cut
+check_equal "from the cache" 0 $(($(rpc_reads) - before))
+
+fill "$export_dir/end" 8000 26
+sum "$MNT/end" > /dev/null
+settle
+drop_caches
+truncate_by_name end 5000
+python3 - "$MNT/end" <<-'END'
+	import os, sys
+	fd = os.open(sys.argv[1], os.O_RDONLY)
+	os.pread(fd, 4096, 4096)
+	fd = os.open(sys.argv[1], os.O_RDWR)
+	os.pwrite(fd, b"behind", 9000)
+	os.pwrite(fd, b"middle", 4200)
+END
+same "what was behind the new end does not come back" end
+
 # --- two invalidations with the same coherency data: locking drops the data
 
 fill "$export_dir/lock" 300000 30

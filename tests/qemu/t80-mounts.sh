@@ -125,6 +125,16 @@ v3=vers=3,nolock,port=2049,mountport=20048,mountproto=tcp
 mount_at "$server" $v3
 cold
 umount "$MNT"
+what="NFSv3, a file cut to nothing and grown again by name"
+mount_at "$server" $v3
+tree_sum "$MNT" > /dev/null
+python3 -c 'import os, sys
+os.truncate(sys.argv[1], 0)
+os.truncate(sys.argv[1], 4000001)' "$MNT/large"
+wanted=$(tree_sum "$export_dir")
+check_equal "$what: the right bytes" "$wanted" "$(tree_sum "$MNT")"
+cold
+umount "$MNT"
 what="NFSv3 with another rsize"
 mount_at "$server" $v3,rsize=32768
 warm
