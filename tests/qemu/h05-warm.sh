@@ -2,17 +2,24 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # What is cached is not read from the server again: a file of 512 MiB and 2,000
-# small ones, after drop_caches, a new mount and a new attach.
+# small ones, after drop_caches, a new mount, a new attach, a reboot, and a reboot
+# into another kernel.
 #
-# bed: --disk-size cache:2G --disk-size srv:1G --timeout 900
 # run: slow
 #
-# shellcheck source-path=SCRIPTDIR disable=SC2119
+# shellcheck source-path=SCRIPTDIR
 
 set -eu
-# shellcheck source=lib.sh
-. /bed/lib.sh
+# shellcheck source=host.sh
+. "$(dirname "$0")/host.sh"
 
+"$bed/kernel-module.sh" 6.1 > "$BED_SCRATCH/kernel.log" 2>&1 || {
+	echo "not ok kernel 6.1 - $(tail -n 1 "$BED_SCRATCH/kernel.log")"
+	exit 1
+}
+new_disk cache 2G
+new_disk srv 1G
+in_guest --timeout 900 <<'END'
 nfs_server_start
 mkdir "$export_dir/big" "$export_dir/small"
 fill "$export_dir/big/file" 512M 1
@@ -48,6 +55,7 @@ for dir in big small; do
 	small) bytes=$((2000 * 16384)) ;;
 	esac
 	wanted=$(tree_sum "$export_dir/$dir")
+	echo "$wanted" > "$export_dir/$dir.sum"
 	drop_caches
 	pass "$dir"
 	check_equal "$dir cold: the right bytes" "$wanted" "$sum"
@@ -74,3 +82,21 @@ index=$(cachefs_stat index_bytes)
 check_range "index memory for 544 MiB on 2 GiB (bytes)" 1 $((300 << 10)) "$index"
 check_equal "no page stays marked" 0 "$(cachefs_stat pages_marked)"
 check_equal "no checksum error" 0 "$(cachefs_stat checksum_errors)"
+cachefs_unload
+END
+for series in 6.12 6.1; do
+	in_guest --series "$series" <<END
+nfs_server_start
+cachefs_load
+nfs_mount
+for dir in big small; do
+	check_equal "\$dir after a reboot, Linux $series: the right bytes" \
+		"\$(< "\$export_dir/\$dir.sum")" "\$(tree_sum "\$MNT/\$dir")"
+done
+check_equal "after a reboot, Linux $series: no READ" 0 "\$(rpc_reads)"
+check_equal "after a reboot, Linux $series: all counted as hits" \
+	$(((512 << 20) + 2000 * 16384)) "\$(cachefs_stat hit_bytes)"
+nfs_umount
+cachefs_unload
+END
+done
