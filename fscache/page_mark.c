@@ -63,15 +63,19 @@ void cachefs_page_mark_end(struct cachefs_cache *cache, struct folio *folio)
  * @page: a page of a folio that must be marked
  *
  * Where fs/netfs does the storing, it sets PG_private_2 before it asks a cache to
- * write and clears it after the write has been terminated.  This counts the
- * page as marked and checks that it is; nothing else is touched.  By page,
- * because a store may have part of a large folio.
+ * write and clears it after the write has been terminated; or PG_writeback, if
+ * the file system leaves that to writeback.  Write faults wait for either.  This
+ * counts the page as marked and checks that it is; nothing else is touched.  By
+ * page, because a store may have part of a large folio.
  *
  * Context: any.
  */
 void cachefs_page_mark_adopt(struct cachefs_cache *cache, struct page *page)
 {
-	WARN_ON_ONCE(!folio_test_private_2(page_folio(page)));
+	struct folio *folio = page_folio(page);
+
+	WARN_ON_ONCE(!folio_test_private_2(folio) &&
+		     !folio_test_writeback(folio));
 	cachefs_stat_add(cache, CACHEFS_STAT_PAGES_MARKED, 1);
 }
 

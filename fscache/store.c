@@ -9,6 +9,16 @@
 #include <trace/events/cachefs.h>
 #include "internal.h"
 
+static bool try_reserve(struct cachefs_cache *cache, size_t bytes)
+{
+	if (atomic64_add_return(bytes, &cache->reserved) +
+	    atomic64_read(&cache->in_flight) <=
+	    READ_ONCE(cache->max_in_flight))
+		return true;
+	atomic64_sub(bytes, &cache->reserved);
+	return false;
+}
+
 /**
  * cachefs_store_reserve - May so much be read from the server to be stored?
  * @cache: the cache
@@ -26,18 +36,36 @@ bool cachefs_store_reserve(struct cachefs_cache *cache,
 			   const struct cachefs_version *version, u64 block,
 			   size_t bytes)
 {
-	if (!cachefs_usable(cache)) {
-		cachefs_refuse(cache, version, block, bytes,
-			       CACHEFS_WHY_UNUSABLE);
-		return false;
-	}
-	if (atomic64_add_return(bytes, &cache->reserved) +
-	    atomic64_read(&cache->in_flight) <=
-	    READ_ONCE(cache->max_in_flight))
+	if (cachefs_usable(cache) && try_reserve(cache, bytes))
 		return true;
-	atomic64_sub(bytes, &cache->reserved);
-	cachefs_refuse(cache, version, block, bytes, CACHEFS_WHY_IN_FLIGHT);
+	cachefs_refuse(cache, version, block, bytes,
+		       cachefs_usable(cache) ? CACHEFS_WHY_IN_FLIGHT :
+					       CACHEFS_WHY_UNUSABLE);
 	return false;
+}
+
+/**
+ * cachefs_store_reserve_wait - Wait until so much may be stored
+ * @cache: the cache
+ * @version: of the file
+ * @block: first file block
+ * @bytes: how much
+ *
+ * For writers that can wait, but not for ever.
+ *
+ * Context: process, sleeps up to a second.
+ * Return: as cachefs_store_reserve().
+ */
+bool cachefs_store_reserve_wait(struct cachefs_cache *cache,
+				const struct cachefs_version *version,
+				u64 block, size_t bytes)
+{
+	bool reserved = false;
+
+	wait_event_timeout(cache->wait,
+			   !cachefs_usable(cache) ||
+			   (reserved = try_reserve(cache, bytes)), HZ);
+	return reserved || cachefs_store_reserve(cache, version, block, bytes);
 }
 
 /**
@@ -120,6 +148,7 @@ static void store_work(struct work_struct *work)
 	atomic64_sub(bytes, &cache->in_flight);
 	cachefs_stat_add(cache, CACHEFS_STAT_STORES_IN_FLIGHT_BYTES, -(s64)bytes);
 	trace_cachefs_store_done(store);
+	wake_up(&cache->wait);
 	store->done(store);
 	cachefs_op_end(cache);
 }

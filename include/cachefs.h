@@ -205,6 +205,9 @@ void cachefs_tombstone(struct cachefs_cache *cache,
 bool cachefs_store_reserve(struct cachefs_cache *cache,
 			   const struct cachefs_version *version, u64 block,
 			   size_t bytes);
+bool cachefs_store_reserve_wait(struct cachefs_cache *cache,
+				const struct cachefs_version *version,
+				u64 block, size_t bytes);
 void cachefs_store_unreserve(struct cachefs_cache *cache, size_t bytes);
 
 /* What is not stored, said once: counted and traced */

@@ -7,9 +7,16 @@
  * telling us, or tells us late.  So the cookie is sampled whenever an operation
  * begins and again before a store is published; each change that a sample shows
  * begins a new generation.  An operation belongs to the generation it began in.
- * Stores are only taken while no operation of an older generation is open: the
- * read that feeds a store is always open when the store begins, so data that
- * was asked for before a change is never stored as what came after it.
+ * Data that was asked for before a change is never stored as what came after it:
+ * Where the read that feeds a store is always open when the store begins, stores
+ * are only taken while no operation of an older generation is open.  Otherwise
+ * the generation of the read is noted, by page, until the page is stored.
+ *
+ * NFS has a cookie disabled while the file is open for writing, and the cookie's
+ * coherency data always is what the server said.  Other file systems write
+ * through the cache, and may leave the coherency data behind what they know.  A
+ * file of theirs that was written to here, truncated or invalidated is not
+ * cached until it has a new cookie, which it gets with a new inode.
  */
 #include <linux/slab.h>
 #include <linux/unaligned.h>
@@ -76,6 +83,8 @@ static void object_sample(struct cachefs_object *object, bool first)
 		!memcmp(id, object->version.id, sizeof(id));
 	if (same)
 		cachefs_tombstone(cache, &version);
+	if (handled && !object->volume->nfs)
+		cachefs_object_local_write(object);
 
 	spin_lock(&object->lock);
 	object->handled = handled;
@@ -90,6 +99,7 @@ static void object_sample(struct cachefs_object *object, bool first)
 	if (!first)
 		object_trace(object, same ? CACHEFS_OBJECT_INVALIDATED :
 					    CACHEFS_OBJECT_CHANGED);
+	cachefs_forget_reads(object);
 }
 
 static void op_begin(struct cachefs_op *op)
@@ -226,8 +236,9 @@ enum cachefs_reason cachefs_op_refusal(struct cachefs_op *op)
 }
 
 /**
- * cachefs_object_local_write - A local writer writes through the cache
- * @object: not cached from here on, until it is closed and looked up again
+ * cachefs_object_local_write - A local writer has changed the file
+ * @object: not cached from here on, until it is closed and looked up again, or
+ * until it has a new cookie; see the head of this file
  *
  * Context: any but interrupts.
  */
@@ -236,6 +247,8 @@ void cachefs_object_local_write(struct cachefs_object *object)
 	spin_lock(&object->lock);
 	object->local_data = true;
 	spin_unlock(&object->lock);
+	/* For the cookie's next object. */
+	set_bit(FSCACHE_COOKIE_LOCAL_WRITE, &object->cookie->flags);
 }
 
 /* Objects that were closed: has an invalidation been missed since? */
@@ -292,6 +305,7 @@ static bool lookup_cookie(struct fscache_cookie *cookie)
 		return false;
 	mutex_init(&object->sample_mutex);
 	spin_lock_init(&object->lock);
+	xa_init(&object->reads);
 	cachefs_object_init_io(object);
 	object->volume = volume;
 	object->cookie = fscache_get_cookie(cookie,
@@ -304,6 +318,9 @@ static bool lookup_cookie(struct fscache_cookie *cookie)
 		object_trace(object, CACHEFS_OBJECT_INVALIDATED);
 	}
 	mutex_unlock(&object->sample_mutex);
+	if (!volume->nfs &&
+	    test_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags))
+		cachefs_object_local_write(object);
 
 	fscache_count_object(glue->fscache);
 	cachefs_count_object(glue->cache, 1);
@@ -323,7 +340,16 @@ static void withdraw_cookie(struct fscache_cookie *cookie)
 
 	cachefs_object_exit_io(object);
 	object_trace(object, CACHEFS_OBJECT_WITHDRAWN);
+	cachefs_forget_reads(object);
 	closed_remember(object);
+	/*
+	 * FS-Cache takes a folio that waits to be copied to the cache for a local
+	 * write.  What really was one has been seen, if nobody uses the cookie
+	 * and it was not in use without a cache.
+	 */
+	if (!object->local_data && !atomic_read_acquire(&cookie->n_active) &&
+	    READ_ONCE(fscache->state) == FSCACHE_CACHE_IS_ACTIVE)
+		clear_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags);
 	spin_lock(&glue->lock);
 	list_del(&object->link);
 	spin_unlock(&glue->lock);
@@ -351,6 +377,7 @@ static void resize_cookie(struct netfs_cache_resources *cres, loff_t new_size)
 {
 	struct fscache_cookie *cookie = fscache_cres_cookie(cres);
 
+	cachefs_object_local_write(cookie->cache_priv);
 	spin_lock(&cookie->lock);
 	cookie->object_size = new_size;
 	spin_unlock(&cookie->lock);
@@ -363,8 +390,11 @@ static bool begin_operation(struct netfs_cache_resources *cres,
 
 	if (!cres->cache_priv2)
 		cres->cache_priv2 = cachefs_op_new(object);
-	if (!cres->cache_priv2)
+	if (!cres->cache_priv2) {
+		/* It might be one that writes. */
+		cachefs_object_local_write(object);
 		return false;
+	}
 	cres->ops = &cachefs_netfs_ops;
 	return true;
 }
@@ -418,16 +448,18 @@ static void acquire_volume(struct fscache_volume *vcookie)
 	volume = kzalloc(sizeof(*volume), GFP_KERNEL);
 	if (!volume)
 		return;
-	volume->identity = cachefs_volume_identity_now(vcookie->key + 1);
+	volume->identity = cachefs_volume_identity_now(vcookie->key + 1,
+						       vcookie->coherency,
+						       vcookie->coherency_len);
 	if (!volume->identity)
 		goto free;
+	volume->nfs = !strncmp(volume->identity, "nfs,", 4);
 	volume->volume = cachefs_volume_add(glue->cache, vcookie->key + 1,
 					    volume->identity);
 	if (!volume->volume)
 		goto free;
 	volume->glue = glue;
 	volume->vcookie = vcookie;
-	volume->nfs = !strncmp(vcookie->key + 1, "nfs,", 4);
 	vcookie->cache_priv = volume;
 	/* Keeps the count from reaching zero until we withdraw. */
 	atomic_inc(&vcookie->n_accesses);

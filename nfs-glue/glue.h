@@ -31,6 +31,9 @@ struct cachefs_nfs_coherency {
 	u64	change_attr;		/* 0 before NFSv4 */
 };
 
+/* Pages read that may wait to be stored, in all files. */
+#define CACHEFS_MAX_NOTED_PAGES	262144
+
 /* How many closed objects' last invalidations are remembered. */
 #define CACHEFS_CLOSED_OBJECTS	4096
 
@@ -49,6 +52,7 @@ struct cachefs_closed {
 /*
  * struct cachefs_glue - The binding of one cache to FS-Cache
  * @lock: protects @objects, @volumes and @closed
+ * @noted: entries in all objects' @reads
  * @wq: stores that pages.c has gathered
  * @stage_lock: all objects' stages
  * @stages: all stages, oldest first; stage_lock
@@ -62,6 +66,7 @@ struct cachefs_glue {
 	struct list_head	objects;
 	struct list_head	volumes;
 	struct cachefs_closed	*closed;
+	atomic_t		noted;
 	/* pages.c and stage.c: */
 	struct workqueue_struct	*wq;
 	spinlock_t		stage_lock;	/* see stage.c */
@@ -75,7 +80,7 @@ struct cachefs_glue {
  * struct cachefs_glue_volume - A volume of FS-Cache's
  * @identity: what names its data, see volume.c
  * @withdrawn: the access that acquire_volume() took has been given back
- * @nfs: it is one of NFS
+ * @nfs: whether it is one of NFS, see cookie.c
  */
 struct cachefs_glue_volume {
 	struct list_head	link;
@@ -107,7 +112,7 @@ struct cachefs_miss {
  * @generation: changes whenever anything about @version may have
  * @nr_current: operations open that began in this generation
  * @nr_old: operations open that began in an older one
- * @local_data: written to by a local writer, not cached until closed
+ * @local_data: changed by a local writer, not cached any more
  * @handled: the cookie's invalidation counter that was last acted upon
  * @reads: by page: generation in which its read from the server began
  * @miss: pages that will be asked for next and are not cached; @lock
@@ -131,10 +136,10 @@ struct cachefs_object {
 	unsigned int			nr_current;
 	unsigned int			nr_old;
 	bool				local_data;
+	struct xarray			reads;
 	/* pages.c and stage.c: */
 	struct list_head		batches;
 	struct list_head		stages;
-	struct xarray			reads;
 	struct cachefs_miss		miss;
 	struct delayed_work		store_work;
 };
@@ -173,13 +178,19 @@ int cachefs_query_occupancy(struct netfs_cache_resources *cres, loff_t start,
 			    size_t len, size_t granularity, loff_t *data_start,
 			    size_t *data_len);
 
+/* note.c */
+bool cachefs_note_read(struct cachefs_op *op, pgoff_t index);
+enum cachefs_reason cachefs_noted_read(struct cachefs_op *op, pgoff_t index);
+void cachefs_forget_reads(struct cachefs_object *object);
+
 /* inode.c */
 bool cachefs_op_of_inode(const struct cachefs_op *op, struct inode *inode);
 
 /* volume.c */
 void cachefs_volume_identity(const char *key, const char *aliases,
 			     char *identity, size_t size);
-char *cachefs_volume_identity_now(const char *key);
+char *cachefs_volume_identity_now(const char *key, const void *coherency,
+				  unsigned int coherency_len);
 
 /* stage.c */
 bool cachefs_stage_read(struct cachefs_op *op, struct page *page);

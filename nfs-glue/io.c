@@ -8,6 +8,11 @@
  * read.  So slices are cut at folios: a folio of which any block is missing comes
  * from the server as a whole.  Only where the server's rsize cuts a folio do
  * slices begin inside of one.
+ *
+ * NFS has netfs copy what was read at once, while the read's operation is open.
+ * Other file systems leave it to writeback: the folio is dirty until then, and
+ * another operation copies it, or writes it to the server too when a local
+ * writer has been there in between.
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -30,6 +35,58 @@
 
 /* Longest store in one piece, bytes. */
 #define CACHEFS_MAX_STORE	SZ_1M
+
+#ifndef CACHEFS_HAVE_READ_ZERO_POINT
+static loff_t netfs_read_zero_point(struct inode *inode)
+{
+	return netfs_inode(inode)->zero_point;
+}
+#endif
+
+static bool copies_at_once(struct netfs_io_request *rreq)
+{
+	return test_bit(NETFS_RREQ_USE_PGPRIV2, &rreq->flags);
+}
+
+/*
+ * Is a read none of the cache's business, because a local writer has changed the
+ * file?  A truncation is not told of while the cookie is not in use.
+ */
+static bool not_cached(struct netfs_io_request *rreq, struct cachefs_op *op,
+		       loff_t i_size)
+{
+	struct cachefs_object *object = op->object;
+
+	if (!copies_at_once(rreq) &&
+	    netfs_read_zero_point(rreq->inode) < op->size)
+		cachefs_object_local_write(object);
+	return READ_ONCE(object->local_data) ||
+		(!copies_at_once(rreq) && i_size != op->size);
+}
+
+/* Note the pages of a slice; those of the slice before may be among them. */
+static bool note_reads(struct cachefs_op *op, loff_t start, loff_t end)
+{
+	pgoff_t index, last = (end - 1) >> PAGE_SHIFT;
+
+	for (index = start >> PAGE_SHIFT; index <= last; index++)
+		if (!cachefs_note_read(op, index))
+			return false;
+	return true;
+}
+
+/* Have all pages of a store been read in its own generation?  Or why not. */
+static enum cachefs_reason noted_reads(struct cachefs_op *op, loff_t start,
+				       size_t len)
+{
+	pgoff_t index, last = (start + len - 1) >> PAGE_SHIFT;
+	enum cachefs_reason why = CACHEFS_WHY_NONE;
+
+	/* All are forgotten. */
+	for (index = start >> PAGE_SHIFT; index <= last; index++)
+		why = cachefs_noted_read(op, index) ?: why;
+	return why;
+}
 
 /* From where to where does the folio at @pos go?  It is locked, or not there. */
 static void folio_range(struct address_space *mapping, loff_t pos,
@@ -70,8 +127,9 @@ static void download(struct netfs_io_subrequest *subreq, struct cachefs_op *op,
 {
 	struct cachefs_cache *cache = cachefs_op_cache(op);
 	struct netfs_io_request *rreq = subreq->rreq;
-	size_t rsize = rreq->io_streams[0].sreq_max_len, bytes;
+	size_t rsize = rreq->io_streams[0].sreq_max_len, bytes, reserve;
 	loff_t start = subreq->start, cut;
+	bool at_once = copies_at_once(rreq);
 
 	/* Cut where netfs would, but between folios if there is a choice. */
 	if (rsize && end - start > rsize) {
@@ -83,15 +141,18 @@ static void download(struct netfs_io_subrequest *subreq, struct cachefs_op *op,
 	bytes = min(end, i_size) - start;
 	cachefs_count_miss(cache, cachefs_op_volume(op), bytes);
 	op->storing = false;
+	/* Writeback reserves what it stores. */
+	reserve = at_once ? bytes : 0;
 	if (!cachefs_op_of_inode(op, rreq->inode))
 		cachefs_refuse(cache, &op->version, start >> CACHEFS_BLOCK_SHIFT,
 			       bytes, CACHEFS_WHY_VERSION);
 	else
 		op->storing = cachefs_store_reserve(cache, &op->version,
 						    start >> CACHEFS_BLOCK_SHIFT,
-						    bytes);
+						    reserve) &&
+			(at_once || note_reads(op, start, end));
 	if (op->storing) {
-		op->reserved += bytes;
+		op->reserved += reserve;
 		__set_bit(NETFS_SREQ_COPY_TO_CACHE, &subreq->flags);
 	}
 }
@@ -108,6 +169,10 @@ static enum netfs_io_source prepare_read(struct netfs_io_subrequest *subreq,
 	u64 blocks;
 
 	op->i_size = i_size;
+	if (not_cached(rreq, op, i_size)) {
+		op->storing = false;
+		return NETFS_DOWNLOAD_FROM_SERVER;
+	}
 	folio_range(rreq->mapping, start, &this_start, &this_end);
 	if (start >= i_size) {
 		/* May be what completes the folio of the end of the file. */
@@ -274,9 +339,24 @@ static void store_done(struct cachefs_store *core)
 	kvfree(store);
 }
 
+/* Is all that a request writes what was read from the server? */
+static bool writes_copies(struct netfs_io_request *rreq)
+{
+	switch (rreq->origin) {
+	case NETFS_PGPRIV2_COPY_TO_CACHE:
+		return true;
+	case NETFS_WRITEBACK:
+		/* Set before the first folio with other data is added. */
+		return !test_bit(NETFS_RREQ_UPLOAD_TO_SERVER, &rreq->flags);
+	default:
+		return false;
+	}
+}
+
 static void issue_write(struct netfs_io_subrequest *subreq)
 {
 	struct cachefs_op *op = cachefs_cres_op(&subreq->rreq->cache_resources);
+	bool writeback = subreq->rreq->origin == NETFS_WRITEBACK;
 	size_t len = subreq->len - subreq->transferred, bytes = len;
 	struct cachefs_cache *cache = cachefs_op_cache(op);
 	loff_t start = subreq->start + subreq->transferred;
@@ -285,14 +365,18 @@ static void issue_write(struct netfs_io_subrequest *subreq)
 	enum cachefs_reason why;
 	unsigned int nr, i;
 
-	if (subreq->rreq->origin != NETFS_PGPRIV2_COPY_TO_CACHE) {
+	if (!writes_copies(subreq->rreq)) {
 		/* What the server makes of it is not known yet. */
 		cachefs_object_local_write(op->object);
 		why = CACHEFS_WHY_LOCAL_WRITER;
 		goto refuse;
 	}
-	why = start + len > op->size ? CACHEFS_WHY_BEYOND_EOF :
-				       cachefs_op_refusal(op);
+	if (start + len > op->size)
+		why = CACHEFS_WHY_BEYOND_EOF;
+	else if (writeback)
+		why = noted_reads(op, start, len) ?: cachefs_op_stale(op);
+	else
+		why = cachefs_op_refusal(op);
 	if (why)
 		goto refuse;
 	/* A block is whole, or the file ends in it. */
@@ -302,6 +386,13 @@ static void issue_write(struct netfs_io_subrequest *subreq)
 	if (start % CACHEFS_BLOCK_SIZE || !bytes)
 		goto refuse;
 
+	/* Nobody has reserved this.  From cachefs_store() on the core counts it. */
+	if (writeback) {
+		if (!cachefs_store_reserve_wait(cache, &op->version, block,
+						bytes))
+			goto terminate;
+		cachefs_store_unreserve(cache, bytes);
+	}
 	nr = DIV_ROUND_UP(bytes, PAGE_SIZE);
 	store = kvmalloc(struct_size(store, pages, nr),
 			 GFP_NOFS | __GFP_NOWARN);
@@ -331,6 +422,7 @@ static void issue_write(struct netfs_io_subrequest *subreq)
 refuse:
 	kvfree(store);
 	cachefs_refuse(cache, &op->version, block, len, why);
+terminate:
 	cachefs_terminated(netfs_write_subrequest_terminated, subreq, len);
 }
 

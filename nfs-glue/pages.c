@@ -44,12 +44,6 @@ struct batch {
 	struct page		*pages[BATCH_PAGES];
 };
 
-/* What is noted of a page whose read from the server begins. */
-static void *note_of(struct cachefs_op *op)
-{
-	return xa_mk_value(op->generation & INT_MAX);
-}
-
 /* Bytes of the file in the page at @start. */
 static size_t page_bytes(struct cachefs_op *op, loff_t start)
 {
@@ -74,7 +68,7 @@ static int read_cache(struct netfs_cache_resources *cres, loff_t start,
 	struct page *page = iter_page(start, iter, term_func);
 	struct cachefs_op *op = cachefs_cres_op(cres);
 
-	if (!page || start >= op->size ||
+	if (!page || start >= op->size || READ_ONCE(op->object->local_data) ||
 	    !cachefs_op_of_inode(op, page->mapping->host)) {
 		if (term_func)
 			term_func(term_func_priv, -ENODATA, false);
@@ -87,9 +81,7 @@ static int read_cache(struct netfs_cache_resources *cres, loff_t start,
 	}
 	cachefs_count_miss(cachefs_op_cache(op), cachefs_op_volume(op),
 			   page_bytes(op, start));
-	/* Without memory for the note the page will not be stored. */
-	xa_store(&op->object->reads, page->index, note_of(op),
-		 GFP_NOFS | __GFP_NOWARN);
+	cachefs_note_read(op, page->index);
 	return -ENODATA;
 }
 
@@ -246,9 +238,8 @@ static int write_cache(struct netfs_cache_resources *cres, loff_t start,
 	struct cachefs_op *op = cachefs_cres_op(cres);
 	struct cachefs_cache *cache = cachefs_op_cache(op);
 	struct cachefs_version *version = &op->version;
-	enum cachefs_reason why;
+	enum cachefs_reason why, noted;
 	size_t bytes = PAGE_SIZE;
-	void *note;
 
 	if (!page) {
 		cachefs_object_local_write(op->object);
@@ -256,7 +247,7 @@ static int write_cache(struct netfs_cache_resources *cres, loff_t start,
 			term_func(term_func_priv, -ENOBUFS, false);
 		return -ENOBUFS;
 	}
-	note = xa_erase(&op->object->reads, page->index);
+	noted = cachefs_noted_read(op, page->index);
 	if (start >= op->size) {
 		why = CACHEFS_WHY_BEYOND_EOF;
 		goto refuse;
@@ -266,8 +257,8 @@ static int write_cache(struct netfs_cache_resources *cres, loff_t start,
 		why = CACHEFS_WHY_PAGE;
 		goto refuse;
 	}
-	if (note != note_of(op)) {
-		why = note ? CACHEFS_WHY_VERSION : CACHEFS_WHY_NO_NOTE;
+	if (noted) {
+		why = noted;
 		goto refuse;
 	}
 	if (!cachefs_store_reserve(cache, version, page->index, bytes))
@@ -351,7 +342,6 @@ void cachefs_object_init_io(struct cachefs_object *object)
 {
 	INIT_LIST_HEAD(&object->batches);
 	INIT_LIST_HEAD(&object->stages);
-	xa_init(&object->reads);
 	INIT_DELAYED_WORK(&object->store_work, store_work);
 }
 
@@ -365,5 +355,4 @@ void cachefs_object_exit_io(struct cachefs_object *object)
 {
 	cancel_delayed_work_sync(&object->store_work);
 	cachefs_stages_drop(object);
-	xa_destroy(&object->reads);
 }

@@ -17,7 +17,8 @@
  *
  * Two mounts that differ in the rest share what is cached of the same file in
  * the same version: its file handle and coherency data are of that server.  A
- * key that does not look like this is its own identity.
+ * key that does not look like this is its own identity, together with what
+ * coherency data the volume has.
  */
 #include <linux/hex.h>
 #include <linux/inet.h>
@@ -156,17 +157,26 @@ void cachefs_volume_identity(const char *key, const char *aliases,
 }
 
 /**
- * cachefs_volume_identity_now - The same with the aliases set at present
+ * cachefs_volume_identity_now - What names the data of a volume at present
  * @key: the key that the network file system gave it
+ * @coherency: coherency data of the volume, which NFS does not have
+ * @coherency_len: bytes of it, at most 64 count
+ *
+ * With the aliases that are set at present.
  *
  * Context: process, may sleep.
  * Return: the identity, to be freed by kfree(), or %NULL without memory.
  */
-char *cachefs_volume_identity_now(const char *key)
+char *cachefs_volume_identity_now(const char *key, const void *coherency,
+				  unsigned int coherency_len)
 {
 	size_t size = strlen(key) + 41;
-	char *identity = kmalloc(size, GFP_KERNEL);
+	char *identity;
 
+	if (coherency_len)
+		return kasprintf(GFP_KERNEL, "%s,%*phN", key,
+				 coherency_len, coherency);
+	identity = kmalloc(size, GFP_KERNEL);
 	if (!identity)
 		return NULL;
 	kernel_param_lock(THIS_MODULE);

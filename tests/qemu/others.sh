@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash source-path=SCRIPTDIR
+#
+# What h20-others.sh does in its guests with a network file system, FS, that is
+# not NFS: 9p or cifs.  Mounted at /mnt/FS; what its server has is in /srv/FS.
+
+# shellcheck source=lib.sh
+. /bed/lib.sh
+
+# 9p: a directory of the host, exported by QEMU twice; the second one is mounted
+# without any caching.  cifs: ksmbd in this guest, with the disk srv.
+servers_start()
+{
+	load 9p 9pnet_virtio cifs ksmbd
+	mkdir -p /srv/9p /srv/cifs /run/lock
+	mount -t 9p -o trans=virtio,version=9p2000.L,cache=none origin /srv/9p ||
+		t_die "cannot mount the directory of the host"
+	blkid /dev/disk/srv >/dev/null || mkfs.ext4 -q /dev/disk/srv
+	mount /dev/disk/srv /srv/cifs || t_die "cannot mount the server's disk"
+	cat > /etc/ksmbd/ksmbd.conf <<-END
+	[global]
+		interfaces = lo
+		bind interfaces only = yes
+	[share]
+		path = /srv/cifs
+		read only = no
+	END
+	ksmbd.adduser -a user -p word </dev/null >/run/ksmbd.log 2>&1
+	ksmbd.mountd >>/run/ksmbd.log 2>&1
+	wait_for 60 mount_cifs || t_die "no CIFS: $(cat /run/ksmbd.log)"
+	umount /mnt/cifs
+}
+
+mount_9p()
+{
+	mkdir -p /mnt/9p
+	mount -t 9p -o trans=virtio,version=9p2000.L,cache=fscache share /mnt/9p
+}
+
+# Without the delay of a close, which would keep inodes.
+mount_cifs()
+{
+	mkdir -p /mnt/cifs
+	mount -i -t cifs -o fsc,username=user,password=word,closetimeo=0 \
+		//127.0.0.1/share /mnt/cifs
+}
+
+# READ requests of CIFS; nobody counts those of 9p.
+reads_sent()
+{
+	awk '$1 == "Reads:" { sum += $2 } END { print sum + 0 }' \
+		/proc/fs/cifs/Stats
+}
+
+# What has been read is written to the cache when the kernel likes, or now.
+store_all()
+{
+	sync
+	settle
+}
+
+# Read PATH below the mount, and see how many bytes of it come from the cache.
+reads()		# HIT-BYTES PATH
+{
+	local hits sent sum
+
+	sent=$(reads_sent)
+	hits=$(cachefs_stat hit_bytes)
+	sum=$(tree_or_file_sum "/mnt/$fs/$2")
+	check_equal "$fs: $what: the right bytes" \
+		"$(tree_or_file_sum "/srv/$fs/$2")" "$sum"
+	check_equal "$fs: $what: bytes from the cache" "$1" \
+		$(($(cachefs_stat hit_bytes) - hits))
+	[ "$1" = 0 ] || [ "$fs" = 9p ] ||
+		check_equal "$fs: $what: no READ" "$sent" "$(reads_sent)"
+}
+
+tree_or_file_sum()	# PATH
+{
+	if [ -d "$1" ]; then
+		tree_sum "$1"
+	else
+		xxhsum -q -H2 < "$1"
+	fi
+}
+
+# The pages go, the inodes stay.
+forget_pages()
+{
+	sync
+	echo 1 > /proc/sys/vm/drop_caches
+}
+
+# Change a file, in one of several ways.
+write_some()	# HOW PATH
+{
+	python3 - "$@" <<-END
+	import mmap, os, sys, time
+	how, path = sys.argv[1:]
+	reader = os.open(path, os.O_RDONLY)
+	fd = os.open(path, os.O_RDWR)
+	data = str(time.time()).encode()
+	if how == "write":
+	    os.pwrite(fd, data, 50000)
+	elif how == "mmap":
+	    with mmap.mmap(fd, 0) as view:
+	        view[50000:50000 + len(data)] = data
+	elif how == "append":
+	    # Between the open and the close, which both may write pages back.
+	    size = 0
+	    while chunk := os.read(reader, 1 << 20):
+	        size += len(chunk)
+	    os.pwrite(fd, data, size)
+	elif how == "truncate":
+	    # By name: the file is not open, and has its size again in the end.
+	    os.close(fd)
+	    os.close(reader)
+	    size = os.stat(path).st_size
+	    os.truncate(path, 50000)
+	    os.truncate(path, size)
+	END
+}
