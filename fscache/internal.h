@@ -408,7 +408,6 @@ int cachefs_checkpoint(struct cachefs_cache *cache);
 /* cache.c */
 int cachefs_attach(struct cachefs_device *device, const char *label,
 		   unsigned int flags, struct cachefs_cache **cachep);
-void cachefs_quiesce(struct cachefs_cache *cache);
 void cachefs_detach(struct cachefs_cache *cache);
 void cachefs_io_error(struct cachefs_cache *cache, enum cachefs_stat stat,
 		      int error);

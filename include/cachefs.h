@@ -184,6 +184,8 @@ struct cachefs_store {
 #define CACHEFS_ATTACH_FORMAT	1	/* format the device if it is blank */
 #define CACHEFS_ATTACH_FORCE	2	/* ... or whatever it holds */
 
+void cachefs_quiesce(struct cachefs_cache *cache);
+
 /* Lookup and I/O hooks */
 unsigned int cachefs_lookup(struct cachefs_cache *cache,
 			    const struct cachefs_version *version,

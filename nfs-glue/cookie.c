@@ -631,6 +631,8 @@ void cachefs_glue_remove(struct cachefs_glue *glue)
 	fscache_wait_for_objects(glue->fscache);
 	withdraw_volumes(glue);
 	fscache_relinquish_cache(glue->fscache);
+	/* What was read ahead of an object may outlive it. */
+	cachefs_quiesce(glue->cache);
 	cachefs_glue_exit_io(glue);
 	kvfree(glue->closed);
 	kfree(glue);
