@@ -391,8 +391,9 @@ static bool begin_operation(struct netfs_cache_resources *cres,
 	if (!cres->cache_priv2)
 		cres->cache_priv2 = cachefs_op_new(object);
 	if (!cres->cache_priv2) {
-		/* It might be one that writes. */
-		cachefs_object_local_write(object);
+		/* It might be one that writes; NFS's do not. */
+		if (!object->volume->nfs)
+			cachefs_object_local_write(object);
 		return false;
 	}
 	cres->ops = &cachefs_netfs_ops;
