@@ -64,7 +64,8 @@ bool cachefs_store_reserve_wait(struct cachefs_cache *cache,
 
 	wait_event_timeout(cache->wait,
 			   !cachefs_usable(cache) ||
-			   (reserved = try_reserve(cache, bytes)), HZ);
+			   (reserved = try_reserve(cache, bytes)) ||
+			   bytes > READ_ONCE(cache->max_in_flight), HZ);
 	return reserved || cachefs_store_reserve(cache, version, block, bytes);
 }
 

@@ -141,16 +141,16 @@ static void download(struct netfs_io_subrequest *subreq, struct cachefs_op *op,
 	bytes = min(end, i_size) - start;
 	cachefs_count_miss(cache, cachefs_op_volume(op), bytes);
 	op->storing = false;
-	/* Writeback reserves what it stores. */
-	reserve = at_once ? bytes : 0;
+	/* Writeback reserves what it stores; is there room for anything? */
+	reserve = at_once ? bytes : 1;
 	if (!cachefs_op_of_inode(op, rreq->inode))
 		cachefs_refuse(cache, &op->version, start >> CACHEFS_BLOCK_SHIFT,
 			       bytes, CACHEFS_WHY_VERSION);
 	else
-		op->storing = cachefs_store_reserve(cache, &op->version,
-						    start >> CACHEFS_BLOCK_SHIFT,
-						    reserve) &&
-			(at_once || note_reads(op, start, end));
+		op->storing = (at_once || note_reads(op, start, end)) &&
+			cachefs_store_reserve(cache, &op->version,
+					      start >> CACHEFS_BLOCK_SHIFT,
+					      reserve);
 	if (op->storing) {
 		op->reserved += reserve;
 		__set_bit(NETFS_SREQ_COPY_TO_CACHE, &subreq->flags);

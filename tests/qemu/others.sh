@@ -97,6 +97,12 @@ write_some()	# HOW PATH
 	python3 - "$@" <<-END
 	import mmap, os, sys, time
 	how, path = sys.argv[1:]
+	if how == "truncate":
+	    # By name: nobody has it open.  In the end it has its size again.
+	    size = os.stat(path).st_size
+	    os.truncate(path, 50000)
+	    os.truncate(path, size)
+	    sys.exit()
 	reader = os.open(path, os.O_RDONLY)
 	fd = os.open(path, os.O_RDWR)
 	data = str(time.time()).encode()
@@ -111,12 +117,5 @@ write_some()	# HOW PATH
 	    while chunk := os.read(reader, 1 << 20):
 	        size += len(chunk)
 	    os.pwrite(fd, data, size)
-	elif how == "truncate":
-	    # By name: the file is not open, and has its size again in the end.
-	    os.close(fd)
-	    os.close(reader)
-	    size = os.stat(path).st_size
-	    os.truncate(path, 50000)
-	    os.truncate(path, size)
 	END
 }
