@@ -153,9 +153,9 @@ struct cachefs_read {
  * @block: first file block
  * @bytes: how many bytes; the last block may be partial and is padded with zeros
  * @pages: the pages, kept by the caller until @done; entries may be replaced
- * @still_valid: asked when the data is on disk, before it is published, in
- *	process context: are these pages still that version's, unmodified?  If
- *	not, it may set @stale
+ * @still_valid: asked when the data is on disk, before it is published and once
+ *	more after, in process context: are these pages still that version's,
+ *	unmodified?  If not, it may set @stale
  * @done: called once, in process context; the marks may be cleared
  * @error: for @done: 0, or %-ENOBUFS (no room in the log or refused), %-ESTALE
  *	(@still_valid said no), or the device's error; whatever it is, part of
