@@ -35,12 +35,6 @@ cp -r "$export_dir/." /mnt/local/
 
 # --- the modes: what is mounted at $where, and how it is set up and taken down
 
-cache_active()
-{
-	awk -v name="$1" '$6 == "A" && $7 == name { found = 1 }
-		END { exit !found }' /proc/fs/fscache/caches
-}
-
 start_mode()	# MODE
 {
 	where=$MNT disk=""
@@ -80,9 +74,7 @@ stop_mode()	# MODE
 # All that was to be stored is stored, and nothing is in memory.
 remount()	# MODE
 {
-	case $1 in
-	cachefs)	settle ;;
-	esac
+	[ "$1" != cachefs ] || settle
 	if [ "$1" = ext4 ]; then
 		sync
 	else

@@ -277,6 +277,13 @@ tree_sum()	# DIR
 
 # --- the cache
 
+# Is FS-Cache's cache of this name in use?
+cache_active()	# NAME
+{
+	awk -v name="$1" '$6 == "A" && $7 == name { found = 1 }
+		END { exit !found }' /proc/fs/fscache/caches
+}
+
 cachefs_load()	# [DEVICE]; leaves the cache attached
 {
 	local device

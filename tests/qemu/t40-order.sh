@@ -71,12 +71,6 @@ cat > /run/cachefilesd.conf <<-END
 	tag incumbent
 END
 
-cache_active()	# NAME
-{
-	awk -v name="$1" '$6 == "A" && $7 == name { found = 1 }
-		END { exit !found }' /proc/fs/fscache/caches
-}
-
 volumes_of()	# NAME
 {
 	awk -v name="$1" '$6 == name' /proc/fs/fscache/volumes | wc -l
