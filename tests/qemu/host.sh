@@ -4,10 +4,12 @@
 # Sourced by the host's test scripts tests/qemu/h*.sh, which boot guests one
 # after another, cut their power, and look at what is left on the disks.
 #
-# tests/run gives them BED_SCRATCH, a directory that it removes afterwards.
+# tests/run gives them BED_SCRATCH, a directory that it removes afterwards, and
+# BED_SERIES, whose kernel is booted where no other is asked for.
 
 bed=$(cd "$(dirname "${BASH_SOURCE[0]}")/../bed" && pwd)
 : "${BED_SCRATCH:=$(mktemp -d)}" "${BED_LOG:=$BED_SCRATCH/log}"
+export BED_SERIES="${BED_SERIES:-6.12}"
 boots=0
 
 # A sparse blank disk, $BED_SCRATCH/NAME.img.
