@@ -134,10 +134,14 @@ check "a store that the bound refuses says so" refused_for "in flight bound"
 settle
 echo "$bound" > "$(cachefs_dir)/max_in_flight_bytes"
 
+# The store cannot end before the client knows.
 trace_from_here
+dmsetup suspend --noudevsync --nolockfs slow
 cat "$MNT/f9" > /dev/null
 fill "$export_dir/f9" 65536 90
-cat "$MNT/f9" > /dev/null	# now the client knows
+exec 5< "$MNT/f9"
+dmsetup resume --noudevsync slow
+exec 5<&-
 settle
 check "a store of what has changed meanwhile says so" \
 	refused_for "version changed"
