@@ -32,6 +32,7 @@ for fs in $file_systems; do
 	for name in write mmap truncate detached resized changed cut uncut; do
 		fill "$srv/$name" 200000 3
 	done
+	fill "$srv/bad" 200000 5
 	fill /run/append 6000000 4
 	cp /run/append "$srv/append"
 	chmod -R a+rwX "$srv"
@@ -143,6 +144,20 @@ for fs in $file_systems; do
 	check_equal "$fs: nothing was refused" 0 \
 		"$(cachefs_stat store_refused_bytes)"
 	check_equal "$fs: no checksum failed" 0 "$(cachefs_stat checksum_errors)"
+
+	# A failed read of the cache goes to the server.  NFS would ask it once
+	# more anyway, and readahead would have failed before.
+	cat "$mnt/bad" > /dev/null
+	store_all
+	umount "$mnt"
+	cachefs_unload
+	cachefs_damage "$srv/bad" 40960
+	cachefs_load
+	"mount_$fs"
+	check "$fs: a page fault on a bad block: the right bytes" \
+		python3 /bed/fault.py "$mnt/bad" "$srv/bad" 40960
+	check_equal "$fs: and it was a bad block" $caching \
+		"$(cachefs_stat checksum_errors)"
 	umount "$mnt"
 	cachefs_unload
 done

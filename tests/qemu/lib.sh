@@ -331,6 +331,29 @@ cachefs_dir()
 	done
 }
 
+# Change what the cache's disk has of the block at OFFSET of FILE; nothing is
+# attached.
+cachefs_damage()	# FILE OFFSET
+{
+	python3 - "$1" "$2" <<-'END'
+	import sys
+	with open(sys.argv[1], "rb") as file:
+	    file.seek(int(sys.argv[2]))
+	    block = file.read(4096)
+	with open("/dev/disk/cache", "r+b") as disk:
+	    at, hits = 0, 0
+	    while chunk := disk.read(1 << 20):
+	        for i in range(0, len(chunk), 4096):
+	            if chunk[i:i + 4096] == block:
+	                disk.seek(at + i + 100)
+	                disk.write(b"\0wrong\0")
+	                disk.seek(at + len(chunk))
+	                hits += 1
+	        at += len(chunk)
+	print("damaged", hits)
+	END
+}
+
 cachefs_stat()	# NAME
 {
 	cat "$(cachefs_dir)/stats/$1"

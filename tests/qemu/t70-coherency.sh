@@ -248,22 +248,7 @@ check_equal "with no READ for it" 0 $(($(rpc_reads) - before))
 
 nfs_umount
 cachefs_unload
-python3 - /dev/disk/cache "$export_dir/part" <<-'END'
-	import sys
-	want = open(sys.argv[2], "rb").read()
-	block = want[2 * 1048576 + 7 * 4096:][:4096]
-	with open(sys.argv[1], "r+b") as disk:
-	    at, hits = 0, 0
-	    while chunk := disk.read(1 << 20):
-	        for i in range(0, len(chunk), 4096):
-	            if chunk[i:i + 4096] == block:
-	                disk.seek(at + i + 100)
-	                disk.write(b"\0wrong\0")
-	                disk.seek(at + len(chunk))
-	                hits += 1
-	        at += len(chunk)
-	print("damaged", hits)
-END
+cachefs_damage "$export_dir/part" $((2 * 1048576 + 7 * 4096))
 cachefs_load
 nfs_mount "$options"
 drop_caches
