@@ -15,7 +15,8 @@
  * @nr: number of blocks, at least 1
  * @cached: whether @block is cached
  *
- * Advice: what is cached now may be gone when it is read.
+ * Advice: what is cached now may be gone when it is read.  While the device is
+ * stuck, or slower than the server, what is cached counts as if it were not.
  *
  * Context: process; does not sleep; takes index_lock.
  * Return: the number of blocks from @block on that are all cached, or all not,
@@ -48,6 +49,8 @@ unsigned int cachefs_lookup(struct cachefs_cache *cache,
 		if (i < part)
 			break;
 	}
+	if (*cached && cachefs_pace_bypass(cache))
+		*cached = false;
 	trace_cachefs_lookup(version->id, block, done, *cached);
 	return done;
 }
@@ -146,6 +149,7 @@ static void read_io_end(struct cachefs_io *io)
 {
 	struct cachefs_cache *cache = io->cache;
 
+	cachefs_pace_end(io, false);
 	if (!io->error &&
 	    (io->nr << CACHEFS_BLOCK_SHIFT) <= CACHEFS_INLINE_VERIFY &&
 	    READ_ONCE(cache->regions[io->region].checksums) &&
@@ -179,6 +183,7 @@ static void read_run(struct cachefs_read *read, u64 block, u32 slot_ref,
 	atomic_inc(&read->pending);
 	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
 			 (u64)nr << CACHEFS_BLOCK_SHIFT);
+	cachefs_pace_begin(io);
 	cachefs_io_submit(io);
 }
 

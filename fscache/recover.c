@@ -25,7 +25,9 @@
  * @region_blocks: size of a region in blocks
  *
  * The secret and the seed are new, so that nothing that an earlier cache left
- * on the device is ever taken for valid.
+ * on the device is ever taken for valid.  The anchor names a checkpoint of no
+ * blocks: there is nothing to be read at the first attach, however large the
+ * device.
  *
  * Context: process, may sleep.
  * Return: 0, -EINVAL for a bad region size, -ENOSPC if the device is too small,
@@ -36,6 +38,7 @@ int cachefs_format(struct cachefs_device *device, const char *label,
 {
 	u8 secret[CACHEFS_SECRET_SIZE], uuid[CACHEFS_UUID_SIZE];
 	struct cachefs_super_block *sb;
+	struct cachefs_anchor *anchor;
 	struct cachefs_geometry geo;
 	enum cachefs_refusal why;
 	u64 seed;
@@ -46,7 +49,7 @@ int cachefs_format(struct cachefs_device *device, const char *label,
 	if (why)
 		return why == CACHEFS_BAD_DEVICE_SIZE ? -ENOSPC : -EINVAL;
 
-	/* The superblock, then the two anchors, which become invalid. */
+	/* The superblock, an anchor, and another that becomes invalid. */
 	sb = kvcalloc(3, CACHEFS_BLOCK_SIZE, GFP_KERNEL);
 	if (!sb)
 		return -ENOMEM;
@@ -55,6 +58,12 @@ int cachefs_format(struct cachefs_device *device, const char *label,
 	generate_random_uuid(uuid);
 	cachefs_super_encode(sb, &geo, uuid, label, secret, seed,
 			     ktime_get_real_seconds());
+	anchor = (struct cachefs_anchor *)(sb + CACHEFS_ANCHOR_BLOCK);
+	anchor->magic = cpu_to_le32(CACHEFS_ANCHOR_MAGIC);
+	anchor->flags = cpu_to_le32(CACHEFS_ANCHOR_CLEAN);
+	memcpy(anchor->uuid, uuid, sizeof(anchor->uuid));
+	anchor->ckpt_seq = cpu_to_le64(1);
+	cachefs_anchor_seal(anchor, seed);
 
 	/* The copy first: the cache exists when block 0 says so. */
 	ret = cachefs_device_write(device, geo.device_blocks - 1, sb, 1, true);
@@ -420,7 +429,13 @@ int cachefs_recover(struct cachefs_cache *cache)
 	cache->attach_count++;
 	cache->next_seq = cache->attach_count << 32 | 1;
 	get_random_bytes(&cache->epoch, sizeof(cache->epoch));
+	/*
+	 * Both: should one of them get lost, the other one must not be of before
+	 * this attach, whose sequence numbers would then be used again.
+	 */
 	ret = write_anchor(cache, 0, 0, 0);
+	if (!ret)
+		ret = write_anchor(cache, 0, 0, 0);
 	pr_info("%s: %llu MiB cached in %llu extents%s\n",
 		cachefs_device_name(cache->device),
 		(unsigned long long)cache->live_blocks >>

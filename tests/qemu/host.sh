@@ -10,6 +10,21 @@ bed=$(cd "$(dirname "${BASH_SOURCE[0]}")/../bed" && pwd)
 : "${BED_SCRATCH:=$(mktemp -d)}" "${BED_LOG:=$BED_SCRATCH/log}"
 boots=0
 
+# Options of tests/bed/guest for the kernel with the checkers.
+kernels=${CACHEFS_CACHE:-$bed/../../.cache}
+# shellcheck disable=SC2034 # for the scripts
+debug_kernel=(--bzimage "$kernels/kernel-debug-image/bzImage"
+	      --module "$bed/../../build/debug/cachefs.ko" --timeout 1800)
+
+# Have what the guests need for a series, or for the debug kernel.
+need_kernel()	# [SERIES]
+{
+	"$bed/kernel-module.sh" "$@" > "$BED_SCRATCH/kernel.log" 2>&1 || {
+		echo "not ok kernel ${1:-debug} - $(tail -n 1 "$BED_SCRATCH/kernel.log")"
+		exit 1
+	}
+}
+
 # A sparse blank disk, $BED_SCRATCH/NAME.img.
 new_disk()	# NAME SIZE
 {

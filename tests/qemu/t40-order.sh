@@ -6,6 +6,7 @@
 # what to see when another FS-Cache backend was there first.
 #
 # bed: --disk-size cache:256M --disk-size other:128M --disk-size srv:256M --timeout 400
+# run: debug
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 
@@ -81,6 +82,7 @@ daemon=$!
 wait_for 60 cache_active incumbent ||
 	t_die "no CacheFiles: $(cat /run/cachefilesd.log /proc/fs/fscache/caches)"
 insmod /bed/cachefs.ko "cache=$disk"
+cachefs_patient
 check "both caches are active" cache_active cachefs
 nfs_mount
 check_equal "the bytes are right through the other cache" "$wanted" \
