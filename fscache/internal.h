@@ -79,7 +79,8 @@ enum cachefs_region_state {
  * @open: what only a READY or OPEN region has, until its metadata is written
  * @pins: readers between lookup and verification
  * @live: blocks that the index can find; index_lock
- * @state: enum cachefs_region_state; changed under log_lock and index_lock
+ * @state: enum cachefs_region_state; becomes FREE under index_lock, and anything
+ *	else under log_lock
  */
 struct cachefs_region {
 	u64				seq;
@@ -171,8 +172,8 @@ struct cachefs_geometry {
  * @sealing: full regions whose metadata is not written; log_lock
  * @current_region: the OPEN region or %NULL; log_lock
  * @buckets: heads of the hash chains; index_lock
- * @nr_extents: live extents; index_lock
- * @live_blocks: blocks that the index can find; index_lock
+ * @nr_extents: live extents; written under index_lock
+ * @live_blocks: blocks that the index can find; written under index_lock
  * @shrink_hand: where the shrinker looks next; any value is fine
  * @max_in_flight: bound for @in_flight, bytes
  * @in_flight: bytes that stores have on their way to the device
@@ -377,10 +378,18 @@ void cachefs_index_drop(struct cachefs_cache *cache, const u8 id[16],
 void cachefs_index_drop_version(struct cachefs_cache *cache, const u8 id[16]);
 void cachefs_index_forget(struct cachefs_cache *cache, u32 region);
 void cachefs_index_trim(struct cachefs_cache *cache, u32 region);
+/* What the reader did with checksums and slots comes before... */
 static inline void cachefs_region_unpin(struct cachefs_cache *cache, u32 region)
 {
-	atomic_dec(&cache->regions[region].pins);
+	atomic_dec_return_release(&cache->regions[region].pins);
 }
+
+/* ... what is done to a region that is not pinned. */
+static inline bool cachefs_region_pinned(const struct cachefs_region *region)
+{
+	return atomic_read_acquire(&region->pins);
+}
+
 
 /* region.c */
 int cachefs_region_alloc_slots(struct cachefs_cache *cache, u32 want,
