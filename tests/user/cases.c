@@ -175,7 +175,7 @@ static void stored_is_read(void)
 	EXPECT_EQ(model_read_now(1, 0, 200), 0);
 	EXPECT_EQ(model_read_now(1, 127, 2), 0);
 	EXPECT_EQ(model_read_now(2, 0, 1), -ENODATA);
-	model_check_index();
+	check_index(model.cache);
 }
 
 /* The checksum knows which block of which version it is. */
@@ -217,7 +217,7 @@ static void mismatch_is_counted_and_dropped(unsigned int nr)
 	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 1);
 	EXPECT_EQ(model_store_now(1, 0, nr), 0);
 	EXPECT_EQ(model_read_now(1, 0, nr), 0);
-	model_check_index();
+	check_index(model.cache);
 }
 
 static void small_mismatch_is_counted_and_dropped(void)
@@ -304,7 +304,7 @@ static void many_tombstones_are_one(void)
 	for (i = 0; i < TINY_REGIONS; i++)
 		of_version += model.cache->regions[i].nr_extents;
 	EXPECT(of_version <= TINY_REGIONS);
-	model_check_index();
+	check_index(model.cache);
 }
 
 static void flushed_is_found_after_power_loss(void)
@@ -340,7 +340,7 @@ static void checksums_are_loaded_again(void)
 	EXPECT_EQ(model_read_now(1, 0, 1), 0);
 	EXPECT_EQ(model.device->reads, reads + 1);
 	EXPECT_EQ(model_read_now(2, 0, 5), 0);
-	model_check_index();
+	check_index(model.cache);
 }
 
 /* Two metadata blocks and more: the records of each slot are its own. */
@@ -386,7 +386,7 @@ static void region_that_is_read_is_not_reused(void)
 	EXPECT_EQ(model_store_now(2, 0, 1), 0);
 	EXPECT(!model_cached(1, 0));
 	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 0);
-	model_check_index();
+	check_index(model.cache);
 }
 
 static void all_slots_are_used(void)
@@ -470,7 +470,7 @@ static void forged_checkpoint(void (*forge)(struct cachefs_ckpt_record *records)
 	EXPECT_EQ(model_attach(), 0);
 	EXPECT_EQ(shim_log_has("checkpoint unusable"), forge != NULL);
 	EXPECT_EQ(model_count_cached(1), TINY_SLOTS);
-	model_check_index();
+	check_index(model.cache);
 }
 
 static void checkpoint_is_used(void)

@@ -176,7 +176,7 @@ static void one_image(const u8 *data, size_t size, bool with_data)
 	attached++;
 	clean += !shim_log_has("unclean");
 	shim_run();
-	model_check_index();
+	check_index(model.cache);
 	model_read_cached(1, 0);
 	model_read_cached(2, 0);
 	for (i = 0; i < 6; i++) {
@@ -185,7 +185,7 @@ static void one_image(const u8 *data, size_t size, bool with_data)
 	}
 	model_tombstone(4);
 	model_read_cached(5, 0);
-	model_check_index();
+	check_index(model.cache);
 	model_detach();
 	served += model.served;
 }

@@ -255,7 +255,7 @@ static bool live(bool clean)
 	device->meanwhile = meanwhile;
 	strict = !tainted && !device->dead && !shim_alloc_failed();
 	if (strict) {
-		model_check_index();
+		check_index(model.cache);
 		/* With a lost anchor, sequences come twice: cold, not wrong. */
 		if (!lied)
 			check_promises();
@@ -285,7 +285,7 @@ static bool live(bool clean)
 	if (shim_chance(50)) {
 		shim_run();
 		shim_advance_ms(100);
-		model_check_index();
+		check_index(model.cache);
 		if (!device->dead && !tainted)
 			make_promises(true);
 	}
@@ -399,7 +399,7 @@ static u64 short_life(unsigned int life, bool wrapped, u64 die_at,
 	model_read_cached(1, 0);
 	model_read_cached(2, 0);
 	check_usable();
-	model_check_index();
+	check_index(model.cache);
 	lives++;
 	model_exit();
 	return writes;
