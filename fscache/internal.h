@@ -171,6 +171,7 @@ struct cachefs_geometry {
  * @ready: READY regions, oldest first; log_lock
  * @sealing: full regions whose metadata is not written; log_lock
  * @current_region: the OPEN region or %NULL; log_lock
+ * @open_seq: sequence number of the region that was opened last; log_lock
  * @buckets: heads of the hash chains; index_lock
  * @nr_extents: live extents; written under index_lock
  * @live_blocks: blocks that the index can find; written under index_lock
@@ -205,6 +206,7 @@ struct cachefs_cache {
 	unsigned int			nr_ready;
 	struct list_head		sealing;
 	struct cachefs_open_region	*current_region;
+	u64				open_seq;
 
 	rwlock_t			index_lock;
 	u32				*buckets;

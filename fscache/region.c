@@ -336,6 +336,7 @@ int cachefs_region_alloc_slots(struct cachefs_cache *cache, u32 want,
 			WRITE_ONCE(cache->nr_ready, cache->nr_ready - 1);
 			region_set_state(cache, open->nr, CACHEFS_REGION_OPEN);
 			cache->current_region = open;
+			cache->open_seq = cache->regions[open->nr].seq;
 		}
 	}
 	if (open) {
@@ -452,6 +453,19 @@ void cachefs_region_abandon(struct cachefs_cache *cache, u32 region, u32 slot,
 	resolved(cache, open, nr);
 }
 
+/* The stamp that the next slot would have: above all that were handed out. */
+static u64 log_end(struct cachefs_cache *cache)
+{
+	u64 end;
+
+	spin_lock(&cache->log_lock);
+	end = cachefs_stamp(cache->open_seq, cache->current_region ?
+			    cache->current_region->next_slot :
+			    cache->geo.slots);
+	spin_unlock(&cache->log_lock);
+	return end;
+}
+
 /**
  * cachefs_tombstone - Forget what is cached of a version so far
  * @cache: the cache
@@ -460,8 +474,9 @@ void cachefs_region_abandon(struct cachefs_cache *cache, u32 region, u32 slot,
  * For an invalidation that leaves the version id as it is.  Operations that
  * have their own copy of @version may still read older blocks; operations that
  * begin later do not.  If the log has no room, the extents are looked up one
- * by one instead.  That does not survive a power loss, after which the version
- * is compared with the server's again anyhow.
+ * by one instead, and the floor alone keeps out what is on its way into the
+ * index.  That does not survive a power loss, after which the version is compared
+ * with the server's again anyhow.
  *
  * Context: process, may sleep; takes index_lock.
  */
@@ -475,6 +490,7 @@ void cachefs_tombstone(struct cachefs_cache *cache,
 
 	if (!cachefs_usable(cache) ||
 	    !cachefs_region_alloc_slots(cache, 1, &region, &slot)) {
+		version->floor = max(version->floor, log_end(cache));
 		cachefs_index_drop_version(cache, version->id);
 		return;
 	}

@@ -597,6 +597,29 @@ static void tombstone_without_room_during_a_store(void)
 	pin_all(-1);
 }
 
+/* And who reads between its publication and the second question gets nothing. */
+static void read_after_tombstone(void)
+{
+	model.asked = NULL;
+	EXPECT_EQ(model_read_now(1, 0, 10), -ENODATA);
+	EXPECT_EQ(model_count_cached(1), 0);
+}
+
+static void tombstone_then_read(void)
+{
+	tombstone_without_room_now();
+	model.asked = read_after_tombstone;
+}
+
+static void read_of_a_store_that_is_too_late(void)
+{
+	tiny();
+	model.asked = tombstone_then_read;
+	EXPECT_EQ(model_store_now(1, 0, 10), -ESTALE);
+	EXPECT_EQ(model_count_cached(1), 0);
+	pin_all(-1);
+}
+
 /* The second part of a store must not wait for what the first one has. */
 static void store_does_not_wait_for_itself(void)
 {
@@ -812,6 +835,7 @@ static const struct {
 	CASE(pinned_region_stays_as_it_is),
 	CASE(tombstone_without_room),
 	CASE(tombstone_without_room_during_a_store),
+	CASE(read_of_a_store_that_is_too_late),
 	CASE(store_does_not_wait_for_itself),
 	CASE(power_loss_during_attach),
 	CASE(torn_scratch_block_leaves_the_other),
