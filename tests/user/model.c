@@ -133,6 +133,7 @@ static void store_done(struct cachefs_store *store)
 	might_sleep();
 	EXPECT(store->stored <= store->bytes);
 	EXPECT(store->error || store->stored == store->bytes);
+	EXPECT(store->error != -ESTALE || !store->stored);
 	EXPECT(!(op->flags & (MODEL_POISON | MODEL_BLAME)) || !store->stored);
 	model.stores++;
 	model.stored += DIV_ROUND_UP(store->stored, CACHEFS_BLOCK_SIZE);
