@@ -294,6 +294,17 @@ static void checkpoint_stays_within_the_slots(void)
 	forged_checkpoint(forge_slot);
 }
 
+static void forge_chunk(struct cachefs_ckpt_record *records)
+{
+	records[1].where = cpu_to_le64((CACHEFS_CHUNK_BLOCKS - 1) <<
+				       CACHEFS_WHERE_BYTES_BITS | 2);
+}
+
+static void checkpoint_stays_within_chunks(void)
+{
+	forged_checkpoint(forge_chunk);
+}
+
 static void forge_region(struct cachefs_ckpt_record *records)
 {
 	records[1] = records[0];
@@ -409,6 +420,73 @@ static void checkpoint_of_another_detach(void)
 	EXPECT_EQ(model_count_cached(1), 5);
 }
 
+/* Take what the device has there, and bring it back later. */
+static void keep_blocks(u64 from, u32 nr, void *buffer)
+{
+	EXPECT_EQ(cachefs_device_read(model.device, from, buffer, nr), 0);
+}
+
+static void bring_back_blocks(u64 from, u32 nr, const void *buffer)
+{
+	EXPECT_EQ(cachefs_device_write(model.device, from, buffer, nr, true), 0);
+}
+
+/*
+ * The device loses the anchor of an attach, so that the next one has the same
+ * number, and its tombstone is older than what the other one stored.
+ */
+static void lost_anchor_brings_nothing_back(void)
+{
+	static u8 anchors[2 * CACHEFS_BLOCK_SIZE];
+
+	tiny();
+	model_detach();
+	keep_blocks(CACHEFS_ANCHOR_BLOCK, 2, anchors);
+	EXPECT_EQ(model_attach(), 0);
+	store_all(2);
+	EXPECT_EQ(model_store_now(1, 0, 5), 0);
+	shim_advance_ms(11000);
+	cut_power(DEVICE_KEEPS_ALL);
+	bring_back_blocks(CACHEFS_ANCHOR_BLOCK, 2, anchors);
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT_EQ(model_count_cached(1), 0);
+	model_tombstone(1);
+	reattach();
+	lose_power(DEVICE_KEEPS_NONE);
+	EXPECT_EQ(model_count_cached(1), 0);
+}
+
+/*
+ * All that was written to the oldest regions since they were reused is lost, and
+ * no more.  The first two are reused at once, but not the third.
+ */
+static void lost_reuse_brings_nothing_back(void)
+{
+	static u8 regions[3 * TINY_REGION_BLOCKS * CACHEFS_BLOCK_SIZE];
+	struct cachefs_cache *cache;
+
+	tiny();
+	cache = model.cache;
+	EXPECT_EQ(model_store_now(2, 0, 2 * TINY_SLOTS), 0);
+	shim_run();
+	EXPECT_EQ(model_store_now(1, 0, 5), 0);
+	shim_advance_ms(11000);
+	EXPECT_EQ(cache->regions[2].live, 5);
+	keep_blocks(CACHEFS_FIRST_BLOCK, 3 * TINY_REGION_BLOCKS, regions);
+	model_tombstone(1);
+	/* Until region 0 is the next one to be reused for the second time. */
+	while (cache->head || lower_32_bits(cache->next_seq) <= 2 * TINY_REGIONS) {
+		model_new_version(2, TINY_SLOTS);
+		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
+		shim_run();
+	}
+	cut_power(DEVICE_KEEPS_ALL);
+	bring_back_blocks(CACHEFS_FIRST_BLOCK, 3 * TINY_REGION_BLOCKS, regions);
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT_EQ(model_count_cached(1), 0);
+	EXPECT(model.cache->live_blocks > TINY_SLOTS);
+}
+
 /* Metadata of the open region after a loss of power, to be changed. */
 static struct cachefs_meta_block *scratch_after_power_loss(unsigned int which)
 {
@@ -495,6 +573,7 @@ const struct test_case disk_cases[] = {
 	CASE(checkpoint_is_used),
 	CASE(checkpoint_does_not_count_slots_twice),
 	CASE(checkpoint_stays_within_the_slots),
+	CASE(checkpoint_stays_within_chunks),
 	CASE(checkpoint_has_each_region_once),
 	CASE(checkpoint_counts_once),
 	CASE(checkpoint_of_another_detach),
@@ -502,6 +581,8 @@ const struct test_case disk_cases[] = {
 	CASE(anchors_alternate),
 	CASE(copy_of_superblock_is_compared),
 	CASE(power_loss_during_attach),
+	CASE(lost_anchor_brings_nothing_back),
+	CASE(lost_reuse_brings_nothing_back),
 	CASE(torn_scratch_block_leaves_the_other),
 	CASE(senseless_record_is_skipped),
 	CASE(terabyte),
