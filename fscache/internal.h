@@ -392,7 +392,6 @@ static inline bool cachefs_region_pinned(const struct cachefs_region *region)
 	return atomic_read_acquire(&region->pins);
 }
 
-
 /* region.c */
 int cachefs_region_alloc_slots(struct cachefs_cache *cache, u32 want,
 			       u32 *region, u32 *slot);

@@ -22,7 +22,8 @@
 #define HANG_SECONDS	60
 
 /**
- * struct worker - A thread of a workqueue
+ * struct worker - A worker of a workqueue
+ * @thread: that it is
  * @lock: for all of the following
  * @changed: broadcast when something is queued, ends, or is to stop
  * @queue: work to be done now
