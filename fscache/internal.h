@@ -79,7 +79,8 @@ enum cachefs_region_state {
  * @open: what only a READY or OPEN region has, until its metadata is written
  * @pins: readers between lookup and verification
  * @live: blocks that the index can find; index_lock
- * @state: enum cachefs_region_state; changed under log_lock and index_lock
+ * @state: enum cachefs_region_state; becomes FREE under index_lock, and anything
+ *	else under log_lock
  */
 struct cachefs_region {
 	u64				seq;
@@ -172,9 +173,10 @@ struct cachefs_geometry {
  * @ready: READY regions, oldest first; log_lock
  * @sealing: full regions whose metadata is not written; log_lock
  * @current_region: the OPEN region or %NULL; log_lock
+ * @open_seq: sequence number of the region that was opened last; log_lock
  * @buckets: heads of the hash chains; index_lock
- * @nr_extents: live extents; index_lock
- * @live_blocks: blocks that the index can find; index_lock
+ * @nr_extents: live extents; written under index_lock
+ * @live_blocks: blocks that the index can find; written under index_lock
  * @shrink_hand: where the shrinker looks next; any value is fine
  * @max_in_flight: bound for @in_flight, bytes
  * @max_in_flight_ms: bound for how long the device takes for it; 0: none.  A page
@@ -216,6 +218,7 @@ struct cachefs_cache {
 	unsigned int			nr_ready;
 	struct list_head		sealing;
 	struct cachefs_open_region	*current_region;
+	u64				open_seq;
 
 	rwlock_t			index_lock;
 	u32				*buckets;
@@ -405,9 +408,16 @@ void cachefs_index_drop(struct cachefs_cache *cache, const u8 id[16],
 void cachefs_index_drop_version(struct cachefs_cache *cache, const u8 id[16]);
 void cachefs_index_forget(struct cachefs_cache *cache, u32 region);
 void cachefs_index_trim(struct cachefs_cache *cache, u32 region);
+/* What the reader did with checksums and slots comes before... */
 static inline void cachefs_region_unpin(struct cachefs_cache *cache, u32 region)
 {
-	atomic_dec(&cache->regions[region].pins);
+	atomic_dec_return_release(&cache->regions[region].pins);
+}
+
+/* ... what is done to a region that is not pinned. */
+static inline bool cachefs_region_pinned(const struct cachefs_region *region)
+{
+	return atomic_read_acquire(&region->pins);
 }
 
 /* region.c */
