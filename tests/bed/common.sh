@@ -6,6 +6,8 @@
 bed_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repo=$(cd "$bed_dir/../.." && pwd)
 cache=$(realpath -m "${CACHEFS_CACHE:-$repo/.cache}")
+# What runs where nothing else is asked for; "debug" and "debug-6.1" are the tests'
+# own kernels.
 # shellcheck disable=SC2034 # used by those who source this
 default_series=6.12
 
@@ -29,9 +31,12 @@ kver_of_series()
 }
 
 # Where the tests' own kernel of a series is; see kernel-debug.sh.
-own_kernel()	# [SERIES]: sets tree, objects, image and series
+own_kernel()	# [SERIES|debug[-SERIES]]: sets tree, objects, image and series
 {
-	series=${1:-$default_series}
+	series=${1:-}
+	series=${series#debug}
+	series=${series#-}
+	: "${series:=$default_series}"
 	tree=$cache/src/linux-source-$series
 	objects=$cache/kernel-debug
 	[ "$series" = "$default_series" ] || objects+=-$series
@@ -40,7 +45,8 @@ own_kernel()	# [SERIES]: sets tree, objects, image and series
 }
 
 # kunit.py's arguments for fragments of its configuration.  It refuses what the
-# source does not have; in other series than the default one that may be so.
+# source does not have or lets nobody choose; in other series than the default
+# one that may be so.
 own_config()	# FRAGMENT...; after own_kernel
 {
 	local fragment file
@@ -49,8 +55,15 @@ own_config()	# FRAGMENT...; after own_kernel
 		file=$repo/tests/kunit/$fragment.config
 		if [ "$series" != "$default_series" ]; then
 			mkdir -p "$objects/fragments"
-			find "$tree/" "$repo/Kconfig" -name 'Kconfig*' -exec \
-				sed -nE 's/^\s*(menu)?config +//p' {} + |
+			find "$tree/" "$repo/Kconfig" -name 'Kconfig*' -exec awk '
+				/^[ \t]*(menu)?config / {
+					print name
+					name = ""
+					new = $2
+				}
+				/^[ \t]*(bool|tristate|int|string|prompt)[ \t]+"/ { name = new }
+				/^[ \t]*depends on !X86_64$/ { name = new = "" }
+				END { print name }' {} + |
 				awk 'NR == FNR { has["CONFIG_" $1]; next }
 					match($0, /CONFIG_[A-Z0-9_]+/) &&
 					!(substr($0, RSTART, RLENGTH) in has) {

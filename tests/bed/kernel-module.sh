@@ -3,16 +3,16 @@
 #
 # Make what the guests need to run cachefs on another kernel.
 #
-# usage: kernel-module.sh [SERIES]
+# usage: kernel-module.sh SERIES
 #
-#   without SERIES     the tests' own kernel, and build/debug/cachefs.ko for it
-#   with SERIES        that series' stock kernel, and build/KVER/cachefs.ko
+#   SERIES              that series' stock kernel, and build/KVER/cachefs.ko
+#   debug[-SERIES]      the tests' own kernel, and build/debug[-SERIES]/cachefs.ko
 
 set -eu
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
 
-if [ $# -gt 0 ]; then
+if [[ $1 != debug* ]]; then
 	"$bed_dir/prepare.sh" root "image-$1"
 	kver=$(kver_of_series "$1")
 	# The headers of Debian 13 bring tools that do not run on Debian 12.
@@ -24,10 +24,10 @@ if [ $# -gt 0 ]; then
 	exec "$bed_dir/trixie-module.sh" "$kver"
 fi
 
-kernel=$cache/kernel-debug-image/build
-dir=$repo/build/debug
+own_kernel "$1"
+dir=$repo/build/$1
 
-"$bed_dir/kernel-debug.sh"
+"$bed_dir/kernel-debug.sh" "$series"
 
 # kbuild puts objects beside their sources, so build in a tree of links.
 mkdir -p "$dir"
@@ -37,4 +37,4 @@ for part in Kbuild fscache include nfs-glue tests/kunit; do
 	mkdir -p "$(dirname "$dir/$part")"
 	cp -rsf "$repo/$part" "$(dirname "$dir/$part")/"
 done
-make -s -C "$kernel" M="$dir" -j"$(nproc)" CONFIG_CACHEFS=m modules
+make -s -C "$image/build" M="$dir" -j"$(nproc)" CONFIG_CACHEFS=m modules

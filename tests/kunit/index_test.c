@@ -402,6 +402,28 @@ static void version_id_is_the_same_for_the_same(struct kunit *test)
 	KUNIT_EXPECT_MEMEQ(test, one, two, 16);
 }
 
+/*
+ * Every kernel finds what another one has stored.  From Python's
+ * hashlib.blake2s(struct.pack("<4Q", 6, 3, 9, 100) + b"volumekeycoherency",
+ * key=bytes(range(32)), digest_size=16).
+ */
+static void version_id_is_the_same_on_every_kernel(struct kunit *test)
+{
+	static const u8 wanted[16] = {
+		0x81, 0x18, 0x73, 0x7e, 0x8f, 0xac, 0x77, 0x5b,
+		0x93, 0x24, 0xbd, 0x7f, 0xeb, 0xf9, 0x2c, 0xfe,
+	};
+	const struct version_case base = { NULL, "volume", "key", "coherency",
+					   100 };
+	unsigned int i;
+	u8 id[16];
+
+	for (i = 0; i < CACHEFS_SECRET_SIZE; i++)
+		cache_of(test)->secret[i] = i;
+	version_id(test, id, &base);
+	KUNIT_EXPECT_MEMEQ(test, id, wanted, 16);
+}
+
 static struct kunit_case index_cases[] = {
 	KUNIT_CASE(block_that_was_inserted_is_found),
 	KUNIT_CASE(block_that_was_not_inserted_is_not_found),
@@ -428,6 +450,7 @@ static struct kunit_case index_cases[] = {
 	KUNIT_CASE(many_versions_in_one_chain_are_told_apart),
 	KUNIT_CASE_PARAM(version_id_differs_with, version_gen_params),
 	KUNIT_CASE(version_id_is_the_same_for_the_same),
+	KUNIT_CASE(version_id_is_the_same_on_every_kernel),
 	{}
 };
 

@@ -8,7 +8,7 @@
 #
 # run: slow
 #
-# shellcheck source-path=SCRIPTDIR disable=SC2119
+# shellcheck source-path=SCRIPTDIR
 
 set -eu
 # shellcheck source=host.sh
@@ -16,10 +16,10 @@ set -eu
 
 nr=${IMAGES:-${LONG:+2000}}
 nr=${nr:-40}
-need_kernel
+need_kernel debug
 make -s -C "$bed/../user" only-fast
 "$bed/../../build/user/fast/hostile" dump "$nr" "${SEED:-1}" > "$BED_SCRATCH/images"
-in_guest "${debug_kernel[@]}" --timeout $((600 + nr * 6)) \
+in_guest --series debug --timeout $((600 + nr * 6)) \
 	--append log_buf_len=16M --add "$BED_SCRATCH/images" <<END
 nfs_server_start
 fill "\$export_dir/file" 150000 1

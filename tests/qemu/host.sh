@@ -4,23 +4,19 @@
 # Sourced by the host's test scripts tests/qemu/h*.sh, which boot guests one
 # after another, cut their power, and look at what is left on the disks.
 #
-# tests/run gives them BED_SCRATCH, a directory that it removes afterwards.
+# tests/run gives them BED_SCRATCH, a directory that it removes afterwards, and
+# BED_SERIES, whose kernel is booted where no other is asked for.
 
 bed=$(cd "$(dirname "${BASH_SOURCE[0]}")/../bed" && pwd)
 : "${BED_SCRATCH:=$(mktemp -d)}" "${BED_LOG:=$BED_SCRATCH/log}"
+export BED_SERIES="${BED_SERIES:-6.12}"
 boots=0
 
-# Options of tests/bed/guest for the kernel with the checkers.
-kernels=${CACHEFS_CACHE:-$bed/../../.cache}
-# shellcheck disable=SC2034 # for the scripts
-debug_kernel=(--bzimage "$kernels/kernel-debug-image/bzImage"
-	      --module "$bed/../../build/debug/cachefs.ko" --timeout 1800)
-
-# Have what the guests need for a series, or for the debug kernel.
-need_kernel()	# [SERIES]
+# Have what guests of another series than $BED_SERIES need.
+need_kernel()	# SERIES
 {
-	"$bed/kernel-module.sh" "$@" > "$BED_SCRATCH/kernel.log" 2>&1 || {
-		echo "not ok kernel ${1:-debug} - $(tail -n 1 "$BED_SCRATCH/kernel.log")"
+	"$bed/kernel-module.sh" "$1" > "$BED_SCRATCH/kernel.log" 2>&1 || {
+		echo "not ok kernel $1 - $(tail -n 1 "$BED_SCRATCH/kernel.log")"
 		exit 1
 	}
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash source-path=SCRIPTDIR
+# shellcheck shell=bash source-path=SCRIPTDIR disable=SC2154
 #
 # What h20-others.sh does in its guests with a network file system, FS, that is
 # not NFS: 9p or cifs.  Mounted at /mnt/FS; what its server has is in /srv/FS.
@@ -7,14 +7,24 @@
 # shellcheck source=lib.sh
 . /bed/lib.sh
 
+# Linux 6.1: the cache stays out of what netfs reads, and the kernel's CIFS server
+# does not understand Debian 12's ksmbd-tools.
+file_systems="9p cifs"
+caching=1
+case $(uname -r) in
+6.1.*)	file_systems=9p caching=0 ;;
+esac
+
 # 9p: a directory of the host, exported by QEMU twice; the second one is mounted
 # without any caching.  cifs: ksmbd in this guest, with the disk srv.
 servers_start()
 {
-	load 9p 9pnet_virtio cifs ksmbd
+	load 9p 9pnet_virtio
 	mkdir -p /srv/9p /srv/cifs /run/lock
 	mount -t 9p -o trans=virtio,version=9p2000.L,cache=none origin /srv/9p ||
 		t_die "cannot mount the directory of the host"
+	[[ $file_systems == *cifs ]] || return 0
+	load cifs ksmbd
 	blkid /dev/disk/srv >/dev/null || mkfs.ext4 -q /dev/disk/srv
 	mount /dev/disk/srv /srv/cifs || t_die "cannot mount the server's disk"
 	cat > /etc/ksmbd/ksmbd.conf <<-END
@@ -62,14 +72,14 @@ store_all()
 # Read PATH below the mount, and see how many bytes of it come from the cache.
 reads()		# HIT-BYTES PATH
 {
-	local hits sent sum
+	local hits sent="" sum
 
-	sent=$(reads_sent)
+	[ "$fs" = 9p ] || sent=$(reads_sent)
 	hits=$(cachefs_stat hit_bytes)
 	sum=$(tree_or_file_sum "/mnt/$fs/$2")
 	check_equal "$fs: $what: the right bytes" \
 		"$(tree_or_file_sum "/srv/$fs/$2")" "$sum"
-	check_equal "$fs: $what: bytes from the cache" "$1" \
+	check_equal "$fs: $what: bytes from the cache" $(($1 * caching)) \
 		$(($(cachefs_stat hit_bytes) - hits))
 	[ "$1" = 0 ] || [ "$fs" = 9p ] ||
 		check_equal "$fs: $what: no READ" "$sent" "$(reads_sent)"
