@@ -32,7 +32,7 @@ losetup /dev/loop0 /run/image
 check "$nr images are refused with a reason, or harmless" \
 	eval "python3 /bed/hostile.py /bed/images /run/image '\$MNT/file' \
 		'\$export_dir/file' > /run/counts"
-echo "# images: \$(tail -n 1 /run/counts)"
+echo "# $nr images, \$(grep -c 'wrong bytes' /run/counts) wrong bytes: \$(tail -n 1 /run/counts)"
 of()		# WORD: its number
 {
 	grep -oE "\$1 [0-9]+" /run/counts | cut -d ' ' -f 2
