@@ -4,6 +4,8 @@
 # make install		put it where modprobe finds it; make uninstall removes it
 # make demo [SERIES=6.1]	show it at work, in a guest
 # make test		all tests
+# make torture		the long tests, and a table of what they did; HOURS=n: for so long
+# make mutants		breaks the code on purpose: do the tests notice?
 # make clean		remove what was built; make distclean also the test bed's cache
 
 KVER	?= $(shell uname -r)
@@ -52,10 +54,16 @@ demo: bed
 test: bed
 	tests/run
 
+torture:
+	tests/torture
+
+mutants:
+	tests/user/mutants
+
 clean:
 	rm -rf build
 
 distclean: clean
 	rm -rf "$(CACHEFS_CACHE)"
 
-.PHONY: all module install uninstall bed demo test clean distclean
+.PHONY: all module install uninstall bed demo test torture mutants clean distclean

@@ -12,6 +12,12 @@
 /* Default for what may be on its way to the device, bytes. */
 #define CACHEFS_MAX_IN_FLIGHT	(64 << 20)
 
+/* Default for how long the device may take for that, ms. */
+#define CACHEFS_MAX_IN_FLIGHT_MS 1000
+
+/* Default for how slow the device may be to read before the server is asked, ms. */
+#define CACHEFS_READ_BYPASS_MS	100
+
 /* Default size of a region, blocks: 4 MiB. */
 #define CACHEFS_REGION_BLOCKS	1024
 
@@ -137,8 +143,14 @@ static struct cachefs_cache *cache_alloc(struct cachefs_device *device)
 	INIT_LIST_HEAD(&cache->ready);
 	INIT_LIST_HEAD(&cache->sealing);
 	INIT_LIST_HEAD(&cache->volumes);
+	INIT_LIST_HEAD(&cache->stores);
+	spin_lock_init(&cache->stores_lock);
 	INIT_DELAYED_WORK(&cache->log_work, cachefs_log_work);
+	INIT_DELAYED_WORK(&cache->watch, cachefs_store_watch);
 	cache->max_in_flight = CACHEFS_MAX_IN_FLIGHT;
+	cache->max_in_flight_ms = CACHEFS_MAX_IN_FLIGHT_MS;
+	cache->read_bypass_ms = CACHEFS_READ_BYPASS_MS;
+	cache->next_probe = jiffies;
 	cache->scratch = kmalloc(sizeof(*cache->scratch), GFP_KERNEL);
 	cache->wq = alloc_workqueue("cachefs", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	cache->read_wq = alloc_workqueue("cachefs_read",
@@ -280,6 +292,7 @@ void cachefs_detach(struct cachefs_cache *cache)
 
 	cachefs_quiesce(cache);
 	cancel_delayed_work_sync(&cache->log_work);
+	cancel_delayed_work_sync(&cache->watch);
 	flush_workqueue(cache->wq);
 	flush_workqueue(cache->read_wq);
 	if (READ_ONCE(cache->state) != CACHEFS_FAILED) {
@@ -410,6 +423,8 @@ void cachefs_refuse(struct cachefs_cache *cache,
 
 	if (why >= CACHEFS_WHY_VERSION && why <= CACHEFS_WHY_OPEN_TO_WRITE)
 		stat = CACHEFS_STAT_STALE_BYTES;
+	else if (why == CACHEFS_WHY_CACHED)
+		stat = CACHEFS_STAT_BYPASSED_BYTES;
 	cachefs_stat_add(cache, stat, bytes);
 	trace_cachefs_refuse(version->id, block, bytes, why);
 }

@@ -293,7 +293,7 @@ static bool meta_valid(const struct cachefs_meta_block *meta, const u8 *uuid,
  * cachefs_meta_newest - Which sequence a region's metadata belongs to
  * @meta: all its metadata blocks, final and scratch
  * @seq: the highest sequence number in a valid one
- * @epoch: the epoch that goes with it
+ * @epoch: the epoch that goes with it; 0 if there is more than one
  * @uuid: the cache's
  * @seed: its checksum seed
  * @region: the region's number
@@ -309,11 +309,16 @@ bool cachefs_meta_newest(const struct cachefs_meta_block *meta, u64 *seq,
 
 	*seq = 0;
 	for (i = 0; i < geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS; i++) {
+		const struct cachefs_block_header *header = &meta[i].header;
+
 		if (!meta_valid(&meta[i], uuid, seed, region, geo) ||
-		    le64_to_cpu(meta[i].header.seq) <= *seq)
+		    le64_to_cpu(header->seq) < *seq)
 			continue;
-		*seq = le64_to_cpu(meta[i].header.seq);
-		*epoch = le64_to_cpu(meta[i].header.epoch);
+		if (le64_to_cpu(header->seq) > *seq)
+			*epoch = le64_to_cpu(header->epoch);
+		else if (le64_to_cpu(header->epoch) != *epoch)
+			*epoch = 0;
+		*seq = le64_to_cpu(header->seq);
 	}
 	return *seq != 0;
 }

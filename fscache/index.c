@@ -54,6 +54,16 @@ static void account_index(struct cachefs_cache *cache, s64 bytes)
 	cachefs_stat_add(cache, CACHEFS_STAT_INDEX_BYTES, bytes);
 }
 
+/* So many blocks and extents more, or less, can be found. */
+static void account_live(struct cachefs_cache *cache,
+			 struct cachefs_region *region, int blocks, int extents)
+{
+	region->live += blocks;
+	/* sysfs looks without the lock. */
+	WRITE_ONCE(cache->live_blocks, cache->live_blocks + blocks);
+	WRITE_ONCE(cache->nr_extents, cache->nr_extents + extents);
+}
+
 /**
  * cachefs_index_init - Allocate an empty index
  * @cache: its geometry is known
@@ -168,11 +178,8 @@ static int insert_entry(struct cachefs_cache *cache, u32 region_nr,
 	extent->next = *bucket;
 	*bucket = region_nr << cache->ref_shift | region->nr_extents;
 	region->nr_extents++;
-	if (nr != CACHEFS_TOMBSTONE_NR) {
-		region->live += nr;
-		cache->live_blocks += nr;
-		cache->nr_extents++;
-	}
+	if (nr != CACHEFS_TOMBSTONE_NR)
+		account_live(cache, region, nr, 1);
 	return 0;
 }
 
@@ -211,8 +218,7 @@ static bool extend_last(struct cachefs_cache *cache,
 	    block % CACHEFS_CHUNK_BLOCKS == 0)
 		return false;
 	last->nr += nr;
-	region->live += nr;
-	cache->live_blocks += nr;
+	account_live(cache, region, nr, 0);
 	return true;
 }
 
@@ -383,9 +389,8 @@ void cachefs_index_map(struct cachefs_cache *cache,
 static void extent_kill(struct cachefs_cache *cache, u32 ref,
 			struct cachefs_extent *extent)
 {
-	cache->regions[ref >> cache->ref_shift].live -= extent->nr;
-	cache->live_blocks -= extent->nr;
-	cache->nr_extents--;
+	account_live(cache, &cache->regions[ref >> cache->ref_shift],
+		     -extent->nr, -1);
 	extent->nr = 0;
 }
 
@@ -464,6 +469,8 @@ void cachefs_index_forget(struct cachefs_cache *cache, u32 region)
 	unsigned int i;
 
 	write_lock(&cache->index_lock);
+	cachefs_stat_add(cache, CACHEFS_STAT_EVICTED_BYTES,
+			 (u64)r->live << CACHEFS_BLOCK_SHIFT);
 	for (i = 0; i < r->nr_extents; i++) {
 		struct cachefs_extent *extent = &r->extents[i];
 		u32 me = region << cache->ref_shift | i;
@@ -477,12 +484,8 @@ void cachefs_index_forget(struct cachefs_cache *cache, u32 region)
 		if (!WARN_ON_ONCE(*link != me))
 			*link = extent->next;
 		if (extent_live(extent))
-			cache->nr_extents--;
+			account_live(cache, r, -extent->nr, -1);
 	}
-	cachefs_stat_add(cache, CACHEFS_STAT_EVICTED_BYTES,
-			 (u64)r->live << CACHEFS_BLOCK_SHIFT);
-	cache->live_blocks -= r->live;
-	r->live = 0;
 	account_index(cache, -(s64)(r->max_extents * sizeof(*r->extents)));
 	extents = r->extents;
 	r->extents = NULL;

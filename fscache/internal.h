@@ -79,7 +79,8 @@ enum cachefs_region_state {
  * @open: what only a READY or OPEN region has, until its metadata is written
  * @pins: readers between lookup and verification
  * @live: blocks that the index can find; index_lock
- * @state: enum cachefs_region_state; changed under log_lock and index_lock
+ * @state: enum cachefs_region_state; becomes FREE under index_lock, and anything
+ *	else under log_lock
  */
 struct cachefs_region {
 	u64				seq;
@@ -146,6 +147,8 @@ enum cachefs_stat {
 	CACHEFS_STAT_DEVICE_WRITTEN_BYTES,
 	CACHEFS_STAT_DEVICE_READ_BYTES,
 	CACHEFS_STAT_READAHEAD_UNUSED_BYTES,
+	CACHEFS_STAT_BYPASSED_BYTES,
+	CACHEFS_STAT_RELEASED_BYTES,
 	CACHEFS_NR_STATS,
 };
 
@@ -170,11 +173,22 @@ struct cachefs_geometry {
  * @ready: READY regions, oldest first; log_lock
  * @sealing: full regions whose metadata is not written; log_lock
  * @current_region: the OPEN region or %NULL; log_lock
+ * @open_seq: sequence number of the region that was opened last; log_lock
  * @buckets: heads of the hash chains; index_lock
- * @nr_extents: live extents; index_lock
- * @live_blocks: blocks that the index can find; index_lock
+ * @nr_extents: live extents; written under index_lock
+ * @live_blocks: blocks that the index can find; written under index_lock
  * @shrink_hand: where the shrinker looks next; any value is fine
  * @max_in_flight: bound for @in_flight, bytes
+ * @max_in_flight_ms: bound for how long the device takes for it; 0: none.  A page
+ *	is marked for at most twice as long
+ * @read_bypass_ms: reads that take longer than this and longer than the server's
+ *	go to the server; 0: never
+ * @read_ns: how long the device takes for a read, moving average
+ * @server_ns: how long the server takes for one, moving average
+ * @write_rate: what the device takes, bytes per second; 0: not known yet
+ * @last_answer: when it last completed something, jiffies
+ * @next_probe: when a read goes to a slow device again, jiffies
+ * @ios: I/O that it has not completed
  * @in_flight: bytes that stores have on their way to the device
  * @reserved: bytes that readers were promised room for
  * @ops: operations (reads and stores) under way
@@ -204,6 +218,7 @@ struct cachefs_cache {
 	unsigned int			nr_ready;
 	struct list_head		sealing;
 	struct cachefs_open_region	*current_region;
+	u64				open_seq;
 
 	rwlock_t			index_lock;
 	u32				*buckets;
@@ -218,11 +233,23 @@ struct cachefs_cache {
 	struct mutex			load_mutex;	/* reading of checksums */
 
 	u64				max_in_flight;
+	unsigned int			max_in_flight_ms;
+	unsigned int			read_bypass_ms;
+	u64				read_ns;
+	u64				server_ns;
+	u64				write_rate;
+	unsigned long			last_answer;
+	unsigned long			next_probe;
+	atomic_t			ios;
 	atomic64_t			in_flight;
 	atomic64_t			reserved;
 	atomic_t			ops;
 	atomic_t			objects;
 	wait_queue_head_t		wait;
+
+	spinlock_t			stores_lock;	/* the list */
+	struct list_head		stores;		/* oldest first */
+	struct delayed_work		watch;
 
 	/* Reclaim waits for the ends of stores, so they wait for nothing else. */
 	struct workqueue_struct		*wq;		/* ends of stores */
@@ -263,6 +290,8 @@ struct cachefs_volume {
  * @slot: first slot
  * @end: called once, in any context; @error is the device's
  * @owner: the read or store that it is part of
+ * @began: when it went to the device, ns
+ * @ahead: bytes of stores in flight then, its own included
  */
 struct cachefs_io {
 	struct cachefs_cache	*cache;
@@ -276,6 +305,8 @@ struct cachefs_io {
 	void			(*end)(struct cachefs_io *io);
 	void			*owner;
 	struct page		*tail;		/* bounce page, see store.c */
+	u64			began;
+	u64			ahead;
 	struct list_head	link;
 	struct work_struct	work;
 };
@@ -377,9 +408,16 @@ void cachefs_index_drop(struct cachefs_cache *cache, const u8 id[16],
 void cachefs_index_drop_version(struct cachefs_cache *cache, const u8 id[16]);
 void cachefs_index_forget(struct cachefs_cache *cache, u32 region);
 void cachefs_index_trim(struct cachefs_cache *cache, u32 region);
+/* What the reader did with checksums and slots comes before... */
 static inline void cachefs_region_unpin(struct cachefs_cache *cache, u32 region)
 {
-	atomic_dec(&cache->regions[region].pins);
+	atomic_dec_return_release(&cache->regions[region].pins);
+}
+
+/* ... what is done to a region that is not pinned. */
+static inline bool cachefs_region_pinned(const struct cachefs_region *region)
+{
+	return atomic_read_acquire(&region->pins);
 }
 
 /* region.c */
@@ -398,6 +436,18 @@ void cachefs_log_work(struct work_struct *work);
 void cachefs_log_kick(struct cachefs_cache *cache);
 void cachefs_log_seal_all(struct cachefs_cache *cache);
 void cachefs_log_free(struct cachefs_cache *cache);
+
+/* store.c */
+void cachefs_store_watch(struct work_struct *work);
+
+/* pace.c */
+void cachefs_pace_begin(struct cachefs_io *io);
+void cachefs_pace_end(struct cachefs_io *io, bool write);
+u64 cachefs_pace_window(struct cachefs_cache *cache);
+bool cachefs_pace_stuck(struct cachefs_cache *cache);
+bool cachefs_pace_bypass(struct cachefs_cache *cache);
+bool cachefs_pace_bypassed(struct cachefs_cache *cache,
+			   const struct cachefs_version *version, u64 block);
 
 /* recover.c */
 int cachefs_format(struct cachefs_device *device, const char *label,

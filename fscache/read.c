@@ -15,7 +15,8 @@
  * @nr: number of blocks, at least 1
  * @cached: whether @block is cached
  *
- * Advice: what is cached now may be gone when it is read.
+ * Advice: what is cached now may be gone when it is read.  While the device is
+ * stuck, or slower than the server, what is cached counts as if it were not.
  *
  * Context: process; does not sleep; takes index_lock.
  * Return: the number of blocks from @block on that are all cached, or all not,
@@ -48,6 +49,8 @@ unsigned int cachefs_lookup(struct cachefs_cache *cache,
 		if (i < part)
 			break;
 	}
+	if (*cached && cachefs_pace_bypass(cache))
+		*cached = false;
 	trace_cachefs_lookup(version->id, block, done, *cached);
 	return done;
 }
@@ -118,6 +121,10 @@ static void read_io_work(struct work_struct *work)
 			why = CACHEFS_WHY_NONE;
 		} else if (ret == -EUCLEAN) {
 			why = CACHEFS_WHY_METADATA;
+			cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_ERRORS, 1);
+			pr_warn_ratelimited("%s: metadata of region %u is damaged, read from the server instead\n",
+					    cachefs_device_name(cache->device),
+					    io->region);
 		} else if (!ret && !read_matches(io)) {
 			ret = -EUCLEAN;
 			why = CACHEFS_WHY_CHECKSUM;
@@ -146,6 +153,7 @@ static void read_io_end(struct cachefs_io *io)
 {
 	struct cachefs_cache *cache = io->cache;
 
+	cachefs_pace_end(io, false);
 	if (!io->error &&
 	    (io->nr << CACHEFS_BLOCK_SHIFT) <= CACHEFS_INLINE_VERIFY &&
 	    READ_ONCE(cache->regions[io->region].checksums) &&
@@ -179,6 +187,7 @@ static void read_run(struct cachefs_read *read, u64 block, u32 slot_ref,
 	atomic_inc(&read->pending);
 	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
 			 (u64)nr << CACHEFS_BLOCK_SHIFT);
+	cachefs_pace_begin(io);
 	cachefs_io_submit(io);
 }
 

@@ -25,7 +25,9 @@
  * @region_blocks: size of a region in blocks
  *
  * The secret and the seed are new, so that nothing that an earlier cache left
- * on the device is ever taken for valid.
+ * on the device is ever taken for valid.  The anchor names a checkpoint of no
+ * blocks: there is nothing to be read at the first attach, however large the
+ * device.
  *
  * Context: process, may sleep.
  * Return: 0, -EINVAL for a bad region size, -ENOSPC if the device is too small,
@@ -36,6 +38,7 @@ int cachefs_format(struct cachefs_device *device, const char *label,
 {
 	u8 secret[CACHEFS_SECRET_SIZE], uuid[CACHEFS_UUID_SIZE];
 	struct cachefs_super_block *sb;
+	struct cachefs_anchor *anchor;
 	struct cachefs_geometry geo;
 	enum cachefs_refusal why;
 	u64 seed;
@@ -46,7 +49,7 @@ int cachefs_format(struct cachefs_device *device, const char *label,
 	if (why)
 		return why == CACHEFS_BAD_DEVICE_SIZE ? -ENOSPC : -EINVAL;
 
-	/* The superblock, then the two anchors, which become invalid. */
+	/* The superblock, an anchor, and another that becomes invalid. */
 	sb = kvcalloc(3, CACHEFS_BLOCK_SIZE, GFP_KERNEL);
 	if (!sb)
 		return -ENOMEM;
@@ -55,6 +58,12 @@ int cachefs_format(struct cachefs_device *device, const char *label,
 	generate_random_uuid(uuid);
 	cachefs_super_encode(sb, &geo, uuid, label, secret, seed,
 			     ktime_get_real_seconds());
+	anchor = (struct cachefs_anchor *)(sb + CACHEFS_ANCHOR_BLOCK);
+	anchor->magic = cpu_to_le32(CACHEFS_ANCHOR_MAGIC);
+	anchor->flags = cpu_to_le32(CACHEFS_ANCHOR_CLEAN);
+	memcpy(anchor->uuid, uuid, sizeof(anchor->uuid));
+	anchor->ckpt_seq = cpu_to_le64(1);
+	cachefs_anchor_seal(anchor, seed);
 
 	/* The copy first: the cache exists when block 0 says so. */
 	ret = cachefs_device_write(device, geo.device_blocks - 1, sb, 1, true);
@@ -179,28 +188,50 @@ static void insert_records(struct cachefs_cache *cache, u32 region,
 	write_unlock(&cache->index_lock);
 }
 
+static void forget_region(struct cachefs_cache *cache, u32 region)
+{
+	cachefs_index_forget(cache, region);
+	cache->regions[region].seq = 0;
+	cache->regions[region].state = CACHEFS_REGION_FREE;
+}
+
 /*
- * From the head on, sequence numbers grow: regions are reused in that order.
- * One that is older than a region before it was reused as well, and what says
- * so was lost.  To keep it would bring back blocks whose tombstone went when
- * its own region, a later one, was reused.
+ * From the head on, sequence numbers grow: regions are reused in that order, and
+ * one after the other since the last attach.  One that is older than it has to be
+ * was reused as well, and what says so was lost.  To keep it would bring back
+ * blocks whose tombstone went when its own region, a later one, was reused.
+ *
+ * @epochs tells whether a number of an attach came twice, because the device lost
+ * an anchor that it had said was safe.  Then nothing tells which of the two came
+ * first, and what they and all before them left is forgotten.
  */
-static void forget_reused(struct cachefs_cache *cache)
+static void forget_reused(struct cachefs_cache *cache, const u64 *epochs)
 {
 	struct cachefs_geometry *geo = &cache->geo;
-	u64 newest = 0;
-	u32 i;
+	u32 last = (cache->head + geo->nr_regions - 1) % geo->nr_regions, i;
+	u64 max_seq = cache->regions[last].seq, newest = 0, epoch = 0, twice = 0;
 
 	for (i = 0; i < geo->nr_regions; i++) {
 		u32 nr = (cache->head + i) % geo->nr_regions;
+		u32 back = geo->nr_regions - 1 - i;
+		u64 seq = cache->regions[nr].seq;
 
-		if (cache->regions[nr].seq >= newest) {
-			newest = cache->regions[nr].seq;
+		if (!seq)
+			continue;
+		if (seq < newest ||
+		    (back < lower_32_bits(max_seq) && seq != max_seq - back)) {
+			forget_region(cache, nr);
 			continue;
 		}
-		cachefs_index_forget(cache, nr);
-		cache->regions[nr].state = CACHEFS_REGION_FREE;
+		if (!epochs[nr] ||
+		    (seq >> 32 == newest >> 32 && epochs[nr] != epoch))
+			twice = seq >> 32;
+		newest = seq;
+		epoch = epochs[nr];
 	}
+	for (i = 0; i < geo->nr_regions; i++)
+		if (cache->regions[i].seq && cache->regions[i].seq >> 32 <= twice)
+			forget_region(cache, i);
 	atomic64_set(&cache->stats[CACHEFS_STAT_EVICTED_BYTES], 0);
 }
 
@@ -210,13 +241,17 @@ static int scan_regions(struct cachefs_cache *cache)
 	struct cachefs_geometry *geo = &cache->geo;
 	u32 blocks = geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS, region;
 	struct cachefs_meta_block *buffer;
-	u64 seq, epoch, max_seq = 0;
+	u64 seq, max_seq = 0, *epochs;
 	u32 bad = 0;
 	int ret = 0;
 
 	buffer = kvmalloc_array(blocks, sizeof(*buffer), GFP_KERNEL);
-	if (!buffer)
+	epochs = kvmalloc_array(geo->nr_regions, sizeof(*epochs), GFP_KERNEL);
+	if (!buffer || !epochs) {
+		kvfree(buffer);
+		kvfree(epochs);
 		return -ENOMEM;
+	}
 
 	for (region = 0; region < geo->nr_regions; region++) {
 		ret = cachefs_device_read(cache->device,
@@ -230,8 +265,8 @@ static int scan_regions(struct cachefs_cache *cache)
 			ret = 0;
 			continue;
 		}
-		if (!cachefs_meta_newest(buffer, &seq, &epoch, cache->uuid,
-					 cache->seed, region, geo))
+		if (!cachefs_meta_newest(buffer, &seq, &epochs[region],
+					 cache->uuid, cache->seed, region, geo))
 			continue;
 		if (seq > max_seq) {
 			max_seq = seq;
@@ -242,13 +277,14 @@ static int scan_regions(struct cachefs_cache *cache)
 		ret = cachefs_index_reserve(cache, region, geo->slots);
 		if (ret)
 			break;
-		insert_records(cache, region, buffer, epoch);
+		insert_records(cache, region, buffer, epochs[region]);
 		cachefs_index_trim(cache, region);
 		cond_resched();
 	}
 	kvfree(buffer);
 	if (!ret)
-		forget_reused(cache);
+		forget_reused(cache, epochs);
+	kvfree(epochs);
 	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
 			 (u64)region * blocks << CACHEFS_BLOCK_SHIFT);
 	cache->attach_count = max(cache->attach_count, max_seq >> 32);
@@ -322,11 +358,8 @@ static void forget_everything(struct cachefs_cache *cache)
 {
 	u32 region;
 
-	for (region = 0; region < cache->geo.nr_regions; region++) {
-		cachefs_index_forget(cache, region);
-		cache->regions[region].seq = 0;
-		cache->regions[region].state = CACHEFS_REGION_FREE;
-	}
+	for (region = 0; region < cache->geo.nr_regions; region++)
+		forget_region(cache, region);
 	atomic64_set(&cache->stats[CACHEFS_STAT_EVICTED_BYTES], 0);
 }
 
@@ -420,7 +453,13 @@ int cachefs_recover(struct cachefs_cache *cache)
 	cache->attach_count++;
 	cache->next_seq = cache->attach_count << 32 | 1;
 	get_random_bytes(&cache->epoch, sizeof(cache->epoch));
+	/*
+	 * Both: should one of them get lost, the other one must not be of before
+	 * this attach, whose sequence numbers would then be used again.
+	 */
 	ret = write_anchor(cache, 0, 0, 0);
+	if (!ret)
+		ret = write_anchor(cache, 0, 0, 0);
 	pr_info("%s: %llu MiB cached in %llu extents%s\n",
 		cachefs_device_name(cache->device),
 		(unsigned long long)cache->live_blocks >>

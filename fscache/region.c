@@ -41,7 +41,8 @@ static void region_set_state(struct cachefs_cache *cache, u32 nr,
 
 	if (region->state != state)
 		trace_cachefs_region(nr, region->seq, region->state, state);
-	region->state = state;
+	/* The shrinker looks under another lock. */
+	WRITE_ONCE(region->state, state);
 }
 
 static void open_region_free(struct cachefs_open_region *open)
@@ -131,12 +132,12 @@ static void write_finished(struct cachefs_cache *cache,
 		for (end = first; end < geo->meta_blocks; end++) {
 			struct cachefs_block_header *header =
 				&open->meta[end].header;
-			u32 nr = READ_ONCE(open->resolved[end]);
+			/* Pairs with resolve(): all records are there. */
+			u32 nr = smp_load_acquire(&open->resolved[end]);
 
 			if (test_bit(end, open->written) ||
 			    nr != slots_in_meta(geo, end))
 				break;
-			smp_rmb();	/* pairs with resolve() */
 			header->nr = cpu_to_le32(nr);
 			header->checksum = 0;
 			cachefs_block_seal(header, cache->seed);
@@ -177,11 +178,11 @@ static int prepare_region(struct cachefs_cache *cache)
 	write_unlock(&cache->index_lock);
 	cachefs_index_forget(cache, nr);
 	/* Not worth waiting for: a reader's disk may hang. */
-	if (atomic_read(&region->pins))
+	if (cachefs_region_pinned(region))
 		return -EAGAIN;
 	if (region->checksums) {
 		kvfree(region->checksums);
-		region->checksums = NULL;
+		WRITE_ONCE(region->checksums, NULL);
 		cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_BYTES,
 				 -(s64)(geo->slots * sizeof(u64)));
 	}
@@ -200,7 +201,7 @@ static int prepare_region(struct cachefs_cache *cache)
 
 	open->nr = nr;
 	region->seq = cache->next_seq++;
-	region->checksums = checksums;
+	WRITE_ONCE(region->checksums, checksums);
 	cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_BYTES,
 			 geo->slots * sizeof(u64));
 	for (i = 0; i < geo->meta_blocks; i++)
@@ -217,7 +218,7 @@ static int prepare_region(struct cachefs_cache *cache)
 	region->open = open;
 	region_set_state(cache, nr, CACHEFS_REGION_READY);
 	list_add_tail(&open->link, &cache->ready);
-	cache->nr_ready++;
+	WRITE_ONCE(cache->nr_ready, cache->nr_ready + 1);
 	spin_unlock(&cache->log_lock);
 	return 0;
 }
@@ -332,16 +333,17 @@ int cachefs_region_alloc_slots(struct cachefs_cache *cache, u32 want,
 						link);
 		if (open) {
 			list_del(&open->link);
-			cache->nr_ready--;
+			WRITE_ONCE(cache->nr_ready, cache->nr_ready - 1);
 			region_set_state(cache, open->nr, CACHEFS_REGION_OPEN);
 			cache->current_region = open;
+			cache->open_seq = cache->regions[open->nr].seq;
 		}
 	}
 	if (open) {
 		nr = min(want, cache->geo.slots - open->next_slot);
 		*region = open->nr;
 		*slot = open->next_slot;
-		open->next_slot += nr;
+		WRITE_ONCE(open->next_slot, open->next_slot + nr);
 		atomic_add(nr, &open->unresolved);
 	}
 	spin_unlock(&cache->log_lock);
@@ -359,11 +361,11 @@ static void resolve(struct cachefs_cache *cache, struct cachefs_region *region,
 	u32 i;
 
 	lockdep_assert_held_write(&cache->index_lock);
-	smp_wmb();	/* pairs with write_finished() */
 	for (i = slot; i < slot + nr; i++) {
 		u16 *count = &open->resolved[i / CACHEFS_RECORDS_PER_BLOCK];
 
-		WRITE_ONCE(*count, *count + 1);
+		/* Pairs with write_finished(). */
+		smp_store_release(count, *count + 1);
 	}
 }
 
@@ -451,6 +453,19 @@ void cachefs_region_abandon(struct cachefs_cache *cache, u32 region, u32 slot,
 	resolved(cache, open, nr);
 }
 
+/* The stamp that the next slot would have: above all that were handed out. */
+static u64 log_end(struct cachefs_cache *cache)
+{
+	u64 end;
+
+	spin_lock(&cache->log_lock);
+	end = cachefs_stamp(cache->open_seq, cache->current_region ?
+			    cache->current_region->next_slot :
+			    cache->geo.slots);
+	spin_unlock(&cache->log_lock);
+	return end;
+}
+
 /**
  * cachefs_tombstone - Forget what is cached of a version so far
  * @cache: the cache
@@ -459,8 +474,9 @@ void cachefs_region_abandon(struct cachefs_cache *cache, u32 region, u32 slot,
  * For an invalidation that leaves the version id as it is.  Operations that
  * have their own copy of @version may still read older blocks; operations that
  * begin later do not.  If the log has no room, the extents are looked up one
- * by one instead.  That does not survive a power loss, after which the version
- * is compared with the server's again anyhow.
+ * by one instead, and the floor alone keeps out what is on its way into the
+ * index.  That does not survive a power loss, after which the version is compared
+ * with the server's again anyhow.
  *
  * Context: process, may sleep; takes index_lock.
  */
@@ -474,6 +490,7 @@ void cachefs_tombstone(struct cachefs_cache *cache,
 
 	if (!cachefs_usable(cache) ||
 	    !cachefs_region_alloc_slots(cache, 1, &region, &slot)) {
+		version->floor = max(version->floor, log_end(cache));
 		cachefs_index_drop_version(cache, version->id);
 		return;
 	}
@@ -584,10 +601,10 @@ unsigned long cachefs_region_drop_checksums(struct cachefs_cache *cache,
 			continue;
 		/* Pins are only taken under the lock. */
 		write_lock(&cache->index_lock);
-		if (r->state == CACHEFS_REGION_SEALED &&
-		    !atomic_read(&r->pins)) {
+		if (READ_ONCE(r->state) == CACHEFS_REGION_SEALED &&
+		    !cachefs_region_pinned(r)) {
 			checksums = r->checksums;
-			r->checksums = NULL;
+			WRITE_ONCE(r->checksums, NULL);
 		}
 		write_unlock(&cache->index_lock);
 		if (checksums) {

@@ -12,8 +12,7 @@
 static bool try_reserve(struct cachefs_cache *cache, size_t bytes)
 {
 	if (atomic64_add_return(bytes, &cache->reserved) +
-	    atomic64_read(&cache->in_flight) <=
-	    READ_ONCE(cache->max_in_flight))
+	    atomic64_read(&cache->in_flight) <= cachefs_pace_window(cache))
 		return true;
 	atomic64_sub(bytes, &cache->reserved);
 	return false;
@@ -27,20 +26,27 @@ static bool try_reserve(struct cachefs_cache *cache, size_t bytes)
  * @bytes: how much
  *
  * This is where stores are refused when the device cannot keep up: what is on
- * its way to the device, and what was promised room, stay within the bound.
+ * its way to the device, and what was promised room, stay within the bound.  And
+ * what comes from the server only because the device is slow is cached already.
  *
- * Context: any.
+ * Context: process; may take index_lock.
  * Return: %true if room was reserved; cachefs_store_unreserve() gives it back.
  */
 bool cachefs_store_reserve(struct cachefs_cache *cache,
 			   const struct cachefs_version *version, u64 block,
 			   size_t bytes)
 {
-	if (cachefs_usable(cache) && try_reserve(cache, bytes))
+	enum cachefs_reason why = CACHEFS_WHY_IN_FLIGHT;
+
+	if (!cachefs_usable(cache))
+		why = CACHEFS_WHY_UNUSABLE;
+	else if (cachefs_pace_bypassed(cache, version, block))
+		why = CACHEFS_WHY_CACHED;
+	else if (cachefs_pace_stuck(cache))
+		why = CACHEFS_WHY_SLOW;
+	else if (try_reserve(cache, bytes))
 		return true;
-	cachefs_refuse(cache, version, block, bytes,
-		       cachefs_usable(cache) ? CACHEFS_WHY_IN_FLIGHT :
-					       CACHEFS_WHY_UNUSABLE);
+	cachefs_refuse(cache, version, block, bytes, why);
 	return false;
 }
 
@@ -91,6 +97,31 @@ static u32 last_bytes(const struct cachefs_store *store,
 	return min_t(u64, bytes, CACHEFS_BLOCK_SIZE);
 }
 
+/* References to the pages that the device reads, but not to copies. */
+static void store_pages(struct cachefs_store *store, bool get)
+{
+	struct cachefs_io *io;
+	unsigned int i;
+
+	list_for_each_entry(io, &store->ios, link) {
+		for (i = 0; i < io->nr; i++) {
+			if (io->pages[i] == io->tail)
+				continue;
+			if (get)
+				get_page(io->pages[i]);
+			else
+				put_page(io->pages[i]);
+		}
+	}
+}
+
+static void store_unwatch(struct cachefs_store *store)
+{
+	spin_lock(&store->cache->stores_lock);
+	list_del_init(&store->watch);
+	spin_unlock(&store->cache->stores_lock);
+}
+
 /* All I/O has ended: publish or abandon, then tell the caller. */
 static void store_work(struct work_struct *work)
 {
@@ -101,8 +132,11 @@ static void store_work(struct work_struct *work)
 	u64 bytes = 0;
 	bool valid;
 
-	valid = store->still_valid(store);
-	if (!valid)
+	store_unwatch(store);
+	valid = !store->released && store->still_valid(store);
+	if (store->released)
+		store->stale = CACHEFS_WHY_SLOW;
+	else if (!valid)
 		store->stale = store->stale ?: CACHEFS_WHY_VERSION;
 	list_for_each_entry(io, &store->ios, link) {
 		u32 last = last_bytes(store, io);
@@ -141,6 +175,8 @@ static void store_work(struct work_struct *work)
 		store->error = store->error ?: -ESTALE;
 		store->stored = 0;
 	}
+	if (store->released)
+		store_pages(store, false);
 	list_for_each_entry_safe(io, next, &store->ios, link) {
 		if (io->tail)
 			cachefs_tail_page_free(cache->device, io->tail);
@@ -165,9 +201,72 @@ static void store_io_end(struct cachefs_io *io)
 {
 	struct cachefs_store *store = io->owner;
 
+	cachefs_pace_end(io, true);
 	if (io->error)
 		WRITE_ONCE(store->error, io->error);
 	store_put(store);
+}
+
+/* The oldest store that is older than @age jiffies; it does not end meanwhile. */
+static struct cachefs_store *overdue(struct cachefs_cache *cache,
+				     unsigned long age)
+{
+	struct cachefs_store *store, *next, *found = NULL;
+
+	spin_lock(&cache->stores_lock);
+	list_for_each_entry_safe(store, next, &cache->stores, watch) {
+		if (time_before_eq(jiffies, store->began + age))
+			break;
+		list_del_init(&store->watch);
+		/* Unless all I/O has ended just now. */
+		if (atomic_inc_not_zero(&store->pending)) {
+			found = store;
+			break;
+		}
+	}
+	spin_unlock(&cache->stores_lock);
+	return found;
+}
+
+static void watch_again(struct cachefs_cache *cache)
+{
+	unsigned int ms = READ_ONCE(cache->max_in_flight_ms);
+
+	if (ms)
+		queue_delayed_work(cache->wq, &cache->watch,
+				   msecs_to_jiffies(ms) / 4 + 1);
+}
+
+/**
+ * cachefs_store_watch - Clear marks that the device does not let go of
+ * @work: cachefs_cache::watch
+ *
+ * A store that has taken twice cache::max_in_flight_ms is given up: whoever waits
+ * for its pages goes on.  The device may still read them, so they are kept.
+ *
+ * Context: process, may sleep.
+ */
+void cachefs_store_watch(struct work_struct *work)
+{
+	struct cachefs_cache *cache = container_of(to_delayed_work(work),
+						   struct cachefs_cache, watch);
+	unsigned int ms = READ_ONCE(cache->max_in_flight_ms);
+	struct cachefs_store *store;
+	bool more;
+
+	while (ms && (store = overdue(cache, msecs_to_jiffies(2 * ms)))) {
+		store_pages(store, true);
+		store->released = true;
+		cachefs_stat_add(cache, CACHEFS_STAT_RELEASED_BYTES,
+				 store->bytes);
+		store->release(store);
+		store_put(store);
+	}
+	spin_lock(&cache->stores_lock);
+	more = !list_empty(&cache->stores);
+	spin_unlock(&cache->stores_lock);
+	if (more)
+		watch_again(cache);
 }
 
 /* Replace the last page by a copy whose end is zero. */
@@ -230,6 +329,7 @@ static bool store_run(struct cachefs_store *store, unsigned int first,
 			 (u64)nr << CACHEFS_BLOCK_SHIFT);
 	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_WRITTEN_BYTES,
 			 (u64)nr << CACHEFS_BLOCK_SHIFT);
+	cachefs_pace_begin(io);
 	cachefs_io_submit(io);
 	return true;
 }
@@ -259,8 +359,11 @@ void cachefs_store(struct cachefs_store *store)
 	store->error = 0;
 	store->stored = 0;
 	store->stale = CACHEFS_WHY_NONE;
+	store->released = false;
+	store->began = jiffies;
 	trace_cachefs_store(store);
 	INIT_LIST_HEAD(&store->ios);
+	INIT_LIST_HEAD(&store->watch);
 	INIT_WORK(&store->work, store_work);
 	atomic_set(&store->pending, 1);
 
@@ -301,6 +404,12 @@ void cachefs_store(struct cachefs_store *store)
 		cachefs_refuse(cache, &store->version, store->block + done,
 			       store->bytes -
 			       ((size_t)done << CACHEFS_BLOCK_SHIFT), why);
+	}
+	if (store->release && !list_empty(&store->ios)) {
+		spin_lock(&cache->stores_lock);
+		list_add_tail(&store->watch, &cache->stores);
+		spin_unlock(&cache->stores_lock);
+		watch_again(cache);
 	}
 	store_put(store);
 }

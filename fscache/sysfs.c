@@ -6,6 +6,7 @@
 #include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/kobject.h>
+#include <linux/math64.h>
 #include <linux/sysfs.h>
 #include "internal.h"
 #include "device.h"
@@ -22,6 +23,9 @@ struct cachefs_sysfs_volume {
 	struct kobject		kobj;
 	struct cachefs_volume	*volume;
 };
+
+/* Longest time that can be set: an hour. */
+#define CACHEFS_MAX_MS		(3600 * MSEC_PER_SEC)
 
 static struct kset *cachefs_kset;
 
@@ -158,6 +162,41 @@ static ssize_t max_in_flight_bytes_store(struct kobject *kobj,
 static struct kobj_attribute max_in_flight_bytes_attr =
 	__ATTR_RW(max_in_flight_bytes);
 
+/* Files with a number of milliseconds. */
+static ssize_t ms_store(unsigned int *ms, const char *buf, size_t count)
+{
+	unsigned int value;
+	int ret;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	ret = kstrtouint(buf, 0, &value);
+	if (!ret && value > CACHEFS_MAX_MS)
+		ret = -ERANGE;
+	if (ret)
+		return ret;
+	WRITE_ONCE(*ms, value);
+	return count;
+}
+
+#define MS_ATTRIBUTE(_name)						\
+	static ssize_t _name##_show(struct kobject *kobj,		\
+				    struct kobj_attribute *attr, char *buf) \
+	{								\
+		return sysfs_emit(buf, "%u\n",				\
+				  READ_ONCE(to_cache(kobj)->_name));	\
+	}								\
+	static ssize_t _name##_store(struct kobject *kobj,		\
+				     struct kobj_attribute *attr,	\
+				     const char *buf, size_t count)	\
+	{								\
+		return ms_store(&to_cache(kobj)->_name, buf, count);	\
+	}								\
+	static struct kobj_attribute _name##_attr = __ATTR_RW(_name)
+
+MS_ATTRIBUTE(max_in_flight_ms);
+MS_ATTRIBUTE(read_bypass_ms);
+
 static ssize_t detach_store(struct kobject *kobj, struct kobj_attribute *attr,
 			    const char *buf, size_t count)
 {
@@ -192,6 +231,8 @@ static struct attribute *cache_attrs[] = {
 	&objects_open_attr.attr,
 	&extents_attr.attr,
 	&max_in_flight_bytes_attr.attr,
+	&max_in_flight_ms_attr.attr,
+	&read_bypass_ms_attr.attr,
 	&detach_attr.attr,
 	NULL
 };
@@ -241,6 +282,23 @@ STAT(checksum_bytes, CHECKSUM_BYTES);
 STAT(device_written_bytes, DEVICE_WRITTEN_BYTES);
 STAT(device_read_bytes, DEVICE_READ_BYTES);
 STAT(readahead_unused_bytes, READAHEAD_UNUSED_BYTES);
+STAT(bypassed_bytes, BYPASSED_BYTES);
+STAT(released_bytes, RELEASED_BYTES);
+
+/* What the cache knows of the device's speed and the server's. */
+#define PACE(_name, _value)						\
+	static ssize_t _name##_show(struct kobject *kobj,		\
+				    struct kobj_attribute *attr, char *buf) \
+	{								\
+		struct cachefs_cache *cache = to_cache(kobj);		\
+									\
+		return sysfs_emit(buf, "%llu\n", _value);		\
+	}								\
+	static struct kobj_attribute _name##_attr = __ATTR_RO(_name)
+
+PACE(device_read_us, div_u64(READ_ONCE(cache->read_ns), NSEC_PER_USEC));
+PACE(server_read_us, div_u64(READ_ONCE(cache->server_ns), NSEC_PER_USEC));
+PACE(in_flight_limit_bytes, cachefs_pace_window(cache));
 
 static struct attribute *stat_attrs[] = {
 	&stat_hit_bytes.attr.attr,
@@ -261,6 +319,11 @@ static struct attribute *stat_attrs[] = {
 	&stat_device_written_bytes.attr.attr,
 	&stat_device_read_bytes.attr.attr,
 	&stat_readahead_unused_bytes.attr.attr,
+	&stat_bypassed_bytes.attr.attr,
+	&stat_released_bytes.attr.attr,
+	&device_read_us_attr.attr,
+	&server_read_us_attr.attr,
+	&in_flight_limit_bytes_attr.attr,
 	NULL
 };
 

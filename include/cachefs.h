@@ -65,6 +65,7 @@
  *  cache::load_mutex		loading a region's checksums
  *  cache::flush_mutex		writing of region metadata
  *  cache::log_lock		(spin) open region, ready list, slot allocation
+ *  cache::stores_lock		(spin) stores that the device has not taken yet
  *  cache::index_lock		(rwlock) index chains, extents and records of all
  *				regions; a region can be pinned under it
  *
@@ -100,6 +101,8 @@ enum cachefs_reason {
 	CACHEFS_WHY_TOO_LARGE,		/* blocks beyond what the format has */
 	CACHEFS_WHY_PART,		/* part of a block inside of the file */
 	CACHEFS_WHY_PAGE,		/* large, or still being stored */
+	CACHEFS_WHY_SLOW,		/* the device does not answer in time */
+	CACHEFS_WHY_CACHED,		/* it is, but the server answers sooner */
 	/* Stale, or it might be: */
 	CACHEFS_WHY_VERSION,		/* changed since the read began */
 	CACHEFS_WHY_OLDER_READ,		/* one from before a change is open */
@@ -156,12 +159,17 @@ struct cachefs_read {
  * @still_valid: asked when the data is on disk, before it is published and once
  *	more after, in process context: are these pages still that version's,
  *	unmodified?  If not, it may set @stale
+ * @release: called at most once, before @done, in process context: the device
+ *	does not take the blocks in time, and they will not be published.  The marks
+ *	may be cleared: the cache holds references to the pages now.  %NULL: wait
+ *	however long it takes
  * @done: called once, in process context; the marks may be cleared
  * @error: for @done: 0, or %-ENOBUFS (no room in the log or refused), %-ESTALE
  *	(@still_valid said no), or the device's error; whatever it is, part of
  *	the blocks may have been stored
  * @stored: for @done: how many bytes were published
  * @stale: why @still_valid said no, if not for %CACHEFS_WHY_VERSION
+ * @released: for @done: whether @release was called
  */
 struct cachefs_store {
 	struct cachefs_cache	*cache;
@@ -170,11 +178,15 @@ struct cachefs_store {
 	size_t			bytes;
 	struct page		**pages;
 	bool			(*still_valid)(struct cachefs_store *store);
+	void			(*release)(struct cachefs_store *store);
 	void			(*done)(struct cachefs_store *store);
 	int			error;
 	size_t			stored;
 	enum cachefs_reason	stale;
+	bool			released;
 	/* private: */
+	struct list_head	watch;		/* in cache::stores, or empty */
+	unsigned long		began;
 	atomic_t		pending;
 	struct list_head	ios;
 	struct work_struct	work;
@@ -211,6 +223,9 @@ bool cachefs_store_reserve_wait(struct cachefs_cache *cache,
 				const struct cachefs_version *version,
 				u64 block, size_t bytes);
 void cachefs_store_unreserve(struct cachefs_cache *cache, size_t bytes);
+
+/* How long the server takes, to compare the device with */
+void cachefs_server_answered(struct cachefs_cache *cache, u64 ns);
 
 /* What is not stored, said once: counted and traced */
 void cachefs_refuse(struct cachefs_cache *cache,

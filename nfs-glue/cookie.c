@@ -180,6 +180,9 @@ void cachefs_op_free(struct cachefs_op *op)
 
 	if (op->reserved)
 		cachefs_store_unreserve(object_cache(object), op->reserved);
+	if (op->asked)
+		cachefs_server_answered(object_cache(object),
+					ktime_get_ns() - op->asked);
 	spin_lock(&object->lock);
 	if (op->generation == object->generation)
 		object->nr_current--;

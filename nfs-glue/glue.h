@@ -96,11 +96,13 @@ struct cachefs_glue_volume {
  * struct cachefs_miss - A run of pages that are not cached
  * @next: the one that NFS will ask for next
  * @end: the first one behind
+ * @asked: when the first of them went to the server, ns; 0 when it has answered
  */
 struct cachefs_miss {
 	unsigned int	generation;
 	pgoff_t		next;
 	pgoff_t		end;
+	u64		asked;
 };
 
 /*
@@ -150,6 +152,7 @@ struct cachefs_object {
  * @size: and its size
  * @generation: cachefs_object::generation then
  * @reserved: bytes of room that it was promised
+ * @asked: when its first slice went to the server, ns; 0: none did
  * @storing: the last slice that went to the server is to be stored
  * @i_size: end of the file as the last prepare_read knew it
  * @timed: NFS said in @coherency when the file was changed
@@ -160,6 +163,7 @@ struct cachefs_op {
 	loff_t			size;
 	unsigned int		generation;
 	size_t			reserved;
+	u64			asked;
 	bool			storing;
 	loff_t			i_size;
 	bool			timed;

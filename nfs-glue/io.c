@@ -140,6 +140,8 @@ static void download(struct netfs_io_subrequest *subreq, struct cachefs_op *op,
 	subreq->len = end - start;
 	bytes = min(end, i_size) - start;
 	cachefs_count_miss(cache, cachefs_op_volume(op), bytes);
+	if (!op->asked)
+		op->asked = ktime_get_ns();
 	op->storing = false;
 	/* Writeback reserves what it stores; is there room for anything? */
 	reserve = at_once ? bytes : 1;
@@ -325,17 +327,26 @@ static bool store_still_valid(struct cachefs_store *core)
 
 /*
  * Whatever became of a store: netfs shall clear the marks and go on with the
- * next one, so it always hears that all is well.
+ * next one, so it always hears that all is well.  Its operation may end then.
  */
+static void store_release(struct cachefs_store *core)
+{
+	struct glue_store *store = container_of(core, struct glue_store, store);
+
+	cachefs_page_mark_release(core->cache, store->nr_pages);
+	cachefs_terminated(netfs_write_subrequest_terminated, store->subreq,
+			   store->len);
+}
+
 static void store_done(struct cachefs_store *core)
 {
 	struct glue_store *store = container_of(core, struct glue_store, store);
 
-	cachefs_count_stored(core->cache, cachefs_op_volume(store->op),
-			     core->stored);
-	cachefs_page_mark_release(core->cache, store->nr_pages);
-	cachefs_terminated(netfs_write_subrequest_terminated, store->subreq,
-			   store->len);
+	if (!core->released) {
+		cachefs_count_stored(core->cache, cachefs_op_volume(store->op),
+				     core->stored);
+		store_release(core);
+	}
 	kvfree(store);
 }
 
@@ -415,6 +426,7 @@ static void issue_write(struct netfs_io_subrequest *subreq)
 	store->store.bytes = bytes;
 	store->store.pages = store->pages;
 	store->store.still_valid = store_still_valid;
+	store->store.release = store_release;
 	store->store.done = store_done;
 	cachefs_store(&store->store);
 	return;

@@ -94,21 +94,30 @@ static bool batch_still_valid(struct cachefs_store *store)
 	return !store->stale;
 }
 
+/* Steps 6 and 7. */
+static void batch_release(struct cachefs_store *store)
+{
+	struct batch *batch = container_of(store, struct batch, store);
+	struct fscache_cookie *cookie = batch->op->object->cookie;
+	unsigned int i;
+
+	for (i = 0; i < batch->nr; i++)
+		cachefs_page_mark_end(store->cache, batch->folios[i]);
+	cachefs_op_free(batch->op);
+	/* The object may go away now; the core still counts this store. */
+	fscache_end_cookie_access(cookie, fscache_access_io_end);
+}
+
 static void batch_done(struct cachefs_store *store)
 {
 	struct batch *batch = container_of(store, struct batch, store);
-	struct cachefs_cache *cache = store->cache;
-	struct cachefs_op *op = batch->op;
-	struct fscache_cookie *cookie = op->object->cookie;
-	unsigned int i;
 
-	cachefs_count_stored(cache, cachefs_op_volume(op), store->stored);
-	for (i = 0; i < batch->nr; i++)
-		cachefs_page_mark_end(cache, batch->folios[i]);
+	if (!store->released) {
+		cachefs_count_stored(store->cache, cachefs_op_volume(batch->op),
+				     store->stored);
+		batch_release(store);
+	}
 	kfree(batch);
-	cachefs_op_free(op);
-	/* The object may go away now, and then the cache. */
-	fscache_end_cookie_access(cookie, fscache_access_io_end);
 }
 
 static void batch_submit(struct batch *batch)
@@ -125,6 +134,7 @@ static void batch_submit(struct batch *batch)
 	batch->store.version = op->version;
 	batch->store.pages = batch->pages;
 	batch->store.still_valid = batch_still_valid;
+	batch->store.release = batch_release;
 	batch->store.done = batch_done;
 	cachefs_store(&batch->store);
 }
@@ -230,6 +240,17 @@ static bool batch_add(struct cachefs_op *op, struct folio *folio, size_t bytes)
 	return true;
 }
 
+/* The server has sent a page: how long did it take? */
+static void answered(struct cachefs_op *op)
+{
+	struct cachefs_miss *miss = &op->object->miss;
+	u64 asked = READ_ONCE(miss->asked);
+
+	if (asked && cmpxchg(&miss->asked, asked, 0) == asked)
+		cachefs_server_answered(cachefs_op_cache(op),
+					ktime_get_ns() - asked);
+}
+
 static int write_cache(struct netfs_cache_resources *cres, loff_t start,
 		       struct iov_iter *iter, netfs_io_terminated_t term_func,
 		       void *term_func_priv)
@@ -247,6 +268,7 @@ static int write_cache(struct netfs_cache_resources *cres, loff_t start,
 			term_func(term_func_priv, -ENOBUFS, false);
 		return -ENOBUFS;
 	}
+	answered(op);
 	noted = cachefs_noted_read(op, page->index);
 	if (start >= op->size) {
 		why = CACHEFS_WHY_BEYOND_EOF;

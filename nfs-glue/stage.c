@@ -359,6 +359,7 @@ static void remember_miss(struct cachefs_op *op, struct page *page)
 	object->miss.generation = op->generation;
 	object->miss.next = page->index + 1;
 	object->miss.end = page->index + (cached ? 0 : nr);
+	object->miss.asked = ktime_get_ns();
 	spin_unlock(&object->lock);
 }
 

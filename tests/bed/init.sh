@@ -41,6 +41,10 @@ for setting in kernel/watchdog_thresh=30 kernel/hung_task_timeout_secs=240 \
 	[ -e "$file" ] && echo "${setting#*=}" > "$file"
 done
 
+set -a
+# shellcheck disable=SC1091 # made by tests/bed/guest
+. /bed/environment
+set +a
 read -r -a arguments < /bed/arguments
 cd /root || exit
 bash /bed/script "${arguments[@]}" </dev/null >/dev/virtio-ports/results 2>&1

@@ -257,6 +257,40 @@ static void damaged_checkpoint_is_replaced_by_a_scan(struct kunit *test)
 			2 * SLOTS + 5);
 }
 
+static void fresh_cache_is_attached_without_reading_it(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_DEVICE_READ_BYTES), 0);
+	KUNIT_EXPECT_EQ(test, f->cache->attach_count, 1);
+}
+
+/* While the cache is in use, neither anchor says anything else. */
+static void both_anchors_are_of_this_attach(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct cachefs_anchor *anchor;
+	unsigned int round, i;
+
+	for (round = 1; round <= 3; round++) {
+		KUNIT_EXPECT_EQ(test, f->cache->attach_count, round);
+		for (i = 0; i < 2; i++) {
+			anchor = (void *)ramdisk_block(f->ramdisk,
+						       CACHEFS_ANCHOR_BLOCK + i);
+			KUNIT_EXPECT_EQ(test, anchor->flags, 0);
+			KUNIT_EXPECT_EQ(test, le64_to_cpu(anchor->attach_count),
+					round);
+			KUNIT_EXPECT_EQ(test, le64_to_cpu(anchor->epoch),
+					f->cache->epoch);
+		}
+		if (round == 1)
+			fixture_detach(f);
+		else
+			fixture_crash(f);
+		KUNIT_ASSERT_EQ(test, fixture_attach(f, 0), 0);
+	}
+}
+
 static void damaged_anchors_are_replaced_by_a_scan(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -555,6 +589,8 @@ static struct kunit_case attach_cases[] = {
 	KUNIT_CASE(power_loss_after_power_loss_keeps_what_is_there),
 	KUNIT_CASE_SLOW(power_loss_after_a_reattach_forgets_the_checkpoint),
 	KUNIT_CASE(damaged_checkpoint_is_replaced_by_a_scan),
+	KUNIT_CASE(fresh_cache_is_attached_without_reading_it),
+	KUNIT_CASE(both_anchors_are_of_this_attach),
 	KUNIT_CASE(damaged_anchors_are_replaced_by_a_scan),
 	KUNIT_CASE(damaged_metadata_costs_its_region_only),
 	KUNIT_CASE(lost_data_is_not_served_after_a_power_loss),

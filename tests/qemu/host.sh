@@ -12,6 +12,15 @@ bed=$(cd "$(dirname "${BASH_SOURCE[0]}")/../bed" && pwd)
 export BED_SERIES="${BED_SERIES:-6.12}"
 boots=0
 
+# Have what guests of another series than $BED_SERIES need.
+need_kernel()	# SERIES
+{
+	"$bed/kernel-module.sh" "$1" > "$BED_SCRATCH/kernel.log" 2>&1 || {
+		echo "not ok kernel $1 - $(tail -n 1 "$BED_SCRATCH/kernel.log")"
+		exit 1
+	}
+}
+
 # A sparse blank disk, $BED_SCRATCH/NAME.img.
 new_disk()	# NAME SIZE
 {

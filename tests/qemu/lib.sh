@@ -124,7 +124,7 @@ load()		# MODULE...
 # Is this the kernel with the checkers, on which all is slow?
 on_debug_kernel()
 {
-	[ -e /sys/kernel/debug/kmemleak ]
+	[ -e /sys/kernel/debug/kmemleak ] || [ -e /sys/kernel/debug/kcsan ]
 }
 
 # --- the NFS server
@@ -295,6 +295,17 @@ cachefs_load()	# [DEVICE]; leaves the cache attached
 	else
 		echo "$device" > /sys/fs/cachefs/attach
 	fi
+	cachefs_patient
+}
+
+# However slow this machine is: all is stored, and read from the cache.
+cachefs_patient()
+{
+	local dir
+
+	dir=$(cachefs_dir)
+	echo 0 > "$dir/max_in_flight_ms"
+	echo 0 > "$dir/read_bypass_ms"
 }
 
 cachefs_unload()
@@ -312,6 +323,7 @@ cachefs_attach()	# DEVICE [WORDS]
 
 	device=$(readlink -f "$1")
 	echo "$device${2:+ $2}" > /sys/fs/cachefs/attach
+	cachefs_patient
 }
 
 cachefs_detach()

@@ -6,6 +6,7 @@
 # what to see when another FS-Cache backend was there first.
 #
 # bed: --disk-size cache:256M --disk-size other:128M --disk-size srv:256M --timeout 400
+# run: debug
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 
@@ -62,6 +63,11 @@ os.close(os.open(sys.argv[1], os.O_RDWR | os.O_EXCL))" "$disk"
 
 # --- CacheFiles was there first: a volume binds to the first cache it finds
 
+if on_debug_kernel; then
+	t_skip "another cache that was there first" "cachefilesd ends at once here"
+	exit 0
+fi
+
 load cachefiles
 mkfs.ext4 -q -F "$other"
 mkdir /run/fscache
@@ -81,6 +87,7 @@ daemon=$!
 wait_for 60 cache_active incumbent ||
 	t_die "no CacheFiles: $(cat /run/cachefilesd.log /proc/fs/fscache/caches)"
 insmod /bed/cachefs.ko "cache=$disk"
+cachefs_patient
 check "both caches are active" cache_active cachefs
 nfs_mount
 check_equal "the bytes are right through the other cache" "$wanted" \

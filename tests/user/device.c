@@ -24,6 +24,8 @@ struct device_io {
 	u8			*submitted;	/* the data at that time */
 };
 
+struct device_losses device_losses;
+
 static struct cachefs_device the_device;
 static struct device_write *log_blocks;
 
@@ -124,23 +126,53 @@ void device_poke(struct cachefs_device *device, u64 block, const void *bytes)
 	memcpy(device_block(device, block), bytes, CACHEFS_BLOCK_SIZE);
 }
 
-/* What is left of one block, of which the log has @writes from @first on. */
+/* Places in the log, during a loss of power. */
+static unsigned int oldest_missing, newest_there;
+
+/* A block has one of @n contents now; all but the first are in the log at @at. */
+static void count_loss(const u8 *now, const u8 **past, const unsigned int *at,
+		       unsigned int n)
+{
+	unsigned int i = n;
+
+	while (i && memcmp(now, past[i - 1], CACHEFS_BLOCK_SIZE))
+		i--;
+	if (!i)
+		device_losses.torn++;
+	else if (i == n)
+		device_losses.newest++;
+	else if (i == 1)
+		device_losses.lost++;
+	else
+		device_losses.older++;
+	if (i > 1)
+		newest_there = max(newest_there, at[i - 1]);
+	if (i && i < n)
+		oldest_missing = min(oldest_missing, at[i]);
+}
+
+/* What is left of one block, which the log has at @first and maybe later. */
 static void settle_block(struct cachefs_device *device, unsigned int first)
 {
-	const u8 *past[32];
-	unsigned int n = 0, i, sector;
+	unsigned int n = 0, i, sector, at[32];
+	const u8 *past[ARRAY_SIZE(at)];
 	u64 block = device->log[first].block;
 	u8 *stable = device->stable + (block << CACHEFS_BLOCK_SHIFT);
 	u8 old[CACHEFS_BLOCK_SIZE];
 	u32 dice = shim_below(100);
 
 	memcpy(old, stable, sizeof(old));
+	at[0] = first;
 	past[n++] = old;
 	for (i = first; i < device->nr_log; i++) {
 		if (device->log[i].block != block)
 			continue;
-		if (n == ARRAY_SIZE(past))
-			memmove(past + 1, past + 2, (--n - 1) * sizeof(*past));
+		if (n == ARRAY_SIZE(past)) {
+			n--;
+			memmove(past + 1, past + 2, (n - 1) * sizeof(*past));
+			memmove(at + 1, at + 2, (n - 1) * sizeof(*at));
+		}
+		at[n] = i;
 		past[n++] = device->log[i].data;
 	}
 	if (dice < 50) {		/* the newest */
@@ -152,6 +184,7 @@ static void settle_block(struct cachefs_device *device, unsigned int first)
 			memcpy(stable + sector, past[shim_below(n)] + sector,
 			       SECTOR);
 	}
+	count_loss(stable, past, at, n);
 }
 
 static void die(struct cachefs_device *device)
@@ -174,6 +207,8 @@ static void die(struct cachefs_device *device)
 	} else {
 		ended = 0;
 	}
+	oldest_missing = UINT_MAX;
+	newest_there = 0;
 	if (device->death != DEVICE_KEEPS_NONE) {
 		/* Each block once, where it comes first. */
 		for (i = ended; i < device->nr_log; i++) {
@@ -184,6 +219,7 @@ static void die(struct cachefs_device *device)
 				settle_block(device, i);
 		}
 	}
+	device_losses.reordered += newest_there > oldest_missing;
 	device->nr_log = 0;
 	device->dead = true;
 }

@@ -76,6 +76,24 @@ struct device_write {
 	u8	*data;
 };
 
+/**
+ * struct device_losses - What power losses have left of blocks that were written
+ * @newest: blocks with what was written last
+ * @older: with what was written before that
+ * @lost: with nothing of what the log had
+ * @torn: with sectors of several
+ * @reordered: losses after which an earlier write was missing and a later one there
+ */
+struct device_losses {
+	u64	newest;
+	u64	older;
+	u64	lost;
+	u64	torn;
+	u64	reordered;
+};
+
+extern struct device_losses device_losses;
+
 /* The one device there is, blank; an earlier one is gone. */
 struct cachefs_device *device_init(u64 blocks);
 /* After @dead, or at any quiet time: the next machine finds what is left. */

@@ -8,6 +8,9 @@
  *
  * usage: hostile [IMAGES [SEED]]	random inputs
  *	  hostile FILE			one input, as the fuzzer left it
+ *	  hostile dump IMAGES SEED	images for a guest, on stdout: the two that
+ *					there were, then of each other one its
+ *					base and the blocks that are different
  *
  * With -DFUZZER it is a target for libFuzzer instead.
  */
@@ -137,15 +140,13 @@ static void mutate(const struct mutation *m)
 		       CACHEFS_BLOCK_SIZE);
 }
 
-static void one_image(const u8 *data, size_t size, bool with_data)
+/* A device with the image that an input stands for. */
+static void make_image(const u8 *data, size_t size, bool with_data)
 {
 	const struct mutation *m = (const void *)(data + 1);
-	unsigned int n, i, v;
+	unsigned int n, i;
 	u64 block;
-	int ret;
 
-	if (size < 1 + sizeof(*m))
-		return;
 	shim_reset(1);
 	shim_alloc_limit(16 << 20);
 	memset(&model, 0, sizeof(model));
@@ -158,6 +159,16 @@ static void one_image(const u8 *data, size_t size, bool with_data)
 	n = min_t(size_t, MAX_MUTATIONS, (size - 1) / sizeof(*m));
 	while (n--)
 		mutate(m + n);
+}
+
+static void one_image(const u8 *data, size_t size, bool with_data)
+{
+	unsigned int i, v;
+	int ret;
+
+	if (size < 1 + sizeof(struct mutation))
+		return;
+	make_image(data, size, with_data);
 	for (v = 0; v < MODEL_VERSIONS; v++)
 		model_new_version(v, 150);
 	model.versions[1] = stored[0];
@@ -176,7 +187,7 @@ static void one_image(const u8 *data, size_t size, bool with_data)
 	attached++;
 	clean += !shim_log_has("unclean");
 	shim_run();
-	model_check_index();
+	check_index(model.cache);
 	model_read_cached(1, 0);
 	model_read_cached(2, 0);
 	for (i = 0; i < 6; i++) {
@@ -185,7 +196,7 @@ static void one_image(const u8 *data, size_t size, bool with_data)
 	}
 	model_tombstone(4);
 	model_read_cached(5, 0);
-	model_check_index();
+	check_index(model.cache);
 	model_detach();
 	served += model.served;
 }
@@ -206,15 +217,63 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	return 0;
 }
 #else
+static u8 input[1 + MAX_MUTATIONS * sizeof(struct mutation)];
+
+static unsigned int random_input(u64 n)
+{
+	unsigned int i, size;
+
+	shim_reset(n);
+	size = 1 + (1 + shim_below(4)) * sizeof(struct mutation);
+	for (i = 0; i < size; i++)
+		input[i] = shim_rand();
+	return size;
+}
+
+/* What make_image() left, as a list of blocks: block number and bytes. */
+static void dump_image(void)
+{
+	const u8 *base = images[input[0] & 1], *bytes;
+	u32 block, end = U32_MAX;
+
+	putchar(input[0] & 1);
+	for (block = 0; block < IMAGE_BLOCKS; block++) {
+		bytes = device_block(model.device, block);
+		if (!memcmp(bytes, base + ((u64)block << CACHEFS_BLOCK_SHIFT),
+			    CACHEFS_BLOCK_SIZE))
+			continue;
+		fwrite(&block, sizeof(block), 1, stdout);
+		fwrite(bytes, CACHEFS_BLOCK_SIZE, 1, stdout);
+	}
+	fwrite(&end, sizeof(end), 1, stdout);
+}
+
+static int dump(u64 nr, u64 from)
+{
+	unsigned int i, size;
+	u64 n;
+
+	for (i = 0; i < 2; i++)
+		fwrite(images[i], IMAGE_BLOCKS << CACHEFS_BLOCK_SHIFT, 1,
+		       stdout);
+	for (n = from; n < from + nr; n++) {
+		size = random_input(n);
+		make_image(input, size, true);
+		dump_image();
+	}
+	return ferror(stdout) || fflush(stdout);
+}
+
 int main(int argc, char **argv)
 {
 	u64 nr = argc > 1 ? strtoull(argv[1], NULL, 0) : 2000, n;
 	u64 from = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
-	u8 input[1 + MAX_MUTATIONS * sizeof(struct mutation)];
-	unsigned int i, size;
+	unsigned int size;
 	FILE *file;
 
 	make_images();
+	if (argc == 4 && !strcmp(argv[1], "dump"))
+		return dump(from, strtoull(argv[3], NULL, 0));
 	file = argc > 1 && !nr ? fopen(argv[1], "r") : NULL;
 	if (file) {
 		size = fread(input, 1, sizeof(input), file);
@@ -222,14 +281,12 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	for (n = from; n < from + nr; n++) {
-		shim_reset(n);
-		size = 1 + (1 + shim_below(4)) * sizeof(struct mutation);
-		for (i = 0; i < size; i++)
-			input[i] = shim_rand();
+		size = random_input(n);
 		one_image(input, size, true);
 	}
-	printf("# %llu images attached, %llu of them from a checkpoint; %llu refused; %llu blocks served\n",
-	       attached, clean, refused, served);
+	/* The first wrong byte would have been the last. */
+	printf("# %llu images: %llu attached, %llu of them from a checkpoint, %llu refused; %llu blocks served, 0 wrong bytes\n",
+	       nr, attached, clean, refused, served);
 	EXPECT(nr < 1000 || (attached > nr / 10 && refused > nr / 100 &&
 			     clean > nr / 100 && clean < attached && served > nr));
 	return 0;

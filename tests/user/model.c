@@ -133,6 +133,7 @@ static void store_done(struct cachefs_store *store)
 	might_sleep();
 	EXPECT(store->stored <= store->bytes);
 	EXPECT(store->error || store->stored == store->bytes);
+	EXPECT(store->error != -ESTALE || !store->stored);
 	EXPECT(!(op->flags & (MODEL_POISON | MODEL_BLAME)) || !store->stored);
 	model.stores++;
 	model.stored += DIV_ROUND_UP(store->stored, CACHEFS_BLOCK_SIZE);
@@ -253,7 +254,9 @@ void model_tombstone(unsigned int v)
 	cachefs_tombstone(model.cache, &version->core);
 	version->floor = version->gen;
 	/* Without room in the log it is only in memory. */
-	if (version->core.floor != old_floor)
+	if (version->core.floor != old_floor &&
+	    version->core.floor == cachefs_index_floor(model.cache,
+						       version->core.id))
 		version->logged = version->gen;
 }
 
@@ -360,60 +363,4 @@ void model_exit(void)
 {
 	if (model.cache)
 		model_detach();
-}
-
-void model_check_index(void)
-{
-	struct cachefs_cache *cache = model.cache;
-	struct cachefs_geometry *geo = &cache->geo;
-	u64 live = 0, extents = 0, bytes, sums = 0, chained = 0, all = 0;
-	u32 nr, ref, steps;
-	unsigned int i;
-
-	bytes = (cache->bucket_mask + 1ULL) * sizeof(*cache->buckets) +
-		(u64)geo->nr_regions * sizeof(*cache->regions);
-	for (nr = 0; nr < geo->nr_regions; nr++) {
-		struct cachefs_region *r = &cache->regions[nr];
-		unsigned int region_live = 0;
-
-		for (i = 0; i < r->nr_extents; i++) {
-			struct cachefs_extent *extent = &r->extents[i];
-
-			all++;
-			if (!extent->nr || extent->nr == CACHEFS_TOMBSTONE_NR)
-				continue;
-			EXPECT(extent->slot + extent->nr <= geo->slots);
-			region_live += extent->nr;
-			extents++;
-		}
-		EXPECT_EQ(r->live, region_live);
-		EXPECT(region_live <= geo->slots);
-		EXPECT_EQ(atomic_read(&r->pins), 0);
-		live += r->live;
-		bytes += r->max_extents * sizeof(*r->extents);
-		sums += r->checksums ? geo->slots * sizeof(u64) : 0;
-		EXPECT(!r->open || r->state == CACHEFS_REGION_READY ||
-		       r->state == CACHEFS_REGION_OPEN);
-	}
-	for (i = 0; i <= cache->bucket_mask; i++)
-		for (ref = cache->buckets[i], steps = 0; ref != CACHEFS_NO_REF;
-		     steps++, chained++) {
-			struct cachefs_region *r =
-				&cache->regions[ref >> cache->ref_shift];
-			u32 at = ref & ((1U << cache->ref_shift) - 1);
-
-			EXPECT(steps <= all && at < r->nr_extents);
-			ref = r->extents[at].next;
-		}
-	EXPECT_EQ(chained, all);
-	EXPECT_EQ(cache->live_blocks, live);
-	EXPECT_EQ(cache->nr_extents, extents);
-	EXPECT_EQ(atomic64_read(&cache->stats[CACHEFS_STAT_INDEX_BYTES]),
-		  bytes);
-	EXPECT_EQ(atomic64_read(&cache->stats[CACHEFS_STAT_CHECKSUM_BYTES]),
-		  sums);
-	EXPECT_EQ(atomic64_read(&cache->in_flight), 0);
-	EXPECT_EQ(atomic64_read(&cache->stats
-				[CACHEFS_STAT_STORES_IN_FLIGHT_BYTES]), 0);
-	EXPECT_EQ(atomic_read(&cache->ops), 0);
 }

@@ -9,6 +9,7 @@
 #ifndef _MODEL_H
 #define _MODEL_H
 
+#include "check.h"
 #include "device.h"
 #include "shim.h"
 
@@ -88,22 +89,5 @@ bool model_cached(unsigned int v, unsigned int block);
 unsigned int model_count_cached(unsigned int v);
 /* Read what is cached from there on, a run at a time, and wait. */
 void model_read_cached(unsigned int v, unsigned int block);
-
-/* Do the counters and the chains of the index agree?  When nothing runs. */
-void model_check_index(void);
-
-#define EXPECT(cond) \
-	do { \
-		if (!(cond)) \
-			shim_panic("%s:%d: expected %s", __FILE__, __LINE__, \
-				   #cond); \
-	} while (0)
-#define EXPECT_EQ(a, b) \
-	do { \
-		long long __a = (a), __b = (b); \
-		if (__a != __b) \
-			shim_panic("%s:%d: %s is %lld, expected %lld", \
-				   __FILE__, __LINE__, #a, __a, __b); \
-	} while (0)
 
 #endif

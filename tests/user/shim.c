@@ -19,11 +19,11 @@ static __thread int irq_depth;
 
 static char log_buffer[1 << 16];
 static size_t log_length;
-static bool log_echo;
 
 /* Random numbers: splitmix64, one for the core and one for the test. */
 
-static u64 core_rng, test_rng;
+static u64 core_rng;
+static __thread u64 test_rng;
 
 static u64 next_random(u64 *state)
 {
@@ -45,6 +45,11 @@ void get_random_bytes(void *buffer, size_t n)
 
 	while (n--)
 		*to++ = next_random(&core_rng);
+}
+
+void shim_seed(u64 seed)
+{
+	test_rng = seed;
 }
 
 u64 shim_rand(void)
@@ -143,17 +148,18 @@ static size_t format_into(char *to, size_t size, const char *format,
 
 int shim_printk(const char *format, ...)
 {
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	va_list args;
 	size_t n;
 
+	pthread_mutex_lock(&lock);
 	if (log_length > sizeof(log_buffer) - 1024)
 		log_length = 0;
 	va_start(args, format);
 	n = format_into(log_buffer + log_length, 1000, format, args);
 	va_end(args);
-	if (log_echo)
-		fprintf(stderr, "# %s", log_buffer + log_length);
 	log_length += n;
+	pthread_mutex_unlock(&lock);
 	return n;
 }
 
@@ -173,11 +179,6 @@ void shim_log_clear(void)
 	log_length = 0;
 }
 
-void shim_log_echo(bool on)
-{
-	log_echo = on;
-}
-
 int shim_scnprintf(char *buffer, size_t size, const char *format, ...)
 {
 	va_list args;
@@ -191,13 +192,14 @@ int shim_scnprintf(char *buffer, size_t size, const char *format, ...)
 
 /* Memory */
 
-static u64 alloc_count, alloc_fail_at, alloc_live, alloc_bytes, alloc_peak;
+static u64 alloc_count, alloc_fail_at, alloc_live, alloc_bytes;
 static u64 alloc_max = U64_MAX;
 static bool alloc_has_failed;
 
 void *shim_alloc(size_t nr, size_t size, gfp_t gfp)
 {
 	size_t bytes;
+	u64 in_use;
 	void *p;
 
 	if (gfp & __GFP_DIRECT_RECLAIM)
@@ -210,9 +212,10 @@ void *shim_alloc(size_t nr, size_t size, gfp_t gfp)
 		alloc_has_failed = true;
 		return NULL;
 	}
-	if (alloc_bytes + bytes > alloc_max)
+	in_use = __atomic_load_n(&alloc_bytes, __ATOMIC_RELAXED);
+	if (in_use + bytes > alloc_max)
 		shim_panic("allocation of %zu bytes, %llu in use", bytes,
-			   alloc_bytes);
+			   in_use);
 	p = gfp & __GFP_ZERO ? calloc(1, bytes) : malloc(bytes);
 	if (!p)
 		shim_panic("out of memory");
@@ -221,7 +224,6 @@ void *shim_alloc(size_t nr, size_t size, gfp_t gfp)
 	__atomic_add_fetch(&alloc_live, 1, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&alloc_bytes, malloc_usable_size(p),
 			   __ATOMIC_RELAXED);
-	alloc_peak = max(alloc_peak, alloc_bytes);
 	return p;
 }
 
@@ -255,26 +257,6 @@ void shim_fail_alloc(u64 nth)
 bool shim_alloc_failed(void)
 {
 	return alloc_has_failed;
-}
-
-u64 shim_alloc_count(void)
-{
-	return alloc_count;
-}
-
-u64 shim_alloc_live(void)
-{
-	return alloc_live;
-}
-
-u64 shim_alloc_bytes(void)
-{
-	return alloc_bytes;
-}
-
-u64 shim_alloc_peak(void)
-{
-	return alloc_peak;
 }
 
 void shim_alloc_limit(u64 bytes)
@@ -424,7 +406,6 @@ void shim_reset(u64 seed)
 	shim_now_ns = 1000 * NSEC_PER_SEC;
 	alloc_count = 0;
 	alloc_fail_at = 0;
-	alloc_peak = 0;
 	alloc_max = U64_MAX;
 	alloc_has_failed = false;
 	shim_log_clear();

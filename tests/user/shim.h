@@ -2,9 +2,10 @@
 /*
  * How a test drives the services that the core gets from the kernel.
  *
- * One thread runs everything.  Work items and completions of block I/O wait in
- * lists until the test calls shim_run() or the core waits for something; which
- * one comes next is decided by a seed.  Time moves only when it is moved.
+ * With work.c one thread runs everything.  Work items and completions of block
+ * I/O wait in lists until the test calls shim_run() or the core waits for
+ * something; which one comes next is decided by a seed.  Time moves only when it
+ * is moved.  With threads.c workqueues have threads, and time goes by itself.
  */
 #ifndef _SHIM_H
 #define _SHIM_H
@@ -17,6 +18,7 @@ void shim_reset(u64 seed);
 
 /* shim_rand(): the test's own random numbers, apart from the core's. */
 u64 shim_rand(void);
+void shim_seed(u64 seed);	/* each thread has numbers of its own */
 u32 shim_below(u32 n);		/* 0 <= x < n */
 bool shim_chance(u32 percent);
 
@@ -37,13 +39,12 @@ void shim_set_io_source(const struct shim_io_source *source);
 void shim_irq_enter(void);	/* completions run as softirqs do */
 void shim_irq_exit(void);
 
+/* With threads: now and then, let others go first. */
+void shim_pause(void);
+
 /* Memory */
 void shim_fail_alloc(u64 nth);	/* fail that allocation; 1 is the next; 0: none */
 bool shim_alloc_failed(void);	/* has it come to that? */
-u64 shim_alloc_count(void);	/* allocations that could have failed */
-u64 shim_alloc_live(void);	/* not freed yet */
-u64 shim_alloc_bytes(void);	/* their bytes */
-u64 shim_alloc_peak(void);	/* most bytes since shim_reset() */
 /* An allocation that would bring the sum above this ends the run. */
 void shim_alloc_limit(u64 bytes);
 
@@ -51,7 +52,6 @@ void shim_alloc_limit(u64 bytes);
 bool shim_log_has(const char *text);
 void shim_log_clear(void);
 const char *shim_log(void);
-void shim_log_echo(bool on);
 
 /* Called before the run ends in shim_panic(); names the test. */
 extern void (*shim_panic_hook)(void);

@@ -65,6 +65,10 @@ static inline num prefix##_dec_return(type *v) \
 { \
 	return prefix##_sub_return(1, v); \
 } \
+static inline num prefix##_dec_return_release(type *v) \
+{ \
+	return prefix##_sub_return_release(1, v); \
+} \
 static inline bool prefix##_dec_and_test(type *v) \
 { \
 	return prefix##_sub_return(1, v) == 0; \

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How fast the device is, and what follows from it: how much may be on its way
+ * to it, and when the server is asked for what is cached.
+ */
+#include <linux/math64.h>
+#include <linux/sizes.h>
+#include "internal.h"
+
+/* So much may be in flight to a device however slow it is, bytes. */
+#define PACE_MIN_WINDOW		SZ_2M
+
+/* What a write says of the device's speed when less was in flight is not much. */
+#define PACE_MIN_SAMPLE		SZ_1M
+
+/* No answer for so many times cache::read_bypass_ms: the device is stuck. */
+#define PACE_STUCK		10
+
+/* While reads go to the server, one goes to the device in 8 times what it takes. */
+#define PACE_PROBE		8
+
+/* A moving average in which a new value has one part in @parts. */
+static void average(u64 *mean, u64 value, unsigned int parts)
+{
+	u64 old = READ_ONCE(*mean);
+
+	/* Of two at a time one may get lost. */
+	WRITE_ONCE(*mean, old ? old - old / parts + value / parts : value);
+}
+
+/**
+ * cachefs_pace_begin - An I/O goes to the device
+ * @io: the I/O
+ *
+ * Context: any.
+ */
+void cachefs_pace_begin(struct cachefs_io *io)
+{
+	struct cachefs_cache *cache = io->cache;
+
+	io->began = ktime_get_ns();
+	io->ahead = atomic64_read(&cache->in_flight);
+	if (atomic_inc_return(&cache->ios) == 1)
+		WRITE_ONCE(cache->last_answer, jiffies);
+}
+
+/**
+ * cachefs_pace_end - The device has done an I/O
+ * @io: given to cachefs_pace_begin()
+ * @write: its direction
+ *
+ * Context: any.
+ */
+void cachefs_pace_end(struct cachefs_io *io, bool write)
+{
+	struct cachefs_cache *cache = io->cache;
+	u64 ns = max_t(u64, ktime_get_ns() - io->began, 1);
+
+	if (!write) {
+		/* What goes well again is seen sooner. */
+		average(&cache->read_ns, ns,
+			ns < READ_ONCE(cache->read_ns) / 2 ? 4 : 8);
+	} else if (io->ahead >= PACE_MIN_SAMPLE) {
+		u64 rate = div64_u64(io->ahead * NSEC_PER_SEC, ns);
+
+		/* What it could once do it can: slower must show repeatedly. */
+		if (rate > READ_ONCE(cache->write_rate))
+			WRITE_ONCE(cache->write_rate, rate);
+		else
+			average(&cache->write_rate, rate, 8);
+	}
+	WRITE_ONCE(cache->last_answer, jiffies);
+	atomic_dec(&cache->ios);
+}
+
+/**
+ * cachefs_server_answered - Note how long the server took
+ * @cache: the cache
+ * @ns: from the read that was not served from the cache to its reply
+ *
+ * Context: any.
+ */
+void cachefs_server_answered(struct cachefs_cache *cache, u64 ns)
+{
+	average(&cache->server_ns, ns, 8);
+}
+
+/**
+ * cachefs_pace_window - How much may be in flight to the device now?
+ * @cache: the cache
+ *
+ * As much as the device takes in cache::max_in_flight_ms, as far as is known,
+ * within cache::max_in_flight.
+ *
+ * Context: any.
+ * Return: bytes.
+ */
+u64 cachefs_pace_window(struct cachefs_cache *cache)
+{
+	u64 ms = READ_ONCE(cache->max_in_flight_ms);
+	u64 rate = READ_ONCE(cache->write_rate);
+	u64 bytes = READ_ONCE(cache->max_in_flight);
+
+	if (!ms || !rate)
+		return bytes;
+	return min_t(u64, bytes, max_t(u64, div64_u64(rate, MSEC_PER_SEC) * ms,
+				       PACE_MIN_WINDOW));
+}
+
+/**
+ * cachefs_pace_stuck - Has the device not answered for long?
+ * @cache: the cache
+ *
+ * Context: any.
+ * Return: whether something waits for it and nothing has come back for
+ * %PACE_STUCK times cache::read_bypass_ms.
+ */
+bool cachefs_pace_stuck(struct cachefs_cache *cache)
+{
+	unsigned int ms = READ_ONCE(cache->read_bypass_ms);
+
+	return ms && atomic_read(&cache->ios) &&
+		time_after(jiffies, READ_ONCE(cache->last_answer) +
+				    msecs_to_jiffies(ms * PACE_STUCK));
+}
+
+/* Is the device, on average, too slow and slower than the server? */
+static bool too_slow(struct cachefs_cache *cache)
+{
+	u64 limit = (u64)READ_ONCE(cache->read_bypass_ms) * NSEC_PER_MSEC;
+	u64 ns = READ_ONCE(cache->read_ns);
+
+	return limit && ns > limit && ns > READ_ONCE(cache->server_ns);
+}
+
+/**
+ * cachefs_pace_bypass - Shall the server be asked for what is cached?
+ * @cache: the cache
+ *
+ * While it is so, a read is let through now and then, which shows when it is not.
+ *
+ * Context: any.
+ * Return: whether the device is stuck, or slow, see cache::read_bypass_ms.
+ */
+bool cachefs_pace_bypass(struct cachefs_cache *cache)
+{
+	if (cachefs_pace_stuck(cache))
+		return true;
+	if (likely(!too_slow(cache)))
+		return false;
+	if (time_before(jiffies, READ_ONCE(cache->next_probe)))
+		return true;
+	WRITE_ONCE(cache->next_probe, jiffies +
+		   msecs_to_jiffies(div_u64(PACE_PROBE *
+					    READ_ONCE(cache->read_ns),
+					    NSEC_PER_MSEC)));
+	return false;
+}
+
+/**
+ * cachefs_pace_bypassed - Is what comes from the server cached all the same?
+ * @cache: the cache
+ * @version: of the file
+ * @block: first file block
+ *
+ * Context: process; takes index_lock if the device is stuck or slow.
+ * Return: whether it is, and cachefs_pace_bypass() sent its reader to the server.
+ */
+bool cachefs_pace_bypassed(struct cachefs_cache *cache,
+			   const struct cachefs_version *version, u64 block)
+{
+	u32 slot;
+
+	if (likely(!too_slow(cache) && !cachefs_pace_stuck(cache)))
+		return false;
+	cachefs_index_map(cache, version, block, 1, &slot, false);
+	return slot != CACHEFS_NO_REF;
+}

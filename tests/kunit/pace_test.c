@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A slow device, and one that does not answer: neither holds up anybody but who
+ * has asked it already.
+ */
+#include <kunit/test.h>
+#include <linux/sizes.h>
+#include "fixture.h"
+
+#define MIB	((u64)SZ_1M)
+
+static struct fixture *start(struct kunit *test, struct cachefs_version *version)
+{
+	struct fixture *f = test->priv;
+
+	fixture_version(f, "file", version);
+	return f;
+}
+
+/* As if an I/O had taken @ms, with @ahead bytes in flight when it began. */
+static void took(struct fixture *f, bool write, u64 ahead, unsigned int ms)
+{
+	struct cachefs_io io = { .cache = f->cache };
+
+	cachefs_pace_begin(&io);
+	io.ahead = ahead;
+	io.began -= (u64)ms * NSEC_PER_MSEC;
+	cachefs_pace_end(&io, write);
+}
+
+static bool is_cached(struct fixture *f, const struct cachefs_version *version,
+		      u64 block)
+{
+	bool cached;
+
+	cachefs_lookup(f->cache, version, block, 1, &cached);
+	return cached;
+}
+
+static void let_go(struct fixture *f)
+{
+	WRITE_ONCE(f->ramdisk->hold_writes, false);
+	WRITE_ONCE(f->ramdisk->hold_reads, false);
+	ramdisk_kick(f->ramdisk);
+}
+
+/* Bounds in time */
+
+static void unknown_device_is_bound_in_bytes_alone(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	f->cache->write_rate = 0;
+	f->cache->max_in_flight_ms = 1000;
+	KUNIT_EXPECT_EQ(test, cachefs_pace_window(f->cache), 64 * MIB);
+	/* What says nothing of the speed: next to nothing was in flight. */
+	took(f, true, 4096, 2000);
+	KUNIT_EXPECT_EQ(test, cachefs_pace_window(f->cache), 64 * MIB);
+}
+
+static void slow_device_is_bound_in_time(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	u64 window;
+
+	f->cache->write_rate = 0;
+	f->cache->max_in_flight_ms = 1000;
+	took(f, true, 10 * MIB, 2000);
+	window = cachefs_pace_window(f->cache);
+	KUNIT_EXPECT_LE(test, window, 5 * MIB);
+	KUNIT_EXPECT_GT(test, window, 4 * MIB);
+	/* Half of the time, half of the bytes. */
+	f->cache->max_in_flight_ms = 500;
+	KUNIT_EXPECT_LE(test, cachefs_pace_window(f->cache), window / 2 + 1000);
+	KUNIT_EXPECT_GT(test, cachefs_pace_window(f->cache), 2 * MIB);
+	/* However slow it is, something may be stored. */
+	took(f, true, 1 * MIB, 3600 * 1000);
+	f->cache->write_rate = 1;
+	KUNIT_EXPECT_EQ(test, cachefs_pace_window(f->cache), 2 * MIB);
+	f->cache->max_in_flight = 4096;
+	KUNIT_EXPECT_EQ(test, cachefs_pace_window(f->cache), 4096);
+}
+
+static void bound_follows_the_device(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	unsigned int i;
+
+	f->cache->write_rate = 0;
+	f->cache->max_in_flight_ms = 1000;
+	took(f, true, 10 * MIB, 1000);
+	/* One slow write does not say much ... */
+	took(f, true, 10 * MIB, 10000);
+	KUNIT_EXPECT_GT(test, cachefs_pace_window(f->cache), 8 * MIB);
+	/* ... but many do, and one fast one shows what it can. */
+	for (i = 0; i < 40; i++)
+		took(f, true, 10 * MIB, 4000);
+	KUNIT_EXPECT_LT(test, cachefs_pace_window(f->cache), 3 * MIB);
+	took(f, true, 10 * MIB, 500);
+	KUNIT_EXPECT_GT(test, cachefs_pace_window(f->cache), 15 * MIB);
+}
+
+static void no_bound_in_time_if_nobody_wants_one(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	took(f, true, 1 * MIB, 3600 * 1000);
+	f->cache->max_in_flight_ms = 0;
+	KUNIT_EXPECT_EQ(test, cachefs_pace_window(f->cache), 64 * MIB);
+}
+
+static void reservations_stay_within_the_bound_in_time(struct kunit *test)
+{
+	struct cachefs_version v;
+	struct fixture *f = start(test, &v);
+
+	f->cache->write_rate = 3 * MIB;
+	f->cache->max_in_flight_ms = 1000;
+	KUNIT_EXPECT_TRUE(test, cachefs_store_reserve(f->cache, &v, 0, 2 * MIB));
+	KUNIT_EXPECT_FALSE(test, cachefs_store_reserve(f->cache, &v, 0, 2 * MIB));
+	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_STORE_REFUSED_BYTES),
+			2 * MIB);
+	cachefs_store_unreserve(f->cache, 2 * MIB);
+}
+
+/* Marks that are not held for ever */
+
+static unsigned int releases;
+
+static void count_release(struct cachefs_store *store)
+{
+	releases++;
+}
+
+static void store_that_takes_too_long_is_released(struct kunit *test)
+{
+	struct cachefs_version v;
+	struct fixture *f = start(test, &v);
+	struct transfer *t = transfer_alloc(f, 4);
+	int refs = page_ref_count(t->pages[0]);
+
+	releases = 0;
+	f->cache->max_in_flight_ms = 50;
+	transfer_fill(t, 0, 1);
+	t->store.release = count_release;
+	WRITE_ONCE(f->ramdisk->hold_writes, true);
+	/* The last page goes as a copy. */
+	transfer_store(f, t, &v, 0, 4 * PAGE_SIZE - 100);
+	KUNIT_ASSERT_TRUE(test, fixture_eventually(READ_ONCE(releases)));
+	KUNIT_EXPECT_FALSE(test, completion_done(&t->ended));
+	/* The device may still read from the pages. */
+	KUNIT_EXPECT_EQ(test, page_ref_count(t->pages[0]), refs + 1);
+	KUNIT_EXPECT_EQ(test, page_ref_count(t->pages[3]), refs);
+	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_RELEASED_BYTES),
+			4 * PAGE_SIZE - 100);
+	msleep(300);
+	KUNIT_EXPECT_EQ(test, releases, 1);
+	let_go(f);
+	KUNIT_EXPECT_EQ(test, transfer_wait(f, t), -ESTALE);
+	KUNIT_EXPECT_TRUE(test, t->store.released);
+	/* Its pages may have changed since: nobody was asked. */
+	KUNIT_EXPECT_EQ(test, t->asked, 0);
+	KUNIT_EXPECT_EQ(test, t->store.stored, 0);
+	KUNIT_EXPECT_FALSE(test, is_cached(f, &v, 0));
+	KUNIT_EXPECT_EQ(test, page_ref_count(t->pages[0]), refs);
+	KUNIT_EXPECT_EQ(test, page_ref_count(t->pages[3]), refs);
+}
+
+static void store_that_ends_in_time_is_not_released(struct kunit *test)
+{
+	struct cachefs_version v;
+	struct fixture *f = start(test, &v);
+	struct transfer *t = transfer_alloc(f, 4);
+
+	releases = 0;
+	f->cache->max_in_flight_ms = 50;
+	transfer_fill(t, 0, 1);
+	t->store.release = count_release;
+	transfer_store(f, t, &v, 0, 4 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, transfer_wait(f, t), 0);
+	msleep(300);
+	KUNIT_EXPECT_EQ(test, releases, 0);
+	KUNIT_EXPECT_FALSE(test, t->store.released);
+	KUNIT_EXPECT_TRUE(test, is_cached(f, &v, 3));
+}
+
+static void without_a_bound_stores_take_what_they_take(struct kunit *test)
+{
+	struct cachefs_version v;
+	struct fixture *f = start(test, &v);
+	struct transfer *t = transfer_alloc(f, 4);
+
+	releases = 0;
+	f->cache->max_in_flight_ms = 0;
+	transfer_fill(t, 0, 1);
+	t->store.release = count_release;
+	WRITE_ONCE(f->ramdisk->hold_writes, true);
+	transfer_store(f, t, &v, 0, 4 * PAGE_SIZE);
+	msleep(300);
+	let_go(f);
+	KUNIT_EXPECT_EQ(test, transfer_wait(f, t), 0);
+	KUNIT_EXPECT_EQ(test, releases, 0);
+}
+
+/* Reads that the server answers sooner */
+
+static void device_that_does_not_answer_is_not_asked(struct kunit *test)
+{
+	struct cachefs_version v;
+	struct fixture *f = start(test, &v);
+	struct transfer *t = transfer_alloc(f, 1);
+
+	KUNIT_ASSERT_EQ(test, fixture_store(f, &v, 0, 2, 1), 0);
+	f->cache->read_bypass_ms = 20;
+	f->cache->read_ns = 0;
+	WRITE_ONCE(f->ramdisk->hold_reads, true);
+	transfer_read(f, t, &v, 0);
+	KUNIT_EXPECT_TRUE(test, fixture_eventually(!is_cached(f, &v, 1)));
+	/* What is cached is not stored again, nor is anything else. */
+	KUNIT_EXPECT_FALSE(test, cachefs_store_reserve(f->cache, &v, 1, 100));
+	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_BYPASSED_BYTES), 100);
+	KUNIT_EXPECT_FALSE(test, cachefs_store_reserve(f->cache, &v, 7, 1000));
+	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_STORE_REFUSED_BYTES),
+			1000);
+	let_go(f);
+	KUNIT_EXPECT_EQ(test, transfer_wait(f, t), 0);
+	f->cache->read_ns = 0;
+	KUNIT_EXPECT_TRUE(test, is_cached(f, &v, 1));
+	KUNIT_EXPECT_TRUE(test, cachefs_store_reserve(f->cache, &v, 7, 1000));
+	cachefs_store_unreserve(f->cache, 1000);
+}
+
+static void slow_device_is_asked_now_and_then(struct kunit *test)
+{
+	struct cachefs_version v;
+	struct fixture *f = start(test, &v);
+	unsigned int asked = 0;
+	unsigned long end;
+
+	KUNIT_ASSERT_EQ(test, fixture_store(f, &v, 0, 2, 1), 0);
+	f->cache->read_bypass_ms = 100;
+	f->cache->read_ns = 0;
+	took(f, false, 0, 200);
+	f->cache->next_probe = jiffies + HZ;
+	KUNIT_EXPECT_FALSE(test, is_cached(f, &v, 1));
+	KUNIT_EXPECT_FALSE(test, cachefs_store_reserve(f->cache, &v, 1, 100));
+	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_BYPASSED_BYTES), 100);
+	/* What is not cached is stored. */
+	KUNIT_EXPECT_TRUE(test, cachefs_store_reserve(f->cache, &v, 7, 100));
+	cachefs_store_unreserve(f->cache, 100);
+
+	f->cache->next_probe = jiffies;
+	KUNIT_EXPECT_TRUE(test, is_cached(f, &v, 1));
+	/* Once in 8 times 200 ms. */
+	for (end = jiffies + 4 * HZ; time_before(jiffies, end); msleep(20))
+		asked += is_cached(f, &v, 1);
+	KUNIT_EXPECT_GE(test, asked, 1);
+	KUNIT_EXPECT_LE(test, asked, 2);
+}
+
+static void device_that_is_fast_again_is_used_again(struct kunit *test)
+{
+	struct cachefs_version v;
+	struct fixture *f = start(test, &v);
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, fixture_store(f, &v, 0, 2, 1), 0);
+	f->cache->read_bypass_ms = 100;
+	f->cache->read_ns = 0;
+	took(f, false, 0, 400);
+	for (i = 0; i < 20; i++)
+		took(f, false, 0, 1);
+	f->cache->next_probe = jiffies + 1000 * HZ;
+	KUNIT_EXPECT_TRUE(test, is_cached(f, &v, 1));
+}
+
+static void slow_device_is_used_if_the_server_is_slower(struct kunit *test)
+{
+	struct cachefs_version v;
+	struct fixture *f = start(test, &v);
+
+	KUNIT_ASSERT_EQ(test, fixture_store(f, &v, 0, 2, 1), 0);
+	f->cache->read_bypass_ms = 100;
+	f->cache->read_ns = 0;
+	took(f, false, 0, 400);
+	f->cache->next_probe = jiffies + 1000 * HZ;
+	cachefs_server_answered(f->cache, 300 * NSEC_PER_MSEC);
+	KUNIT_EXPECT_FALSE(test, is_cached(f, &v, 1));
+	f->cache->server_ns = 0;
+	cachefs_server_answered(f->cache, 500 * NSEC_PER_MSEC);
+	KUNIT_EXPECT_TRUE(test, is_cached(f, &v, 1));
+}
+
+static void slow_device_is_used_if_nobody_minds(struct kunit *test)
+{
+	struct cachefs_version v;
+	struct fixture *f = start(test, &v);
+
+	KUNIT_ASSERT_EQ(test, fixture_store(f, &v, 0, 2, 1), 0);
+	took(f, false, 0, 4000);
+	f->cache->next_probe = jiffies + 1000 * HZ;
+	f->cache->read_bypass_ms = 0;
+	KUNIT_EXPECT_TRUE(test, is_cached(f, &v, 1));
+}
+
+static struct kunit_case pace_cases[] = {
+	KUNIT_CASE(unknown_device_is_bound_in_bytes_alone),
+	KUNIT_CASE(slow_device_is_bound_in_time),
+	KUNIT_CASE(bound_follows_the_device),
+	KUNIT_CASE(no_bound_in_time_if_nobody_wants_one),
+	KUNIT_CASE(reservations_stay_within_the_bound_in_time),
+	KUNIT_CASE(store_that_takes_too_long_is_released),
+	KUNIT_CASE(store_that_ends_in_time_is_not_released),
+	KUNIT_CASE(without_a_bound_stores_take_what_they_take),
+	KUNIT_CASE(device_that_does_not_answer_is_not_asked),
+	KUNIT_CASE(slow_device_is_asked_now_and_then),
+	KUNIT_CASE(device_that_is_fast_again_is_used_again),
+	KUNIT_CASE(slow_device_is_used_if_the_server_is_slower),
+	KUNIT_CASE(slow_device_is_used_if_nobody_minds),
+	{}
+};
+
+static struct kunit_suite pace_suite = {
+	.name		= "cachefs_pace",
+	.init		= fixture_init,
+	.test_cases	= pace_cases,
+};
+
+kunit_test_suite(pace_suite);

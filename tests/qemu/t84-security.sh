@@ -1,0 +1,163 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Who may do what, see Documentation/security.rst: nothing in sysfs is changed
+# without CAP_SYS_ADMIN, keys and the secret are not to be had, users get no more
+# than NFS gives them, and a server that imitates another one does not get its
+# files served, or its own served as the other's.
+#
+# bed: --disk-size cache:128M --disk-size srv:64M --disk-size copy:64M --timeout 300
+# run: 6.1
+#
+# shellcheck source-path=SCRIPTDIR disable=SC2119
+
+set -eu
+# shellcheck source=lib.sh
+. /bed/lib.sh
+
+# --- two servers that differ in their address and in the content of files
+
+disk=$(readlink -f /dev/disk/srv) copy=$(readlink -f /dev/disk/copy)
+mkdir -p "$export_dir" /mnt/copy
+mkfs.ext4 -q "$disk"
+mount "$disk" "$export_dir"
+yes GENUINE | head -c 1M > "$export_dir/file"
+yes PRIVATE | head -c 100000 > "$export_dir/private"
+chown 1000:1000 "$export_dir/private"
+chmod 600 "$export_dir/private"
+umount "$export_dir"
+python3 - "$disk" "$copy" <<-'END'
+	import sys
+	with open(sys.argv[1], "rb") as disk, open(sys.argv[2], "wb") as copy:
+	    copy.write(disk.read().replace(b"GENUINE", b"FORGERY"))
+END
+sync
+nfs_server_start
+srv_exec bash -c '
+	rpc.nfsd 0
+	rpcbind
+	rpc.mountd -p 20048 --no-udp
+	echo +3 > /proc/fs/nfsd/versions
+	rpc.nfsd 8'
+
+other=10.98.0.1
+ip netns add other
+ip link add nfs-other type veth peer name nfs-server netns other
+ip addr add 10.98.0.2/24 dev nfs-other
+ip link set nfs-other up
+ip -n other addr add "$other/24" dev nfs-server
+ip -n other link set nfs-server up
+ip -n other link set lo up
+ip netns exec other bash -c "
+	mount '$copy' '$export_dir'
+	mount -t tmpfs nfs /var/lib/nfs
+	mkdir /var/lib/nfs/nfsdcld
+	mount -t nfsd nfsd /proc/fs/nfsd
+	exportfs -a
+	rpc.mountd -p 20048 --no-udp
+	echo +3 > /proc/fs/nfsd/versions
+	rpc.nfsd 4 || exit
+	echo ready > /run/other
+	exec sleep infinity" </dev/null >/run/other.log 2>&1 &
+wait_for 60 test -e /run/other || t_die "no second server: $(cat /run/other.log)"
+
+cachefs_load
+dir=$(cachefs_dir)
+options=fsc,vers=3,nolock,proto=tcp,port=2049,mountvers=3,mountproto=tcp,mountport=20048
+mount -t nfs -o "$options" "$server:$export_dir" "$MNT"
+mount -t nfs -o "$options" "$other:$export_dir" /mnt/copy ||
+	t_die "no mount of the second server: $(cat /run/other.log)"
+
+facts()		# DIR: what the client knows of the file
+{
+	stat -c '%i %s %Y %Z' "$1/file"
+}
+
+is_all()	# WORD FILE
+{
+	[ "$(sort -u "$2" | head -c 20)" = "$1" ]
+}
+
+check_equal "the two servers say the same of their files" \
+	"$(facts "$MNT")" "$(facts /mnt/copy)"
+for round in cold warm; do
+	check "$round: the one server's bytes" is_all GENUINE "$MNT/file"
+	check "$round: the other one's bytes" is_all FORGERY /mnt/copy/file
+	settle
+	drop_caches
+done
+check_equal "and both came from the cache then" $((2 * 1048576)) \
+	"$(cachefs_stat hit_bytes)"
+umount /mnt/copy
+
+# --- users
+
+as()		# UID COMMAND...
+{
+	setpriv --reuid "$1" --regid "$1" --clear-groups "${@:2}"
+}
+
+check "a user's own file is cached" \
+	eval "as 1000 cat '$MNT/private' > /dev/null && settle"
+drop_caches
+before=$(rpc_reads)
+check "who may read it gets it" eval "as 1000 cat '$MNT/private' > /dev/null"
+check_equal "from the cache" "$before" "$(rpc_reads)"
+check "who may not does not" \
+	eval "! as 1001 cat '$MNT/private' 2> /dev/null"
+for file in key identity; do
+	check "the $file of a volume is not for all" \
+		eval "! as 1000 cat '$dir'/volumes/*/$file 2> /dev/null"
+done
+check "the statistics are" \
+	eval "as 1000 cat '$dir/stats/hit_bytes' > /dev/null"
+
+# --- capabilities
+
+# What a command that is refused says.
+errno_of()	# COMMAND...
+{
+	"$@" 2>&1 >/dev/null | sed 's/.*: //'
+}
+
+before=$(grep -H . "$dir"/max_in_flight_* "$dir/read_bypass_ms")
+for file in "$dir"/max_in_flight_bytes "$dir"/max_in_flight_ms \
+	    "$dir/read_bypass_ms" "$dir/detach" /sys/fs/cachefs/attach; do
+	write="echo 1 > $file"
+	check_equal "root without CAP_SYS_ADMIN does not write to ${file##*/}" \
+		"Operation not permitted" \
+		"$(errno_of setpriv --bounding-set -sys_admin \
+			--inh-caps -sys_admin bash -c "$write")"
+	check_equal "nor the root of a user namespace" \
+		"Operation not permitted" \
+		"$(errno_of unshare --user --map-root-user bash -c "$write")"
+	check_equal "nor a user" "Permission denied" \
+		"$(errno_of as 1000 bash -c "$write")"
+done
+check_equal "nothing has changed" "$before" \
+	"$(grep -H . "$dir"/max_in_flight_* "$dir/read_bypass_ms")"
+check_equal "nothing was detached" active "$(cat "$dir/state")"
+
+# --- the secret
+
+secret=$(dd if=/dev/disk/cache bs=1 skip=96 count=32 status=none |
+	od -An -v -tx1 | tr -d ' \n')
+check "there is one" test "${#secret}" = 64 -a "$secret" != "${secret//0/}"
+{
+	dmesg
+	cat /sys/kernel/tracing/trace /proc/fs/fscache/*
+	find "$dir" /sys/module/cachefs -type f -readable -exec cat {} + || true
+} > /run/said 2> /dev/null
+check "its bytes are in no file and no message" python3 - "$secret" <<-'END'
+	import sys
+	secret = bytes.fromhex(sys.argv[1])
+	said = open("/run/said", "rb").read()
+	assert len(said) > 1000
+	for i in range(0, 32, 8):
+	    part = secret[i:i + 8]
+	    assert part not in said
+	    assert part.hex().encode() not in said.lower()
+	    assert part[::-1].hex().encode() not in said.lower()
+END
+umount "$MNT"
+cachefs_unload

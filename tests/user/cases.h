@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the cases share. */
+#ifndef _CASES_H
+#define _CASES_H
+
+#include "model.h"
+
+struct test_case {
+	const char	*name;
+	void		(*run)(void);
+};
+
+#define CASE(name) { #name, name }
+
+/* Each ends with an empty one. */
+extern const struct test_case io_cases[];	/* cases_io.c */
+extern const struct test_case disk_cases[];	/* cases_disk.c */
+
+/* The smallest cache, attached, with versions 1 and 2 of 200 blocks. */
+void tiny(void);
+void reattach(void);
+void cut_power(enum device_death death);
+void lose_power(enum device_death death);	/* and attach again */
+
+/* As readers do: no region can be reused, so none gets ready any more. */
+void pin_all(int change);
+/* More than the regions that are ready take at once. */
+void store_all(unsigned int v);
+s64 stat(enum cachefs_stat which);
+
+#endif

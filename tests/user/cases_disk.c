@@ -1,0 +1,591 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What is on the disk: its format, what an attach finds, what it refuses. */
+#include <crypto/blake2s.h>
+#include <linux/xxhash.h>
+#include "cases.h"
+
+static void hashes_are_the_published_ones(void)
+{
+	/* RFC 7693, appendix B; and xxh64 of nothing, from its specification. */
+	static const u8 blake[] = { 0x50, 0x8c, 0x5e, 0x8c, 0x32, 0x7c, 0x14,
+		0xe2, 0xe1, 0xa7, 0x2b, 0xa3, 0x4e, 0xeb, 0x45, 0x2f };
+	u8 out[32];
+
+	blake2s(out, (const u8 *)"abc", NULL, 32, 3, 0);
+	EXPECT(!memcmp(out, blake, sizeof(blake)));
+	EXPECT(xxh64("", 0, 0) == 0xef46db3751d8e999ULL);
+}
+
+/* Change a field, seal the block again, and see what it is refused for. */
+#define REFUSED(block, field, value, seal, check, why) \
+	do { \
+		__typeof__(*(block)) good = *(block); \
+\
+		EXPECT_EQ(check, CACHEFS_OK); \
+		(block)->field = value; \
+		seal; \
+		EXPECT_EQ(check, why); \
+		*(block) = good; \
+	} while (0)
+
+static void refusals_name_the_field(void)
+{
+	static struct cachefs_super_block sb;
+	static struct cachefs_anchor anchor;
+	static struct cachefs_meta_block meta;
+	struct cachefs_block_header *h = &meta.header;
+	static const u8 uuid[16] = "some", secret[32];
+	struct cachefs_geometry geo, out;
+
+	EXPECT_EQ(cachefs_geometry_init(&geo, TINY_BLOCKS, 64), CACHEFS_OK);
+	EXPECT_EQ(cachefs_geometry_init(&out, TINY_BLOCKS - 1, 64),
+		  CACHEFS_BAD_DEVICE_SIZE);
+	EXPECT_EQ(cachefs_geometry_init(&out, TINY_BLOCKS, 32),
+		  CACHEFS_BAD_REGION_SIZE);
+	EXPECT_EQ(cachefs_geometry_init(&out, 1 << 20, 8192),
+		  CACHEFS_BAD_REGION_SIZE);
+	EXPECT_EQ(cachefs_geometry_init(&out, 1 << 20, 96),
+		  CACHEFS_BAD_REGION_SIZE);
+	/* The last reference is not one of an extent: it says "none". */
+	EXPECT_EQ(cachefs_geometry_init(&out, 1ULL << 40, 1024), CACHEFS_OK);
+	EXPECT((u64)out.nr_regions * 1024 < U32_MAX - 1023);
+
+	cachefs_super_encode(&sb, &geo, uuid, "label", secret, 5, 0);
+#define SUPER(field, value, why) \
+	REFUSED(&sb, field, value, sb.checksum = cpu_to_le64(xxh64(&sb, \
+		offsetof(typeof(sb), checksum), 0)), \
+		cachefs_super_check(&sb, TINY_BLOCKS, &out), why)
+	SUPER(magic[7], '2', CACHEFS_BAD_MAGIC);
+	SUPER(version, cpu_to_le32(2), CACHEFS_BAD_VERSION);
+	SUPER(block_size, cpu_to_le32(8192), CACHEFS_BAD_BLOCK_SIZE);
+	SUPER(region_blocks, cpu_to_le32(65), CACHEFS_BAD_REGION_SIZE);
+	SUPER(device_blocks, cpu_to_le64(5000), CACHEFS_BAD_DEVICE_SIZE);
+	SUPER(first_block, cpu_to_le64(1), CACHEFS_BAD_FIRST_BLOCK);
+	SUPER(nr_regions, cpu_to_le64(9), CACHEFS_BAD_NR_REGIONS);
+	REFUSED(&sb, reserved1[9], 1, , cachefs_super_check(&sb, TINY_BLOCKS,
+							    &out),
+		CACHEFS_BAD_CHECKSUM);
+
+	anchor.magic = cpu_to_le32(CACHEFS_ANCHOR_MAGIC);
+	memcpy(anchor.uuid, uuid, sizeof(uuid));
+	cachefs_anchor_seal(&anchor, 5);
+#define ANCHOR(field, value, why) \
+	REFUSED(&anchor, field, value, cachefs_anchor_seal(&anchor, 5), \
+		cachefs_anchor_check(&anchor, uuid, 5, &geo), why)
+	ANCHOR(magic, 0, CACHEFS_BAD_MAGIC);
+	ANCHOR(uuid[3], 0, CACHEFS_BAD_UUID);
+	ANCHOR(head, cpu_to_le32(TINY_REGIONS), CACHEFS_BAD_REGION);
+	ANCHOR(ckpt_region, cpu_to_le32(TINY_REGIONS), CACHEFS_BAD_REGION);
+	ANCHOR(ckpt_blocks, cpu_to_le64(TINY_REGIONS * 64 + 1),
+	       CACHEFS_BAD_COUNT);
+	ANCHOR(attach_count, cpu_to_le64(1 << 19), CACHEFS_BAD_SEQ);
+	ANCHOR(next_seq, cpu_to_le64(1ULL << 51), CACHEFS_BAD_SEQ);
+	EXPECT_EQ(cachefs_anchor_check(&anchor, uuid, 6, &geo),
+		  CACHEFS_BAD_CHECKSUM);
+
+	h->magic = cpu_to_le32(CACHEFS_META_MAGIC);
+	memcpy(h->uuid, uuid, sizeof(uuid));
+	h->seq = cpu_to_le64(7);
+	h->region = cpu_to_le32(3);
+	cachefs_block_seal(h, 5);
+#define META(field, value, why) \
+	REFUSED(&meta, field, value, cachefs_block_seal(h, 5), \
+		cachefs_block_check(h, CACHEFS_META_MAGIC, uuid, 5, 3), why)
+	META(header.magic, cpu_to_le32(CACHEFS_CKPT_MAGIC), CACHEFS_BAD_MAGIC);
+	META(header.uuid[0], 0, CACHEFS_BAD_UUID);
+	META(header.region, cpu_to_le32(4), CACHEFS_BAD_REGION);
+	META(header.nr, cpu_to_le32(127), CACHEFS_BAD_COUNT);
+	META(header.seq, 0, CACHEFS_BAD_SEQ);
+	META(header.seq, cpu_to_le64(1ULL << 51), CACHEFS_BAD_SEQ);
+	REFUSED(&meta, records[125].where, 1, , cachefs_block_check(h,
+		CACHEFS_META_MAGIC, uuid, 5, 3), CACHEFS_BAD_CHECKSUM);
+	REFUSED(&meta, header.index, 1, , cachefs_block_check(h,
+		CACHEFS_META_MAGIC, uuid, 5, 3), CACHEFS_BAD_CHECKSUM);
+}
+
+/* Of a region's metadata only that of its newest round and epoch counts. */
+static void metadata_of_another_life_does_not_count(void)
+{
+	static struct cachefs_meta_block meta[2 + CACHEFS_SCRATCH_BLOCKS];
+	struct cachefs_meta_block *scratch = &meta[2];
+	static const u8 uuid[16] = "some";
+	struct cachefs_geometry geo;
+	unsigned int i;
+	u64 seq, epoch;
+
+	EXPECT_EQ(cachefs_geometry_init(&geo, CACHEFS_FIRST_BLOCK + 9 * 256,
+					256), CACHEFS_OK);
+	EXPECT_EQ(geo.meta_blocks, 2);
+	for (i = 0; i < ARRAY_SIZE(meta); i++) {
+		struct cachefs_block_header *h = &meta[i].header;
+
+		h->magic = cpu_to_le32(CACHEFS_META_MAGIC);
+		memcpy(h->uuid, uuid, sizeof(uuid));
+		h->region = cpu_to_le32(3);
+		h->epoch = cpu_to_le64(i < 2 ? 5 : 6);
+		h->seq = cpu_to_le64(7);
+		h->index = cpu_to_le32(i == 1);
+		h->nr = cpu_to_le32(i);
+		cachefs_block_seal(h, 5);
+	}
+#define PICK(index, seq, epoch) \
+	cachefs_meta_pick(meta, index, seq, epoch, uuid, 5, 3, &geo)
+	EXPECT(PICK(0, 7, 5) == &meta[0]);
+	EXPECT(PICK(1, 7, 5) == &meta[1]);
+	EXPECT(PICK(0, 7, 6) == &scratch[1]);
+	EXPECT(!PICK(1, 7, 6));
+	EXPECT(!PICK(0, 7, 4));
+	EXPECT(!PICK(0, 8, 5));
+	scratch[1].header.seq = cpu_to_le64(9);
+	cachefs_block_seal(&scratch[1].header, 5);
+	EXPECT(PICK(0, 7, 6) == &scratch[0]);
+	EXPECT(cachefs_meta_newest(meta, &seq, &epoch, uuid, 5, 3, &geo));
+	EXPECT_EQ(seq, 9);
+	EXPECT_EQ(epoch, 6);
+}
+
+static void flushed_is_found_after_power_loss(void)
+{
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 5), 0);
+	shim_advance_ms(11000);
+	EXPECT_EQ(model_store_now(1, 5, 5), 0);
+	shim_advance_ms(11000);
+	EXPECT_EQ(model_store_now(1, 20, 5), 0);
+	shim_advance_ms(11000);
+	lose_power(DEVICE_KEEPS_ALL);
+	EXPECT_EQ(model_count_cached(1), 15);
+	EXPECT_EQ(model_read_now(1, 0, 10), 0);
+	EXPECT_EQ(model_read_now(1, 20, 5), 0);
+}
+
+/* Checksums that were dropped come from final and scratch blocks alike. */
+static void checksums_are_loaded_again(void)
+{
+	u64 reads;
+
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, TINY_SLOTS), 0);
+	EXPECT_EQ(model_store_now(2, 0, 5), 0);
+	shim_advance_ms(11000);
+	reattach();
+	EXPECT_EQ(model_read_now(1, 0, TINY_SLOTS), 0);
+	EXPECT_EQ(model_read_now(2, 0, 5), 0);
+	EXPECT_EQ(cachefs_region_drop_checksums(model.cache, 100), 2);
+	reads = model.device->reads;
+	EXPECT_EQ(model_read_now(1, 0, TINY_SLOTS), 0);
+	EXPECT_EQ(model_read_now(1, 0, 1), 0);
+	EXPECT_EQ(model.device->reads, reads + 1);
+	EXPECT_EQ(model_read_now(2, 0, 5), 0);
+	check_index(model.cache);
+}
+
+/* Two metadata blocks and more: the records of each slot are its own. */
+static void larger_regions(void)
+{
+	unsigned int i;
+
+	model_format(CACHEFS_FIRST_BLOCK + 9 * 512 + 1, 512);
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT_EQ(model.cache->geo.meta_blocks, 5);
+	model_new_version(1, 300);
+	model_new_version(2, 300);
+	for (i = 0; i < 299; i += 7)
+		EXPECT_EQ(model_store_now(1, i, min(7U, 300 - i)), 0);
+	store_all(2);
+	shim_advance_ms(11000);
+	lose_power(DEVICE_KEEPS_ALL);
+	EXPECT_EQ(model_count_cached(1), 300);
+	EXPECT_EQ(model_count_cached(2), 300);
+	EXPECT_EQ(model_read_now(1, 0, 300), 0);
+	EXPECT_EQ(model_read_now(2, 0, 300), 0);
+	reattach();
+	EXPECT_EQ(model_read_now(1, 0, 300), 0);
+	EXPECT_EQ(model_read_now(2, 0, 300), 0);
+}
+
+/* Any allocation of an attach may fail: nothing leaks, the next one works. */
+static void attach_without_memory(void)
+{
+	u64 n;
+
+	tiny();
+	store_all(1);
+	model_detach();
+	for (n = 1; ; n++) {
+		int ret;
+
+		shim_fail_alloc(n);
+		ret = model_attach();
+		if (!shim_alloc_failed())
+			break;
+		shim_fail_alloc(0);
+		if (!ret)
+			model_detach();
+		else
+			EXPECT_EQ(ret, -ENOMEM);
+	}
+	shim_fail_alloc(0);
+	EXPECT(n > 8);
+	EXPECT_EQ(model_read_now(1, 0, 200), 0);
+}
+
+/*
+ * Detach with one region of single blocks, change the checkpoint, seal it.
+ * What is wrong about it must make it unusable, and cost nothing.
+ */
+static void forged_checkpoint(void (*forge)(struct cachefs_ckpt_record *records))
+{
+	struct cachefs_ckpt_block *block;
+	struct cachefs_anchor *anchor;
+	unsigned int i;
+	u64 seed;
+
+	tiny();
+	model.versions[1].base = 0;
+	for (i = 0; i < TINY_SLOTS; i++)
+		EXPECT_EQ(model_store_now(1, 2 * i, 1), 0);
+	seed = model.cache->seed;
+	anchor = device_block(model.device, CACHEFS_ANCHOR_BLOCK +
+			      ((model.cache->anchor_generation + 1) & 1));
+	model_detach();
+	EXPECT_EQ(le32_to_cpu(anchor->flags), CACHEFS_ANCHOR_CLEAN);
+	block = device_block(model.device, CACHEFS_FIRST_BLOCK +
+			     le32_to_cpu(anchor->ckpt_region) *
+			     TINY_REGION_BLOCKS);
+	EXPECT_EQ(le32_to_cpu(block->records[1].kind), CACHEFS_CKPT_EXTENT);
+	if (forge)
+		forge(block->records);
+	cachefs_block_seal(&block->header, seed);
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT_EQ(shim_log_has("checkpoint unusable"), forge != NULL);
+	EXPECT_EQ(model_count_cached(1), TINY_SLOTS);
+	check_index(model.cache);
+}
+
+static void checkpoint_is_used(void)
+{
+	forged_checkpoint(NULL);
+}
+
+static void forge_overlap(struct cachefs_ckpt_record *records)
+{
+	unsigned int i;
+
+	for (i = 1; i < 30; i++) {
+		records[i].slot = 0;
+		records[i].where = cpu_to_le64(le64_to_cpu(records[i].where) + 5);
+	}
+}
+
+/* The count of live blocks, which has 16 bits, could overflow. */
+static void checkpoint_does_not_count_slots_twice(void)
+{
+	forged_checkpoint(forge_overlap);
+}
+
+static void forge_slot(struct cachefs_ckpt_record *records)
+{
+	records[1].slot = cpu_to_le32(TINY_SLOTS);
+}
+
+static void checkpoint_stays_within_the_slots(void)
+{
+	forged_checkpoint(forge_slot);
+}
+
+static void forge_chunk(struct cachefs_ckpt_record *records)
+{
+	records[1].where = cpu_to_le64((CACHEFS_CHUNK_BLOCKS - 1) <<
+				       CACHEFS_WHERE_BYTES_BITS | 2);
+}
+
+static void checkpoint_stays_within_chunks(void)
+{
+	forged_checkpoint(forge_chunk);
+}
+
+static void forge_region(struct cachefs_ckpt_record *records)
+{
+	records[1] = records[0];
+}
+
+static void checkpoint_has_each_region_once(void)
+{
+	forged_checkpoint(forge_region);
+}
+
+static void copy_of_superblock_is_compared(void)
+{
+	u8 *copy;
+
+	tiny();
+	model_detach();
+	copy = device_block(model.device, TINY_BLOCKS - 1);
+	copy[200] ^= 1;
+	EXPECT_EQ(model_attach(), -EUCLEAN);
+	EXPECT(shim_log_has("copy at the end of the device"));
+}
+
+/* After a clean detach, only one of the first two regions of the next life. */
+static void power_loss_during_attach(void)
+{
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 50), 0);
+	model_detach();
+	/* The anchor, which counts before and after, and two regions. */
+	model.device->death = DEVICE_KEEPS_ALL;
+	model.device->die_at = model.device->writes + 4;
+	EXPECT_EQ(model_attach(), 0);
+	shim_run();
+	EXPECT(model.device->dead);
+	model_detach();
+	device_power_on(model.device);
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT_EQ(model_count_cached(1), 50);
+}
+
+/* A checkpoint on a full device: what it overwrites it does not promise. */
+static void checkpoint_makes_room(void)
+{
+	unsigned int i;
+
+	tiny();
+	for (i = 0; i < TINY_REGIONS; i++) {
+		model_new_version(i % 7, 200);
+		model_store_now(i % 7, 0, TINY_SLOTS);
+		shim_run();
+	}
+	pin_all(1);
+	for (i = 0; i < 3; i++)
+		model_store_now(7, 60 * i, 60);
+	EXPECT_EQ(model.cache->nr_ready, 0);
+	pin_all(-1);
+	reattach();
+	for (i = 0; i < MODEL_VERSIONS; i++)
+		model_read_cached(i, 0);
+	EXPECT_EQ(model.mismatches, 0);
+}
+
+static void anchors_alternate(void)
+{
+	struct cachefs_geometry geo;
+	unsigned int i;
+	u8 uuid[16];
+	u64 seed;
+
+	tiny();
+	geo = model.cache->geo;
+	seed = model.cache->seed;
+	memcpy(uuid, model.cache->uuid, sizeof(uuid));
+	model_detach();
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(cachefs_anchor_check(device_block(model.device,
+							    CACHEFS_ANCHOR_BLOCK + i),
+					       uuid, seed, &geo), CACHEFS_OK);
+}
+
+/* The checkpoint of an earlier detach must not be believed again. */
+static void checkpoint_counts_once(void)
+{
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 5), 0);
+	reattach();
+	EXPECT_EQ(model_store_now(1, 10, 5), 0);
+	shim_advance_ms(11000);
+	lose_power(DEVICE_KEEPS_ALL);
+	EXPECT_EQ(model_count_cached(1), 10);
+}
+
+/* Nor a block of it in the place of a newer one. */
+static void checkpoint_of_another_detach(void)
+{
+	u8 old[CACHEFS_BLOCK_SIZE];
+	struct cachefs_anchor *anchor;
+	u64 at;
+
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 5), 0);
+	anchor = device_block(model.device, CACHEFS_ANCHOR_BLOCK +
+			      ((model.cache->anchor_generation + 1) & 1));
+	model_detach();
+	at = CACHEFS_FIRST_BLOCK + le32_to_cpu(anchor->ckpt_region) *
+	     TINY_REGION_BLOCKS;
+	memcpy(old, device_block(model.device, at), sizeof(old));
+	EXPECT_EQ(model_attach(), 0);
+	model_detach();
+	memcpy(device_block(model.device, at), old, sizeof(old));
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT(shim_log_has("checkpoint unusable"));
+	EXPECT_EQ(model_count_cached(1), 5);
+}
+
+/* Take what the device has there, and bring it back later. */
+static void keep_blocks(u64 from, u32 nr, void *buffer)
+{
+	EXPECT_EQ(cachefs_device_read(model.device, from, buffer, nr), 0);
+}
+
+static void bring_back_blocks(u64 from, u32 nr, const void *buffer)
+{
+	EXPECT_EQ(cachefs_device_write(model.device, from, buffer, nr, true), 0);
+}
+
+/*
+ * The device loses the anchor of an attach, so that the next one has the same
+ * number, and its tombstone is older than what the other one stored.
+ */
+static void lost_anchor_brings_nothing_back(void)
+{
+	static u8 anchors[2 * CACHEFS_BLOCK_SIZE];
+
+	tiny();
+	model_detach();
+	keep_blocks(CACHEFS_ANCHOR_BLOCK, 2, anchors);
+	EXPECT_EQ(model_attach(), 0);
+	store_all(2);
+	EXPECT_EQ(model_store_now(1, 0, 5), 0);
+	shim_advance_ms(11000);
+	cut_power(DEVICE_KEEPS_ALL);
+	bring_back_blocks(CACHEFS_ANCHOR_BLOCK, 2, anchors);
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT_EQ(model_count_cached(1), 0);
+	model_tombstone(1);
+	reattach();
+	lose_power(DEVICE_KEEPS_NONE);
+	EXPECT_EQ(model_count_cached(1), 0);
+}
+
+/*
+ * All that was written to the oldest regions since they were reused is lost, and
+ * no more.  The first two are reused at once, but not the third.
+ */
+static void lost_reuse_brings_nothing_back(void)
+{
+	static u8 regions[3 * TINY_REGION_BLOCKS * CACHEFS_BLOCK_SIZE];
+	struct cachefs_cache *cache;
+
+	tiny();
+	cache = model.cache;
+	EXPECT_EQ(model_store_now(2, 0, 2 * TINY_SLOTS), 0);
+	shim_run();
+	EXPECT_EQ(model_store_now(1, 0, 5), 0);
+	shim_advance_ms(11000);
+	EXPECT_EQ(cache->regions[2].live, 5);
+	keep_blocks(CACHEFS_FIRST_BLOCK, 3 * TINY_REGION_BLOCKS, regions);
+	model_tombstone(1);
+	/* Until region 0 is the next one to be reused for the second time. */
+	while (cache->head || lower_32_bits(cache->next_seq) <= 2 * TINY_REGIONS) {
+		model_new_version(2, TINY_SLOTS);
+		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
+		shim_run();
+	}
+	cut_power(DEVICE_KEEPS_ALL);
+	bring_back_blocks(CACHEFS_FIRST_BLOCK, 3 * TINY_REGION_BLOCKS, regions);
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT_EQ(model_count_cached(1), 0);
+	EXPECT(model.cache->live_blocks > TINY_SLOTS);
+}
+
+/* Metadata of the open region after a loss of power, to be changed. */
+static struct cachefs_meta_block *scratch_after_power_loss(unsigned int which)
+{
+	cut_power(DEVICE_KEEPS_ALL);
+	return device_block(model.device, CACHEFS_FIRST_BLOCK + 1 + which);
+}
+
+/* The write of a scratch block was torn: the other one is there. */
+static void torn_scratch_block_leaves_the_other(void)
+{
+	struct cachefs_meta_block *scratch;
+
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 5), 0);
+	shim_advance_ms(11000);
+	EXPECT_EQ(model_store_now(1, 5, 5), 0);
+	shim_advance_ms(11000);
+	scratch = scratch_after_power_loss(0);
+	if (le32_to_cpu(scratch->header.nr) != 10)
+		scratch++;
+	EXPECT_EQ(le32_to_cpu(scratch->header.nr), 10);
+	memset(scratch->records, 0, 512);
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT_EQ(model_count_cached(1), 5);
+}
+
+/* A block cannot have more bytes than a block has. */
+static void senseless_record_is_skipped(void)
+{
+	struct cachefs_meta_block *scratch;
+	u64 seed;
+
+	tiny();
+	seed = model.cache->seed;
+	EXPECT_EQ(model_store_now(1, 0, 5), 0);
+	shim_advance_ms(11000);
+	scratch = scratch_after_power_loss(1);
+	EXPECT_EQ(le32_to_cpu(scratch->header.nr), 5);
+	scratch->records[2].where = cpu_to_le64(le64_to_cpu(scratch->records[2].where) +
+						1);
+	cachefs_block_seal(&scratch->header, seed);
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT_EQ(model_count_cached(1), 4);
+	EXPECT(!model_cached(1, 2));
+}
+
+/* 1 TiB, all its metadata looked at, in memory that is in proportion. */
+static void terabyte(void)
+{
+	model_format(1ULL << (40 - CACHEFS_BLOCK_SHIFT), 1024);
+	shim_alloc_limit(64 << 20);
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT_EQ(model.cache->geo.nr_regions, (1 << 18) - 1);
+	model_new_version(1, 300);
+	store_all(1);
+	reattach();
+	EXPECT_EQ(model_read_now(1, 0, 300), 0);
+	/* 0.1 MiB of index for a GiB. */
+	EXPECT(stat(CACHEFS_STAT_INDEX_BYTES) < 1024 * 100 << 10);
+}
+
+static void foreign_is_left_alone(void)
+{
+	struct cachefs_cache *cache;
+
+	model.device = device_init(CACHEFS_FIRST_BLOCK + 8 * 1024 + 1);
+	*(u8 *)device_block(model.device, 0) = 1;
+	EXPECT_EQ(cachefs_attach(model.device, NULL, 0, &cache), -EMEDIUMTYPE);
+	EXPECT_EQ(cachefs_attach(model.device, NULL, CACHEFS_ATTACH_FORMAT,
+				 &cache), -EMEDIUMTYPE);
+	EXPECT_EQ(model.device->writes, 0);
+	EXPECT_EQ(cachefs_attach(model.device, NULL, CACHEFS_ATTACH_FORCE,
+				 &model.cache), 0);
+}
+
+const struct test_case disk_cases[] = {
+	CASE(hashes_are_the_published_ones),
+	CASE(refusals_name_the_field),
+	CASE(metadata_of_another_life_does_not_count),
+	CASE(flushed_is_found_after_power_loss),
+	CASE(checksums_are_loaded_again),
+	CASE(larger_regions),
+	CASE(attach_without_memory),
+	CASE(checkpoint_is_used),
+	CASE(checkpoint_does_not_count_slots_twice),
+	CASE(checkpoint_stays_within_the_slots),
+	CASE(checkpoint_stays_within_chunks),
+	CASE(checkpoint_has_each_region_once),
+	CASE(checkpoint_counts_once),
+	CASE(checkpoint_of_another_detach),
+	CASE(checkpoint_makes_room),
+	CASE(anchors_alternate),
+	CASE(copy_of_superblock_is_compared),
+	CASE(power_loss_during_attach),
+	CASE(lost_anchor_brings_nothing_back),
+	CASE(lost_reuse_brings_nothing_back),
+	CASE(torn_scratch_block_leaves_the_other),
+	CASE(senseless_record_is_skipped),
+	CASE(terabyte),
+	CASE(foreign_is_left_alone),
+	{}
+};

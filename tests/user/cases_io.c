@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Reads, stores and tombstones of an attached cache, and the regions under them. */
+#include "cases.h"
+
+static void stored_is_read(void)
+{
+	tiny();
+	store_all(1);
+	EXPECT_EQ(model_count_cached(1), 200);
+	EXPECT_EQ(model_read_now(1, 0, 200), 0);
+	EXPECT_EQ(model_read_now(1, 127, 2), 0);
+	EXPECT_EQ(model_read_now(2, 0, 1), -ENODATA);
+	check_index(model.cache);
+}
+
+/* In another order than the slots have. */
+static void read_in_another_order(void)
+{
+	int block;
+
+	tiny();
+	for (block = 20; block >= 0; block--)
+		EXPECT_EQ(model_store_now(1, block, 1), 0);
+	EXPECT_EQ(model_read_now(1, 0, 21), 0);
+}
+
+static void lookup_tells_how_far_it_is_the_same(void)
+{
+	struct cachefs_version *version;
+	bool cached;
+
+	tiny();
+	version = &model.versions[1].core;
+	model.versions[1].base = 100;
+	EXPECT_EQ(model_store_now(1, 26, 4), 0);
+	EXPECT_EQ(cachefs_lookup(model.cache, version, 100, 200, &cached), 26);
+	EXPECT(!cached);
+	EXPECT_EQ(cachefs_lookup(model.cache, version, 126, 200, &cached), 4);
+	EXPECT(cached);
+	EXPECT_EQ(cachefs_lookup(model.cache, version, 130, 300, &cached), 300);
+	EXPECT(!cached);
+}
+
+/* File blocks have 40 bits. */
+static void blocks_that_no_file_has_are_not_stored(void)
+{
+	tiny();
+	model.versions[1].base = (1ULL << CACHEFS_FILE_BLOCK_BITS) - 5;
+	EXPECT_EQ(model_store_now(1, 0, 10), -ENOBUFS);
+	EXPECT_EQ(model_count_cached(1), 5);
+	EXPECT_EQ(model_read_now(1, 0, 5), 0);
+}
+
+/* The checksum knows which block of which version it is. */
+static void block_elsewhere_is_not_served(void)
+{
+	struct cachefs_cache *cache;
+	u64 at;
+
+	tiny();
+	cache = model.cache;
+	model.versions[2].base = model.versions[1].base;
+	EXPECT_EQ(model_store_now(1, 0, 2), 0);
+	EXPECT_EQ(model_store_now(2, 0, 1), 0);
+	at = cachefs_slot_block(&cache->geo, 0, 0);
+	/* As if the index had mixed up blocks, and then versions. */
+	swap(cache->regions[0].checksums[0], cache->regions[0].checksums[1]);
+	memcpy(device_block(model.device, at + 2),
+	       device_block(model.device, at), CACHEFS_BLOCK_SIZE);
+	cache->regions[0].checksums[2] = cache->regions[0].checksums[1];
+	memcpy(device_block(model.device, at),
+	       device_block(model.device, at + 1), CACHEFS_BLOCK_SIZE);
+	EXPECT_EQ(model_read_now(1, 0, 1), -EUCLEAN);
+	EXPECT_EQ(model_read_now(2, 0, 1), -EUCLEAN);
+	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 2);
+}
+
+/* A mismatch drops the extent before the reader hears of it. */
+static void mismatch_is_counted_and_dropped(unsigned int nr)
+{
+	u8 *byte;
+
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, nr), 0);
+	byte = device_block(model.device,
+			    cachefs_slot_block(&model.cache->geo, 0, nr - 1));
+	*byte ^= 1;
+	EXPECT_EQ(model_read_now(1, 0, nr), -EUCLEAN);
+	EXPECT(!model_cached(1, nr - 1));
+	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 1);
+	EXPECT_EQ(model_store_now(1, 0, nr), 0);
+	EXPECT_EQ(model_read_now(1, 0, nr), 0);
+	check_index(model.cache);
+}
+
+static void small_mismatch_is_counted_and_dropped(void)
+{
+	mismatch_is_counted_and_dropped(1);
+}
+
+static void large_mismatch_is_counted_and_dropped(void)
+{
+	mismatch_is_counted_and_dropped(20);
+}
+
+static bool reserve(size_t bytes)
+{
+	struct cachefs_version version = {};
+
+	return cachefs_store_reserve(model.cache, &version, 0, bytes);
+}
+
+static void errors_degrade_and_then_fail(void)
+{
+	unsigned int i;
+
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 50), 0);
+	model.device->read_errors = 1000;
+	for (i = 0; i < CACHEFS_MAX_ERRORS; i++) {
+		EXPECT_EQ(model.cache->state, i ? CACHEFS_DEGRADED :
+						  CACHEFS_ACTIVE);
+		EXPECT_EQ(model_store_now(2, i, 1), 0);
+		EXPECT_EQ(model_read_now(2, i, 1), -EIO);
+		EXPECT(!model_cached(2, i));
+		EXPECT_EQ(stat(CACHEFS_STAT_READ_ERRORS), i + 1);
+	}
+	EXPECT_EQ(model.cache->state, CACHEFS_FAILED);
+	model.device->read_errors = 0;
+	EXPECT(!model_cached(1, 0));
+	EXPECT_EQ(model_read_now(1, 0, 1), -ENODATA);
+	EXPECT_EQ(model_store_now(1, 100, 1), -ENOBUFS);
+	EXPECT(!reserve(1));
+}
+
+static void write_errors_count(void)
+{
+	tiny();
+	/* A bad spot among the data; metadata can be written. */
+	model.device->bad_start = cachefs_slot_block(&model.cache->geo, 0, 0);
+	model.device->bad_end = model.device->bad_start + 1;
+	EXPECT_EQ(model_store_now(1, 0, 1), -EIO);
+	EXPECT(!model_cached(1, 0));
+	EXPECT_EQ(stat(CACHEFS_STAT_WRITE_ERRORS), 1);
+	EXPECT_EQ(model.cache->state, CACHEFS_DEGRADED);
+	EXPECT_EQ(model_store_now(1, 0, 1), 0);
+	EXPECT_EQ(model_read_now(1, 0, 1), 0);
+}
+
+static void tombstone_hides_what_was_before(void)
+{
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 10), 0);
+	model_tombstone(1);
+	EXPECT_EQ(model_count_cached(1), 0);
+	EXPECT_EQ(model_store_now(1, 0, 3), 0);
+	EXPECT_EQ(model_count_cached(1), 3);
+	EXPECT_EQ(model_read_now(1, 0, 3), 0);
+	reattach();
+	EXPECT_EQ(model_count_cached(1), 3);
+	shim_advance_ms(11000);
+	lose_power(DEVICE_KEEPS_ALL);
+	EXPECT_EQ(model_count_cached(1), 3);
+	EXPECT_EQ(model_read_now(1, 0, 3), 0);
+}
+
+/* Each costs time at every later store and lookup of that version. */
+static void many_tombstones_are_one(void)
+{
+	unsigned int i, of_version = 0;
+
+	tiny();
+	for (i = 0; i < 2 * TINY_SLOTS; i++) {
+		model_tombstone(1);
+		shim_run();
+	}
+	for (i = 0; i < TINY_REGIONS; i++)
+		of_version += model.cache->regions[i].nr_extents;
+	EXPECT(of_version <= TINY_REGIONS);
+	check_index(model.cache);
+}
+
+/* A reader holds its region; the log waits, and goes on afterwards. */
+static void region_that_is_read_is_not_reused(void)
+{
+	unsigned int i;
+
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 5), 0);
+	for (i = 0; i < TINY_REGIONS * TINY_SLOTS; i++) {
+		/* The oldest block, again and again: it must not be torn. */
+		model_read(1, 0, 1);
+		model_store(2, i % 200, 1, 0);
+		model_new_version(2, 200);
+		while (shim_chance(80) && shim_run_some(1))
+			;
+	}
+	shim_advance_ms(1000);
+	EXPECT_EQ(model_store_now(2, 0, 1), 0);
+	EXPECT(!model_cached(1, 0));
+	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 0);
+	check_index(model.cache);
+}
+
+static void all_slots_are_used(void)
+{
+	tiny();
+	store_all(1);
+	/* Regions one after the other, without gaps. */
+	EXPECT_EQ(model.cache->regions[0].live, TINY_SLOTS);
+	EXPECT_EQ(model.cache->regions[1].live, TINY_SLOTS);
+	EXPECT_EQ(model.cache->regions[2].live, TINY_SLOTS);
+	EXPECT_EQ(model.cache->regions[3].live, 200 - 3 * TINY_SLOTS);
+}
+
+static void reservations_are_bounded(void)
+{
+	tiny();
+	model.cache->max_in_flight = 10 * CACHEFS_BLOCK_SIZE;
+	EXPECT(reserve(6 * CACHEFS_BLOCK_SIZE));
+	EXPECT(!reserve(5 * CACHEFS_BLOCK_SIZE));
+	model_store(1, 0, 4, 0);
+	EXPECT(!reserve(1));
+	shim_run();
+	EXPECT(reserve(4 * CACHEFS_BLOCK_SIZE));
+	EXPECT(!reserve(1));
+	cachefs_store_unreserve(model.cache, 10 * CACHEFS_BLOCK_SIZE);
+}
+
+static void stored_twice_is_kept_once(void)
+{
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 10), 0);
+	EXPECT_EQ(model_store_now(1, 5, 10), 0);
+	EXPECT_EQ(model.cache->live_blocks, 15);
+}
+
+static void pinned_region_stays_as_it_is(void)
+{
+	struct cachefs_region *region;
+	unsigned int i;
+	u64 seq;
+
+	tiny();
+	region = &model.cache->regions[0];
+	EXPECT_EQ(model_store_now(1, 0, TINY_SLOTS), 0);
+	EXPECT_EQ(model_store_now(2, 0, 1), 0);
+	shim_advance_ms(100);
+	EXPECT_EQ(region->state, CACHEFS_REGION_SEALED);
+	seq = region->seq;
+	atomic_inc(&region->pins);
+	EXPECT_EQ(cachefs_region_drop_checksums(model.cache, 100), 0);
+	for (i = 0; i < 2 * TINY_REGIONS; i++) {
+		model_store(2, i, TINY_SLOTS, 0);
+		shim_advance_ms(200);
+	}
+	EXPECT_EQ(region->seq, seq);
+	EXPECT(region->checksums);
+	atomic_dec(&region->pins);
+	shim_advance_ms(1000);
+	EXPECT(region->seq != seq);
+	EXPECT_EQ(model_store_now(2, 0, 1), 0);
+}
+
+/* Also for who does not know of a tombstone that is not in the log. */
+static void nothing_is_left(unsigned int v)
+{
+	struct cachefs_version *version = &model.versions[v].core;
+
+	EXPECT_EQ(model_count_cached(v), 0);
+	version->floor = cachefs_index_floor(model.cache, version->id);
+	EXPECT_EQ(model_count_cached(v), 0);
+}
+
+/* Without room for a tombstone the blocks are dropped one by one. */
+static void tombstone_without_room(void)
+{
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 10), 0);
+	pin_all(1);
+	while (model_store_now(2, 0, 10) != -ENOBUFS)
+		;
+	model_tombstone(1);
+	EXPECT_EQ(model.versions[1].logged, 0);
+	nothing_is_left(1);
+	pin_all(-1);
+}
+
+static void tombstone_without_room_now(void)
+{
+	u32 region, slot;
+
+	model.asked = NULL;
+	pin_all(1);
+	while (cachefs_region_alloc_slots(model.cache, 1, &region, &slot))
+		cachefs_region_abandon(model.cache, region, slot, 1);
+	model_tombstone(1);
+	EXPECT_EQ(model.versions[1].logged, 0);
+}
+
+/* The same between the question whether a store is valid and its publication. */
+static void tombstone_without_room_during_a_store(void)
+{
+	tiny();
+	model.asked = tombstone_without_room_now;
+	EXPECT_EQ(model_store_now(1, 0, 10), -ESTALE);
+	nothing_is_left(1);
+	pin_all(-1);
+}
+
+/* And who reads between its publication and the second question gets nothing. */
+static void read_after_tombstone(void)
+{
+	model.asked = NULL;
+	EXPECT_EQ(model_read_now(1, 0, 10), -ENODATA);
+	EXPECT_EQ(model_count_cached(1), 0);
+}
+
+static void tombstone_then_read(void)
+{
+	tombstone_without_room_now();
+	model.asked = read_after_tombstone;
+}
+
+static void read_of_a_store_that_is_too_late(void)
+{
+	tiny();
+	model.asked = tombstone_then_read;
+	EXPECT_EQ(model_store_now(1, 0, 10), -ESTALE);
+	EXPECT_EQ(model_count_cached(1), 0);
+	pin_all(-1);
+}
+
+/* The second part of a store must not wait for what the first one has. */
+static void store_does_not_wait_for_itself(void)
+{
+	unsigned int i;
+
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, TINY_SLOTS - 10), 0);
+	model.device->no_reserve = true;
+	EXPECT_EQ(model_store_now(2, 0, 20), -ENOBUFS);
+	EXPECT_EQ(model_count_cached(2), 10);
+	EXPECT_EQ(model_store_now(2, 10, 10), 0);
+	model.device->no_reserve = false;
+	/* The slots that it gave up do not keep their region busy. */
+	for (i = 0; i < 2 * TINY_REGIONS; i++) {
+		model_new_version(2, TINY_SLOTS);
+		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
+		shim_run();
+	}
+}
+
+const struct test_case io_cases[] = {
+	CASE(stored_is_read),
+	CASE(read_in_another_order),
+	CASE(lookup_tells_how_far_it_is_the_same),
+	CASE(blocks_that_no_file_has_are_not_stored),
+	CASE(block_elsewhere_is_not_served),
+	CASE(small_mismatch_is_counted_and_dropped),
+	CASE(large_mismatch_is_counted_and_dropped),
+	CASE(errors_degrade_and_then_fail),
+	CASE(write_errors_count),
+	CASE(tombstone_hides_what_was_before),
+	CASE(many_tombstones_are_one),
+	CASE(region_that_is_read_is_not_reused),
+	CASE(all_slots_are_used),
+	CASE(reservations_are_bounded),
+	CASE(stored_twice_is_kept_once),
+	CASE(pinned_region_stays_as_it_is),
+	CASE(tombstone_without_room),
+	CASE(tombstone_without_room_during_a_store),
+	CASE(read_of_a_store_that_is_too_late),
+	CASE(store_does_not_wait_for_itself),
+	{}
+};

@@ -1,0 +1,509 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Readers, stores, invalidations and the shrinker at the same time, in threads,
+ * on a device so small that regions are reused all the time; with detaches in
+ * between, while they go on.  For ThreadSanitizer, and without it for speed.
+ *
+ * usage: race [SECONDS [SEED]]
+ *
+ * A block's content is a function of version, block and generation; a tombstone
+ * begins a new generation.  Who began after it must not see an older one.
+ */
+#include <pthread.h>
+#include <time.h>
+#include <unistd.h>
+#include "check.h"
+#include "shim.h"
+
+#define REGION_BLOCKS	CACHEFS_MIN_REGION_BLOCKS
+#define REGIONS		(CACHEFS_MIN_REGIONS + 2)
+#define BLOCKS		(CACHEFS_FIRST_BLOCK + REGIONS * REGION_BLOCKS + 1)
+#define FILES		6
+#define FILE_BLOCKS	120
+#define MAX_PENDING	40		/* operations */
+#define MAX_IN_FLIGHT	(24 * CACHEFS_BLOCK_SIZE)
+
+struct file {
+	struct mutex		lock;
+	struct cachefs_version	version;
+	u64			state;		/* number << 32 | generation */
+};
+
+struct operation {
+	struct cachefs_store	store;
+	struct cachefs_read	read;
+	struct file		*file;
+	u64			state;		/* at its begin */
+	unsigned int		block;
+	unsigned int		nr;
+	struct page		**pages;
+	struct page		**given;	/* the core may replace entries */
+};
+
+struct race_io {
+	struct cachefs_io	io;
+	struct work_struct	work;
+	bool			write;
+};
+
+static u8 *disk;
+static struct workqueue_struct *device_wq;
+static bool device_fails;
+
+static struct cachefs_cache *cache;
+static struct file files[FILES];
+static bool stop;
+static unsigned int pending, next_number;
+static s64 writing;			/* bytes on their way to the device */
+static u64 stored, served, refused, stale, missed, mismatches, tombstones;
+static u64 without_room;
+static u64 loaded, rounds, failed_rounds, regions_used;
+
+static void count(u64 *counter, u64 n)
+{
+	__atomic_add_fetch(counter, n, __ATOMIC_RELAXED);
+}
+
+/* The device.  No lock: whoever reads what is being written has a race. */
+
+u64 cachefs_device_blocks(struct cachefs_device *device)
+{
+	return BLOCKS;
+}
+
+const char *cachefs_device_name(struct cachefs_device *device)
+{
+	return "memory";
+}
+
+int cachefs_device_signature(struct cachefs_device *device, const char **what)
+{
+	*what = "unknown data";
+	return CACHEFS_SIGNATURE_OWN;
+}
+
+static u8 *at(u64 block)
+{
+	EXPECT(block < BLOCKS);
+	return disk + (block << CACHEFS_BLOCK_SHIFT);
+}
+
+static int device_error(void)
+{
+	return READ_ONCE(device_fails) && shim_chance(4) ? -EIO : 0;
+}
+
+int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
+			unsigned int nr)
+{
+	might_sleep();
+	shim_pause();
+	memcpy(buffer, at(block), (size_t)nr << CACHEFS_BLOCK_SHIFT);
+	count(&loaded, 1);
+	return device_error();
+}
+
+int cachefs_device_write(struct cachefs_device *device, u64 block,
+			 const void *buffer, unsigned int nr, bool durable)
+{
+	might_sleep();
+	shim_pause();
+	memcpy(at(block), buffer, (size_t)nr << CACHEFS_BLOCK_SHIFT);
+	return device_error();
+}
+
+struct cachefs_io *cachefs_io_alloc(struct cachefs_cache *cache, bool write,
+				    unsigned int nr, bool wait)
+{
+	struct race_io *rio;
+
+	might_sleep();
+	if (!wait && shim_chance(5))
+		return NULL;
+	rio = kzalloc(sizeof(*rio), GFP_NOIO | __GFP_NOFAIL);
+	rio->write = write;
+	rio->io.cache = cache;
+	rio->io.nr = nr;
+	return &rio->io;
+}
+
+static void transfer(struct work_struct *work)
+{
+	struct race_io *rio = container_of(work, struct race_io, work);
+	struct cachefs_io *io = &rio->io;
+	unsigned int i;
+
+	shim_pause();
+	for (i = 0; i < io->nr; i++) {
+		u8 *bytes = page_address(io->pages[i]);
+
+		if (rio->write)
+			memcpy(at(io->device_block + i), bytes,
+			       CACHEFS_BLOCK_SIZE);
+		else
+			memcpy(bytes, at(io->device_block + i),
+			       CACHEFS_BLOCK_SIZE);
+		/* Not what is on the disk. */
+		if (!rio->write && shim_below(500) == 0)
+			bytes[shim_below(CACHEFS_BLOCK_SIZE)] ^= 1;
+	}
+	if (rio->write)
+		__atomic_sub_fetch(&writing, io->nr << CACHEFS_BLOCK_SHIFT,
+				   __ATOMIC_SEQ_CST);
+	io->error = device_error();
+	shim_irq_enter();
+	io->end(io);
+	shim_irq_exit();
+}
+
+void cachefs_io_submit(struct cachefs_io *io)
+{
+	struct race_io *rio = container_of(io, struct race_io, io);
+
+	might_sleep();
+	if (rio->write)
+		EXPECT(__atomic_add_fetch(&writing,
+					  io->nr << CACHEFS_BLOCK_SHIFT,
+					  __ATOMIC_SEQ_CST) <= MAX_IN_FLIGHT);
+	INIT_WORK(&rio->work, transfer);
+	queue_work(device_wq, &rio->work);
+}
+
+void cachefs_io_free(struct cachefs_io *io)
+{
+	kfree(container_of(io, struct race_io, io));
+}
+
+struct page *cachefs_tail_page_alloc(struct cachefs_device *device, bool wait)
+{
+	might_sleep();
+	if (!wait && shim_chance(5))
+		return NULL;
+	return alloc_page(GFP_NOIO | __GFP_NOFAIL);
+}
+
+void cachefs_tail_page_free(struct cachefs_device *device, struct page *page)
+{
+	__free_page(page);
+}
+
+/* Content */
+
+#define WORDS	(CACHEFS_BLOCK_SIZE / sizeof(u64))
+
+static void fill(u8 *bytes, u64 state, unsigned int block)
+{
+	u64 *words = (u64 *)bytes, word = state + block;
+	unsigned int i;
+
+	words[0] = state;
+	words[1] = block;
+	for (i = 2; i < WORDS; i++) {
+		word = word * 6364136223846793005ULL + 1442695040888963407ULL;
+		words[i] = word;
+	}
+}
+
+/* Of that version, and not older than what the reader began with. */
+static void check_page(const struct operation *op, unsigned int i)
+{
+	u8 right[CACHEFS_BLOCK_SIZE];
+	u64 found = *(u64 *)page_address(op->pages[i]);
+
+	fill(right, found, op->block + i);
+	if (op->block + i == FILE_BLOCKS - 1)
+		memset(right + 100, 0, sizeof(right) - 100);
+	if (found >> 32 != op->state >> 32 ||
+	    memcmp(right, page_address(op->pages[i]), sizeof(right)))
+		shim_panic("block %u: wrong bytes", op->block + i);
+	if (found < op->state)
+		shim_panic("block %u: generation %u, of before the tombstone that began %u",
+			   op->block + i, (u32)found, (u32)op->state);
+}
+
+/* Operations */
+
+static struct operation *operation_alloc(unsigned int max_blocks)
+{
+	struct operation *op = kzalloc(sizeof(*op), GFP_KERNEL | __GFP_NOFAIL);
+	unsigned int i;
+
+	while (__atomic_load_n(&pending, __ATOMIC_ACQUIRE) > MAX_PENDING)
+		usleep(50);
+	__atomic_add_fetch(&pending, 1, __ATOMIC_RELAXED);
+	op->file = &files[shim_below(FILES)];
+	op->block = shim_below(FILE_BLOCKS);
+	op->nr = 1 + shim_below(min(max_blocks, FILE_BLOCKS - op->block));
+	op->pages = kcalloc(op->nr, sizeof(*op->pages),
+			    GFP_KERNEL | __GFP_NOFAIL);
+	op->given = kcalloc(op->nr, sizeof(*op->given),
+			    GFP_KERNEL | __GFP_NOFAIL);
+	for (i = 0; i < op->nr; i++)
+		op->pages[i] = alloc_page(GFP_KERNEL | __GFP_NOFAIL);
+	memcpy(op->given, op->pages, op->nr * sizeof(*op->pages));
+	return op;
+}
+
+static void operation_free(struct operation *op)
+{
+	unsigned int i;
+
+	for (i = 0; i < op->nr; i++)
+		__free_page(op->pages[i]);
+	kfree(op->pages);
+	kfree(op->given);
+	kfree(op);
+	__atomic_sub_fetch(&pending, 1, __ATOMIC_RELEASE);
+}
+
+static struct cachefs_version begin(struct operation *op)
+{
+	struct cachefs_version version;
+
+	mutex_lock(&op->file->lock);
+	version = op->file->version;
+	op->state = READ_ONCE(op->file->state);
+	mutex_unlock(&op->file->lock);
+	return version;
+}
+
+static bool still_valid(struct cachefs_store *store)
+{
+	struct operation *op = container_of(store, struct operation, store);
+
+	might_sleep();
+	shim_pause();
+	/* Not the lock: it would put too much into an order. */
+	return __atomic_load_n(&op->file->state, __ATOMIC_ACQUIRE) == op->state;
+}
+
+static void store_done(struct cachefs_store *store)
+{
+	struct operation *op = container_of(store, struct operation, store);
+
+	EXPECT(store->stored <= store->bytes);
+	EXPECT(store->error || store->stored == store->bytes);
+	count(&stored, DIV_ROUND_UP(store->stored, CACHEFS_BLOCK_SIZE));
+	count(&stale, store->error == -ESTALE);
+	operation_free(op);
+}
+
+static void store_some(void)
+{
+	struct operation *op = operation_alloc(16);
+	size_t bytes = op->nr << CACHEFS_BLOCK_SHIFT;
+	struct cachefs_version version = begin(op);
+	unsigned int i;
+	bool reserved;
+
+	for (i = 0; i < op->nr; i++)
+		fill(page_address(op->pages[i]), op->state, op->block + i);
+	if (op->block + op->nr == FILE_BLOCKS)
+		bytes -= CACHEFS_BLOCK_SIZE - 100;
+	reserved = shim_chance(50) ?
+		cachefs_store_reserve_wait(cache, &version, op->block,
+					   op->nr << CACHEFS_BLOCK_SHIFT) :
+		cachefs_store_reserve(cache, &version, op->block,
+				      op->nr << CACHEFS_BLOCK_SHIFT);
+	if (!reserved) {
+		count(&refused, 1);
+		operation_free(op);
+		return;
+	}
+	i = op->nr << CACHEFS_BLOCK_SHIFT;
+	op->store.cache = cache;
+	op->store.version = version;
+	op->store.block = op->block;
+	op->store.bytes = bytes;
+	op->store.pages = op->given;
+	op->store.still_valid = still_valid;
+	op->store.done = store_done;
+	cachefs_store(&op->store);
+	cachefs_store_unreserve(cache, i);
+}
+
+static void read_done(struct cachefs_read *read)
+{
+	struct operation *op = container_of(read, struct operation, read);
+	unsigned int i;
+
+	count(&mismatches, read->error == -EUCLEAN);
+	count(&missed, read->error == -ENODATA);
+	for (i = 0; !read->error && i < op->nr; i++)
+		check_page(op, i);
+	if (!read->error)
+		count(&served, op->nr);
+	operation_free(op);
+}
+
+static void read_some(void)
+{
+	struct operation *op = operation_alloc(40);
+	struct cachefs_version version = begin(op);
+	unsigned int nr, i;
+	bool cached;
+
+	nr = cachefs_lookup(cache, &version, op->block, op->nr, &cached);
+	if (!cached && shim_chance(95)) {
+		operation_free(op);
+		return;
+	}
+	for (i = nr; i < op->nr; i++)
+		__free_page(op->pages[i]);
+	op->nr = nr;
+	op->read.cache = cache;
+	op->read.version = version;
+	op->read.block = op->block;
+	op->read.nr = op->nr;
+	op->read.pages = op->pages;
+	op->read.done = read_done;
+	cachefs_read(&op->read);
+}
+
+/* Under its lock. */
+static void new_version(struct file *file)
+{
+	u64 number = __atomic_add_fetch(&next_number, 1, __ATOMIC_RELAXED);
+	u8 id[16];
+
+	__atomic_store_n(&file->state, number << 32, __ATOMIC_RELEASE);
+	cachefs_version_id(cache, id, "volume", 6, "file", 4, &number,
+			   sizeof(number), FILE_BLOCKS);
+	cachefs_version_init(cache, &file->version, id);
+}
+
+static void invalidate_some(void)
+{
+	struct file *file = &files[shim_below(FILES)];
+
+	mutex_lock(&file->lock);
+	if (shim_chance(20)) {
+		new_version(file);
+	} else {
+		__atomic_add_fetch(&file->state, 1, __ATOMIC_SEQ_CST);
+		cachefs_tombstone(cache, &file->version);
+		count(&tombstones, 1);
+		count(&without_room, file->version.floor !=
+		      cachefs_index_floor(cache, file->version.id));
+	}
+	mutex_unlock(&file->lock);
+	usleep(shim_below(2000));
+}
+
+static void shrink_some(void)
+{
+	cachefs_region_drop_checksums(cache, 1 + shim_below(REGIONS));
+	usleep(shim_below(500));
+}
+
+/* As sysfs does, at any time. */
+static void look_at_counters(void)
+{
+	EXPECT(READ_ONCE(cache->live_blocks) <= REGIONS * REGION_BLOCKS);
+	EXPECT(READ_ONCE(cache->nr_extents) <= REGIONS * REGION_BLOCKS);
+	usleep(shim_below(500));
+}
+
+static void (*const jobs[])(void) = {
+	read_some, read_some, store_some, store_some, invalidate_some,
+	shrink_some, shrink_some, look_at_counters,
+};
+
+struct thread {
+	pthread_t	thread;
+	void		(*job)(void);
+	u64		seed;
+};
+
+static void *thread_main(void *arg)
+{
+	struct thread *thread = arg;
+
+	shim_seed(thread->seed);
+	while (!READ_ONCE(stop))
+		thread->job();
+	return NULL;
+}
+
+/* An attach, what threads do meanwhile, and a detach under them. */
+static void one_round(u64 seed)
+{
+	struct thread threads[ARRAY_SIZE(jobs)];
+	unsigned int i;
+	u8 id[16];
+
+	shim_seed(seed);
+	WRITE_ONCE(device_fails, false);
+	EXPECT_EQ(cachefs_attach(NULL, NULL, 0, &cache), 0);
+	cache->max_in_flight = MAX_IN_FLIGHT;
+	for (i = 0; i < FILES; i++) {
+		struct cachefs_version *version = &files[i].version;
+
+		/* A cache that failed did not write all of its tombstones. */
+		if (!files[i].state || shim_chance(30)) {
+			new_version(&files[i]);
+		} else {
+			memcpy(id, version->id, sizeof(id));
+			cachefs_version_init(cache, version, id);
+		}
+	}
+	WRITE_ONCE(stop, false);
+	for (i = 0; i < ARRAY_SIZE(jobs); i++) {
+		threads[i] = (struct thread) {
+			.job = jobs[i], .seed = seed + i + 1,
+		};
+		EXPECT_EQ(pthread_create(&threads[i].thread, NULL, thread_main,
+					 &threads[i]), 0);
+	}
+	usleep(200000 + shim_below(200000));
+	WRITE_ONCE(device_fails, shim_chance(20));
+	usleep(200000);
+	/* Not the end: they go on for a while and are refused. */
+	cachefs_quiesce(cache);
+	usleep(shim_below(5000));
+	WRITE_ONCE(stop, true);
+	for (i = 0; i < ARRAY_SIZE(jobs); i++)
+		pthread_join(threads[i].thread, NULL);
+	EXPECT_EQ(__atomic_load_n(&pending, __ATOMIC_ACQUIRE), 0);
+	EXPECT_EQ(atomic64_read(&cache->reserved), 0);
+	flush_delayed_work(&cache->log_work);
+	check_index(cache);
+	regions_used += (u32)cache->next_seq;
+	if (cache->state == CACHEFS_FAILED) {
+		failed_rounds++;
+		for (i = 0; i < FILES; i++)
+			files[i].state = 0;
+	}
+	cachefs_detach(cache);
+	rounds++;
+}
+
+int main(int argc, char **argv)
+{
+	u64 seconds = argc > 1 ? strtoull(argv[1], NULL, 0) : 8;
+	u64 seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
+	time_t end = time(NULL) + seconds;
+	unsigned int i;
+
+	shim_reset(seed);
+	disk = calloc(BLOCKS, CACHEFS_BLOCK_SIZE);
+	for (i = 0; i < FILES; i++)
+		mutex_init(&files[i].lock);
+	device_wq = alloc_workqueue("device", 0, 0);
+	EXPECT_EQ(cachefs_format(NULL, "race", REGION_BLOCKS), 0);
+	do {
+		one_round(seed++ * 100);
+	} while (time(NULL) < end);
+	destroy_workqueue(device_wq);
+	free(disk);
+	printf("# %llu rounds, %llu of them with a device that failed; %llu regions used\n",
+	       rounds, failed_rounds, regions_used);
+	printf("# %llu stores refused, %llu stale; %llu tombstones, %llu of them without room; %llu reads missed, %llu did not match\n",
+	       refused, stale, tombstones, without_room, missed, mismatches);
+	/* The first wrong one would have been the last. */
+	printf("# %llu blocks stored, %llu served, 0 wrong bytes\n",
+	       stored, served);
+	EXPECT(served > rounds * 100 && stored > rounds * 100 && stale &&
+	       mismatches && regions_used > rounds * REGIONS);
+	return 0;
+}
