@@ -272,7 +272,7 @@ int cachefs_device_signature(struct cachefs_device *device, const char **what)
 		pr_err("%s: too small\n", cachefs_device_name(device));
 		return -ENOSPC;
 	}
-	buffer = vmalloc(CACHEFS_BLANK_BYTES);
+	buffer = kvmalloc(CACHEFS_BLANK_BYTES, GFP_KERNEL | __GFP_NOWARN);
 	if (!buffer)
 		return -ENOMEM;
 	bytes = buffer;
@@ -300,7 +300,7 @@ out:
 	if (ret < 0)
 		pr_err("%s: cannot be read: error %d\n",
 		       cachefs_device_name(device), ret);
-	vfree(buffer);
+	kvfree(buffer);
 	return ret;
 }
 

@@ -84,8 +84,10 @@ int cachefs_index_init(struct cachefs_cache *cache)
 
 	cache->ref_shift = ilog2(cache->geo.region_blocks);
 	cache->regions = kvcalloc(cache->geo.nr_regions,
-				  sizeof(*cache->regions), GFP_KERNEL);
-	cache->buckets = kvmalloc_array(nr, sizeof(*cache->buckets), GFP_KERNEL);
+				  sizeof(*cache->regions),
+				  GFP_KERNEL | __GFP_NOWARN);
+	cache->buckets = kvmalloc_array(nr, sizeof(*cache->buckets),
+					GFP_KERNEL | __GFP_NOWARN);
 	if (!cache->regions || !cache->buckets) {
 		cachefs_index_free(cache);
 		return -ENOMEM;

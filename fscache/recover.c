@@ -50,7 +50,7 @@ int cachefs_format(struct cachefs_device *device, const char *label,
 		return why == CACHEFS_BAD_DEVICE_SIZE ? -ENOSPC : -EINVAL;
 
 	/* The superblock, an anchor, and another that becomes invalid. */
-	sb = kvcalloc(3, CACHEFS_BLOCK_SIZE, GFP_KERNEL);
+	sb = kvcalloc(3, CACHEFS_BLOCK_SIZE, GFP_KERNEL | __GFP_NOWARN);
 	if (!sb)
 		return -ENOMEM;
 	get_random_bytes(secret, sizeof(secret));
@@ -111,7 +111,8 @@ static int read_anchor(struct cachefs_cache *cache,
 	struct cachefs_anchor *anchors;
 	int ret, i;
 
-	anchors = kvmalloc_array(2, sizeof(*anchors), GFP_KERNEL);
+	anchors = kvmalloc_array(2, sizeof(*anchors),
+				 GFP_KERNEL | __GFP_NOWARN);
 	if (!anchors)
 		return -ENOMEM;
 	*found = false;
@@ -245,8 +246,10 @@ static int scan_regions(struct cachefs_cache *cache)
 	u32 bad = 0;
 	int ret = 0;
 
-	buffer = kvmalloc_array(blocks, sizeof(*buffer), GFP_KERNEL);
-	epochs = kvmalloc_array(geo->nr_regions, sizeof(*epochs), GFP_KERNEL);
+	buffer = kvmalloc_array(blocks, sizeof(*buffer),
+				GFP_KERNEL | __GFP_NOWARN);
+	epochs = kvmalloc_array(geo->nr_regions, sizeof(*epochs),
+				GFP_KERNEL | __GFP_NOWARN);
 	if (!buffer || !epochs) {
 		kvfree(buffer);
 		kvfree(epochs);
@@ -374,7 +377,8 @@ static int load_checkpoint(struct cachefs_cache *cache,
 	u32 region = U32_MAX;
 	int ret = 0;
 
-	buffer = kvmalloc_array(CKPT_BATCH, sizeof(*buffer), GFP_KERNEL);
+	buffer = kvmalloc_array(CKPT_BATCH, sizeof(*buffer),
+				GFP_KERNEL | __GFP_NOWARN);
 	if (!buffer)
 		return -ENOMEM;
 	for (index = 0; !ret && index < end; index += batch) {
@@ -650,7 +654,7 @@ int cachefs_checkpoint(struct cachefs_cache *cache)
 	u32 i;
 
 	writer.buffer = kvcalloc(CKPT_BATCH, sizeof(*writer.buffer),
-				 GFP_KERNEL);
+				 GFP_KERNEL | __GFP_NOWARN);
 	if (!writer.buffer)
 		return -ENOMEM;
 	return_ready_regions(cache);

@@ -469,7 +469,8 @@ void cachefs_volume_remove(struct cachefs_volume *volume)
 	mutex_lock(&cache->volumes_mutex);
 	list_del(&volume->link);
 	mutex_unlock(&cache->volumes_mutex);
-	kobject_del(&volume->sysfs->kobj);
+	if (volume->sysfs->kobj.state_in_sysfs)
+		kobject_del(&volume->sysfs->kobj);
 	kobject_put(&volume->sysfs->kobj);
 	kfree(volume->key);
 	kfree(volume->identity);

@@ -529,7 +529,7 @@ struct cachefs_glue *cachefs_glue_add(struct cachefs_cache *cache)
 	INIT_LIST_HEAD(&glue->objects);
 	INIT_LIST_HEAD(&glue->volumes);
 	glue->closed = kvcalloc(CACHEFS_CLOSED_OBJECTS, sizeof(*glue->closed),
-				GFP_KERNEL);
+				GFP_KERNEL | __GFP_NOWARN);
 	if (!glue->closed)
 		goto free;
 	ret = cachefs_glue_init_io(glue);

@@ -291,9 +291,9 @@ cachefs_load()	# [DEVICE]; leaves the cache attached
 	device=$(readlink -f "${1:-/dev/disk/cache}")
 	load netfs fscache
 	if [ -e /bed/cachefs.ko ]; then
-		insmod /bed/cachefs.ko "cache=$device"
+		insmod /bed/cachefs.ko "cache=$device" || return
 	else
-		echo "$device" > /sys/fs/cachefs/attach
+		echo "$device" > /sys/fs/cachefs/attach || return
 	fi
 	cachefs_patient
 }
@@ -322,7 +322,7 @@ cachefs_attach()	# DEVICE [WORDS]
 	local device
 
 	device=$(readlink -f "$1")
-	echo "$device${2:+ $2}" > /sys/fs/cachefs/attach
+	echo "$device${2:+ $2}" > /sys/fs/cachefs/attach || return
 	cachefs_patient
 }
 

@@ -7,7 +7,6 @@
 # again a plain attach finds a cache.
 #
 # bed: --disk-size cache:64M --disk-size srv:256M --timeout 600
-# run: 6.1 debug
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 
@@ -74,9 +73,21 @@ table()	# [CLASSES TARGET [WORDS]]
 	}'
 }
 
-# Exchange the table while I/O is under way.
-disk_is()	# [CLASSES TARGET [WORDS]]
+# Exchange the table while I/O is under way.  Or have the block layer fail some
+# of the requests, where it can do that.
+requests=/sys/kernel/debug/fail_make_request
+disk_is()	# [CLASSES TARGET [WORDS]] | requests PERCENT
 {
+	if [ -e $requests ]; then
+		echo 0 > $requests/probability
+	fi
+	if [ "${1:-}" = requests ]; then
+		echo 0 > $requests/verbose
+		echo -1 > $requests/times
+		echo 1 > /sys/block/dm-0/make-it-fail
+		echo "$2" > $requests/probability
+		return
+	fi
 	table "$@" > /run/table
 	dmsetup load cache /run/table
 	dmsetup suspend --noflush --nolockfs cache
@@ -281,6 +292,11 @@ under_load "metadata cannot be written" degraded "write_errors*" \
 under_load "nothing works" failed "*errors" \
 	"the cache is not used any more" all error
 
+if [ -e $requests ]; then
+	under_load "some requests fail" failed "read_errors write_errors*" \
+		"the cache is not used any more" requests 10
+fi
+
 part "lost and changed"
 under_load "written data is lost" active "checksum_errors" \
 	"checksum mismatch" data flakey drop_writes
@@ -294,6 +310,12 @@ if [ "$new_flakey" ]; then
 fi
 
 part "at detach and attach"
+# What is left of damage is read and stored again.
+for i in 1 2 3 4; do
+	drop_caches
+	read_tree warm
+	settle
+done
 
 # Detach, exchange the table, and see an attach be refused.
 refused()	# NAME ERROR LOG CLASSES TARGET [WORDS]

@@ -8,7 +8,7 @@
 # allocations of the cache's are made to fail.
 #
 # bed: --disk-size cache:1G --disk-size srv:1G --mem 512M --timeout 900
-# run: 6.1 debug
+# run: long
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 
