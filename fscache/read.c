@@ -121,6 +121,10 @@ static void read_io_work(struct work_struct *work)
 			why = CACHEFS_WHY_NONE;
 		} else if (ret == -EUCLEAN) {
 			why = CACHEFS_WHY_METADATA;
+			cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_ERRORS, 1);
+			pr_warn_ratelimited("%s: metadata of region %u is damaged, read from the server instead\n",
+					    cachefs_device_name(cache->device),
+					    io->region);
 		} else if (!ret && !read_matches(io)) {
 			ret = -EUCLEAN;
 			why = CACHEFS_WHY_CHECKSUM;

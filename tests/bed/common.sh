@@ -6,8 +6,8 @@
 bed_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repo=$(cd "$bed_dir/../.." && pwd)
 cache=$(realpath -m "${CACHEFS_CACHE:-$repo/.cache}")
-# What runs where nothing else is asked for; "debug" and "debug-6.1" are the tests'
-# own kernels.
+# What runs where nothing else is asked for; "debug", "debug-6.1" and "debug-kcsan"
+# are the tests' own kernels.
 # shellcheck disable=SC2034 # used by those who source this
 default_series=6.12
 
@@ -30,18 +30,23 @@ kver_of_series()
 	cat "$cache/kver-$1"
 }
 
-# Where the tests' own kernel of a series is; see kernel-debug.sh.
-own_kernel()	# [SERIES|debug[-SERIES]]: sets tree, objects, image and series
+# Where the tests' own kernel of a series is, or the one with KCSAN, which no kernel
+# with KASAN can have; see kernel-debug.sh.
+own_kernel()	# [SERIES|debug[-SERIES]|debug-kcsan]: sets these variables
 {
 	series=${1:-}
 	series=${series#debug}
 	series=${series#-}
 	: "${series:=$default_series}"
-	tree=$cache/src/linux-source-$series
 	objects=$cache/kernel-debug
 	[ "$series" = "$default_series" ] || objects+=-$series
 	# shellcheck disable=SC2034 # used by those who source this
-	image=$objects-image
+	image=$objects-image checkers=debug
+	if [ "$series" = kcsan ]; then
+		# shellcheck disable=SC2034
+		series=$default_series checkers=kcsan
+	fi
+	tree=$cache/src/linux-source-$series
 }
 
 # kunit.py's arguments for fragments of its configuration.  It refuses what the

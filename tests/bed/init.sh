@@ -42,6 +42,7 @@ for setting in kernel/watchdog_thresh=30 kernel/hung_task_timeout_secs=240 \
 done
 
 set -a
+# shellcheck disable=SC1091 # made by tests/bed/guest
 . /bed/environment
 set +a
 read -r -a arguments < /bed/arguments

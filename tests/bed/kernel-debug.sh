@@ -13,7 +13,7 @@
 # Both are directories of the cache (see prepare.sh), of another series than the
 # default one kernel-debug-SERIES*.  Up to date costs nothing.
 #
-# usage: kernel-debug.sh [SERIES]
+# usage: kernel-debug.sh [SERIES|debug-kcsan]
 
 set -eu
 # shellcheck source-path=SCRIPTDIR source=common.sh
@@ -21,7 +21,7 @@ set -eu
 
 own_kernel "$@"
 log=$objects.log
-fragments=("$repo"/tests/kunit/{kernel,debug,lean}.config)
+fragments=("$repo"/tests/kunit/{kernel,$checkers,lean}.config)
 need=3000	# MiB
 
 [ -d "$tree" ] || "$bed_dir/prepare.sh" "source-$series"
@@ -53,7 +53,7 @@ sed -i '/"fs\/cachefs\/Kconfig"/d' "$tree/fs/Kconfig"
 sed -i '/[^b]cachefs\//d' "$tree/fs/Makefile"
 
 say "building the own kernel from linux-source $version (about ten minutes)"
-mapfile -t config < <(own_config kernel debug lean)
+mapfile -t config < <(own_config kernel "$checkers" lean)
 cd "$tree"
 if ! nice python3 tools/testing/kunit/kunit.py config --arch=x86_64 \
 		--build_dir="$objects" "${config[@]}" \

@@ -7,6 +7,7 @@
 #
 #   SERIES              that series' stock kernel, and build/KVER/cachefs.ko
 #   debug[-SERIES]      the tests' own kernel, and build/debug[-SERIES]/cachefs.ko
+#   debug-kcsan         the one that looks for data races, the same
 
 set -eu
 # shellcheck source-path=SCRIPTDIR source=common.sh
@@ -27,7 +28,7 @@ fi
 own_kernel "$1"
 dir=$repo/build/$1
 
-"$bed_dir/kernel-debug.sh" "$series"
+"$bed_dir/kernel-debug.sh" "$1"
 
 # kbuild puts objects beside their sources, so build in a tree of links.
 mkdir -p "$dir"

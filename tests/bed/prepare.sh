@@ -319,7 +319,7 @@ ext4_from()	# DIR IMAGE SPARE
 # What an initramfs depends on beside the kernel package.
 initrd_words()
 {
-	sha256sum "$bed_dir/initramfs-init" "$bed_dir/prepare.sh" |
+	cat "$bed_dir/initramfs-init" "$bed_dir/prepare.sh" |
 		sha256sum | cut -c 1-16
 }
 

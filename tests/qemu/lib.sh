@@ -124,7 +124,7 @@ load()		# MODULE...
 # Is this the kernel with the checkers, on which all is slow?
 on_debug_kernel()
 {
-	[ -e /sys/kernel/debug/kmemleak ]
+	[ -e /sys/kernel/debug/kmemleak ] || [ -e /sys/kernel/debug/kcsan ]
 }
 
 # --- the NFS server

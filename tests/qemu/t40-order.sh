@@ -63,6 +63,11 @@ os.close(os.open(sys.argv[1], os.O_RDWR | os.O_EXCL))" "$disk"
 
 # --- CacheFiles was there first: a volume binds to the first cache it finds
 
+if on_debug_kernel; then
+	t_skip "another cache that was there first" "cachefilesd ends at once here"
+	exit 0
+fi
+
 load cachefiles
 mkfs.ext4 -q -F "$other"
 mkdir /run/fscache
