@@ -262,6 +262,31 @@ static void pinned_region_stays_as_it_is(void)
 	EXPECT_EQ(model_store_now(2, 0, 1), 0);
 }
 
+/* Nor is a region in which a store has not ended; the log waits for it. */
+static void region_that_is_written_is_not_reused(void)
+{
+	struct cachefs_region *region;
+	unsigned int i;
+	u32 nr, slot;
+	u64 seq;
+
+	tiny();
+	region = &model.cache->regions[0];
+	seq = region->seq;
+	EXPECT_EQ(cachefs_region_alloc_slots(model.cache, 1, &nr, &slot), 1);
+	EXPECT_EQ(nr, 0);
+	for (i = 0; i < 2 * TINY_REGIONS; i++) {
+		model_store(2, i, TINY_SLOTS, 0);
+		shim_advance_ms(200);
+	}
+	EXPECT_EQ(region->seq, seq);
+	EXPECT_EQ(model_store_now(2, 0, 1), -ENOBUFS);
+	cachefs_region_abandon(model.cache, nr, slot, 1);
+	shim_advance_ms(1000);
+	EXPECT(region->seq != seq);
+	EXPECT_EQ(model_store_now(2, 0, 1), 0);
+}
+
 /* Also for who does not know of a tombstone that is not in the log. */
 static void nothing_is_left(unsigned int v)
 {
@@ -368,6 +393,7 @@ const struct test_case io_cases[] = {
 	CASE(reservations_are_bounded),
 	CASE(stored_twice_is_kept_once),
 	CASE(pinned_region_stays_as_it_is),
+	CASE(region_that_is_written_is_not_reused),
 	CASE(tombstone_without_room),
 	CASE(tombstone_without_room_during_a_store),
 	CASE(read_of_a_store_that_is_too_late),

@@ -56,7 +56,7 @@ static bool stop;
 static unsigned int pending, next_number;
 static s64 writing;			/* bytes on their way to the device */
 static u64 stored, served, refused, stale, missed, mismatches, tombstones;
-static u64 without_room;
+static u64 without_room, released;
 static u64 loaded, rounds, failed_rounds, regions_used;
 
 static void count(u64 *counter, u64 n)
@@ -244,12 +244,18 @@ static struct operation *operation_alloc(unsigned int max_blocks)
 	return op;
 }
 
-static void operation_free(struct operation *op)
+static void free_pages(struct operation *op)
 {
 	unsigned int i;
 
 	for (i = 0; i < op->nr; i++)
 		__free_page(op->pages[i]);
+}
+
+static void operation_free(struct operation *op)
+{
+	if (!op->store.released)
+		free_pages(op);
 	kfree(op->pages);
 	kfree(op->given);
 	kfree(op);
@@ -277,12 +283,21 @@ static bool still_valid(struct cachefs_store *store)
 	return __atomic_load_n(&op->file->state, __ATOMIC_ACQUIRE) == op->state;
 }
 
+/* The device may still read the pages. */
+static void store_release(struct cachefs_store *store)
+{
+	might_sleep();
+	free_pages(container_of(store, struct operation, store));
+	count(&released, 1);
+}
+
 static void store_done(struct cachefs_store *store)
 {
 	struct operation *op = container_of(store, struct operation, store);
 
 	EXPECT(store->stored <= store->bytes);
 	EXPECT(store->error || store->stored == store->bytes);
+	EXPECT(!store->released || !store->stored);
 	count(&stored, DIV_ROUND_UP(store->stored, CACHEFS_BLOCK_SIZE));
 	count(&stale, store->error == -ESTALE);
 	operation_free(op);
@@ -317,6 +332,7 @@ static void store_some(void)
 	op->store.bytes = bytes;
 	op->store.pages = op->given;
 	op->store.still_valid = still_valid;
+	op->store.release = shim_chance(80) ? store_release : NULL;
 	op->store.done = store_done;
 	cachefs_store(&op->store);
 	cachefs_store_unreserve(cache, i);
@@ -436,6 +452,8 @@ static void one_round(u64 seed)
 	WRITE_ONCE(device_fails, false);
 	EXPECT_EQ(cachefs_attach(NULL, NULL, 0, &cache), 0);
 	cache->max_in_flight = MAX_IN_FLIGHT;
+	if (shim_chance(50))
+		cache->max_in_flight_ms = 100;
 	for (i = 0; i < FILES; i++) {
 		struct cachefs_version *version = &files[i].version;
 
@@ -498,12 +516,13 @@ int main(int argc, char **argv)
 	free(disk);
 	printf("# %llu rounds, %llu of them with a device that failed; %llu regions used\n",
 	       rounds, failed_rounds, regions_used);
-	printf("# %llu stores refused, %llu stale; %llu tombstones, %llu of them without room; %llu reads missed, %llu did not match\n",
-	       refused, stale, tombstones, without_room, missed, mismatches);
+	printf("# %llu stores refused, %llu stale, %llu released; %llu tombstones, %llu of them without room; %llu reads missed, %llu did not match\n",
+	       refused, stale, released, tombstones, without_room, missed,
+	       mismatches);
 	/* The first wrong one would have been the last. */
 	printf("# %llu blocks stored, %llu served, 0 wrong bytes\n",
 	       stored, served);
 	EXPECT(served > rounds * 100 && stored > rounds * 100 && stale &&
-	       mismatches && regions_used > rounds * REGIONS);
+	       released && mismatches && regions_used > rounds * REGIONS);
 	return 0;
 }

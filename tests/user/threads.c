@@ -29,8 +29,6 @@
  * @queue: work to be done now
  * @timers: delayed work
  * @running: being done
- * @begun: how many work items have begun
- * @ended: and ended
  * @stop: the thread ends when there is nothing to do
  */
 struct worker {
@@ -40,8 +38,6 @@ struct worker {
 	struct list_head	queue;
 	struct list_head	timers;
 	struct work_struct	*running;
-	u64			begun;
-	u64			ended;
 	bool			stop;
 };
 
@@ -117,7 +113,6 @@ static void *work(void *arg)
 		list_del(&item->entry);
 		WRITE_ONCE(item->pending, false);
 		worker->running = item;
-		worker->begun++;
 		pthread_mutex_unlock(&worker->lock);
 
 		shim_pause();
@@ -125,7 +120,6 @@ static void *work(void *arg)
 
 		pthread_mutex_lock(&worker->lock);
 		worker->running = NULL;
-		worker->ended++;
 		pthread_cond_broadcast(&worker->changed);
 	}
 	pthread_mutex_unlock(&worker->lock);
@@ -168,11 +162,9 @@ bool queue_work(struct workqueue_struct *wq, struct work_struct *work)
 	return true;
 }
 
-/* Delayed work belongs to a queue with one worker, whose lock is for it, too. */
+/* Delayed work belongs to the first worker of its queue, whose lock is for it, too. */
 static struct worker *worker_of(struct workqueue_struct *wq)
 {
-	if (wq->nr != 1)
-		shim_panic("delayed work in a queue with many workers");
 	return &wq->workers[0];
 }
 
@@ -233,7 +225,6 @@ bool flush_delayed_work(struct delayed_work *dwork)
 {
 	struct workqueue_struct *wq = READ_ONCE(dwork->work.wq);
 	struct worker *worker;
-	u64 target;
 	bool ret;
 
 	if (!wq)
@@ -241,11 +232,12 @@ bool flush_delayed_work(struct delayed_work *dwork)
 	worker = worker_of(wq);
 	pthread_mutex_lock(&worker->lock);
 	ret = dwork->work.pending;
-	target = worker->begun + ret;
 	if (dwork->timer)
 		dwork->expires_ns = 0;
 	pthread_cond_broadcast(&worker->changed);
-	while (worker->ended < target)
+	/* If it has queued itself again, with a delay, it was done. */
+	while (worker->running == &dwork->work ||
+	       (dwork->work.pending && !(dwork->timer && dwork->expires_ns)))
 		wait_a_little(worker);
 	pthread_mutex_unlock(&worker->lock);
 	return ret;
@@ -262,7 +254,7 @@ bool cancel_delayed_work_sync(struct delayed_work *dwork)
 	worker = worker_of(wq);
 	pthread_mutex_lock(&worker->lock);
 	ret = unqueue(dwork);
-	while (worker->running) {
+	while (worker->running == &dwork->work) {
 		wait_a_little(worker);
 		unqueue(dwork);		/* it may have queued itself */
 	}
