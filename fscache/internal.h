@@ -185,7 +185,12 @@ struct cachefs_geometry {
  *	go to the server; 0: never
  * @read_ns: how long the device takes for a read, moving average
  * @server_ns: how long the server takes for one, moving average
- * @write_rate: what the device takes, bytes per second; 0: not known yet
+ * @write_rate: what the device takes, bytes per second; 0: not known yet.
+ *	Written under pace_lock, as are the next four
+ * @writing_since: when the measurement began, later by all idle time since, ns
+ * @idle_since: when there was nothing more to write, ns; if @writes is 0
+ * @written: bytes, in this measurement
+ * @writes: data writes that the device has not completed
  * @last_answer: when it last completed something, jiffies
  * @next_probe: when a read goes to a slow device again, jiffies
  * @ios: I/O that it has not completed
@@ -237,7 +242,12 @@ struct cachefs_cache {
 	unsigned int			read_bypass_ms;
 	u64				read_ns;
 	u64				server_ns;
+	spinlock_t			pace_lock;
 	u64				write_rate;
+	u64				writing_since;
+	u64				idle_since;
+	u64				written;
+	unsigned int			writes;
 	unsigned long			last_answer;
 	unsigned long			next_probe;
 	atomic_t			ios;
@@ -291,7 +301,6 @@ struct cachefs_volume {
  * @end: called once, in any context; @error is the device's
  * @owner: the read or store that it is part of
  * @began: when it went to the device, ns
- * @ahead: bytes of stores in flight then, its own included
  */
 struct cachefs_io {
 	struct cachefs_cache	*cache;
@@ -306,7 +315,6 @@ struct cachefs_io {
 	void			*owner;
 	struct page		*tail;		/* bounce page, see store.c */
 	u64			began;
-	u64			ahead;
 	struct list_head	link;
 	struct work_struct	work;
 };
@@ -441,7 +449,7 @@ void cachefs_log_free(struct cachefs_cache *cache);
 void cachefs_store_watch(struct work_struct *work);
 
 /* pace.c */
-void cachefs_pace_begin(struct cachefs_io *io);
+void cachefs_pace_begin(struct cachefs_io *io, bool write);
 void cachefs_pace_end(struct cachefs_io *io, bool write);
 u64 cachefs_pace_window(struct cachefs_cache *cache);
 bool cachefs_pace_stuck(struct cachefs_cache *cache);

@@ -10,8 +10,11 @@
 /* So much may be in flight to a device however slow it is, bytes. */
 #define PACE_MIN_WINDOW		SZ_2M
 
-/* What a write says of the device's speed when less was in flight is not much. */
-#define PACE_MIN_SAMPLE		SZ_1M
+/* So long must it have been writing to say how fast it is. */
+#define PACE_INTERVAL		(100 * NSEC_PER_MSEC)
+
+/* It does not say how slow it is while less than this is in flight, bytes. */
+#define PACE_MIN_LOAD		SZ_1M
 
 /* No answer for so many times cache::read_bypass_ms: the device is stuck. */
 #define PACE_STUCK		10
@@ -28,46 +31,74 @@ static void average(u64 *mean, u64 value, unsigned int parts)
 	WRITE_ONCE(*mean, old ? old - old / parts + value / parts : value);
 }
 
+/*
+ * What has the device written since the last time, in how long?  Only the time
+ * in which it had something to write counts.  What it did once it can do, so more
+ * is believed at once; less, half of the way each time: it may have paused.
+ */
+static void measure_writes(struct cachefs_cache *cache, u64 now)
+{
+	u64 ns = now - cache->writing_since, rate, old = cache->write_rate;
+
+	lockdep_assert_held(&cache->pace_lock);
+	if ((s64)ns < (s64)PACE_INTERVAL)
+		return;
+	rate = max_t(u64, div64_u64(cache->written * NSEC_PER_SEC, ns), 1);
+	if (old && rate > old)
+		WRITE_ONCE(cache->write_rate, rate);
+	else if (atomic64_read(&cache->in_flight) >= PACE_MIN_LOAD)
+		WRITE_ONCE(cache->write_rate, old ? (old + rate) / 2 : rate);
+	cache->writing_since = now;
+	cache->written = 0;
+}
+
 /**
  * cachefs_pace_begin - An I/O goes to the device
  * @io: the I/O
+ * @write: its direction
  *
  * Context: any.
  */
-void cachefs_pace_begin(struct cachefs_io *io)
+void cachefs_pace_begin(struct cachefs_io *io, bool write)
 {
 	struct cachefs_cache *cache = io->cache;
+	unsigned long flags;
 
 	io->began = ktime_get_ns();
-	io->ahead = atomic64_read(&cache->in_flight);
 	if (atomic_inc_return(&cache->ios) == 1)
 		WRITE_ONCE(cache->last_answer, jiffies);
+	if (!write)
+		return;
+	spin_lock_irqsave(&cache->pace_lock, flags);
+	if (!cache->writes++)
+		cache->writing_since += io->began - cache->idle_since;
+	spin_unlock_irqrestore(&cache->pace_lock, flags);
 }
 
 /**
  * cachefs_pace_end - The device has done an I/O
  * @io: given to cachefs_pace_begin()
- * @write: its direction
+ * @write: as then
  *
  * Context: any.
  */
 void cachefs_pace_end(struct cachefs_io *io, bool write)
 {
 	struct cachefs_cache *cache = io->cache;
-	u64 ns = max_t(u64, ktime_get_ns() - io->began, 1);
+	u64 now = ktime_get_ns(), ns = max_t(u64, now - io->began, 1);
+	unsigned long flags;
 
 	if (!write) {
 		/* What goes well again is seen sooner. */
 		average(&cache->read_ns, ns,
 			ns < READ_ONCE(cache->read_ns) / 2 ? 4 : 8);
-	} else if (io->ahead >= PACE_MIN_SAMPLE) {
-		u64 rate = div64_u64(io->ahead * NSEC_PER_SEC, ns);
-
-		/* What it could once do it can: slower must show repeatedly. */
-		if (rate > READ_ONCE(cache->write_rate))
-			WRITE_ONCE(cache->write_rate, rate);
-		else
-			average(&cache->write_rate, rate, 8);
+	} else {
+		spin_lock_irqsave(&cache->pace_lock, flags);
+		cache->written += (u64)io->nr << CACHEFS_BLOCK_SHIFT;
+		if (!--cache->writes)
+			cache->idle_since = now;
+		measure_writes(cache, now);
+		spin_unlock_irqrestore(&cache->pace_lock, flags);
 	}
 	WRITE_ONCE(cache->last_answer, jiffies);
 	atomic_dec(&cache->ios);

@@ -187,7 +187,7 @@ static void read_run(struct cachefs_read *read, u64 block, u32 slot_ref,
 	atomic_inc(&read->pending);
 	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
 			 (u64)nr << CACHEFS_BLOCK_SHIFT);
-	cachefs_pace_begin(io);
+	cachefs_pace_begin(io, false);
 	cachefs_io_submit(io);
 }
 

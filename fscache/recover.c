@@ -104,32 +104,36 @@ static int write_anchor(struct cachefs_cache *cache, u32 ckpt_region,
 	return ret;
 }
 
-/* Read the anchors; the newer valid one goes to @newest. */
+/*
+ * Read the anchors; the newer valid one goes to @newest.  One that cannot be read
+ * is not valid, and no more than that: both will be written.
+ */
 static int read_anchor(struct cachefs_cache *cache,
 		       struct cachefs_anchor *newest, bool *found)
 {
-	struct cachefs_anchor *anchors;
+	struct cachefs_anchor *anchor;
 	int ret, i;
 
-	anchors = kvmalloc_array(2, sizeof(*anchors),
-				 GFP_KERNEL | __GFP_NOWARN);
-	if (!anchors)
+	anchor = kmalloc(sizeof(*anchor), GFP_KERNEL);
+	if (!anchor)
 		return -ENOMEM;
 	*found = false;
-	ret = cachefs_device_read(cache->device, CACHEFS_ANCHOR_BLOCK, anchors,
-				  2);
-	for (i = 0; !ret && i < 2; i++) {
-		if (cachefs_anchor_check(&anchors[i], cache->uuid, cache->seed,
-					 &cache->geo))
+	for (i = 0; i < 2; i++) {
+		ret = cachefs_device_read(cache->device,
+					  CACHEFS_ANCHOR_BLOCK + i, anchor, 1);
+		if (ret)
+			cachefs_io_error(cache, CACHEFS_STAT_READ_ERRORS, ret);
+		if (ret || cachefs_anchor_check(anchor, cache->uuid, cache->seed,
+						&cache->geo))
 			continue;
-		if (*found && le64_to_cpu(anchors[i].generation) <=
+		if (*found && le64_to_cpu(anchor->generation) <=
 			      le64_to_cpu(newest->generation))
 			continue;
-		*newest = anchors[i];
+		*newest = *anchor;
 		*found = true;
 	}
-	kvfree(anchors);
-	return ret;
+	kfree(anchor);
+	return 0;
 }
 
 /*

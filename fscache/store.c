@@ -329,7 +329,7 @@ static bool store_run(struct cachefs_store *store, unsigned int first,
 			 (u64)nr << CACHEFS_BLOCK_SHIFT);
 	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_WRITTEN_BYTES,
 			 (u64)nr << CACHEFS_BLOCK_SHIFT);
-	cachefs_pace_begin(io);
+	cachefs_pace_begin(io, true);
 	cachefs_io_submit(io);
 	return true;
 }

@@ -310,6 +310,26 @@ static void damaged_anchors_are_replaced_by_a_scan(struct kunit *test)
 	}
 }
 
+/* As long as it can be written. */
+static void unreadable_anchor_is_not_missed(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		store_patiently(f, "file", 10 * i, 10);
+		fixture_detach(f);
+		f->ramdisk->fail_block = CACHEFS_ANCHOR_BLOCK + i;
+		KUNIT_ASSERT_EQ(test, fixture_attach(f, 0), 0);
+		f->ramdisk->fail_block = 0;
+		KUNIT_EXPECT_EQ(test, found(f, "file", 10, 10 * i), 10 * i);
+		KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_READ_ERRORS),
+				1);
+		KUNIT_EXPECT_EQ(test, f->cache->state, CACHEFS_DEGRADED);
+		KUNIT_EXPECT_EQ(test, f->cache->attach_count, i + 2);
+	}
+}
+
 static void damaged_metadata_costs_its_region_only(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -592,6 +612,7 @@ static struct kunit_case attach_cases[] = {
 	KUNIT_CASE(fresh_cache_is_attached_without_reading_it),
 	KUNIT_CASE(both_anchors_are_of_this_attach),
 	KUNIT_CASE(damaged_anchors_are_replaced_by_a_scan),
+	KUNIT_CASE(unreadable_anchor_is_not_missed),
 	KUNIT_CASE(damaged_metadata_costs_its_region_only),
 	KUNIT_CASE(lost_data_is_not_served_after_a_power_loss),
 	KUNIT_CASE(format_makes_another_cache),

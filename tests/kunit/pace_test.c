@@ -17,15 +17,30 @@ static struct fixture *start(struct kunit *test, struct cachefs_version *version
 	return f;
 }
 
-/* As if an I/O had taken @ms, with @ahead bytes in flight when it began. */
-static void took(struct fixture *f, bool write, u64 ahead, unsigned int ms)
+/* As if a read had taken @ms. */
+static void read_took(struct fixture *f, unsigned int ms)
 {
 	struct cachefs_io io = { .cache = f->cache };
 
-	cachefs_pace_begin(&io);
-	io.ahead = ahead;
+	cachefs_pace_begin(&io, false);
 	io.began -= (u64)ms * NSEC_PER_MSEC;
-	cachefs_pace_end(&io, write);
+	cachefs_pace_end(&io, false);
+}
+
+/* As if a write of @bytes had taken @ms while so much was in flight. */
+static void write_took(struct fixture *f, u64 bytes, unsigned int ms,
+		       u64 in_flight)
+{
+	struct cachefs_io io = {
+		.cache	= f->cache,
+		.nr	= bytes / PAGE_SIZE,
+	};
+
+	cachefs_pace_begin(&io, true);
+	f->cache->writing_since -= (u64)ms * NSEC_PER_MSEC;
+	atomic64_set(&f->cache->in_flight, in_flight);
+	cachefs_pace_end(&io, true);
+	atomic64_set(&f->cache->in_flight, 0);
 }
 
 static bool is_cached(struct fixture *f, const struct cachefs_version *version,
@@ -53,8 +68,11 @@ static void unknown_device_is_bound_in_bytes_alone(struct kunit *test)
 	f->cache->write_rate = 0;
 	f->cache->max_in_flight_ms = 1000;
 	KUNIT_EXPECT_EQ(test, cachefs_pace_window(f->cache), 64 * MIB);
-	/* What says nothing of the speed: next to nothing was in flight. */
-	took(f, true, 4096, 2000);
+	/* What says nothing of the speed: next to nothing was in flight ... */
+	write_took(f, 4096, 2000, 4096);
+	KUNIT_EXPECT_EQ(test, cachefs_pace_window(f->cache), 64 * MIB);
+	/* ... or for next to no time. */
+	write_took(f, 1 * MIB, 50, 2 * MIB);
 	KUNIT_EXPECT_EQ(test, cachefs_pace_window(f->cache), 64 * MIB);
 }
 
@@ -65,7 +83,7 @@ static void slow_device_is_bound_in_time(struct kunit *test)
 
 	f->cache->write_rate = 0;
 	f->cache->max_in_flight_ms = 1000;
-	took(f, true, 10 * MIB, 2000);
+	write_took(f, 10 * MIB, 2000, 10 * MIB);
 	window = cachefs_pace_window(f->cache);
 	KUNIT_EXPECT_LE(test, window, 5 * MIB);
 	KUNIT_EXPECT_GT(test, window, 4 * MIB);
@@ -74,7 +92,6 @@ static void slow_device_is_bound_in_time(struct kunit *test)
 	KUNIT_EXPECT_LE(test, cachefs_pace_window(f->cache), window / 2 + 1000);
 	KUNIT_EXPECT_GT(test, cachefs_pace_window(f->cache), 2 * MIB);
 	/* However slow it is, something may be stored. */
-	took(f, true, 1 * MIB, 3600 * 1000);
 	f->cache->write_rate = 1;
 	KUNIT_EXPECT_EQ(test, cachefs_pace_window(f->cache), 2 * MIB);
 	f->cache->max_in_flight = 4096;
@@ -88,23 +105,43 @@ static void bound_follows_the_device(struct kunit *test)
 
 	f->cache->write_rate = 0;
 	f->cache->max_in_flight_ms = 1000;
-	took(f, true, 10 * MIB, 1000);
-	/* One slow write does not say much ... */
-	took(f, true, 10 * MIB, 10000);
-	KUNIT_EXPECT_GT(test, cachefs_pace_window(f->cache), 8 * MIB);
-	/* ... but many do, and one fast one shows what it can. */
-	for (i = 0; i < 40; i++)
-		took(f, true, 10 * MIB, 4000);
+	write_took(f, 10 * MIB, 1000, 10 * MIB);
+	/* It paused once ... */
+	write_took(f, 1 * MIB, 1000, 10 * MIB);
+	KUNIT_EXPECT_GT(test, cachefs_pace_window(f->cache), 5 * MIB);
+	/* ... or has become slow, which shows soon. */
+	for (i = 0; i < 4; i++)
+		write_took(f, MIB / 4, 100, 10 * MIB);
 	KUNIT_EXPECT_LT(test, cachefs_pace_window(f->cache), 3 * MIB);
-	took(f, true, 10 * MIB, 500);
+	/* What it does once it can do. */
+	write_took(f, 2 * MIB, 100, 10 * MIB);
 	KUNIT_EXPECT_GT(test, cachefs_pace_window(f->cache), 15 * MIB);
+	/* There was not more to write. */
+	for (i = 0; i < 10; i++)
+		write_took(f, MIB / 4, 100, MIB / 4);
+	KUNIT_EXPECT_GT(test, cachefs_pace_window(f->cache), 15 * MIB);
+}
+
+static void idle_device_is_not_slow(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	f->cache->write_rate = 0;
+	f->cache->max_in_flight_ms = 1000;
+	write_took(f, 1 * MIB, 50, 10 * MIB);
+	/* Nothing to do for 10 s. */
+	f->cache->writing_since -= 10 * NSEC_PER_SEC;
+	f->cache->idle_since -= 10 * NSEC_PER_SEC;
+	write_took(f, 1 * MIB, 50, 10 * MIB);
+	KUNIT_EXPECT_GT(test, cachefs_pace_window(f->cache), 10 * MIB);
+	KUNIT_EXPECT_LE(test, cachefs_pace_window(f->cache), 20 * MIB);
 }
 
 static void no_bound_in_time_if_nobody_wants_one(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 
-	took(f, true, 1 * MIB, 3600 * 1000);
+	f->cache->write_rate = 1;
 	f->cache->max_in_flight_ms = 0;
 	KUNIT_EXPECT_EQ(test, cachefs_pace_window(f->cache), 64 * MIB);
 }
@@ -240,7 +277,7 @@ static void slow_device_is_asked_now_and_then(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, fixture_store(f, &v, 0, 2, 1), 0);
 	f->cache->read_bypass_ms = 100;
 	f->cache->read_ns = 0;
-	took(f, false, 0, 200);
+	read_took(f, 200);
 	f->cache->next_probe = jiffies + HZ;
 	KUNIT_EXPECT_FALSE(test, is_cached(f, &v, 1));
 	KUNIT_EXPECT_FALSE(test, cachefs_store_reserve(f->cache, &v, 1, 100));
@@ -267,9 +304,9 @@ static void device_that_is_fast_again_is_used_again(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, fixture_store(f, &v, 0, 2, 1), 0);
 	f->cache->read_bypass_ms = 100;
 	f->cache->read_ns = 0;
-	took(f, false, 0, 400);
+	read_took(f, 400);
 	for (i = 0; i < 20; i++)
-		took(f, false, 0, 1);
+		read_took(f, 1);
 	f->cache->next_probe = jiffies + 1000 * HZ;
 	KUNIT_EXPECT_TRUE(test, is_cached(f, &v, 1));
 }
@@ -282,7 +319,7 @@ static void slow_device_is_used_if_the_server_is_slower(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, fixture_store(f, &v, 0, 2, 1), 0);
 	f->cache->read_bypass_ms = 100;
 	f->cache->read_ns = 0;
-	took(f, false, 0, 400);
+	read_took(f, 400);
 	f->cache->next_probe = jiffies + 1000 * HZ;
 	cachefs_server_answered(f->cache, 300 * NSEC_PER_MSEC);
 	KUNIT_EXPECT_FALSE(test, is_cached(f, &v, 1));
@@ -297,7 +334,7 @@ static void slow_device_is_used_if_nobody_minds(struct kunit *test)
 	struct fixture *f = start(test, &v);
 
 	KUNIT_ASSERT_EQ(test, fixture_store(f, &v, 0, 2, 1), 0);
-	took(f, false, 0, 4000);
+	read_took(f, 4000);
 	f->cache->next_probe = jiffies + 1000 * HZ;
 	f->cache->read_bypass_ms = 0;
 	KUNIT_EXPECT_TRUE(test, is_cached(f, &v, 1));
@@ -307,6 +344,7 @@ static struct kunit_case pace_cases[] = {
 	KUNIT_CASE(unknown_device_is_bound_in_bytes_alone),
 	KUNIT_CASE(slow_device_is_bound_in_time),
 	KUNIT_CASE(bound_follows_the_device),
+	KUNIT_CASE(idle_device_is_not_slow),
 	KUNIT_CASE(no_bound_in_time_if_nobody_wants_one),
 	KUNIT_CASE(reservations_stay_within_the_bound_in_time),
 	KUNIT_CASE(store_that_takes_too_long_is_released),

@@ -53,11 +53,23 @@ static void bio_transfer(struct ramdisk *ramdisk, struct bio *bio)
 	}
 }
 
+static bool bio_fails(struct ramdisk *ramdisk, struct bio *bio)
+{
+	u64 block = READ_ONCE(ramdisk->fail_block);
+	u64 first = bio->bi_iter.bi_sector >> 3;
+
+	if (ramdisk->gone)
+		return true;
+	if (op_is_write(bio_op(bio)))
+		return READ_ONCE(ramdisk->fail_writes);
+	return READ_ONCE(ramdisk->fail_reads) ||
+		(block && first <= block &&
+		 block < first + (bio->bi_iter.bi_size >> 12));
+}
+
 static void bio_serve(struct ramdisk *ramdisk, struct bio *bio)
 {
 	bool write = op_is_write(bio_op(bio));
-	bool fail = write ? READ_ONCE(ramdisk->fail_writes) :
-			    READ_ONCE(ramdisk->fail_reads);
 
 	if (write)
 		ramdisk->writes++;
@@ -65,7 +77,7 @@ static void bio_serve(struct ramdisk *ramdisk, struct bio *bio)
 		ramdisk->reads++;
 	if (bio->bi_opf & (REQ_PREFLUSH | REQ_FUA))
 		ramdisk->flushes++;
-	if (ramdisk->gone || fail) {
+	if (bio_fails(ramdisk, bio)) {
 		bio_io_error(bio);
 		return;
 	}

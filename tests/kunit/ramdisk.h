@@ -19,6 +19,7 @@ struct cachefs_device;
  * @hold_writes: the same for writes; data is taken from memory at that time
  * @let_pass: the write of this page is not held
  * @fail_reads: reads end with an error
+ * @fail_block: reads of this block of 4096 bytes end with an error; 0: none
  * @fail_writes: writes end with an error
  * @lose_writes: writes seem to work and are not done, as at a power loss
  * @reads: requests done
@@ -34,6 +35,7 @@ struct ramdisk {
 	bool			hold_writes;
 	struct page		*let_pass;
 	bool			fail_reads;
+	u64			fail_block;
 	bool			fail_writes;
 	bool			lose_writes;
 	unsigned int		reads;

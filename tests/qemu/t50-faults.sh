@@ -372,6 +372,24 @@ detached "the checkpoint is lost" "checkpoint unusable" \
 	detached "the checkpoint changes when written" "checkpoint unusable" \
 		"meta data" flakey corrupt_bio_byte 1 w 255 0
 
+# The anchors are bad, and are overwritten.
+if [ "$new_flakey" ]; then
+	cachefs_detach
+	disk_is anchor flakey error_reads
+	log_from_here
+	check "the anchors cannot be read at attach: it attaches" \
+		cachefs_attach /dev/mapper/cache
+	check "the anchors cannot be read at attach: the log says so" logged "read error -5"
+	check_equal "the anchors cannot be read at attach: state" degraded "$(state)"
+	disk_is
+	drop_caches
+	reads=$(rpc_reads)
+	read_tree warm
+	no_wrong_byte "the anchors cannot be read at attach"
+	check_equal "the anchors cannot be read at attach: nothing is lost (READ)" 0 \
+		$(($(rpc_reads) - reads))
+fi
+
 # Nothing was written at detach, and now some of it cannot be read.
 disk_is all flakey error_writes
 cachefs_detach
