@@ -242,7 +242,7 @@ struct cachefs_cache {
 	unsigned int			read_bypass_ms;
 	u64				read_ns;
 	u64				server_ns;
-	spinlock_t			pace_lock;
+	spinlock_t			pace_lock;	/* how fast it writes */
 	u64				write_rate;
 	u64				writing_since;
 	u64				idle_since;
