@@ -276,11 +276,15 @@ int cachefs_device_signature(struct cachefs_device *device, const char **what)
 	if (!buffer)
 		return -ENOMEM;
 	bytes = buffer;
-	ret = cachefs_device_read(device, 0, buffer, nr);
+	/* A cache is no worse for what cannot be read behind its superblock. */
+	ret = cachefs_device_read(device, 0, buffer, 1);
 	if (ret)
 		goto out;
 	ret = CACHEFS_SIGNATURE_OWN;
 	if (!memcmp(buffer, CACHEFS_SUPER_MAGIC, 8))
+		goto out;
+	ret = cachefs_device_read(device, 0, buffer, nr);
+	if (ret)
 		goto out;
 	ret = CACHEFS_SIGNATURE_FOREIGN;
 	for (i = 0; i < ARRAY_SIZE(signatures); i++) {
