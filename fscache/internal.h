@@ -460,7 +460,13 @@ bool cachefs_pace_bypassed(struct cachefs_cache *cache,
 /* recover.c */
 int cachefs_format(struct cachefs_device *device, const char *label,
 		   unsigned int region_blocks);
+int cachefs_write_anchor(struct cachefs_cache *cache, u32 ckpt_region,
+			 u64 ckpt_blocks, u64 ckpt_seq);
 int cachefs_recover(struct cachefs_cache *cache);
+
+/* checkpoint.c */
+int cachefs_load_checkpoint(struct cachefs_cache *cache,
+			    const struct cachefs_anchor *anchor);
 int cachefs_checkpoint(struct cachefs_cache *cache);
 
 /* cache.c */

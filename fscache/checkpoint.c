@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The index on the device, which a clean detach leaves and the next attach reads.
+ */
+#include <linux/sched.h>
+#include <linux/unaligned.h>
+#include "internal.h"
+
+/* Blocks that are read or written at once. */
+#define CKPT_BATCH	32
+
+/* Block @index of a checkpoint that starts at region @first. */
+static u64 ckpt_block(const struct cachefs_geometry *geo, u32 first, u64 index,
+		      u32 *region)
+{
+	*region = (first + index / geo->region_blocks) % geo->nr_regions;
+	return cachefs_region_start(geo, *region) + index % geo->region_blocks;
+}
+
+/* How many blocks from @index on lie in one piece, at most CKPT_BATCH. */
+static u32 ckpt_batch(const struct cachefs_geometry *geo, u64 index, u64 end)
+{
+	return min3((u64)CKPT_BATCH, end - index,
+		    geo->region_blocks - index % geo->region_blocks);
+}
+
+/*
+ * Insert one record of a checkpoint.  @region is the region that the records
+ * belong to, U32_MAX before the first.
+ */
+static int load_ckpt_record(struct cachefs_cache *cache,
+			    const struct cachefs_ckpt_record *record,
+			    u32 *region)
+{
+	struct cachefs_geometry *geo = &cache->geo;
+	u64 where = le64_to_cpu(record->where);
+	u32 slot = le32_to_cpu(record->slot);
+	struct cachefs_region *r;
+	u64 block;
+	u32 nr;
+	int ret;
+
+	switch (le32_to_cpu(record->kind)) {
+	case CACHEFS_CKPT_REGION:
+		nr = get_unaligned_le32(record->id);
+		/* Each region once, in order, with room for its slots only. */
+		if (nr >= geo->nr_regions ||
+		    (*region != U32_MAX && nr <= *region) ||
+		    slot > geo->slots || !where || where >> 51)
+			return -EUCLEAN;
+		r = &cache->regions[nr];
+		r->seq = where;
+		r->state = CACHEFS_REGION_SEALED;
+		*region = nr;
+		return slot ? cachefs_index_reserve(cache, nr, slot) : 0;
+
+	case CACHEFS_CKPT_EXTENT:
+		block = where >> CACHEFS_WHERE_BYTES_BITS;
+		nr = where & GENMASK(CACHEFS_WHERE_BYTES_BITS - 1, 0);
+		if (*region == U32_MAX || !nr || nr > CACHEFS_CHUNK_BLOCKS ||
+		    block >= 1ULL << CACHEFS_FILE_BLOCK_BITS ||
+		    block % CACHEFS_CHUNK_BLOCKS + nr > CACHEFS_CHUNK_BLOCKS ||
+		    slot >= geo->slots || nr > geo->slots - slot ||
+		    nr > geo->slots - cache->regions[*region].live)
+			return -EUCLEAN;
+		write_lock(&cache->index_lock);
+		ret = cachefs_index_insert(cache, *region, record->id, block,
+					   slot, nr);
+		write_unlock(&cache->index_lock);
+		return ret ? -EUCLEAN : 0;
+	}
+	return -EUCLEAN;
+}
+
+/**
+ * cachefs_load_checkpoint - Fill the index from a checkpoint
+ * @cache: its index is empty, and holds anything after an error
+ * @anchor: valid; says where it is
+ *
+ * Context: process, may sleep.
+ * Return: 0; -EUCLEAN, it is damaged or of another time; -ENOMEM; or the
+ * device's error.
+ */
+int cachefs_load_checkpoint(struct cachefs_cache *cache,
+			    const struct cachefs_anchor *anchor)
+{
+	u64 end = le64_to_cpu(anchor->ckpt_blocks), index, device_block;
+	u32 first = le32_to_cpu(anchor->ckpt_region), lies_in, i, j, batch;
+	struct cachefs_geometry *geo = &cache->geo;
+	struct cachefs_ckpt_block *buffer;
+	u32 region = U32_MAX;
+	int ret = 0;
+
+	buffer = kvmalloc_array(CKPT_BATCH, sizeof(*buffer),
+				GFP_KERNEL | __GFP_NOWARN);
+	if (!buffer)
+		return -ENOMEM;
+	for (index = 0; !ret && index < end; index += batch) {
+		batch = ckpt_batch(geo, index, end);
+		device_block = ckpt_block(geo, first, index, &lies_in);
+		ret = cachefs_device_read(cache->device, device_block, buffer,
+					  batch);
+		for (i = 0; !ret && i < batch; i++) {
+			struct cachefs_block_header *header = &buffer[i].header;
+
+			if (cachefs_block_check(header, CACHEFS_CKPT_MAGIC,
+						cache->uuid, cache->seed,
+						lies_in) ||
+			    header->epoch != anchor->epoch ||
+			    header->seq != anchor->ckpt_seq ||
+			    le32_to_cpu(header->index) != index + i) {
+				ret = -EUCLEAN;
+				break;
+			}
+			for (j = 0; !ret && j < le32_to_cpu(header->nr); j++)
+				ret = load_ckpt_record(cache,
+						       &buffer[i].records[j],
+						       &region);
+		}
+		cond_resched();
+	}
+	kvfree(buffer);
+	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
+			 index << CACHEFS_BLOCK_SHIFT);
+	return ret;
+}
+
+/**
+ * struct ckpt_writer - Where a checkpoint is being written
+ * @cache: the cache
+ * @buffer: CKPT_BATCH blocks
+ * @first: first region
+ * @index: blocks written so far
+ * @seq: sequence number in the headers
+ * @used: records in @buffer
+ */
+struct ckpt_writer {
+	struct cachefs_cache		*cache;
+	struct cachefs_ckpt_block	*buffer;
+	u32				first;
+	u64				index;
+	u64				seq;
+	u32				used;
+};
+
+static int ckpt_flush(struct ckpt_writer *writer)
+{
+	struct cachefs_cache *cache = writer->cache;
+	u32 nr = DIV_ROUND_UP(writer->used, CACHEFS_RECORDS_PER_BLOCK);
+	u32 i = 0, j, batch, region;
+	int ret = 0;
+
+	while (!ret && i < nr) {
+		u64 at = ckpt_block(&cache->geo, writer->first, writer->index,
+				    &region);
+
+		batch = ckpt_batch(&cache->geo, writer->index,
+				   writer->index + nr - i);
+		for (j = i; j < i + batch; j++) {
+			struct cachefs_block_header *header =
+				&writer->buffer[j].header;
+			u32 left = writer->used - j * CACHEFS_RECORDS_PER_BLOCK;
+
+			memset(header, 0, sizeof(*header));
+			header->magic = cpu_to_le32(CACHEFS_CKPT_MAGIC);
+			header->region = cpu_to_le32(region);
+			memcpy(header->uuid, cache->uuid, sizeof(header->uuid));
+			header->epoch = cpu_to_le64(cache->epoch);
+			header->seq = cpu_to_le64(writer->seq);
+			header->index = cpu_to_le32(writer->index + j - i);
+			left = min_t(u32, left, CACHEFS_RECORDS_PER_BLOCK);
+			header->nr = cpu_to_le32(left);
+			cachefs_block_seal(header, cache->seed);
+		}
+		ret = cachefs_device_write(cache->device, at,
+					   &writer->buffer[i], batch, false);
+		writer->index += batch;
+		i += batch;
+	}
+	writer->used = 0;
+	memset(writer->buffer, 0, CKPT_BATCH * sizeof(*writer->buffer));
+	return ret;
+}
+
+/* A zeroed record to fill in, or %NULL if writing the full buffer failed. */
+static struct cachefs_ckpt_record *ckpt_record(struct ckpt_writer *writer)
+{
+	struct cachefs_ckpt_block *block;
+	u32 at = writer->used;
+
+	if (at == CKPT_BATCH * CACHEFS_RECORDS_PER_BLOCK) {
+		if (ckpt_flush(writer))
+			return NULL;
+		at = 0;
+	}
+	writer->used++;
+	block = &writer->buffer[at / CACHEFS_RECORDS_PER_BLOCK];
+	return &block->records[at % CACHEFS_RECORDS_PER_BLOCK];
+}
+
+static int ckpt_write_region(struct ckpt_writer *writer, u32 nr)
+{
+	struct cachefs_region *region = &writer->cache->regions[nr];
+	struct cachefs_ckpt_record *record;
+	unsigned int i;
+
+	record = ckpt_record(writer);
+	if (!record)
+		return -EIO;
+	record->kind = cpu_to_le32(CACHEFS_CKPT_REGION);
+	record->slot = cpu_to_le32(region->nr_extents);
+	record->where = cpu_to_le64(region->seq);
+	put_unaligned_le32(nr, record->id);
+
+	for (i = 0; i < region->nr_extents; i++) {
+		struct cachefs_extent *extent = &region->extents[i];
+		u64 block = extent->block_lo | (u64)extent->block_hi << 32;
+
+		/*
+		 * What is dead stays out, so tombstones may too: they are still
+		 * in the metadata, where an unclean stop makes them count.
+		 */
+		if (!extent->nr || extent->nr == CACHEFS_TOMBSTONE_NR ||
+		    cachefs_stamp(region->seq, extent->slot) <
+		    cachefs_index_floor(writer->cache, (u8 *)extent->id))
+			continue;
+		record = ckpt_record(writer);
+		if (!record)
+			return -EIO;
+		record->kind = cpu_to_le32(CACHEFS_CKPT_EXTENT);
+		record->slot = cpu_to_le32(extent->slot);
+		record->where = cpu_to_le64(block << CACHEFS_WHERE_BYTES_BITS |
+					    extent->nr);
+		memcpy(record->id, extent->id, sizeof(record->id));
+	}
+	return 0;
+}
+
+/* Make room for the checkpoint at the head of the log. */
+static void ckpt_make_room(struct cachefs_cache *cache)
+{
+	struct cachefs_geometry *geo = &cache->geo;
+	u64 records = 0;
+	u32 i, regions;
+
+	for (i = 0; i < geo->nr_regions; i++)
+		if (cache->regions[i].state != CACHEFS_REGION_FREE)
+			records += 1 + cache->regions[i].nr_extents;
+	regions = DIV_ROUND_UP_ULL(DIV_ROUND_UP_ULL(records,
+						    CACHEFS_RECORDS_PER_BLOCK),
+				   geo->region_blocks);
+	for (i = 0; i < regions; i++) {
+		u32 nr = (cache->head + i) % geo->nr_regions;
+
+		cachefs_index_forget(cache, nr);
+		cache->regions[nr].state = CACHEFS_REGION_FREE;
+	}
+}
+
+/*
+ * READY regions hold nothing: they come first again at the next attach.  What
+ * the disk says of them has to go: should only one of the next two get its new
+ * sequence number before a power loss, the other one's would be the newest
+ * before it, and all that is older than that would look as if it was reused.
+ */
+static void return_ready_regions(struct cachefs_cache *cache)
+{
+	struct cachefs_geometry *geo = &cache->geo;
+	struct cachefs_open_region *open;
+
+	memset(cache->scratch, 0, sizeof(*cache->scratch));
+	list_for_each_entry(open, &cache->ready, link)
+		cachefs_device_write(cache->device,
+				     cachefs_region_start(geo, open->nr) +
+				     geo->meta_blocks, cache->scratch, 1, false);
+
+	spin_lock(&cache->log_lock);
+	list_for_each_entry(open, &cache->ready, link)
+		cache->regions[open->nr].state = CACHEFS_REGION_FREE;
+	cache->head = (cache->head + cache->geo.nr_regions - cache->nr_ready) %
+		      cache->geo.nr_regions;
+	spin_unlock(&cache->log_lock);
+}
+
+/**
+ * cachefs_checkpoint - Write the index and declare the cache clean
+ * @cache: quiet: no operation, no work, all metadata written
+ *
+ * It lies where the log goes on, in regions that were made ready or are the
+ * oldest, and is overwritten first: attaching takes the clean flag back before.
+ * If it cannot be written, the next attach reads the metadata of all regions
+ * instead.
+ *
+ * Context: process, may sleep.
+ * Return: 0, -ENOMEM, or the device's error.
+ */
+int cachefs_checkpoint(struct cachefs_cache *cache)
+{
+	struct ckpt_writer writer = {
+		.cache = cache,
+		.seq = cache->next_seq++,
+	};
+	int ret = 0;
+	u32 i;
+
+	writer.buffer = kvcalloc(CKPT_BATCH, sizeof(*writer.buffer),
+				 GFP_KERNEL | __GFP_NOWARN);
+	if (!writer.buffer)
+		return -ENOMEM;
+	return_ready_regions(cache);
+	writer.first = cache->head;
+	ckpt_make_room(cache);
+	for (i = 0; !ret && i < cache->geo.nr_regions; i++)
+		if (cache->regions[i].state != CACHEFS_REGION_FREE)
+			ret = ckpt_write_region(&writer, i);
+	if (!ret)
+		ret = ckpt_flush(&writer);
+	kvfree(writer.buffer);
+	if (ret)
+		return ret;
+
+	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_WRITTEN_BYTES,
+			 writer.index << CACHEFS_BLOCK_SHIFT);
+	/* The anchor's write flushes all that was written before. */
+	return cachefs_write_anchor(cache, writer.first, writer.index, writer.seq);
+}
