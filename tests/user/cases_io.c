@@ -103,6 +103,24 @@ static void large_mismatch_is_counted_and_dropped(void)
 	mismatch_is_counted_and_dropped(20);
 }
 
+static void damaged_metadata_is_counted(void)
+{
+	struct cachefs_geometry *geo;
+
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 20), 0);
+	model_detach();
+	/* The checkpoint says where the blocks are; it has no checksums. */
+	EXPECT_EQ(model_attach(), 0);
+	geo = &model.cache->geo;
+	memset(device_block(model.device, cachefs_region_start(geo, 0)), 0xff,
+	       (geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS) *
+	       CACHEFS_BLOCK_SIZE);
+	EXPECT_EQ(model_read_now(1, 0, 20), -EUCLEAN);
+	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 1);
+	EXPECT(!model_cached(1, 0));
+}
+
 static bool reserve(size_t bytes)
 {
 	struct cachefs_version version = {};
@@ -384,6 +402,7 @@ const struct test_case io_cases[] = {
 	CASE(block_elsewhere_is_not_served),
 	CASE(small_mismatch_is_counted_and_dropped),
 	CASE(large_mismatch_is_counted_and_dropped),
+	CASE(damaged_metadata_is_counted),
 	CASE(errors_degrade_and_then_fail),
 	CASE(write_errors_count),
 	CASE(tombstone_hides_what_was_before),
