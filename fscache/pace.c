@@ -41,6 +41,7 @@ static void measure_writes(struct cachefs_cache *cache, u64 now)
 	u64 ns = now - cache->writing_since, rate, old = cache->write_rate;
 
 	lockdep_assert_held(&cache->pace_lock);
+	/* Another processor may have looked at the clock a little later. */
 	if ((s64)ns < (s64)PACE_INTERVAL)
 		return;
 	rate = max_t(u64, div64_u64(cache->written * NSEC_PER_SEC, ns), 1);
@@ -85,10 +86,11 @@ void cachefs_pace_begin(struct cachefs_io *io, bool write)
 void cachefs_pace_end(struct cachefs_io *io, bool write)
 {
 	struct cachefs_cache *cache = io->cache;
-	u64 now = ktime_get_ns(), ns = max_t(u64, now - io->began, 1);
+	u64 now = ktime_get_ns(), ns;
 	unsigned long flags;
 
 	if (!write) {
+		ns = max_t(u64, now - io->began, 1);
 		/* What goes well again is seen sooner. */
 		average(&cache->read_ns, ns,
 			ns < READ_ONCE(cache->read_ns) / 2 ? 4 : 8);

@@ -376,6 +376,11 @@ nothing_in_flight()
 	[ "$(cachefs_stat stores_in_flight_bytes)" = 0 ]
 }
 
+no_objects()
+{
+	[ "$(cat "$(cachefs_dir)/objects_open")" = 0 ]
+}
+
 # Wait until all that was given to the cache is on its disk.
 settle()
 {

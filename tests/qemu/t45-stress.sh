@@ -126,10 +126,6 @@ check_equal "$rounds times umount under a reader: no error" "" \
 	"$(head -n 3 "$errors")"
 settle
 check_equal "no page stays marked" 0 "$(cachefs_stat pages_marked)"
-no_objects()
-{
-	[ "$(cat "$(cachefs_dir)/objects_open")" = 0 ]
-}
 check "no object stays open" wait_for 60 no_objects
 no_cookies()
 {

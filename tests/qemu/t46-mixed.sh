@@ -23,7 +23,7 @@ errors=/run/errors
 
 nfs_server_start
 chmod 777 "$export_dir"
-# 24 MiB of blocks that tell whether they are right; more than a third of the cache.
+# 24 MiB of blocks that tell whether they are right.
 fio --name=blocks --directory="$export_dir" --nrfiles=3 --size=24M --rw=write \
 	--bs=4k --verify=crc32c --do_verify=0 --output=/run/fio.write
 fill_many "$export_dir/still" 20 20000 1
@@ -142,9 +142,5 @@ check_equal "the right bytes at the end" "$(tree_sum "$export_dir/moving")" \
 	"$(tree_sum "$MNT/moving")"
 nfs_umount
 check_equal "no page stays marked" 0 "$(cachefs_stat pages_marked)"
-no_objects()
-{
-	[ "$(cat "$(cachefs_dir)/objects_open")" = 0 ]
-}
 check "no object stays open" wait_for 60 no_objects
 check "rmmod" rmmod cachefs

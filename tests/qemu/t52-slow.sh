@@ -203,8 +203,10 @@ check_range "in flight to it: not all (bytes)" \
 # After a pause it takes twice as much for a tenth of a second.
 check_range "soon what it takes in $limit ms (bytes)" \
 	1 $((12 << 20)) "$(cachefs_stat in_flight_limit_bytes)"
-refused=$(cachefs_stat store_refused_bytes)
 settle
+check_range "and when the disk has caught up (bytes)" \
+	1 $((8 << 20)) "$(cachefs_stat in_flight_limit_bytes)"
+refused=$(cachefs_stat store_refused_bytes)
 cat "$MNT/large2" > /dev/null
 check_range "the rest is not stored (bytes)" $((1 << 20)) $((48 << 20)) \
 	$(($(cachefs_stat store_refused_bytes) - refused))

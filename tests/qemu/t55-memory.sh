@@ -41,11 +41,6 @@ no_wrong_byte()	# NAME
 	: > "$errors"
 }
 
-no_objects()
-{
-	[ "$(cat "$(cachefs_dir)/objects_open")" = 0 ]
-}
-
 bio_slabs()
 {
 	awk '$1 ~ /^bio/ { print $1 }' /proc/slabinfo | sort | xargs
