@@ -6,6 +6,8 @@
 bed_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repo=$(cd "$bed_dir/../.." && pwd)
 cache=$(realpath -m "${CACHEFS_CACHE:-$repo/.cache}")
+# The QEMU that prepare.sh has put there comes before the host's.
+PATH=$cache/qemu/bin:$PATH
 # What runs where nothing else is asked for; "debug", "debug-6.1" and "debug-kcsan"
 # are the tests' own kernels.
 # shellcheck disable=SC2034 # used by those who source this

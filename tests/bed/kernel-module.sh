@@ -14,7 +14,7 @@ set -eu
 . "$(dirname "$0")/common.sh"
 
 if [[ $1 != debug* ]]; then
-	"$bed_dir/prepare.sh" root "image-$1"
+	"$bed_dir/prepare.sh" qemu root "image-$1"
 	kver=$(kver_of_series "$1")
 	# The headers of Debian 13 bring tools that do not run on Debian 12.
 	if apt-cache show "linux-headers-$kver" >/dev/null 2>&1; then

@@ -16,6 +16,7 @@
 #           image      a kernel to boot  kernel/KVER/{vmlinuz,initrd,modules.ext4}
 #           root       the root image    root/root.ext4
 #           source     the source        src/linux-source-SERIES
+#           qemu       Debian 13's QEMU  qemu/bin, or else the host's own
 #           trixie     Debian 13 with its compiler and kernel headers, also those
 #                      of its backports  trixie/root
 #           all        all of them but trixie (default)
@@ -36,7 +37,7 @@ from=()
 
 # MiB in the cache directory that each piece takes while it is being made.
 declare -A need_of=([packages]=0 [headers]=150 [image]=900 [root]=3000
-		    [source]=2000 [trixie]=1500)
+		    [source]=2000 [qemu]=500 [trixie]=1500)
 
 mkdir -p "$cache/stamps" "$cache/debs"
 
@@ -83,7 +84,7 @@ apt_update()
 
 # What Debian 12 lacks comes from Debian 13 and its backports, which are found
 # where the machine finds Debian 12.  The machine's apt does not learn of them.
-use_trixie()
+try_trixie()
 {
 	local dir=$cache/trixie/apt
 
@@ -104,7 +105,12 @@ use_trixie()
 	# What was known before will do.
 	compgen -G "$dir/lists/*_dists_trixie_main_*_Packages*" >/dev/null && return
 	say "Debian 13 is out of reach"
-	exit 77
+	return 1
+}
+
+use_trixie()
+{
+	try_trixie || exit 77
 }
 
 # The machine's own Debian sources in one-line form.
@@ -117,12 +123,11 @@ debian_sources()
 		grep -E ' bookworm(-updates|-security)? main$' | sort -u
 }
 
-make_packages()
+apt_install()	# PACKAGE...
 {
-	local wanted missing="" package
+	local missing="" package
 
-	wanted=$(words_of "$bed_dir/host-packages")
-	for package in $wanted; do
+	for package; do
 		dpkg-query -W -f '${Status}' "$package" 2>/dev/null |
 			grep -q 'ok installed' || missing+=" $package"
 	done
@@ -133,6 +138,12 @@ make_packages()
 	apt-get "${apt_quiet[@]}" install -y --no-install-recommends $missing \
 		>"$cache/apt-install.log" 2>&1 ||
 		die "apt-get install failed: $(tail -n 3 "$cache/apt-install.log")"
+}
+
+make_packages()
+{
+	# shellcheck disable=SC2046 # a list
+	apt_install $(words_of "$bed_dir/host-packages")
 }
 
 # The first of the packages named that apt can install.
@@ -389,6 +400,36 @@ debian_tree()	# RELEASE PACKAGES DIR SOURCES
 	rm -rf "$3"/var/cache/apt/* "$3"/var/lib/apt/lists/*
 }
 
+# QEMU 7.2 of Debian 12 runs, rarely, what was in the place of an instruction that
+# the kernel has just changed (the kernel dies of an "int3"), and is slower by a
+# quarter.  That of Debian 13 runs here with the libraries it came with.
+make_qemu()
+{
+	local dir=$cache/qemu name=qemu-system-x86_64 usr
+
+	stamped qemu trixie && [ -x "$dir/bin/$name" ] && return
+	if ! try_trixie; then
+		from=()
+		apt_install qemu-system-x86
+		return
+	fi
+	say "unpacking Debian 13's QEMU"
+	rm -rf "$dir"
+	mkdir -p "$dir/bin"
+	debian_tree trixie qemu-system-x86 "$dir/root" \
+		"$cache/trixie/apt/sources.list"
+	usr=$dir/root/usr
+	cat > "$dir/bin/$name" <<-EOF
+		#!/bin/sh
+		exec $usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 \\
+			--library-path $usr/lib/x86_64-linux-gnu \\
+			$usr/bin/$name -L $usr/share/qemu -L $usr/share/seabios "\$@"
+	EOF
+	chmod +x "$dir/bin/$name"
+	"$dir/bin/$name" --version >/dev/null || die "Debian 13's QEMU does not run here"
+	stamp qemu trixie
+}
+
 make_root()
 {
 	local words packages dir=$cache/root
@@ -421,19 +462,19 @@ series=$default_series
 pieces=()
 for word in "${@:-all}"; do
 	case $word in
-	packages|root|trixie)
+	packages|root|qemu|trixie)
 		pieces+=("$word") ;;
 	headers|image|source)
 		pieces+=("$word-$series") ;;
 	headers-*|image-*|source-*)
 		pieces+=("$word") ;;
 	all)
-		pieces+=(packages "headers-$series" "image-$series" root
+		pieces+=(packages qemu "headers-$series" "image-$series" root
 			 "source-$series") ;;
 	[0-9]*.[0-9]*)
 		series=$word
-		[ $# -gt 1 ] || pieces=(packages "headers-$word" "image-$word"
-					root "source-$word") ;;
+		[ $# -gt 1 ] || pieces=(packages qemu "headers-$word"
+					"image-$word" root "source-$word") ;;
 	*)
 		die "unknown piece '$word'; see the head of this script" ;;
 	esac
