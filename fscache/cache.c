@@ -102,7 +102,10 @@ static int read_super(struct cachefs_cache *cache,
 	if (!copy)
 		return -ENOMEM;
 	ret = cachefs_device_read(cache->device, blocks - 1, copy, 1);
-	if (!ret && memcmp(copy, sb, sizeof(*sb))) {
+	if (ret) {
+		pr_err("%s: the superblock's copy cannot be read: error %d\n",
+		       name, ret);
+	} else if (memcmp(copy, sb, sizeof(*sb))) {
 		pr_err("%s: bad superblock: %s\n", name,
 		       cachefs_refusal_text(CACHEFS_BAD_COPY));
 		ret = -EUCLEAN;

@@ -249,6 +249,19 @@ static const struct {
 	{ "an MBR partition table or boot sector", 510,	2, "\x55\xaa" },
 };
 
+/* The name of what is known to begin with @bytes, or %NULL. */
+static const char *known_signature(const char *bytes, unsigned int len)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(signatures); i++)
+		if (signatures[i].offset + signatures[i].len <= len &&
+		    !memcmp(bytes + signatures[i].offset, signatures[i].magic,
+			    signatures[i].len))
+			return signatures[i].what;
+	return NULL;
+}
+
 /**
  * cachefs_device_signature - What is on the device?
  * @device: the device
@@ -256,15 +269,17 @@ static const struct {
  *
  * Blank is a device whose first and last MiB are zero: some formats are only
  * at the end, and an unknown one is worth as much to its owner as a known one.
+ * Others begin behind our magic number and leave it there: a device that was a
+ * cache once is theirs, then.
  *
  * Context: process, sleeps.
  * Return: an enum cachefs_signature; -ENOSPC, -ENOMEM or the device's error.
  */
 int cachefs_device_signature(struct cachefs_device *device, const char **what)
 {
-	unsigned int nr = CACHEFS_BLANK_BYTES >> CACHEFS_BLOCK_SHIFT, i;
+	unsigned int nr = CACHEFS_BLANK_BYTES >> CACHEFS_BLOCK_SHIFT;
 	u64 blocks = cachefs_device_blocks(device);
-	const char *bytes;
+	unsigned int own = CACHEFS_ANCHOR_BLOCK + 2;
 	void *buffer;
 	int ret;
 
@@ -275,24 +290,26 @@ int cachefs_device_signature(struct cachefs_device *device, const char **what)
 	buffer = kvmalloc(CACHEFS_BLANK_BYTES, GFP_KERNEL | __GFP_NOWARN);
 	if (!buffer)
 		return -ENOMEM;
-	bytes = buffer;
 	/* A cache is no worse for what cannot be read behind its superblock. */
-	ret = cachefs_device_read(device, 0, buffer, 1);
+	ret = cachefs_device_read(device, 0, buffer, own);
+	if (ret) {
+		own = 1;
+		ret = cachefs_device_read(device, 0, buffer, own);
+	}
 	if (ret)
 		goto out;
-	ret = CACHEFS_SIGNATURE_OWN;
-	if (!memcmp(buffer, CACHEFS_SUPER_MAGIC, 8))
+	if (!memcmp(buffer, CACHEFS_SUPER_MAGIC, 8)) {
+		*what = known_signature(buffer, own << CACHEFS_BLOCK_SHIFT);
+		ret = *what ? CACHEFS_SIGNATURE_FOREIGN : CACHEFS_SIGNATURE_OWN;
 		goto out;
+	}
 	ret = cachefs_device_read(device, 0, buffer, nr);
 	if (ret)
 		goto out;
 	ret = CACHEFS_SIGNATURE_FOREIGN;
-	for (i = 0; i < ARRAY_SIZE(signatures); i++) {
-		*what = signatures[i].what;
-		if (!memcmp(bytes + signatures[i].offset, signatures[i].magic,
-			    signatures[i].len))
-			goto out;
-	}
+	*what = known_signature(buffer, CACHEFS_BLANK_BYTES);
+	if (*what)
+		goto out;
 	*what = "unknown data (not zero in its first or last MiB)";
 	if (memchr_inv(buffer, 0, CACHEFS_BLANK_BYTES))
 		goto out;

@@ -213,6 +213,29 @@ printf something | dd of="$other" bs=1 seek=$((64 * 1048576 - 9)) conv=notrunc \
 	2>/dev/null
 refused "unknown data at the end" EMEDIUMTYPE "unknown data" "$other"
 
+# --- what was a cache once, and became something that leaves its superblock there
+
+was_a_cache()	# WORDS
+{
+	zero
+	check_equal "before there was $*: a cache" accepted "$(attach "$other")"
+	cachefs_detach
+}
+
+was_a_cache "a RAID member"
+printf '\xfc\x4e\x2b\xa9' | dd of="$other" bs=1 seek=4096 conv=notrunc 2>/dev/null
+refused "a RAID member that was a cache" EMEDIUMTYPE "a RAID member" "$other"
+refused "a RAID member that was a cache, with the word format" EMEDIUMTYPE \
+	"a RAID member" "$other format"
+was_a_cache "a bcache device"
+printf '\xc6\x85\x73\xf6\x4e\x1a\x45\xca' |
+	dd of="$other" bs=1 seek=4120 conv=notrunc 2>/dev/null
+refused "a bcache device that was a cache" EMEDIUMTYPE "a bcache device" "$other"
+was_a_cache "a partition table"
+printf 'label: gpt\n,,L\n' | sfdisk -q --no-reread "$other"
+refused "a GPT that was a cache, with the word format" EMEDIUMTYPE \
+	"a GPT partition table" "$other format"
+
 # --- sizes
 
 zero
