@@ -18,7 +18,7 @@ rounds=$1 mib=$2 files=$3 rtt=$4 rate=$5
 shift 5
 modes=("$@")
 
-load dm_mod cachefiles
+load dm_mod dm_delay cachefiles
 cache_disk=$(readlink -f /dev/disk/cache)
 incumbent_disk=$(readlink -f /dev/disk/incumbent)
 local_disk=$(readlink -f /dev/disk/local)
@@ -35,19 +35,32 @@ cp -r "$export_dir/." /mnt/local/
 
 # --- the modes: what is mounted at $where, and how it is set up and taken down
 
+# The disk, of which each write takes so long when the mode's name ends in -slow.
+slow=400 # ms
+device_for()	# MODE DISK: sets these variables
+{
+	disk=$2 device=$2
+	[[ $1 == *-slow ]] || return 0
+	dmsetup create --noudevsync slow --table \
+		"0 $(blockdev --getsz "$disk") delay $disk 0 0 $disk 0 $slow"
+	dmsetup mknodes
+	device=/dev/mapper/slow
+}
+
 start_mode()	# MODE
 {
 	where=$MNT disk=""
 	case $1 in
 	nfs)		;;
-	cachefs)	disk=$cache_disk
+	cachefs*)	device_for "$1" "$cache_disk"
 			load netfs fscache
 			insmod /bed/cachefs.ko
-			echo "$disk format force" > /sys/fs/cachefs/attach ;;
-	cachefiles)	disk=$incumbent_disk
-			mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0 "$disk"
+			echo "$device format force" > /sys/fs/cachefs/attach ;;
+	cachefiles*)	mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0 \
+				"$incumbent_disk"
+			device_for "$1" "$incumbent_disk"
 			mkdir -p /run/fscache
-			mount -o user_xattr,noatime "$disk" /run/fscache
+			mount -o user_xattr,noatime "$device" /run/fscache
 			printf 'dir /run/fscache\ntag bench\n' > /run/cachefilesd.conf
 			cachefilesd -n -f /run/cachefilesd.conf > /run/cachefilesd.log 2>&1 &
 			daemon=$!
@@ -62,19 +75,20 @@ stop_mode()	# MODE
 {
 	[ "$1" = ext4 ] || nfs_umount
 	case $1 in
-	cachefs)	rmmod cachefs ;;
-	cachefiles)	kill "$daemon" 2>/dev/null || died=yes
+	cachefs*)	rmmod cachefs ;;
+	cachefiles*)	kill "$daemon" 2>/dev/null || died=yes
 			wait "$daemon" || true
 			wait_for 60 eval '! cache_active bench' ||
 				t_die "CacheFiles stays"
 			umount /run/fscache ;;
 	esac
+	[[ $1 != *-slow ]] || dmsetup remove --noudevsync --retry slow
 }
 
 # All that was to be stored is stored, and nothing is in memory.
 remount()	# MODE
 {
-	[ "$1" != cachefs ] || settle
+	[[ $1 != cachefs* ]] || settle
 	if [ "$1" = ext4 ]; then
 		sync
 	else
@@ -84,7 +98,7 @@ remount()	# MODE
 	drop_caches
 	case $1 in
 	nfs)		nfs_mount nofsc ;;
-	cachefs|cachefiles) nfs_mount ;;
+	cachefs*|cachefiles*) nfs_mount ;;
 	esac
 }
 
@@ -122,7 +136,7 @@ measure()	# MODE WORKLOAD BYTES COMMAND...
 	s1=$(sectors)
 	echo "$begin $end $cpu $bytes $(($(reads) - r0)) $s0 $s1" |
 		awk -v what="$mode $workload" '{
-			printf "result %s %.2f %.2f %d %d %d %d\n", what, $2 - $1,
+			printf "result %s %.4f %.2f %d %d %d %d\n", what, $2 - $1,
 				$3 / 100, $4, $5, $8 - $6, $9 - $7 }'
 }
 

@@ -456,6 +456,7 @@ good_again "bad sectors"
 
 part "a disk that hangs"
 # One reader waits for the disk, and what does not need it goes on.
+echo 1000 > "$(cachefs_dir)/max_in_flight_ms"
 drop_caches
 touch "$export_dir/cold"/*
 dmsetup suspend --noflush --nolockfs cache
@@ -475,6 +476,10 @@ check "a hung disk: what is not cached is read, written and listed" \
 	wait_for 60 test -e /run/others
 check "a hung disk: stores are in flight" \
 	test "$(cachefs_stat stores_in_flight_bytes)" -gt 0
+check "a hung disk: they give their pages back" wait_for 30 \
+	eval '[ "$(cachefs_stat pages_marked)" = 0 ]'
+check "a hung disk: which the statistics say" \
+	test "$(cachefs_stat released_bytes)" -gt 0
 cachefs_detach &
 detaches=$!
 sleep $((SECONDS - begin_hang < hang ? hang - SECONDS + begin_hang : 1))
