@@ -51,6 +51,22 @@ bool cachefs_store_reserve(struct cachefs_cache *cache,
 }
 
 /**
+ * cachefs_store_room - Would a small store be taken now?
+ * @cache: the cache
+ *
+ * For those who can save themselves work if not; see cachefs_store_reserve().
+ *
+ * Context: any.
+ * Return: whether it would.
+ */
+bool cachefs_store_room(struct cachefs_cache *cache)
+{
+	return cachefs_usable(cache) && !cachefs_pace_stuck(cache) &&
+		atomic64_read(&cache->reserved) +
+		atomic64_read(&cache->in_flight) < cachefs_pace_window(cache);
+}
+
+/**
  * cachefs_store_reserve_wait - Wait until so much may be stored
  * @cache: the cache
  * @version: of the file

@@ -222,6 +222,7 @@ bool cachefs_store_reserve(struct cachefs_cache *cache,
 bool cachefs_store_reserve_wait(struct cachefs_cache *cache,
 				const struct cachefs_version *version,
 				u64 block, size_t bytes);
+bool cachefs_store_room(struct cachefs_cache *cache);
 void cachefs_store_unreserve(struct cachefs_cache *cache, size_t bytes);
 
 /* How long the server takes, to compare the device with */

@@ -143,38 +143,33 @@ static bool op_begin_unchanged(struct cachefs_op *op)
 }
 
 /**
- * cachefs_op_new - Begin an operation
+ * cachefs_op_init - Begin an operation
+ * @op: the operation, to be ended with cachefs_op_exit()
  * @object: on this object
  *
  * Context: process, may sleep.
- * Return: the operation, or %NULL without memory.
  */
-struct cachefs_op *cachefs_op_new(struct cachefs_object *object)
+void cachefs_op_init(struct cachefs_op *op, struct cachefs_object *object)
 {
-	struct cachefs_op *op;
-
-	op = kzalloc(sizeof(*op), GFP_NOFS | __GFP_NOWARN);
-	if (!op)
-		return NULL;
+	memset(op, 0, sizeof(*op));
 	op->object = object;
 	if (op_begin_unchanged(op))
-		return op;
+		return;
 	mutex_lock(&object->sample_mutex);
 	object_sample(object, false);
 	spin_lock(&object->lock);
 	op_begin(op);
 	spin_unlock(&object->lock);
 	mutex_unlock(&object->sample_mutex);
-	return op;
 }
 
 /**
- * cachefs_op_free - End an operation
- * @op: freed
+ * cachefs_op_exit - End an operation
+ * @op: the operation
  *
  * Context: any but interrupts.
  */
-void cachefs_op_free(struct cachefs_op *op)
+void cachefs_op_exit(struct cachefs_op *op)
 {
 	struct cachefs_object *object = op->object;
 
@@ -189,6 +184,33 @@ void cachefs_op_free(struct cachefs_op *op)
 	else
 		object->nr_old--;
 	spin_unlock(&object->lock);
+}
+
+/**
+ * cachefs_op_new - Begin an operation that outlives its caller
+ * @object: on this object
+ *
+ * Context: process, may sleep.
+ * Return: the operation, or %NULL without memory.
+ */
+struct cachefs_op *cachefs_op_new(struct cachefs_object *object)
+{
+	struct cachefs_op *op = kmalloc(sizeof(*op), GFP_NOFS | __GFP_NOWARN);
+
+	if (op)
+		cachefs_op_init(op, object);
+	return op;
+}
+
+/**
+ * cachefs_op_free - End an operation that cachefs_op_new() began
+ * @op: freed
+ *
+ * Context: any but interrupts.
+ */
+void cachefs_op_free(struct cachefs_op *op)
+{
+	cachefs_op_exit(op);
 	kfree(op);
 }
 
@@ -386,38 +408,6 @@ static void resize_cookie(struct netfs_cache_resources *cres, loff_t new_size)
 	spin_unlock(&cookie->lock);
 }
 
-static bool begin_operation(struct netfs_cache_resources *cres,
-			    enum fscache_want_state want_state)
-{
-	struct cachefs_object *object = fscache_cres_cookie(cres)->cache_priv;
-
-	if (!cres->cache_priv2)
-		cres->cache_priv2 = cachefs_op_new(object);
-	if (!cres->cache_priv2) {
-		/* It might be one that writes; NFS's do not. */
-		if (!object->volume->nfs)
-			cachefs_object_local_write(object);
-		return false;
-	}
-	cres->ops = &cachefs_netfs_ops;
-	return true;
-}
-
-/**
- * cachefs_end_operation - netfs_cache_ops::end_operation
- * @cres: of an operation that begin_operation() began
- *
- * Context: any but interrupts.
- */
-void cachefs_end_operation(struct netfs_cache_resources *cres)
-{
-	cachefs_op_free(cachefs_cres_op(cres));
-	cres->cache_priv2 = NULL;
-	/* The cache may go away now; see cachefs_exit() for the module. */
-	fscache_end_cookie_access(fscache_cres_cookie(cres),
-				  fscache_access_io_end);
-}
-
 /**
  * cachefs_query_occupancy - netfs_cache_ops::query_occupancy
  * @cres: ignored, as all that follows
@@ -504,7 +494,7 @@ const struct fscache_cache_ops cachefs_fscache_ops = {
 	.withdraw_cookie	= withdraw_cookie,
 	.invalidate_cookie	= invalidate_cookie,
 	.resize_cookie		= resize_cookie,
-	.begin_operation	= begin_operation,
+	.begin_operation	= cachefs_begin_operation,
 	.prepare_to_write	= prepare_to_write,
 };
 

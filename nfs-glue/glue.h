@@ -147,7 +147,7 @@ struct cachefs_object {
 };
 
 /*
- * struct cachefs_op - One operation between begin_operation and end_operation
+ * struct cachefs_op - An operation: a read, a store, or a read and its store
  * @version: what the file was when it began
  * @size: and its size
  * @generation: cachefs_object::generation then
@@ -172,18 +172,20 @@ struct cachefs_op {
 
 /* cookie.c */
 extern const struct fscache_cache_ops cachefs_fscache_ops;
+void cachefs_op_init(struct cachefs_op *op, struct cachefs_object *object);
+void cachefs_op_exit(struct cachefs_op *op);
 struct cachefs_op *cachefs_op_new(struct cachefs_object *object);
 void cachefs_op_free(struct cachefs_op *op);
 enum cachefs_reason cachefs_op_stale(struct cachefs_op *op);
 enum cachefs_reason cachefs_op_refusal(struct cachefs_op *op);
 void cachefs_object_local_write(struct cachefs_object *object);
-void cachefs_end_operation(struct netfs_cache_resources *cres);
 int cachefs_query_occupancy(struct netfs_cache_resources *cres, loff_t start,
 			    size_t len, size_t granularity, loff_t *data_start,
 			    size_t *data_len);
 
 /* note.c */
 bool cachefs_note_read(struct cachefs_op *op, pgoff_t index);
+void cachefs_forget_read(struct cachefs_op *op, pgoff_t index);
 enum cachefs_reason cachefs_noted_read(struct cachefs_op *op, pgoff_t index);
 void cachefs_forget_reads(struct cachefs_object *object);
 
@@ -203,16 +205,17 @@ void cachefs_stages_exit(struct cachefs_glue *glue);
 void cachefs_stages_drop(struct cachefs_object *object);
 
 /* io.c or pages.c */
-extern const struct netfs_cache_ops cachefs_netfs_ops;
+bool cachefs_begin_operation(struct netfs_cache_resources *cres,
+			     enum fscache_want_state want_state);
 int cachefs_glue_init_io(struct cachefs_glue *glue);
 void cachefs_glue_exit_io(struct cachefs_glue *glue);
 void cachefs_object_init_io(struct cachefs_object *object);
 void cachefs_object_exit_io(struct cachefs_object *object);
 
-static inline struct cachefs_op *
-cachefs_cres_op(struct netfs_cache_resources *cres)
+static inline struct cachefs_object *
+cachefs_cres_object(struct netfs_cache_resources *cres)
 {
-	return cres->cache_priv2;
+	return fscache_cres_cookie(cres)->cache_priv;
 }
 
 static inline struct cachefs_glue *cachefs_op_glue(struct cachefs_op *op)

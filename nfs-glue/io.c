@@ -19,6 +19,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
+#include <trace/events/fscache.h>
 #include "compat.h"
 #include "glue.h"
 
@@ -42,6 +43,12 @@ static loff_t netfs_read_zero_point(struct inode *inode)
 	return netfs_inode(inode)->zero_point;
 }
 #endif
+
+/* As long as netfs's operation is open. */
+static struct cachefs_op *cres_op(struct netfs_cache_resources *cres)
+{
+	return cres->cache_priv2;
+}
 
 static bool copies_at_once(struct netfs_io_request *rreq)
 {
@@ -163,7 +170,7 @@ static enum netfs_io_source prepare_read(struct netfs_io_subrequest *subreq,
 					 unsigned long long i_size)
 {
 	struct netfs_io_request *rreq = subreq->rreq;
-	struct cachefs_op *op = cachefs_cres_op(&rreq->cache_resources);
+	struct cachefs_op *op = cres_op(&rreq->cache_resources);
 	loff_t start = subreq->start, end = start + subreq->len;
 	loff_t this_start, this_end, data_end;
 	unsigned int run;
@@ -266,7 +273,7 @@ static int read_cache(struct netfs_cache_resources *cres, loff_t start,
 		      struct iov_iter *iter, enum netfs_read_from_hole hole,
 		      netfs_io_terminated_t term_func, void *term_func_priv)
 {
-	struct cachefs_op *op = cachefs_cres_op(cres);
+	struct cachefs_op *op = cres_op(cres);
 	size_t len = iov_iter_count(iter);
 	struct glue_read *read = NULL;
 	unsigned int nr, i;
@@ -366,7 +373,7 @@ static bool writes_copies(struct netfs_io_request *rreq)
 
 static void issue_write(struct netfs_io_subrequest *subreq)
 {
-	struct cachefs_op *op = cachefs_cres_op(&subreq->rreq->cache_resources);
+	struct cachefs_op *op = cres_op(&subreq->rreq->cache_resources);
 	bool writeback = subreq->rreq->origin == NETFS_WRITEBACK;
 	size_t len = subreq->len - subreq->transferred, bytes = len;
 	struct cachefs_cache *cache = cachefs_op_cache(op);
@@ -443,7 +450,7 @@ static int prepare_write(struct netfs_cache_resources *cres, loff_t *start,
 			 size_t *len, size_t upper_len, loff_t i_size,
 			 bool no_space_allocated_yet)
 {
-	cachefs_object_local_write(cachefs_cres_op(cres)->object);
+	cachefs_object_local_write(cres_op(cres)->object);
 	return -ENOBUFS;
 }
 
@@ -451,14 +458,23 @@ static int write_cache(struct netfs_cache_resources *cres, loff_t start,
 		       struct iov_iter *iter, netfs_io_terminated_t term_func,
 		       void *term_func_priv)
 {
-	cachefs_object_local_write(cachefs_cres_op(cres)->object);
+	cachefs_object_local_write(cres_op(cres)->object);
 	if (term_func)
 		cachefs_terminated(term_func, term_func_priv, -ENOBUFS);
 	return -ENOBUFS;
 }
 
-const struct netfs_cache_ops cachefs_netfs_ops = {
-	.end_operation		= cachefs_end_operation,
+static void end_operation(struct netfs_cache_resources *cres)
+{
+	cachefs_op_free(cres_op(cres));
+	cres->cache_priv2 = NULL;
+	/* The cache may go away now; see cachefs_exit() for the module. */
+	fscache_end_cookie_access(fscache_cres_cookie(cres),
+				  fscache_access_io_end);
+}
+
+static const struct netfs_cache_ops netfs_ops = {
+	.end_operation		= end_operation,
 	.read			= read_cache,
 	.write			= write_cache,
 	.issue_write		= issue_write,
@@ -467,6 +483,31 @@ const struct netfs_cache_ops cachefs_netfs_ops = {
 	.prepare_write		= prepare_write,
 	.query_occupancy	= cachefs_query_occupancy,
 };
+
+/**
+ * cachefs_begin_operation - fscache_cache_ops::begin_operation
+ * @cres: where the operation goes
+ * @want_state: ignored
+ *
+ * Context: process, may sleep.
+ * Return: %false without memory.
+ */
+bool cachefs_begin_operation(struct netfs_cache_resources *cres,
+			     enum fscache_want_state want_state)
+{
+	struct cachefs_object *object = cachefs_cres_object(cres);
+
+	if (!cres->cache_priv2)
+		cres->cache_priv2 = cachefs_op_new(object);
+	if (!cres->cache_priv2) {
+		/* It might be one that writes; NFS's do not. */
+		if (!object->volume->nfs)
+			cachefs_object_local_write(object);
+		return false;
+	}
+	cres->ops = &netfs_ops;
+	return true;
+}
 
 /* All of it lives as long as an operation: nothing to set up. */
 int cachefs_glue_init_io(struct cachefs_glue *glue)

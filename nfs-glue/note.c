@@ -52,6 +52,20 @@ bool cachefs_note_read(struct cachefs_op *op, pgoff_t index)
 }
 
 /**
+ * cachefs_forget_read - A page's read from the server begins, and is not noted
+ * @op: in this operation
+ * @index: which page
+ *
+ * Context: process, may sleep.
+ */
+void cachefs_forget_read(struct cachefs_op *op, pgoff_t index)
+{
+	/* The caller has the page locked: no note of it can come now. */
+	if (!xa_empty(&op->object->reads))
+		forget_read(op->object, index);
+}
+
+/**
  * cachefs_noted_read - A page is about to be stored
  * @op: in this operation
  * @index: which page; its note is forgotten
@@ -62,8 +76,10 @@ bool cachefs_note_read(struct cachefs_op *op, pgoff_t index)
  */
 enum cachefs_reason cachefs_noted_read(struct cachefs_op *op, pgoff_t index)
 {
-	void *note = forget_read(op->object, index);
+	void *note = NULL;
 
+	if (!xa_empty(&op->object->reads))
+		note = forget_read(op->object, index);
 	if (note == note_of(op))
 		return CACHEFS_WHY_NONE;
 	return note ? CACHEFS_WHY_VERSION : CACHEFS_WHY_NO_NOTE;

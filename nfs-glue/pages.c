@@ -60,29 +60,45 @@ static struct page *iter_page(loff_t start, struct iov_iter *iter,
 	return iter->bvec->bv_page;
 }
 
+/* Fill a page that NFS is about to ask the server for. */
+static bool read_page(struct cachefs_op *op, struct page *page)
+{
+	struct cachefs_cache *cache = cachefs_op_cache(op);
+	loff_t start = page_offset(page);
+
+	if (start >= op->size || READ_ONCE(op->object->local_data) ||
+	    !cachefs_op_of_inode(op, page->mapping->host))
+		return false;
+	if (cachefs_stage_read(op, page)) {
+		cachefs_count_hit(cache, cachefs_op_volume(op),
+				  page_bytes(op, start));
+		return true;
+	}
+	cachefs_count_miss(cache, cachefs_op_volume(op), page_bytes(op, start));
+	if (cachefs_store_room(cache))
+		cachefs_note_read(op, page->index);
+	else
+		cachefs_forget_read(op, page->index);
+	return false;
+}
+
 /* Any error makes NFS ask the server. */
 static int read_cache(struct netfs_cache_resources *cres, loff_t start,
 		      struct iov_iter *iter, enum netfs_read_from_hole hole,
 		      netfs_io_terminated_t term_func, void *term_func_priv)
 {
 	struct page *page = iter_page(start, iter, term_func);
-	struct cachefs_op *op = cachefs_cres_op(cres);
+	struct cachefs_op op;
+	bool read = false;
 
-	if (!page || start >= op->size || READ_ONCE(op->object->local_data) ||
-	    !cachefs_op_of_inode(op, page->mapping->host)) {
-		if (term_func)
-			term_func(term_func_priv, -ENODATA, false);
-		return -ENODATA;
+	if (page) {
+		cachefs_op_init(&op, cachefs_cres_object(cres));
+		read = read_page(&op, page);
+		cachefs_op_exit(&op);
+	} else if (term_func) {
+		term_func(term_func_priv, -ENODATA, false);
 	}
-	if (cachefs_stage_read(op, page)) {
-		cachefs_count_hit(cachefs_op_cache(op), cachefs_op_volume(op),
-				  page_bytes(op, start));
-		return 0;
-	}
-	cachefs_count_miss(cachefs_op_cache(op), cachefs_op_volume(op),
-			   page_bytes(op, start));
-	cachefs_note_read(op, page->index);
-	return -ENODATA;
+	return read ? 0 : -ENODATA;
 }
 
 /* Batches */
@@ -251,25 +267,17 @@ static void answered(struct cachefs_op *op)
 					ktime_get_ns() - asked);
 }
 
-static int write_cache(struct netfs_cache_resources *cres, loff_t start,
-		       struct iov_iter *iter, netfs_io_terminated_t term_func,
-		       void *term_func_priv)
+/* Have a page stored that the server has sent. */
+static void store_page(struct cachefs_op *op, struct page *page)
 {
-	struct page *page = iter_page(start, iter, term_func);
-	struct cachefs_op *op = cachefs_cres_op(cres);
 	struct cachefs_cache *cache = cachefs_op_cache(op);
+	enum cachefs_reason noted = cachefs_noted_read(op, page->index);
 	struct cachefs_version *version = &op->version;
-	enum cachefs_reason why, noted;
+	loff_t start = page_offset(page);
+	enum cachefs_reason why;
 	size_t bytes = PAGE_SIZE;
 
-	if (!page) {
-		cachefs_object_local_write(op->object);
-		if (term_func)
-			term_func(term_func_priv, -ENOBUFS, false);
-		return -ENOBUFS;
-	}
 	answered(op);
-	noted = cachefs_noted_read(op, page->index);
 	if (start >= op->size) {
 		why = CACHEFS_WHY_BEYOND_EOF;
 		goto refuse;
@@ -279,22 +287,34 @@ static int write_cache(struct netfs_cache_resources *cres, loff_t start,
 		why = CACHEFS_WHY_PAGE;
 		goto refuse;
 	}
-	if (noted) {
-		why = noted;
-		goto refuse;
-	}
 	if (!cachefs_store_reserve(cache, version, page->index, bytes))
-		return -ENOBUFS;
-	if (!batch_add(op, page_folio(page), bytes)) {
-		cachefs_store_unreserve(cache, bytes);
-		why = cachefs_op_stale(op) ?: CACHEFS_WHY_NO_MEMORY;
-		goto refuse;
-	}
-	return 0;
-
+		return;
+	why = noted;
+	if (!why && batch_add(op, page_folio(page), bytes))
+		return;
+	cachefs_store_unreserve(cache, bytes);
+	why = why ?: cachefs_op_stale(op) ?: CACHEFS_WHY_NO_MEMORY;
 refuse:
 	cachefs_refuse(cache, version, page->index, bytes, why);
-	/* NFS does not look at it. */
+}
+
+/* NFS does not look at what this returns. */
+static int write_cache(struct netfs_cache_resources *cres, loff_t start,
+		       struct iov_iter *iter, netfs_io_terminated_t term_func,
+		       void *term_func_priv)
+{
+	struct page *page = iter_page(start, iter, term_func);
+	struct cachefs_op op;
+
+	if (page) {
+		cachefs_op_init(&op, cachefs_cres_object(cres));
+		store_page(&op, page);
+		cachefs_op_exit(&op);
+	} else {
+		cachefs_object_local_write(cachefs_cres_object(cres));
+		if (term_func)
+			term_func(term_func_priv, -ENOBUFS, false);
+	}
 	return -ENOBUFS;
 }
 
@@ -305,7 +325,7 @@ static int prepare_write(struct netfs_cache_resources *cres, loff_t *start,
 {
 	if (no_space_allocated_yet)
 		return 0;
-	cachefs_object_local_write(cachefs_cres_op(cres)->object);
+	cachefs_object_local_write(cachefs_cres_object(cres));
 	return -ENOBUFS;
 }
 
@@ -317,14 +337,38 @@ static enum netfs_io_source prepare_read(struct netfs_io_subrequest *subreq,
 		NETFS_DOWNLOAD_FROM_SERVER;
 }
 
-const struct netfs_cache_ops cachefs_netfs_ops = {
-	.end_operation		= cachefs_end_operation,
+static void end_operation(struct netfs_cache_resources *cres)
+{
+	/* The cache may go away now; see cachefs_exit() for the module. */
+	fscache_end_cookie_access(fscache_cres_cookie(cres),
+				  fscache_access_io_end);
+}
+
+static const struct netfs_cache_ops netfs_ops = {
+	.end_operation		= end_operation,
 	.read			= read_cache,
 	.write			= write_cache,
 	.prepare_read		= prepare_read,
 	.prepare_write		= prepare_write,
 	.query_occupancy	= cachefs_query_occupancy,
 };
+
+/**
+ * cachefs_begin_operation - fscache_cache_ops::begin_operation
+ * @cres: where the operation goes
+ * @want_state: ignored
+ *
+ * NFS asks one thing in it, so that is where an operation of ours begins and ends.
+ *
+ * Context: any.
+ * Return: %true.
+ */
+bool cachefs_begin_operation(struct netfs_cache_resources *cres,
+			     enum fscache_want_state want_state)
+{
+	cres->ops = &netfs_ops;
+	return true;
+}
 
 /**
  * cachefs_glue_init_io - Set up what reads and stores of a binding need
