@@ -248,61 +248,131 @@ static void forget_reused(struct cachefs_cache *cache, const u64 *epochs)
 	atomic64_set(&cache->stats[CACHEFS_STAT_EVICTED_BYTES], 0);
 }
 
-/* Rebuild the index from the metadata of all regions. */
-static int scan_regions(struct cachefs_cache *cache)
+/* So many regions are read at a time: one after the other, a disk mostly waits. */
+#define SCAN_READERS	16
+
+/*
+ * struct scan - What reads every so many'th region
+ * @first: the first of them
+ * @epochs: of all regions
+ * @bad: regions that could not be read, by all readers
+ * @max_seq: the newest sequence number it has seen
+ * @newest: in this region
+ * @blocks: that it has read
+ * @error: why it has stopped, or 0
+ */
+struct scan {
+	struct work_struct	work;
+	struct cachefs_cache	*cache;
+	u32			first;
+	u64			*epochs;
+	atomic_t		*bad;
+	u64			max_seq;
+	u32			newest;
+	u64			blocks;
+	int			error;
+};
+
+static int scan_region(struct scan *scan, u32 region,
+		       struct cachefs_meta_block *buffer, u32 blocks)
 {
+	struct cachefs_cache *cache = scan->cache;
 	struct cachefs_geometry *geo = &cache->geo;
+	u64 seq;
+	int ret;
+
+	scan->blocks += blocks;
+	ret = cachefs_device_read(cache->device,
+				  cachefs_region_start(geo, region), buffer,
+				  blocks);
+	if (ret) {
+		/* A cache with a bad spot is a smaller cache. */
+		cachefs_io_error(cache, CACHEFS_STAT_READ_ERRORS, ret);
+		return atomic_inc_return(scan->bad) > CACHEFS_MAX_ERRORS ?
+			ret : 0;
+	}
+	if (!cachefs_meta_newest(buffer, &seq, &scan->epochs[region],
+				 cache->uuid, cache->seed, region, geo))
+		return 0;
+	if (seq > scan->max_seq) {
+		scan->max_seq = seq;
+		scan->newest = region;
+	}
+	cache->regions[region].seq = seq;
+	cache->regions[region].state = CACHEFS_REGION_SEALED;
+	ret = cachefs_index_reserve(cache, region, geo->slots);
+	if (ret)
+		return ret;
+	insert_records(cache, region, buffer, scan->epochs[region]);
+	cachefs_index_trim(cache, region);
+	return 0;
+}
+
+static void scan_work(struct work_struct *work)
+{
+	struct scan *scan = container_of(work, struct scan, work);
+	struct cachefs_geometry *geo = &scan->cache->geo;
 	u32 blocks = geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS, region;
 	struct cachefs_meta_block *buffer;
-	u64 seq, max_seq = 0, *epochs;
-	u32 bad = 0;
-	int ret = 0;
 
 	buffer = kvmalloc_array(blocks, sizeof(*buffer),
 				GFP_KERNEL | __GFP_NOWARN);
-	epochs = kvmalloc_array(geo->nr_regions, sizeof(*epochs),
-				GFP_KERNEL | __GFP_NOWARN);
-	if (!buffer || !epochs) {
-		kvfree(buffer);
-		kvfree(epochs);
-		return -ENOMEM;
+	if (!buffer) {
+		scan->error = -ENOMEM;
+		return;
 	}
-
-	for (region = 0; region < geo->nr_regions; region++) {
-		ret = cachefs_device_read(cache->device,
-					  cachefs_region_start(geo, region),
-					  buffer, blocks);
-		if (ret) {
-			/* A cache with a bad spot is a smaller cache. */
-			cachefs_io_error(cache, CACHEFS_STAT_READ_ERRORS, ret);
-			if (++bad > CACHEFS_MAX_ERRORS)
-				break;
-			ret = 0;
-			continue;
-		}
-		if (!cachefs_meta_newest(buffer, &seq, &epochs[region],
-					 cache->uuid, cache->seed, region, geo))
-			continue;
-		if (seq > max_seq) {
-			max_seq = seq;
-			cache->head = (region + 1) % geo->nr_regions;
-		}
-		cache->regions[region].seq = seq;
-		cache->regions[region].state = CACHEFS_REGION_SEALED;
-		ret = cachefs_index_reserve(cache, region, geo->slots);
-		if (ret)
-			break;
-		insert_records(cache, region, buffer, epochs[region]);
-		cachefs_index_trim(cache, region);
+	for (region = scan->first; !scan->error && region < geo->nr_regions;
+	     region += SCAN_READERS) {
+		scan->error = scan_region(scan, region, buffer, blocks);
 		cond_resched();
 	}
 	kvfree(buffer);
+}
+
+/*
+ * Rebuild the index from the metadata of all regions, in any order: of two copies
+ * of a block either will do, and tombstones count whenever they are inserted.
+ */
+static int scan_regions(struct cachefs_cache *cache)
+{
+	struct cachefs_geometry *geo = &cache->geo;
+	atomic_t bad = ATOMIC_INIT(0);
+	u64 *epochs, max_seq = 0;
+	struct scan *scans;
+	int ret = 0;
+	u32 i;
+
+	scans = kcalloc(SCAN_READERS, sizeof(*scans), GFP_KERNEL);
+	epochs = kvcalloc(geo->nr_regions, sizeof(*epochs),
+			  GFP_KERNEL | __GFP_NOWARN);
+	if (!scans || !epochs) {
+		ret = -ENOMEM;
+		goto free;
+	}
+	for (i = 0; i < SCAN_READERS; i++) {
+		scans[i].cache = cache;
+		scans[i].first = i;
+		scans[i].epochs = epochs;
+		scans[i].bad = &bad;
+		INIT_WORK(&scans[i].work, scan_work);
+		queue_work(cache->wq, &scans[i].work);
+	}
+	flush_workqueue(cache->wq);
+	for (i = 0; i < SCAN_READERS; i++) {
+		ret = ret ?: scans[i].error;
+		cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
+				 scans[i].blocks << CACHEFS_BLOCK_SHIFT);
+		if (scans[i].max_seq <= max_seq)
+			continue;
+		max_seq = scans[i].max_seq;
+		cache->head = (scans[i].newest + 1) % geo->nr_regions;
+	}
 	if (!ret)
 		forget_reused(cache, epochs);
-	kvfree(epochs);
-	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
-			 (u64)region * blocks << CACHEFS_BLOCK_SHIFT);
 	cache->attach_count = max(cache->attach_count, max_seq >> 32);
+free:
+	kvfree(epochs);
+	kfree(scans);
 	return ret;
 }
 

@@ -596,6 +596,32 @@ static void detach_waits_for_operations_under_way(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, found(f, "file", 0, 4), 4);
 }
 
+static int attach_task(void *argument)
+{
+	return fixture_attach(argument, 0);
+}
+
+static void regions_are_read_side_by_side(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct helper *helper;
+
+	store_patiently(f, "file", 0, 3 * SLOTS);
+	wait_sealed(f, 1);
+	fixture_crash(f);
+	f->ramdisk->hold_from = CACHEFS_FIRST_BLOCK;
+	WRITE_ONCE(f->ramdisk->hold_reads, true);
+	helper = helper_start(test, attach_task, f);
+	KUNIT_EXPECT_TRUE(test,
+			  fixture_eventually(READ_ONCE(f->ramdisk->held) >= 8));
+	KUNIT_EXPECT_TRUE(test, helper_goes_on(helper));
+	WRITE_ONCE(f->ramdisk->hold_reads, false);
+	ramdisk_kick(f->ramdisk);
+	KUNIT_ASSERT_TRUE(test, helper_ended(helper));
+	KUNIT_ASSERT_EQ(test, helper->ret, 0);
+	KUNIT_EXPECT_GE(test, found(f, "file", 0, 3 * SLOTS), 2 * SLOTS);
+}
+
 static struct kunit_case attach_cases[] = {
 	KUNIT_CASE(new_cache_is_empty_and_active),
 	KUNIT_CASE(reattach_finds_everything),
@@ -626,6 +652,7 @@ static struct kunit_case attach_cases[] = {
 	KUNIT_CASE(path_that_is_no_block_device_is_told),
 	KUNIT_CASE(detach_of_a_vanished_device_ends),
 	KUNIT_CASE(detach_waits_for_operations_under_way),
+	KUNIT_CASE(regions_are_read_side_by_side),
 	{}
 };
 

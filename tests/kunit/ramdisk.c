@@ -32,7 +32,8 @@ static bool bio_held(struct ramdisk *ramdisk, struct bio *bio)
 	if (ramdisk->gone)
 		return false;
 	if (!op_is_write(bio_op(bio)))
-		return READ_ONCE(ramdisk->hold_reads);
+		return READ_ONCE(ramdisk->hold_reads) &&
+			bio->bi_iter.bi_sector >> 3 >= ramdisk->hold_from;
 	return READ_ONCE(ramdisk->hold_writes) &&
 		!(bio_has_data(bio) &&
 		  bio_page(bio) == READ_ONCE(ramdisk->let_pass));

@@ -16,6 +16,7 @@ struct cachefs_device;
  * @path: its device node
  * @data: its contents, @blocks blocks of 4096 bytes
  * @hold_reads: reads do not complete until this is cleared and ramdisk_kick()
+ * @hold_from: that is about reads from this block of 4096 bytes on
  * @hold_writes: the same for writes; data is taken from memory at that time
  * @let_pass: the write of this page is not held
  * @fail_reads: reads end with an error
@@ -32,6 +33,7 @@ struct ramdisk {
 	u8			*data;
 	u64			blocks;
 	bool			hold_reads;
+	u64			hold_from;
 	bool			hold_writes;
 	struct page		*let_pass;
 	bool			fail_reads;
