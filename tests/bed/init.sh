@@ -50,6 +50,7 @@ set -a
 set +a
 read -r -a arguments < /bed/arguments
 cd /root || exit
+echo "bed: the script begins" > /dev/kmsg
 bash /bed/script "${arguments[@]}" </dev/null >/dev/virtio-ports/results 2>&1
 status=$?
 # What the kernel has still to say belongs to this run.  kmemleak reports what
