@@ -29,11 +29,14 @@ static atomic_t next_number;
 
 static bool bio_held(struct ramdisk *ramdisk, struct bio *bio)
 {
+	u64 block = bio->bi_iter.bi_sector >> 3;
+
 	if (ramdisk->gone)
 		return false;
 	if (!op_is_write(bio_op(bio)))
 		return READ_ONCE(ramdisk->hold_reads) &&
-			bio->bi_iter.bi_sector >> 3 >= ramdisk->hold_from;
+			block >= ramdisk->hold_from &&
+			(!ramdisk->hold_to || block < ramdisk->hold_to);
 	return READ_ONCE(ramdisk->hold_writes) &&
 		!(bio_has_data(bio) &&
 		  bio_page(bio) == READ_ONCE(ramdisk->let_pass));

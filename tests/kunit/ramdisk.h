@@ -17,6 +17,7 @@ struct cachefs_device;
  * @data: its contents, @blocks blocks of 4096 bytes
  * @hold_reads: reads do not complete until this is cleared and ramdisk_kick()
  * @hold_from: that is about reads from this block of 4096 bytes on
+ * @hold_to: and before this one; 0: to the end
  * @hold_writes: the same for writes; data is taken from memory at that time
  * @let_pass: the write of this page is not held
  * @fail_reads: reads end with an error
@@ -34,6 +35,7 @@ struct ramdisk {
 	u64			blocks;
 	bool			hold_reads;
 	u64			hold_from;
+	u64			hold_to;
 	bool			hold_writes;
 	struct page		*let_pass;
 	bool			fail_reads;
