@@ -405,9 +405,9 @@ debian_tree()	# RELEASE PACKAGES DIR SOURCES
 # quarter.  That of Debian 13 runs here with the libraries it came with.
 make_qemu()
 {
-	local dir=$cache/qemu name=qemu-system-x86_64 usr
+	local dir=$cache/qemu name=qemu-system-x86_64
 
-	stamped qemu trixie && [ -x "$dir/bin/$name" ] && return
+	stamped qemu "trixie 1" && [ -x "$dir/bin/$name" ] && return
 	if ! try_trixie; then
 		from=()
 		apt_install qemu-system-x86
@@ -418,16 +418,17 @@ make_qemu()
 	mkdir -p "$dir/bin"
 	debian_tree trixie qemu-system-x86 "$dir/root" \
 		"$cache/trixie/apt/sources.list"
-	usr=$dir/root/usr
-	cat > "$dir/bin/$name" <<-EOF
+	cat > "$dir/bin/$name" <<-'EOF'
 		#!/bin/sh
-		exec $usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 \\
-			--library-path $usr/lib/x86_64-linux-gnu \\
-			$usr/bin/$name -L $usr/share/qemu -L $usr/share/seabios "\$@"
+		usr=$(dirname "$(realpath "$0")")/../root/usr
+		lib=$usr/lib/x86_64-linux-gnu
+		exec "$lib/ld-linux-x86-64.so.2" --library-path "$lib" \
+			"$usr/bin/qemu-system-x86_64" -L "$usr/share/qemu" \
+			-L "$usr/share/seabios" "$@"
 	EOF
 	chmod +x "$dir/bin/$name"
 	"$dir/bin/$name" --version >/dev/null || die "Debian 13's QEMU does not run here"
-	stamp qemu trixie
+	stamp qemu "trixie 1"
 }
 
 make_root()
