@@ -9,10 +9,13 @@
 #include <linux/xarray.h>
 #include "glue.h"
 
+/* Who looks at the answer has the page locked: no note of it can come meanwhile. */
 static void *forget_read(struct cachefs_object *object, pgoff_t index)
 {
-	void *note = xa_erase(&object->reads, index);
+	void *note = NULL;
 
+	if (!xa_empty(&object->reads))
+		note = xa_erase(&object->reads, index);
 	if (note)
 		atomic_dec(&object->volume->glue->noted);
 	return note;
@@ -60,9 +63,7 @@ bool cachefs_note_read(struct cachefs_op *op, pgoff_t index)
  */
 void cachefs_forget_read(struct cachefs_op *op, pgoff_t index)
 {
-	/* The caller has the page locked: no note of it can come now. */
-	if (!xa_empty(&op->object->reads))
-		forget_read(op->object, index);
+	forget_read(op->object, index);
 }
 
 /**
@@ -76,10 +77,8 @@ void cachefs_forget_read(struct cachefs_op *op, pgoff_t index)
  */
 enum cachefs_reason cachefs_noted_read(struct cachefs_op *op, pgoff_t index)
 {
-	void *note = NULL;
+	void *note = forget_read(op->object, index);
 
-	if (!xa_empty(&op->object->reads))
-		note = forget_read(op->object, index);
 	if (note == note_of(op))
 		return CACHEFS_WHY_NONE;
 	return note ? CACHEFS_WHY_VERSION : CACHEFS_WHY_NO_NOTE;

@@ -409,7 +409,6 @@ make_qemu()
 
 	stamped qemu "trixie 1" && [ -x "$dir/bin/$name" ] && return
 	if ! try_trixie; then
-		from=()
 		apt_install qemu-system-x86
 		return
 	fi
