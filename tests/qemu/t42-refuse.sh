@@ -37,6 +37,7 @@ errno_of()	# STATUS TEXT
 	*": Wrong medium type")			echo EMEDIUMTYPE ;;
 	*": Structure needs cleaning")		echo EUCLEAN ;;
 	*": Operation not supported")		echo EOPNOTSUPP ;;
+	*": Input/output error")		echo EIO ;;
 	*)					echo "$2" ;;
 	esac
 }
@@ -303,6 +304,15 @@ restore
 check_equal "the superblock as it was" accepted "$(attach "$device")"
 cachefs_detach
 
+unsized device
+dmsetup create --noudevsync device <<-END
+	0 $(((blocks - 1) * 8)) linear $other 0
+	$(((blocks - 1) * 8)) 8 error
+END
+dmsetup mknodes
+dmesg -C
+check_equal "a bad sector at the end: errno" EIO "$(attach /dev/mapper/device)"
+one_line "a bad sector at the end" "copy cannot be read: error -5"
 unsized device
 device=$(sized device $((blocks + 1)))
 refused "a cache whose device has grown" EUCLEAN "bad superblock: device size" \
