@@ -262,17 +262,24 @@ static void ckpt_make_room(struct cachefs_cache *cache)
  * the disk says of them has to go: should only one of the next two get its new
  * sequence number before a power loss, the other one's would be the newest
  * before it, and all that is older than that would look as if it was reused.
+ * And what they had before must not come back in the place of newer copies,
+ * only to be reused at once.
  */
-static void return_ready_regions(struct cachefs_cache *cache)
+static void return_ready_regions(struct cachefs_cache *cache,
+				 const struct cachefs_ckpt_block *zeros)
 {
 	struct cachefs_geometry *geo = &cache->geo;
+	u32 blocks = geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS, at, nr;
 	struct cachefs_open_region *open;
 
-	memset(cache->scratch, 0, sizeof(*cache->scratch));
-	list_for_each_entry(open, &cache->ready, link)
-		cachefs_device_write(cache->device,
-				     cachefs_region_start(geo, open->nr) +
-				     geo->meta_blocks, cache->scratch, 1, false);
+	list_for_each_entry(open, &cache->ready, link) {
+		for (at = 0; at < blocks; at += nr) {
+			nr = min_t(u32, blocks - at, CKPT_BATCH);
+			cachefs_device_write(cache->device, at +
+					     cachefs_region_start(geo, open->nr),
+					     zeros, nr, false);
+		}
+	}
 
 	spin_lock(&cache->log_lock);
 	list_for_each_entry(open, &cache->ready, link)
@@ -307,7 +314,7 @@ int cachefs_checkpoint(struct cachefs_cache *cache)
 				 GFP_KERNEL | __GFP_NOWARN);
 	if (!writer.buffer)
 		return -ENOMEM;
-	return_ready_regions(cache);
+	return_ready_regions(cache, writer.buffer);
 	writer.first = cache->head;
 	ckpt_make_room(cache);
 	for (i = 0; !ret && i < cache->geo.nr_regions; i++)

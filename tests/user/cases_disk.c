@@ -457,6 +457,28 @@ static void lost_anchor_brings_nothing_back(void)
 }
 
 /*
+ * A region is about to be reused, and what it had is stored elsewhere.  Without a
+ * checkpoint that counts, the new copy must be found, for the old one goes at once.
+ */
+static void old_copies_do_not_come_back(void)
+{
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 5), 0);
+	while (model_count_cached(1)) {
+		model_new_version(2, TINY_SLOTS);
+		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
+		shim_run();
+	}
+	EXPECT_EQ(model_store_now(1, 0, 5), 0);
+	model_detach();
+	memset(device_block(model.device, CACHEFS_ANCHOR_BLOCK), 0,
+	       2 * CACHEFS_BLOCK_SIZE);
+	EXPECT_EQ(model_attach(), 0);
+	shim_run();
+	EXPECT_EQ(model_count_cached(1), 5);
+}
+
+/*
  * All that was written to the oldest regions since they were reused is lost, and
  * no more.  The first two are reused at once, but not the third.
  */
@@ -582,6 +604,7 @@ const struct test_case disk_cases[] = {
 	CASE(copy_of_superblock_is_compared),
 	CASE(power_loss_during_attach),
 	CASE(lost_anchor_brings_nothing_back),
+	CASE(old_copies_do_not_come_back),
 	CASE(lost_reuse_brings_nothing_back),
 	CASE(torn_scratch_block_leaves_the_other),
 	CASE(senseless_record_is_skipped),
