@@ -105,6 +105,19 @@ struct cachefs_miss {
 	u64		asked;
 };
 
+/* Tasks that read one file in sequence, at different places, and are known. */
+#define CACHEFS_RUNS	4
+
+/*
+ * struct cachefs_run - Pages that were read in sequence
+ * @end: the page behind them
+ * @pages: how many there are, or so
+ */
+struct cachefs_run {
+	pgoff_t		end;
+	unsigned int	pages;
+};
+
 /*
  * struct cachefs_object - A cookie that is in use
  * @sample_mutex: one sampler at a time
@@ -119,6 +132,8 @@ struct cachefs_miss {
  * @reads: by page: generation in which its read from the server began
  * @miss: pages that will be asked for next and are not cached; @lock
  * @stages: what has been read ahead; cachefs_glue::stage_lock
+ * @runs: of pages that were read, for more of them; @lock
+ * @next_run: which of them is replaced next; @lock
  * @batches: pages marked and waiting to be stored; @lock
  * @store_work: stores them
  */
@@ -143,6 +158,8 @@ struct cachefs_object {
 	struct list_head		batches;
 	struct list_head		stages;
 	struct cachefs_miss		miss;
+	struct cachefs_run		runs[CACHEFS_RUNS];
+	unsigned int			next_run;
 	struct delayed_work		store_work;
 };
 

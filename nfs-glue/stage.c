@@ -8,6 +8,10 @@
  * one go, into memory of our own (a stage), and copied page by page as NFS asks.
  * They are not filled where they are: a page that somebody else has locked looks
  * the same.
+ *
+ * NFS waits for each page, and asks for nothing else meanwhile.  So where one window
+ * of readahead continues another, what will be asked for if that goes on is read
+ * while NFS copies what was asked for.
  */
 #include <linux/highmem.h>
 #include <linux/llist.h>
@@ -22,6 +26,9 @@
 /* Pages in all stages. */
 #define MAX_STAGED_PAGES	8192
 
+/* Pages read in sequence that promise another stage from the first page of one on. */
+#define LONG_RUN		(8 * STAGE_PAGES)
+
 /* Stages kept for the next reads: a kernel may clear each page that it gives. */
 #define MAX_SPARE_STAGES	8
 
@@ -34,7 +41,8 @@
  * @refs: the lists, the read, and whoever copies
  * @generation: of the object when it began
  * @unused: pages that nobody has asked for yet; cachefs_glue::stage_lock
- * @ahead: pages behind it that readahead will ask for too
+ * @born: jiffies
+ * @run: pages that were read in sequence up to where it begins; 0 in a first window
  * @nr_pages: how many @pages there are
  */
 struct stage {
@@ -47,7 +55,8 @@ struct stage {
 	refcount_t		refs;
 	unsigned int		generation;
 	unsigned int		unused;
-	unsigned int		ahead;
+	unsigned long		born;
+	unsigned int		run;
 	unsigned int		nr_pages;
 	struct page		*pages[STAGE_PAGES];
 };
@@ -156,33 +165,40 @@ static void stage_read_done(struct cachefs_read *read)
 	stage_put(stage);
 }
 
-/* Make room for @nr pages at the cost of the oldest stages. */
-static void make_room(struct cachefs_glue *glue, unsigned int nr)
+/*
+ * Make room for @nr pages at the cost of the oldest stages.  What has not been
+ * @asked for may take half of the room, and none from those that may be in use.
+ */
+static bool make_room(struct cachefs_glue *glue, unsigned int nr, bool asked)
 {
+	unsigned int most = asked ? MAX_STAGED_PAGES : MAX_STAGED_PAGES / 2;
 	struct stage *stage;
+	bool full;
 
 	for (;;) {
 		spin_lock(&glue->stage_lock);
+		full = glue->staged + nr > most;
 		stage = list_first_entry_or_null(&glue->stages, struct stage,
 						 link);
-		if (stage && glue->staged + nr > MAX_STAGED_PAGES)
+		if (stage && full &&
+		    (asked || time_after(jiffies, stage->born + HZ)))
 			stage_unlink(glue, stage);
 		else
 			stage = NULL;
 		spin_unlock(&glue->stage_lock);
 		if (!stage)
-			return;
+			return asked || !full;
 		stage_put(stage);
 	}
 }
 
 /*
- * Read up to @want blocks from @block on, of which at least the first should be
- * cached, into a new stage.  Returns it with a reference for the caller, or
- * NULL: less than two blocks are cached, or no memory.
+ * Read @want blocks from @block on, at most a stage full, or as many of them as are
+ * cached, into a new stage; @run: see there.  Returns it with a reference for the
+ * caller, or NULL: less than two blocks are cached, or no memory.
  */
 static struct stage *stage_new(struct cachefs_op *op, u64 block,
-			       unsigned int want)
+			       unsigned int want, unsigned int run, bool asked)
 {
 	struct cachefs_glue *glue = cachefs_op_glue(op);
 	struct stage *stage;
@@ -191,11 +207,9 @@ static struct stage *stage_new(struct cachefs_op *op, u64 block,
 
 	if (want < 2)
 		return NULL;
-	nr = cachefs_lookup(glue->cache, &op->version, block,
-			    min_t(unsigned int, want, STAGE_PAGES), &cached);
-	if (!cached || nr < 2)
+	nr = cachefs_lookup(glue->cache, &op->version, block, want, &cached);
+	if (!cached || nr < 2 || !make_room(glue, nr, asked))
 		return NULL;
-	make_room(glue, nr);
 	stage = stage_alloc(glue, nr);
 	if (!stage)
 		return NULL;
@@ -208,7 +222,8 @@ static struct stage *stage_new(struct cachefs_op *op, u64 block,
 	init_completion(&stage->done);
 	stage->generation = op->generation;
 	stage->unused = stage->read.nr;
-	stage->ahead = want - stage->read.nr;
+	stage->born = jiffies;
+	stage->run = run;
 	/* For the lists, the read and the caller. */
 	refcount_set(&stage->refs, 3);
 	spin_lock(&glue->stage_lock);
@@ -244,27 +259,102 @@ static struct stage *stage_find(struct cachefs_op *op, u64 block)
 	return found;
 }
 
-/*
- * How many pages after @page are locked and empty, as readahead leaves them?
- * @max or more are @max.
- */
-static unsigned int pages_ahead(struct page *page, unsigned int max)
+/* What the page cache has of a page.  Only looked at: it may change at once. */
+enum page_state {
+	PAGE_ABSENT,
+	PAGE_ASKED,		/* locked and empty, as readahead leaves it */
+	PAGE_OTHER,
+};
+
+static enum page_state page_state(const struct folio *folio)
 {
-	XA_STATE(xas, &page->mapping->i_pages, page->index + 1);
+	if (!folio || xa_is_internal(folio) || xa_is_value(folio))
+		return PAGE_ABSENT;
+	if (test_bit(PG_locked, &folio->flags) &&
+	    !test_bit(PG_uptodate, &folio->flags))
+		return PAGE_ASKED;
+	return PAGE_OTHER;
+}
+
+/* How many pages from @index on are in that state?  @max or more are @max. */
+static unsigned int count_pages(struct address_space *mapping, pgoff_t index,
+				unsigned int max, enum page_state state)
+{
+	XA_STATE(xas, &mapping->i_pages, index);
 	unsigned int nr = 0;
 	struct folio *folio;
 
 	rcu_read_lock();
-	for (folio = xas_load(&xas); nr < max;
-	     folio = xas_next(&xas), nr++) {
-		/* Only looked at: what it says may be out of date at once. */
-		if (!folio || xa_is_internal(folio) || xa_is_value(folio) ||
-		    !test_bit(PG_locked, &folio->flags) ||
-		    test_bit(PG_uptodate, &folio->flags))
-			break;
-	}
+	for (folio = xas_load(&xas); nr < max && page_state(folio) == state;
+	     folio = xas_next(&xas))
+		nr++;
 	rcu_read_unlock();
 	return nr;
+}
+
+/* How many pages from @index on will NFS ask for next?  At most a stage full. */
+static unsigned int pages_asked(struct address_space *mapping, pgoff_t index)
+{
+	return count_pages(mapping, index, STAGE_PAGES, PAGE_ASKED);
+}
+
+/* How many pages were read in sequence up to @block? */
+static unsigned int run_find(struct cachefs_object *object, u64 block)
+{
+	unsigned int i, pages = 0;
+
+	spin_lock(&object->lock);
+	for (i = 0; i < CACHEFS_RUNS; i++)
+		if (object->runs[i].end == block)
+			pages = object->runs[i].pages;
+	spin_unlock(&object->lock);
+	return pages;
+}
+
+static void run_remember(struct cachefs_object *object, u64 end,
+			 unsigned int pages)
+{
+	struct cachefs_run *run;
+
+	spin_lock(&object->lock);
+	run = &object->runs[object->next_run++ % CACHEFS_RUNS];
+	run->end = end;
+	run->pages = pages;
+	spin_unlock(&object->lock);
+}
+
+/*
+ * While NFS copies page @i of a stage, the disk reads what comes behind it: what
+ * NFS is known to ask for, at once; and what it will only ask for if the sequence
+ * goes on, from the middle on, and a quarter of what was read so.
+ */
+static void stage_continue(struct cachefs_op *op, struct stage *stage,
+			   unsigned int i, struct address_space *mapping)
+{
+	u64 block = stage->read.block + stage->read.nr;
+	unsigned int run = stage->run + stage->read.nr;
+	bool middle = i == stage->read.nr / 2;
+	unsigned int want, asked;
+	struct stage *next;
+
+	if (i && !middle)
+		return;
+	next = stage_find(op, block);
+	if (next) {
+		stage_put(next);
+		return;
+	}
+	asked = pages_asked(mapping, block);
+	want = asked;
+	if (!asked && stage->run && (middle || run >= LONG_RUN))
+		want = count_pages(mapping, block,
+				   min_t(unsigned int, run / 4, STAGE_PAGES),
+				   PAGE_ABSENT);
+	next = stage_new(op, block, want, stage->run ? run : 0, asked);
+	if (next)
+		stage_put(next);
+	else if (middle)
+		run_remember(op->object, block, run);
 }
 
 /* Fill a page from a stage. */
@@ -275,15 +365,7 @@ static bool stage_copy(struct cachefs_op *op, struct stage *stage,
 	unsigned int i = page->index - stage->read.block;
 	bool last = false;
 
-	/* While NFS copies this one, the disk reads the next one. */
-	if (!i && stage->ahead) {
-		u64 block = stage->read.block + stage->read.nr;
-		struct stage *next = stage_find(op, block) ?:
-				     stage_new(op, block, stage->ahead);
-
-		if (next)
-			stage_put(next);
-	}
+	stage_continue(op, stage, i, page->mapping);
 	wait_for_completion_io(&stage->done);
 	if (stage->read.error) {
 		stage_drop(glue, stage);
@@ -349,7 +431,7 @@ static bool known_miss(struct cachefs_op *op, pgoff_t index)
 /* A page is not cached, and neither are those after it that come next. */
 static void remember_miss(struct cachefs_op *op, struct page *page)
 {
-	unsigned int nr = 1 + pages_ahead(page, STAGE_PAGES);
+	unsigned int nr = max(pages_asked(page->mapping, page->index), 1U);
 	struct cachefs_object *object = op->object;
 	bool cached;
 
@@ -389,7 +471,8 @@ bool cachefs_stage_read(struct cachefs_op *op, struct page *page)
 			return false;
 		}
 		stage = stage_new(op, page->index,
-				  1 + pages_ahead(page, MAX_STAGED_PAGES / 4));
+				  pages_asked(page->mapping, page->index),
+				  run_find(op->object, page->index), true);
 	}
 	if (stage) {
 		read = stage_copy(op, stage, page);
