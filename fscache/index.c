@@ -18,14 +18,15 @@
 /* No file block has this number, see CACHEFS_FILE_BLOCK_BITS. */
 #define TOMBSTONE_BLOCK	BIT_ULL(CACHEFS_FILE_BLOCK_BITS)
 
-static u64 extent_block(const struct cachefs_extent *extent)
-{
-	return extent->block_lo | (u64)extent->block_hi << 32;
-}
-
 static bool extent_of(const struct cachefs_extent *extent, const u8 id[16])
 {
 	return !memcmp(extent->id, id, sizeof(extent->id));
+}
+
+static unsigned long *extents_read(struct cachefs_extent *extents, unsigned int nr)
+{
+	return (unsigned long *)((u8 *)extents + cachefs_extents_size(nr)) -
+		BITS_TO_LONGS(nr);
 }
 
 static struct cachefs_extent *extent_at(struct cachefs_cache *cache, u32 ref)
@@ -151,12 +152,12 @@ int cachefs_index_reserve(struct cachefs_cache *cache, u32 region,
 	struct cachefs_region *r = &cache->regions[region];
 
 	WARN_ON_ONCE(r->extents);
-	r->extents = kvmalloc_array(nr, sizeof(*r->extents),
-				    GFP_NOIO | __GFP_NOWARN);
+	r->extents = kvmalloc(cachefs_extents_size(nr), GFP_NOIO | __GFP_NOWARN);
 	if (!r->extents)
 		return -ENOMEM;
+	bitmap_zero(extents_read(r->extents, nr), nr);
 	r->max_extents = nr;
-	account_index(cache, nr * sizeof(*r->extents));
+	account_index(cache, cachefs_extents_size(nr));
 	return 0;
 }
 
@@ -215,13 +216,24 @@ static bool extend_last(struct cachefs_cache *cache,
 		return false;
 	last = &region->extents[region->nr_extents - 1];
 	if (!extent_live(last) || !extent_of(last, id) ||
-	    extent_block(last) + last->nr != block ||
+	    cachefs_extent_block(last) + last->nr != block ||
 	    last->slot + last->nr != slot ||
 	    block % CACHEFS_CHUNK_BLOCKS == 0)
 		return false;
 	last->nr += nr;
 	account_live(cache, region, nr, 0);
 	return true;
+}
+
+/* Many readers say the same: most find it said. */
+static void note_read(struct cachefs_cache *cache, u32 ref)
+{
+	struct cachefs_region *region = &cache->regions[ref >> cache->ref_shift];
+	unsigned long *read = extents_read(region->extents, region->max_extents);
+	unsigned int i = ref & ((1U << cache->ref_shift) - 1);
+
+	if (!test_bit(i, read))
+		set_bit(i, read);
 }
 
 /* Mark in @covered which blocks of the chunk of @block the index finds. */
@@ -234,7 +246,7 @@ static void chunk_covered(struct cachefs_cache *cache, const u8 id[16],
 	bitmap_zero(covered, CACHEFS_CHUNK_BLOCKS);
 	while (ref != CACHEFS_NO_REF) {
 		struct cachefs_extent *extent = extent_at(cache, ref);
-		u64 start = extent_block(extent);
+		u64 start = cachefs_extent_block(extent);
 
 		if (start - chunk < CACHEFS_CHUNK_BLOCKS &&
 		    extent_of(extent, id) &&
@@ -347,7 +359,8 @@ u64 cachefs_index_floor(struct cachefs_cache *cache, const u8 id[16])
  * @block: first file block
  * @nr: number of blocks, within one chunk
  * @slots: for each block (region << ref_shift | slot), or %CACHEFS_NO_REF
- * @pin: pin the region of each block found, once per block
+ * @pin: pin the region of each block found, once per block, and note that its
+ *	extent is read
  *
  * Context: any but interrupts; takes index_lock.
  */
@@ -366,7 +379,7 @@ void cachefs_index_map(struct cachefs_cache *cache,
 	ref = *bucket_of(cache, version->id, block);
 	while (ref != CACHEFS_NO_REF) {
 		struct cachefs_extent *extent = extent_at(cache, ref);
-		u64 start = extent_block(extent), from, to;
+		u64 start = cachefs_extent_block(extent), from, to;
 
 		from = max(start, block);
 		to = min(start + extent->nr, end);
@@ -374,6 +387,8 @@ void cachefs_index_map(struct cachefs_cache *cache,
 		    extent_counts(cache, extent, ref, version->floor)) {
 			u32 region = ref >> cache->ref_shift;
 
+			if (pin)
+				note_read(cache, ref);
 			for (; from < to; from++)
 				slots[from - block] =
 					region << cache->ref_shift |
@@ -417,7 +432,7 @@ void cachefs_index_drop(struct cachefs_cache *cache, const u8 id[16],
 	ref = *bucket_of(cache, id, block);
 	while (ref != CACHEFS_NO_REF) {
 		struct cachefs_extent *extent = extent_at(cache, ref);
-		u64 start = extent_block(extent);
+		u64 start = cachefs_extent_block(extent);
 
 		if (extent_live(extent) && start < block + nr &&
 		    block < start + extent->nr && extent_of(extent, id))
@@ -425,6 +440,53 @@ void cachefs_index_drop(struct cachefs_cache *cache, const u8 id[16],
 		ref = extent->next;
 	}
 	write_unlock(&cache->index_lock);
+}
+
+/**
+ * cachefs_index_was_read - What is an extent, if it was read since it was stored?
+ * @cache: the cache
+ * @region: its region, which gets no more extents
+ * @i: which one
+ * @copy: where it goes
+ *
+ * Context: process; takes index_lock.
+ * Return: whether it was, and can still be found.
+ */
+bool cachefs_index_was_read(struct cachefs_cache *cache, u32 region,
+			    unsigned int i, struct cachefs_extent *copy)
+{
+	struct cachefs_region *r = &cache->regions[region];
+	bool was_read;
+
+	read_lock(&cache->index_lock);
+	*copy = r->extents[i];
+	was_read = test_bit(i, extents_read(r->extents, r->max_extents)) &&
+		extent_counts(cache, copy, region << cache->ref_shift | i,
+			      index_floor(cache, (u8 *)copy->id));
+	read_unlock(&cache->index_lock);
+	return was_read;
+}
+
+/**
+ * cachefs_index_take - Take an extent out that will be inserted elsewhere
+ * @cache: the cache
+ * @region: its region
+ * @i: which one
+ *
+ * Context: index_lock held for writing.
+ * Return: %false if it cannot be found any more; then it must not be inserted.
+ */
+bool cachefs_index_take(struct cachefs_cache *cache, u32 region, unsigned int i)
+{
+	struct cachefs_extent *extent = &cache->regions[region].extents[i];
+	u32 ref = region << cache->ref_shift | i;
+
+	lockdep_assert_held_write(&cache->index_lock);
+	if (!extent_counts(cache, extent, ref,
+			   index_floor(cache, (u8 *)extent->id)))
+		return false;
+	extent_kill(cache, ref, extent);
+	return true;
 }
 
 /**
@@ -480,7 +542,7 @@ void cachefs_index_forget(struct cachefs_cache *cache, u32 region)
 
 		link = bucket_of(cache, (u8 *)extent->id,
 				 extent->nr == CACHEFS_TOMBSTONE_NR ?
-				 TOMBSTONE_BLOCK : extent_block(extent));
+				 TOMBSTONE_BLOCK : cachefs_extent_block(extent));
 		while (*link != me && *link != CACHEFS_NO_REF)
 			link = &extent_at(cache, *link)->next;
 		if (!WARN_ON_ONCE(*link != me))
@@ -488,8 +550,9 @@ void cachefs_index_forget(struct cachefs_cache *cache, u32 region)
 		if (extent_live(extent))
 			account_live(cache, r, -extent->nr, -1);
 	}
-	account_index(cache, -(s64)(r->max_extents * sizeof(*r->extents)));
 	extents = r->extents;
+	if (extents)
+		account_index(cache, -(s64)cachefs_extents_size(r->max_extents));
 	r->extents = NULL;
 	r->nr_extents = 0;
 	r->max_extents = 0;
@@ -513,17 +576,20 @@ void cachefs_index_trim(struct cachefs_cache *cache, u32 region)
 	if (nr == r->max_extents)
 		return;
 	if (nr) {
-		exact = kmalloc_array(nr, sizeof(*exact),
-				      GFP_NOIO | __GFP_NOWARN);
+		exact = kmalloc(cachefs_extents_size(nr), GFP_NOIO | __GFP_NOWARN);
 		if (!exact)
 			return;		/* it is only memory */
 	}
 	write_lock(&cache->index_lock);
-	if (nr)
-		memcpy(exact, r->extents, nr * sizeof(*exact));
 	old = r->extents;
+	if (nr) {
+		memcpy(exact, old, nr * sizeof(*exact));
+		bitmap_copy(extents_read(exact, nr),
+			    extents_read(old, r->max_extents), nr);
+	}
 	r->extents = exact;
-	account_index(cache, -(s64)((r->max_extents - nr) * sizeof(*exact)));
+	account_index(cache, (nr ? cachefs_extents_size(nr) : 0) -
+		      (s64)cachefs_extents_size(r->max_extents));
 	r->max_extents = nr;
 	write_unlock(&cache->index_lock);
 	kvfree(old);

@@ -74,7 +74,8 @@ enum cachefs_region_state {
 /*
  * struct cachefs_region - One region of the log
  * @seq: sequence number, 0 in a region that was never used
- * @extents: its extents, @nr_extents of @max_extents; index_lock
+ * @extents: its extents, @nr_extents of @max_extents; index_lock.  Behind them is a
+ *	bit for each: it was read
  * @checksums: of all its slots, or %NULL; freed by the shrinker when not pinned
  * @open: what only a READY or OPEN region has, until its metadata is written
  * @pins: readers between lookup and verification
@@ -178,6 +179,7 @@ struct cachefs_geometry {
  * @nr_extents: live extents; written under index_lock
  * @live_blocks: blocks that the index can find; written under index_lock
  * @shrink_hand: where the shrinker looks next; any value is fine
+ * @tombstones: that have a place in the log or look for one, and do not count yet
  * @max_in_flight: bound for @in_flight, bytes
  * @max_in_flight_ms: bound for how long the device takes for it; 0: none.  A page
  *	is marked for at most twice as long
@@ -234,6 +236,7 @@ struct cachefs_cache {
 	u64				nr_extents;
 	u64				live_blocks;
 	u32				shrink_hand;
+	atomic_t			tombstones;
 
 	struct mutex			load_mutex;	/* reading of checksums */
 
@@ -413,6 +416,9 @@ void cachefs_index_map(struct cachefs_cache *cache,
 		       unsigned int nr, u32 *slots, bool pin);
 void cachefs_index_drop(struct cachefs_cache *cache, const u8 id[16],
 			u64 block, unsigned int nr);
+bool cachefs_index_was_read(struct cachefs_cache *cache, u32 region,
+			    unsigned int i, struct cachefs_extent *copy);
+bool cachefs_index_take(struct cachefs_cache *cache, u32 region, unsigned int i);
 void cachefs_index_drop_version(struct cachefs_cache *cache, const u8 id[16]);
 void cachefs_index_forget(struct cachefs_cache *cache, u32 region);
 void cachefs_index_trim(struct cachefs_cache *cache, u32 region);
@@ -428,6 +434,33 @@ static inline bool cachefs_region_pinned(const struct cachefs_region *region)
 	return atomic_read_acquire(&region->pins);
 }
 
+/* Bytes of the array of a region's extents, and of the bits behind it. */
+static inline size_t cachefs_extents_size(unsigned int nr)
+{
+	return ALIGN(nr * sizeof(struct cachefs_extent), sizeof(long)) +
+		BITS_TO_LONGS(nr) * sizeof(long);
+}
+
+static inline u64 cachefs_extent_block(const struct cachefs_extent *extent)
+{
+	return extent->block_lo | (u64)extent->block_hi << 32;
+}
+
+/* reinsert.c */
+void cachefs_reinsert(struct cachefs_cache *cache, u32 region);
+
+/*
+ * struct cachefs_piece - Slots in one piece of a region that is not full
+ * @region: which
+ * @slot: the first of them
+ * @nr: how many
+ */
+struct cachefs_piece {
+	u32	region;
+	u32	slot;
+	u32	nr;
+};
+
 /* region.c */
 int cachefs_region_alloc_slots(struct cachefs_cache *cache, u32 want,
 			       u32 *region, u32 *slot);
@@ -435,6 +468,8 @@ void cachefs_region_publish(struct cachefs_cache *cache, u32 region, u32 slot,
 			    u32 nr, const u8 id[16], u64 block, u32 last_bytes);
 void cachefs_region_abandon(struct cachefs_cache *cache, u32 region, u32 slot,
 			    u32 nr);
+bool cachefs_region_move(struct cachefs_cache *cache, u32 region, unsigned int i,
+			 const struct cachefs_piece *pieces, unsigned int nr);
 void cachefs_region_set_checksum(struct cachefs_cache *cache, u32 region,
 				 u32 slot, u64 checksum);
 int cachefs_region_load_checksums(struct cachefs_cache *cache, u32 region);

@@ -173,6 +173,7 @@ static int prepare_region(struct cachefs_cache *cache)
 	if (region->open)
 		return -EAGAIN;
 
+	cachefs_reinsert(cache, nr);
 	write_lock(&cache->index_lock);
 	region_set_state(cache, nr, CACHEFS_REGION_FREE);
 	write_unlock(&cache->index_lock);
@@ -397,6 +398,28 @@ void cachefs_region_set_checksum(struct cachefs_cache *cache, u32 region,
 	cache->regions[region].checksums[slot] = checksum;
 }
 
+/* The records of some slots, and the index. */
+static void publish(struct cachefs_cache *cache, const struct cachefs_piece *slots,
+		    const u8 id[16], u64 block, u32 last_bytes)
+{
+	struct cachefs_region *r = &cache->regions[slots->region];
+	u32 i;
+
+	lockdep_assert_held_write(&cache->index_lock);
+	for (i = 0; i < slots->nr; i++) {
+		struct cachefs_slot_record *record =
+			slot_record(r->open, slots->slot + i);
+		u32 bytes = i == slots->nr - 1 ? last_bytes : CACHEFS_BLOCK_SIZE;
+
+		memcpy(record->id, id, sizeof(record->id));
+		record->checksum = cpu_to_le64(r->checksums[slots->slot + i]);
+		record->where = cpu_to_le64((block + i) <<
+					    CACHEFS_WHERE_BYTES_BITS | bytes);
+	}
+	cachefs_index_insert(cache, slots->region, id, block, slots->slot,
+			     slots->nr);
+}
+
 /**
  * cachefs_region_publish - Make stored blocks findable
  * @cache: the cache
@@ -412,24 +435,57 @@ void cachefs_region_set_checksum(struct cachefs_cache *cache, u32 region,
 void cachefs_region_publish(struct cachefs_cache *cache, u32 region, u32 slot,
 			    u32 nr, const u8 id[16], u64 block, u32 last_bytes)
 {
+	struct cachefs_piece slots = { .region = region, .slot = slot, .nr = nr };
 	struct cachefs_region *r = &cache->regions[region];
 	struct cachefs_open_region *open = r->open;
-	u32 i;
 
 	write_lock(&cache->index_lock);
-	for (i = 0; i < nr; i++) {
-		struct cachefs_slot_record *record = slot_record(open, slot + i);
-		u32 bytes = i == nr - 1 ? last_bytes : CACHEFS_BLOCK_SIZE;
-
-		memcpy(record->id, id, sizeof(record->id));
-		record->checksum = cpu_to_le64(r->checksums[slot + i]);
-		record->where = cpu_to_le64((block + i) <<
-					    CACHEFS_WHERE_BYTES_BITS | bytes);
-	}
-	cachefs_index_insert(cache, region, id, block, slot, nr);
+	publish(cache, &slots, id, block, last_bytes);
 	resolve(cache, r, slot, nr);
 	write_unlock(&cache->index_lock);
 	resolved(cache, open, nr);
+}
+
+/**
+ * cachefs_region_move - Find an extent elsewhere from now on
+ * @cache: the cache
+ * @region: its region
+ * @i: which of its extents
+ * @pieces: where it was copied to, in order; checksums were set
+ * @nr: how many pieces
+ *
+ * The pieces may be behind a tombstone in the log that does not count yet: then the
+ * extent would come back to life, and is given up instead.
+ *
+ * Context: process; takes index_lock.
+ * Return: whether it counts at its new place; if not, that was abandoned.
+ */
+bool cachefs_region_move(struct cachefs_cache *cache, u32 region, unsigned int i,
+			 const struct cachefs_piece *pieces, unsigned int nr)
+{
+	const struct cachefs_piece *end = pieces + nr, *piece;
+	struct cachefs_extent extent;
+	u64 block;
+	bool ok;
+
+	write_lock(&cache->index_lock);
+	extent = cache->regions[region].extents[i];
+	block = cachefs_extent_block(&extent);
+	/* Pairs with cachefs_tombstone(): those that have ended are in the index. */
+	ok = !atomic_read_acquire(&cache->tombstones) &&
+		cachefs_index_take(cache, region, i);
+	for (piece = pieces; piece < end; piece++) {
+		if (ok)
+			publish(cache, piece, (u8 *)extent.id, block,
+				CACHEFS_BLOCK_SIZE);
+		block += piece->nr;
+		resolve(cache, &cache->regions[piece->region], piece->slot,
+			piece->nr);
+	}
+	write_unlock(&cache->index_lock);
+	for (piece = pieces; piece < end; piece++)
+		resolved(cache, cache->regions[piece->region].open, piece->nr);
+	return ok;
 }
 
 /**
@@ -488,11 +544,13 @@ void cachefs_tombstone(struct cachefs_cache *cache,
 	struct cachefs_region *r;
 	u32 region, slot;
 
+	/* Before it has a slot; see cachefs_region_move(). */
+	atomic_inc(&cache->tombstones);
 	if (!cachefs_usable(cache) ||
 	    !cachefs_region_alloc_slots(cache, 1, &region, &slot)) {
 		version->floor = max(version->floor, log_end(cache));
 		cachefs_index_drop_version(cache, version->id);
-		return;
+		goto out;
 	}
 	r = &cache->regions[region];
 	open = r->open;
@@ -505,6 +563,8 @@ void cachefs_tombstone(struct cachefs_cache *cache,
 	version->floor = cachefs_stamp(r->seq, slot);
 	write_unlock(&cache->index_lock);
 	resolved(cache, open, 1);
+out:
+	atomic_dec_return_release(&cache->tombstones);
 }
 
 /**

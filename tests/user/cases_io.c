@@ -215,7 +215,7 @@ static void region_that_is_read_is_not_reused(void)
 	}
 	shim_advance_ms(1000);
 	EXPECT_EQ(model_store_now(2, 0, 1), 0);
-	EXPECT(!model_cached(1, 0));
+	EXPECT(model_cached(1, 0));
 	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 0);
 	check_index(model.cache);
 }
@@ -394,6 +394,139 @@ static void store_does_not_wait_for_itself(void)
 	}
 }
 
+/* As many regions as there are, full of what nobody reads. */
+static void one_lap(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < TINY_REGIONS; i++) {
+		model_new_version(2, TINY_SLOTS);
+		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
+		shim_run();
+	}
+}
+
+/* Side by side in one region: one that will be read, and one that will not. */
+static void read_and_not_read(void)
+{
+	tiny();
+	model_new_version(3, 25);
+	EXPECT_EQ(model_store_now(1, 0, 25), 0);
+	EXPECT_EQ(model_store_now(3, 0, 25), 0);
+	EXPECT_EQ(model_read_now(1, 0, 25), 0);
+}
+
+static void what_is_read_stays(void)
+{
+	unsigned int i;
+
+	read_and_not_read();
+	for (i = 0; i < 5 * TINY_REGIONS; i++) {
+		model_new_version(2, TINY_SLOTS);
+		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
+		shim_run();
+		EXPECT_EQ(model_read_now(1, 0, 25), 0);
+	}
+	EXPECT_EQ(model_count_cached(1), 25);
+	EXPECT_EQ(model_count_cached(3), 0);
+	EXPECT(stat(CACHEFS_STAT_REINSERTED_BYTES) >= 5 * 25 * CACHEFS_BLOCK_SIZE);
+	check_index(model.cache);
+}
+
+static void what_is_not_read_again_goes(void)
+{
+	read_and_not_read();
+	one_lap();
+	EXPECT_EQ(model_count_cached(1), 25);
+	one_lap();
+	EXPECT_EQ(model_count_cached(1), 0);
+}
+
+/* Even if all is read, there is room for what is new. */
+static void what_is_read_leaves_room(void)
+{
+	unsigned int i;
+
+	tiny();
+	for (i = 0; i < 4 * TINY_REGIONS; i++) {
+		model_new_version(i % MODEL_VERSIONS, TINY_SLOTS);
+		EXPECT_EQ(model_store_now(i % MODEL_VERSIONS, 0, TINY_SLOTS), 0);
+		shim_run();
+		EXPECT_EQ(model_read_now(i % MODEL_VERSIONS, 0, TINY_SLOTS), 0);
+	}
+	EXPECT(stat(CACHEFS_STAT_REINSERTED_BYTES) <=
+	       4 * TINY_REGIONS * TINY_SLOTS * CACHEFS_BLOCK_SIZE);
+}
+
+static void what_stayed_is_there_after_an_attach(void)
+{
+	read_and_not_read();
+	one_lap();
+	EXPECT_EQ(stat(CACHEFS_STAT_REINSERTED_BYTES), 25 * CACHEFS_BLOCK_SIZE);
+	reattach();
+	EXPECT_EQ(model_read_now(1, 0, 25), 0);
+	shim_advance_ms(11000);
+	lose_power(DEVICE_KEEPS_ALL);
+	EXPECT_EQ(model_read_now(1, 0, 25), 0);
+}
+
+static void tombstone_hides_what_stayed(void)
+{
+	read_and_not_read();
+	one_lap();
+	EXPECT_EQ(model_count_cached(1), 25);
+	model_tombstone(1);
+	EXPECT_EQ(model_count_cached(1), 0);
+	lose_power(DEVICE_KEEPS_ALL);
+	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 0);
+}
+
+/* While the copy of what stays is written. */
+static void tombstone_meanwhile(void)
+{
+	if (atomic_read(&model.cache->regions[model.cache->head].pins) &&
+	    !model.versions[1].gen)
+		model_tombstone(1);
+}
+
+static void tombstone_comes_before_what_stays(void)
+{
+	read_and_not_read();
+	model.device->meanwhile = tombstone_meanwhile;
+	one_lap();
+	model.device->meanwhile = NULL;
+	EXPECT_EQ(model.versions[1].gen, 1);
+	EXPECT_EQ(model_count_cached(1), 0);
+	EXPECT_EQ(stat(CACHEFS_STAT_REINSERTED_BYTES), 0);
+	check_index(model.cache);
+}
+
+/* It has its slot, and is not in the index yet. */
+static void nothing_stays_beside_half_a_tombstone(void)
+{
+	read_and_not_read();
+	atomic_inc(&model.cache->tombstones);
+	one_lap();
+	atomic_dec_return_release(&model.cache->tombstones);
+	EXPECT_EQ(model_count_cached(1), 0);
+	EXPECT_EQ(stat(CACHEFS_STAT_REINSERTED_BYTES), 0);
+	check_index(model.cache);
+}
+
+static void what_is_damaged_does_not_stay(void)
+{
+	u8 *byte;
+
+	read_and_not_read();
+	byte = device_block(model.device,
+			    cachefs_slot_block(&model.cache->geo, 0, 20));
+	*byte ^= 1;
+	one_lap();
+	EXPECT_EQ(model_count_cached(1), 0);
+	EXPECT_EQ(stat(CACHEFS_STAT_REINSERTED_BYTES), 0);
+	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 1);
+}
+
 const struct test_case io_cases[] = {
 	CASE(stored_is_read),
 	CASE(read_in_another_order),
@@ -417,5 +550,13 @@ const struct test_case io_cases[] = {
 	CASE(tombstone_without_room_during_a_store),
 	CASE(read_of_a_store_that_is_too_late),
 	CASE(store_does_not_wait_for_itself),
+	CASE(what_is_read_stays),
+	CASE(what_is_not_read_again_goes),
+	CASE(what_is_read_leaves_room),
+	CASE(what_stayed_is_there_after_an_attach),
+	CASE(tombstone_hides_what_stayed),
+	CASE(tombstone_comes_before_what_stays),
+	CASE(nothing_stays_beside_half_a_tombstone),
+	CASE(what_is_damaged_does_not_stay),
 	{}
 };

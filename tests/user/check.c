@@ -29,7 +29,7 @@ void check_index(struct cachefs_cache *cache)
 		EXPECT(region_live <= geo->slots);
 		EXPECT_EQ(atomic_read(&r->pins), 0);
 		live += r->live;
-		bytes += r->max_extents * sizeof(*r->extents);
+		bytes += cachefs_extents_size(r->max_extents);
 		sums += r->checksums ? geo->slots * sizeof(u64) : 0;
 		EXPECT(!r->open || r->state == CACHEFS_REGION_READY ||
 		       r->state == CACHEFS_REGION_OPEN);

@@ -25,6 +25,12 @@ static inline unsigned long shim_find(const unsigned long *map,
 	for ((bit) = find_first_zero_bit(map, size); (bit) < (size); \
 	     (bit) = find_next_zero_bit(map, size, (bit) + 1))
 
+static inline void bitmap_copy(unsigned long *to, const unsigned long *from,
+			       unsigned int n)
+{
+	memcpy(to, from, BITS_TO_LONGS(n) * sizeof(long));
+}
+
 static inline void bitmap_zero(unsigned long *map, unsigned int n)
 {
 	memset(map, 0, BITS_TO_LONGS(n) * sizeof(long));

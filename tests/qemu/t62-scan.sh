@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What is read again and again stays in a cache through which something much larger
+# than the device passes once.
+#
+# bed: --disk-size cache:48M --disk-size srv:512M --timeout 400
+# run: 6.1
+#
+# shellcheck source-path=SCRIPTDIR disable=SC2119
+
+set -eu
+# shellcheck source=lib.sh
+. /bed/lib.sh
+
+size=6291456 parts=18
+nfs_server_start
+fill "$export_dir/used" $size 1
+fill_many "$export_dir/small" 60 9000 2
+for ((i = 1; i <= parts; i++)); do
+	fill "$export_dir/part$i" 8M "1$i"
+done
+sync
+right=$(cat "$export_dir/used" "$export_dir"/small/* | xxhsum -q -H2)
+cachefs_load
+nfs_mount
+
+read_used()
+{
+	local before
+
+	settle
+	drop_caches
+	before=$(rpc_reads)
+	[ "$(cat "$MNT/used" "$MNT"/small/* | xxhsum -q -H2)" = "$right" ] ||
+		wrong=$((wrong + 1))
+	asked=$((asked + $(rpc_reads) - before))
+}
+
+wrong=0 asked=0
+read_used
+asked=0
+for ((i = 1; i <= parts; i++)); do
+	cat "$MNT/part$i" > /dev/null
+	read_used
+	# Of what lies side by side only half stays at first.
+	[ "$i" != $((parts / 2)) ] || at_first=$asked
+done
+settle
+check_equal "reads with wrong bytes" 0 "$wrong"
+check_range "READs for what is in use, at first" 0 40 "$at_first"
+check_equal "READs for what is in use, then" 0 $((asked - at_first))
+capacity=$(cat "$(cachefs_dir)/capacity_bytes")
+check_range "the device was filled some times over (bytes evicted)" \
+	$((capacity * 2)) $((1 << 40)) "$(cachefs_stat evicted_bytes)"
+kept=$(cachefs_stat reinserted_bytes)
+check_range "what is in use was stored again (bytes)" $size \
+	"$(cachefs_stat stored_bytes)" "$kept"
+# What passes through is not worth it.
+check_range "and little else" 0 $(((size + 60 * 12288) * 7)) "$kept"
+used=$(cat "$(cachefs_dir)/used_bytes")
+check_range "no more than fits" $((capacity / 2)) "$capacity" "$used"
+check_equal "no checksum error" 0 "$(cachefs_stat checksum_errors)"
+
+# It can be found again after an attach.
+nfs_umount
+cachefs_unload
+cachefs_load
+nfs_mount
+asked=0
+read_used
+check_equal "after an attach: READs for it" 0 "$asked"
+check_equal "after an attach: reads with wrong bytes" 0 "$wrong"
+nfs_umount
+cachefs_unload
