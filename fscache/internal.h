@@ -170,6 +170,7 @@ struct cachefs_geometry {
  * @head: region to be made READY next; flush_mutex
  * @next_seq: its sequence number; flush_mutex
  * @next_flush: when the open region's metadata is due, jiffies; flush_mutex
+ * @stay_room: blocks that may be stored again, see reinsert.c; flush_mutex
  * @scratch: buffer for one metadata block; flush_mutex
  * @ready: READY regions, oldest first; log_lock
  * @sealing: full regions whose metadata is not written; log_lock
@@ -218,6 +219,7 @@ struct cachefs_cache {
 	u32				head;
 	u64				next_seq;
 	unsigned long			next_flush;
+	u32				stay_room;
 	struct cachefs_meta_block	*scratch;
 
 	spinlock_t			log_lock;	/* which region is open */

@@ -3,8 +3,8 @@
  * What was read since it was stored stays when its region is reused: it goes to the
  * end of the log once more, and then has to be read again to stay.
  *
- * So what is in use survives a scan that is larger than the device.  At most half of
- * a region stays, or nothing new would find room where everything is in use.
+ * So what is in use survives a scan that is larger than the device.  On average at most
+ * half of a region stays, or nothing new would find room where everything is in use.
  *
  * An extent is copied first and then found at its new place, in one step, if it is
  * still found at the old one.  A tombstone that has come meanwhile is behind the copy
@@ -12,6 +12,9 @@
  */
 #include <linux/mm.h>
 #include "internal.h"
+
+/* So many regions may stay as a whole after others of which nothing did. */
+#define MAX_WHOLE_REGIONS	8
 
 /* What an extent can be in: the end of one region, whole ones, the next one. */
 #define MAX_PIECES	(2 + CACHEFS_CHUNK_BLOCKS / (CACHEFS_MIN_REGION_BLOCKS - 3))
@@ -115,9 +118,13 @@ static bool extent_move(struct cachefs_cache *cache, u32 region, unsigned int i,
 void cachefs_reinsert(struct cachefs_cache *cache, u32 region)
 {
 	struct cachefs_region *r = &cache->regions[region];
-	unsigned int room = cache->geo.slots / 2, i;
+	u32 whole = min_t(u32, cache->geo.nr_regions / 4, MAX_WHOLE_REGIONS);
 	struct cachefs_extent extent;
 	u8 *buffer = NULL;
+	unsigned int i;
+
+	cache->stay_room = min(cache->stay_room + cache->geo.slots / 2,
+			       whole * cache->geo.slots);
 
 	/* As a reader does: then the shrinker leaves the checksums alone. */
 	read_lock(&cache->index_lock);
@@ -126,7 +133,7 @@ void cachefs_reinsert(struct cachefs_cache *cache, u32 region)
 	for (i = 0; i < r->nr_extents && cachefs_usable(cache) &&
 	     !cachefs_pace_stuck(cache); i++) {
 		if (!cachefs_index_was_read(cache, region, i, &extent) ||
-		    extent.nr > room)
+		    extent.nr > cache->stay_room)
 			continue;
 		if (!buffer) {
 			buffer = kvmalloc_array(CACHEFS_CHUNK_BLOCKS,
@@ -138,7 +145,7 @@ void cachefs_reinsert(struct cachefs_cache *cache, u32 region)
 		}
 		if (!extent_move(cache, region, i, &extent, buffer))
 			break;
-		room -= extent.nr;
+		cache->stay_room -= extent.nr;
 	}
 	kvfree(buffer);
 	cachefs_region_unpin(cache, region);
