@@ -214,7 +214,7 @@ static int ckpt_write_region(struct ckpt_writer *writer, u32 nr)
 
 	for (i = 0; i < region->nr_extents; i++) {
 		struct cachefs_extent *extent = &region->extents[i];
-		u64 block = extent->block_lo | (u64)extent->block_hi << 32;
+		u64 block = cachefs_extent_block(extent);
 
 		/*
 		 * What is dead stays out, so tombstones may too: they are still

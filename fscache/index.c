@@ -23,6 +23,7 @@ static bool extent_of(const struct cachefs_extent *extent, const u8 id[16])
 	return !memcmp(extent->id, id, sizeof(extent->id));
 }
 
+/* A bit for each of them: it was read since it was stored. */
 static unsigned long *extents_read(struct cachefs_extent *extents, unsigned int nr)
 {
 	return (unsigned long *)((u8 *)extents + cachefs_extents_size(nr)) -
@@ -551,8 +552,7 @@ void cachefs_index_forget(struct cachefs_cache *cache, u32 region)
 			account_live(cache, r, -extent->nr, -1);
 	}
 	extents = r->extents;
-	if (extents)
-		account_index(cache, -(s64)cachefs_extents_size(r->max_extents));
+	account_index(cache, -(s64)cachefs_extents_size(r->max_extents));
 	r->extents = NULL;
 	r->nr_extents = 0;
 	r->max_extents = 0;
@@ -588,7 +588,7 @@ void cachefs_index_trim(struct cachefs_cache *cache, u32 region)
 			    extents_read(old, r->max_extents), nr);
 	}
 	r->extents = exact;
-	account_index(cache, (nr ? cachefs_extents_size(nr) : 0) -
+	account_index(cache, (s64)cachefs_extents_size(nr) -
 		      (s64)cachefs_extents_size(r->max_extents));
 	r->max_extents = nr;
 	write_unlock(&cache->index_lock);

@@ -42,7 +42,6 @@ reading()	# NAME COMMAND...
 	nfs_umount
 	nfs_mount
 	unused=$(($(cachefs_stat readahead_unused_bytes) - before))
-	# shellcheck disable=SC2034 # read by name
 	read -r ios sectors < <(awk '
 		NR == FNR { ios = $1; sectors = $3; next }
 		{ print $1 - ios, $3 - sectors }' \

@@ -237,7 +237,7 @@ static void read_all(void)
 			if (e->nr == CACHEFS_TOMBSTONE_NR)
 				continue;
 			cachefs_version_init(cache, &version, (u8 *)e->id);
-			block = e->block_lo | (u64)e->block_hi << 32;
+			block = cachefs_extent_block(e);
 			for (end = block + e->nr; block < end; block += nr) {
 				nr = cachefs_lookup(cache, &version, block,
 						    end - block, &cached);

@@ -57,7 +57,7 @@ static void make_promises(bool detach)
 			continue;
 		for (i = 0; i < r->nr_extents; i++) {
 			struct cachefs_extent *e = &r->extents[i];
-			u64 first = e->block_lo | (u64)e->block_hi << 32;
+			u64 first = cachefs_extent_block(e);
 
 			if (!e->nr || e->nr == CACHEFS_TOMBSTONE_NR ||
 			    cachefs_stamp(r->seq, e->slot) <
