@@ -448,6 +448,13 @@ static inline u64 cachefs_extent_block(const struct cachefs_extent *extent)
 	return extent->block_lo | (u64)extent->block_hi << 32;
 }
 
+/* checksums.c */
+void cachefs_region_set_checksum(struct cachefs_cache *cache, u32 region,
+				 u32 slot, u64 checksum);
+int cachefs_region_load_checksums(struct cachefs_cache *cache, u32 region);
+unsigned long cachefs_region_drop_checksums(struct cachefs_cache *cache,
+					    unsigned long nr);
+
 /* reinsert.c */
 void cachefs_reinsert(struct cachefs_cache *cache, u32 region);
 
@@ -472,11 +479,6 @@ void cachefs_region_abandon(struct cachefs_cache *cache, u32 region, u32 slot,
 			    u32 nr);
 bool cachefs_region_move(struct cachefs_cache *cache, u32 region, unsigned int i,
 			 const struct cachefs_piece *pieces, unsigned int nr);
-void cachefs_region_set_checksum(struct cachefs_cache *cache, u32 region,
-				 u32 slot, u64 checksum);
-int cachefs_region_load_checksums(struct cachefs_cache *cache, u32 region);
-unsigned long cachefs_region_drop_checksums(struct cachefs_cache *cache,
-					    unsigned long nr);
 void cachefs_log_work(struct work_struct *work);
 void cachefs_log_kick(struct cachefs_cache *cache);
 void cachefs_log_seal_all(struct cachefs_cache *cache);
