@@ -457,6 +457,7 @@ unsigned long cachefs_region_drop_checksums(struct cachefs_cache *cache,
 
 /* reinsert.c */
 void cachefs_reinsert(struct cachefs_cache *cache, u32 region);
+void cachefs_reinsert_more(struct cachefs_cache *cache);
 
 /*
  * struct cachefs_piece - Slots in one piece of a region that is not full

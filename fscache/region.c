@@ -215,6 +215,7 @@ static int prepare_region(struct cachefs_cache *cache)
 	write_scratch(cache, open, 0);
 
 	cache->head = (nr + 1) % geo->nr_regions;
+	cachefs_reinsert_more(cache);
 	spin_lock(&cache->log_lock);
 	region->open = open;
 	region_set_state(cache, nr, CACHEFS_REGION_READY);

@@ -107,24 +107,34 @@ static bool extent_move(struct cachefs_cache *cache, u32 region, unsigned int i,
 }
 
 /**
+ * cachefs_reinsert_more - A region is ready: half of it is for what stays
+ * @cache: the cache
+ *
+ * Context: flush_mutex held.
+ */
+void cachefs_reinsert_more(struct cachefs_cache *cache)
+{
+	u32 whole = min_t(u32, cache->geo.nr_regions / 4, MAX_WHOLE_REGIONS);
+
+	cache->stay_room = min(cache->stay_room + cache->geo.slots / 2,
+			       whole * cache->geo.slots);
+}
+
+/**
  * cachefs_reinsert - Store again what was read of a region that will be reused
  * @cache: the cache
  * @region: a region that is FREE or SEALED
  *
  * Whatever goes wrong, less stays.
  *
- * Context: the work item that looks after the log; sleeps.
+ * Context: process, sleeps; flush_mutex held.
  */
 void cachefs_reinsert(struct cachefs_cache *cache, u32 region)
 {
 	struct cachefs_region *r = &cache->regions[region];
-	u32 whole = min_t(u32, cache->geo.nr_regions / 4, MAX_WHOLE_REGIONS);
 	struct cachefs_extent extent;
 	u8 *buffer = NULL;
 	unsigned int i;
-
-	cache->stay_room = min(cache->stay_room + cache->geo.slots / 2,
-			       whole * cache->geo.slots);
 
 	/* As a reader does: then the shrinker leaves the checksums alone. */
 	read_lock(&cache->index_lock);

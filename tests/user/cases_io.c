@@ -469,6 +469,62 @@ static void whole_region_stays(void)
 	EXPECT_EQ(model_count_cached(1), TINY_SLOTS);
 }
 
+/* To try again because of a reader is not to reuse a region again. */
+static void trying_again_makes_no_room(void)
+{
+	tiny();
+	store_all(1);
+	pin_all(1);
+	model_new_version(2, 4 * TINY_SLOTS);
+	model_store(2, 0, 4 * TINY_SLOTS, 0);
+	shim_run();
+	model.cache->stay_room = 0;
+	shim_advance_ms(10000);
+	EXPECT_EQ(model.cache->stay_room, 0);
+	pin_all(-1);
+}
+
+/* The disk cannot read what would stay, or not write it: it goes. */
+static void what_cannot_be_copied_goes(void)
+{
+	struct cachefs_cache *cache;
+
+	read_and_not_read();
+	cache = model.cache;
+	model.device->bad_start = cachefs_slot_block(&cache->geo, 0, 3);
+	model.device->bad_end = model.device->bad_start + 1;
+	while (!stat(CACHEFS_STAT_READ_ERRORS)) {
+		model_new_version(2, TINY_SLOTS);
+		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
+		shim_run();
+	}
+	EXPECT_EQ(model_count_cached(1), 0);
+	EXPECT_EQ(stat(CACHEFS_STAT_REINSERTED_BYTES), 0);
+	check_index(cache);
+}
+
+static void fail_writes_of_what_stays(void)
+{
+	struct cachefs_cache *cache = model.cache;
+
+	model.device->write_errors =
+		atomic_read(&cache->regions[cache->head].pins) ? 1000 : 0;
+}
+
+static void what_cannot_be_written_goes(void)
+{
+	read_and_not_read();
+	model.device->meanwhile = fail_writes_of_what_stays;
+	one_lap();
+	model.device->meanwhile = NULL;
+	model.device->write_errors = 0;
+	EXPECT_EQ(model_count_cached(1), 0);
+	EXPECT_EQ(stat(CACHEFS_STAT_REINSERTED_BYTES), 0);
+	EXPECT(stat(CACHEFS_STAT_WRITE_ERRORS) >= 1);
+	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 0);
+	check_index(model.cache);
+}
+
 static void what_stayed_is_there_after_an_attach(void)
 {
 	read_and_not_read();
@@ -565,6 +621,9 @@ const struct test_case io_cases[] = {
 	CASE(what_is_not_read_again_goes),
 	CASE(what_is_read_leaves_room),
 	CASE(whole_region_stays),
+	CASE(trying_again_makes_no_room),
+	CASE(what_cannot_be_copied_goes),
+	CASE(what_cannot_be_written_goes),
 	CASE(what_stayed_is_there_after_an_attach),
 	CASE(tombstone_hides_what_stayed),
 	CASE(tombstone_comes_before_what_stays),
