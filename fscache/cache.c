@@ -120,6 +120,8 @@ static void cache_free(struct cachefs_cache *cache)
 		destroy_workqueue(cache->log_wq);
 	if (cache->read_wq)
 		destroy_workqueue(cache->read_wq);
+	if (cache->submit_wq)
+		destroy_workqueue(cache->submit_wq);
 	if (cache->wq)
 		destroy_workqueue(cache->wq);
 	cachefs_log_free(cache);
@@ -151,18 +153,22 @@ static struct cachefs_cache *cache_alloc(struct cachefs_device *device)
 	spin_lock_init(&cache->pace_lock);
 	INIT_DELAYED_WORK(&cache->log_work, cachefs_log_work);
 	INIT_DELAYED_WORK(&cache->watch, cachefs_store_watch);
+	init_llist_head(&cache->submits);
+	INIT_WORK(&cache->submit_work, cachefs_store_submit);
 	cache->max_in_flight = CACHEFS_MAX_IN_FLIGHT;
 	cache->max_in_flight_ms = CACHEFS_MAX_IN_FLIGHT_MS;
 	cache->read_bypass_ms = CACHEFS_READ_BYPASS_MS;
 	cache->next_probe = jiffies;
 	cache->scratch = kmalloc(sizeof(*cache->scratch), GFP_KERNEL);
 	cache->wq = alloc_workqueue("cachefs", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	cache->submit_wq = alloc_workqueue("cachefs_submit",
+					   WQ_UNBOUND | WQ_MEM_RECLAIM, 1);
 	cache->read_wq = alloc_workqueue("cachefs_read",
 					 WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	cache->log_wq = alloc_workqueue("cachefs_log",
 					WQ_UNBOUND | WQ_MEM_RECLAIM, 1);
-	if (!cache->scratch || !cache->wq || !cache->read_wq ||
-	    !cache->log_wq) {
+	if (!cache->scratch || !cache->wq || !cache->submit_wq ||
+	    !cache->read_wq || !cache->log_wq) {
 		cache_free(cache);
 		return NULL;
 	}
@@ -297,6 +303,7 @@ void cachefs_detach(struct cachefs_cache *cache)
 	cachefs_quiesce(cache);
 	cancel_delayed_work_sync(&cache->log_work);
 	cancel_delayed_work_sync(&cache->watch);
+	flush_workqueue(cache->submit_wq);
 	flush_workqueue(cache->wq);
 	flush_workqueue(cache->read_wq);
 	if (READ_ONCE(cache->state) != CACHEFS_FAILED) {

@@ -330,22 +330,23 @@ out:
  * @cache: the cache
  * @write: its direction
  * @nr: number of pages, at most CACHEFS_IO_BLOCKS
- * @wait: may it sleep until the reserve has one?
  *
- * Context: process.  A caller must submit what it has before it asks for
- * another, and must not wait for one while it keeps one that has ended.
- * Return: an I/O whose other members the caller sets; never %NULL with @wait.
+ * A read waits until the reserve has one: its caller must submit what it has before
+ * it asks for another, and must not keep one that has ended.
+ *
+ * Context: process; does not sleep for a write.
+ * Return: an I/O whose other members the caller sets; %NULL only for a write.
  */
 struct cachefs_io *cachefs_io_alloc(struct cachefs_cache *cache, bool write,
-				    unsigned int nr, bool wait)
+				    unsigned int nr)
 {
 	struct cachefs_device *device = cache->device;
 	struct cachefs_io *io;
 	struct bio *bio;
 
 	bio = bio_alloc_bioset(device->bdev, nr, write ? REQ_OP_WRITE :
-			       REQ_OP_READ, wait ? GFP_NOIO : GFP_NOWAIT,
-			       &device->bios);
+			       REQ_OP_READ, write ? GFP_NOWAIT | __GFP_NOWARN :
+			       GFP_NOIO, &device->bios);
 	if (!bio)
 		return NULL;
 	io = &container_of(bio, struct bio_io, bio)->io;
@@ -403,14 +404,13 @@ void cachefs_io_free(struct cachefs_io *io)
 /**
  * cachefs_tail_page_alloc - Get a page for the end of a file
  * @device: the device
- * @wait: may it sleep until the reserve has one?
  *
  * Context: process.
- * Return: a page; never %NULL with @wait.
+ * Return: a page, or %NULL if the reserve has none either.
  */
-struct page *cachefs_tail_page_alloc(struct cachefs_device *device, bool wait)
+struct page *cachefs_tail_page_alloc(struct cachefs_device *device)
 {
-	return mempool_alloc(&device->tails, wait ? GFP_NOIO : GFP_NOWAIT);
+	return mempool_alloc(&device->tails, GFP_NOWAIT | __GFP_NOWARN);
 }
 
 /**

@@ -15,6 +15,7 @@
 #include <linux/kernel.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
+#include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/siphash.h>
@@ -265,9 +266,12 @@ struct cachefs_cache {
 	spinlock_t			stores_lock;	/* the list */
 	struct list_head		stores;		/* oldest first */
 	struct delayed_work		watch;
+	struct llist_head		submits;	/* newest first */
+	struct work_struct		submit_work;
 
 	/* Reclaim waits for the ends of stores, so they wait for nothing else. */
 	struct workqueue_struct		*wq;		/* ends of stores */
+	struct workqueue_struct		*submit_wq;	/* submit_work */
 	struct workqueue_struct		*read_wq;	/* ends of reads */
 	struct workqueue_struct		*log_wq;	/* one at a time: log_work */
 	struct delayed_work		log_work;
@@ -486,6 +490,7 @@ void cachefs_log_seal_all(struct cachefs_cache *cache);
 void cachefs_log_free(struct cachefs_cache *cache);
 
 /* store.c */
+void cachefs_store_submit(struct work_struct *work);
 void cachefs_store_watch(struct work_struct *work);
 
 /* pace.c */
@@ -533,10 +538,10 @@ int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
 int cachefs_device_write(struct cachefs_device *device, u64 block,
 			 const void *buffer, unsigned int nr, bool durable);
 struct cachefs_io *cachefs_io_alloc(struct cachefs_cache *cache, bool write,
-				    unsigned int nr, bool wait);
+				    unsigned int nr);
 void cachefs_io_submit(struct cachefs_io *io);
 void cachefs_io_free(struct cachefs_io *io);
-struct page *cachefs_tail_page_alloc(struct cachefs_device *device, bool wait);
+struct page *cachefs_tail_page_alloc(struct cachefs_device *device);
 void cachefs_tail_page_free(struct cachefs_device *device, struct page *page);
 
 #endif /* _CACHEFS_INTERNAL_H */

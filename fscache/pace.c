@@ -66,8 +66,10 @@ void cachefs_pace_begin(struct cachefs_io *io, bool write)
 	unsigned long flags;
 
 	io->began = ktime_get_ns();
-	if (atomic_inc_return(&cache->ios) == 1)
+	/* Before it counts: an idle device has not been asked anything. */
+	if (!atomic_read(&cache->ios))
 		WRITE_ONCE(cache->last_answer, jiffies);
+	atomic_inc_return(&cache->ios);
 	if (!write)
 		return;
 	spin_lock_irqsave(&cache->pace_lock, flags);

@@ -173,7 +173,7 @@ static void read_run(struct cachefs_read *read, u64 block, u32 slot_ref,
 	struct cachefs_io *io;
 	unsigned int i;
 
-	io = cachefs_io_alloc(cache, false, nr, true);
+	io = cachefs_io_alloc(cache, false, nr);
 	io->pages = pages;
 	io->block = block;
 	io->region = slot_ref >> cache->ref_shift;

@@ -5,6 +5,7 @@
  * The order that makes a store safe: checksum, write, ask whether the pages
  * are still that version's, publish.
  */
+#include <linux/blkdev.h>
 #include <linux/highmem.h>
 #include <trace/events/cachefs.h>
 #include "internal.h"
@@ -287,9 +288,9 @@ void cachefs_store_watch(struct work_struct *work)
 
 /* Replace the last page by a copy whose end is zero. */
 static struct page *copy_tail(struct cachefs_store *store, unsigned int last,
-			      u32 bytes, bool wait)
+			      u32 bytes)
 {
-	struct page *tail = cachefs_tail_page_alloc(store->cache->device, wait);
+	struct page *tail = cachefs_tail_page_alloc(store->cache->device);
 	u8 *from, *to;
 
 	if (!tail)
@@ -305,18 +306,17 @@ static struct page *copy_tail(struct cachefs_store *store, unsigned int last,
 }
 
 /*
- * Checksum @nr pages from @first on, which got slots, and write them.  @tail is
- * a copy of the last one's.
+ * Checksum @nr pages from @first on, which got slots, to be written.  @tail is a
+ * copy of the last one's.
  */
 static bool store_run(struct cachefs_store *store, unsigned int first,
-		      unsigned int nr, u32 region, u32 slot, struct page *tail,
-		      bool wait)
+		      unsigned int nr, u32 region, u32 slot, struct page *tail)
 {
 	struct cachefs_cache *cache = store->cache;
 	struct cachefs_io *io;
 	unsigned int i;
 
-	io = cachefs_io_alloc(cache, true, nr, wait);
+	io = cachefs_io_alloc(cache, true, nr);
 	if (!io)
 		return false;
 	io->pages = &store->pages[first];
@@ -337,7 +337,6 @@ static bool store_run(struct cachefs_store *store, unsigned int first,
 		cachefs_region_set_checksum(cache, region, slot + i, sum);
 	}
 
-	/* Only the submitter adds; store_work() runs after the last put. */
 	list_add_tail(&io->link, &store->ios);
 	atomic_inc(&store->pending);
 	atomic64_add((u64)nr << CACHEFS_BLOCK_SHIFT, &cache->in_flight);
@@ -345,9 +344,37 @@ static bool store_run(struct cachefs_store *store, unsigned int first,
 			 (u64)nr << CACHEFS_BLOCK_SHIFT);
 	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_WRITTEN_BYTES,
 			 (u64)nr << CACHEFS_BLOCK_SHIFT);
-	cachefs_pace_begin(io, true);
-	cachefs_io_submit(io);
 	return true;
+}
+
+/**
+ * cachefs_store_submit - Begin the I/O of stores
+ * @work: cachefs_cache::submit_work
+ *
+ * The only place where stores wait for the device to take something.  What comes
+ * together can become one request.
+ *
+ * Context: process, may sleep as long as the device takes.
+ */
+void cachefs_store_submit(struct work_struct *work)
+{
+	struct cachefs_cache *cache = container_of(work, struct cachefs_cache,
+						   submit_work);
+	struct cachefs_store *store, *next;
+	struct blk_plug plug;
+	struct cachefs_io *io;
+
+	blk_start_plug(&plug);
+	llist_for_each_entry_safe(store, next,
+				  llist_reverse_order(llist_del_all(&cache->submits)),
+				  submit) {
+		list_for_each_entry(io, &store->ios, link) {
+			cachefs_pace_begin(io, true);
+			cachefs_io_submit(io);
+		}
+		store_put(store);
+	}
+	blk_finish_plug(&plug);
 }
 
 /**
@@ -358,7 +385,7 @@ static bool store_run(struct cachefs_store *store, unsigned int first,
  * the protocol in cachefs.h.  What finds no room in the log is left out, and has
  * been accounted for by cachefs_refuse().
  *
- * Context: process, may sleep (for memory of the cache's own reserves).
+ * Context: process.  Does not wait, neither for the device nor for memory.
  */
 void cachefs_store(struct cachefs_store *store)
 {
@@ -369,7 +396,6 @@ void cachefs_store(struct cachefs_store *store)
 	unsigned int done, part, got;
 	struct page *tail;
 	u32 region, slot;
-	bool wait;
 
 	cachefs_op_begin(cache);
 	store->error = 0;
@@ -398,16 +424,11 @@ void cachefs_store(struct cachefs_store *store)
 							 &slot);
 		if (!got)
 			break;
-		/*
-		 * What has been submitted is given back when all has ended:
-		 * to wait for more of the same would be to wait for ourselves.
-		 */
-		wait = list_empty(&store->ios);
 		tail = NULL;
 		if (tail_bytes && done + got == nr)
-			tail = copy_tail(store, nr - 1, tail_bytes, wait);
+			tail = copy_tail(store, nr - 1, tail_bytes);
 		if ((tail_bytes && done + got == nr && !tail) ||
-		    !store_run(store, done, got, region, slot, tail, wait)) {
+		    !store_run(store, done, got, region, slot, tail)) {
 			if (tail)
 				cachefs_tail_page_free(cache->device, tail);
 			cachefs_region_abandon(cache, region, slot, got);
@@ -421,11 +442,20 @@ void cachefs_store(struct cachefs_store *store)
 			       store->bytes -
 			       ((size_t)done << CACHEFS_BLOCK_SHIFT), why);
 	}
-	if (store->release && !list_empty(&store->ios)) {
+	if (list_empty(&store->ios)) {
+		store_put(store);
+		return;
+	}
+	/* First: the device may take its time before it takes anything. */
+	if (store->release) {
 		spin_lock(&cache->stores_lock);
 		list_add_tail(&store->watch, &cache->stores);
 		spin_unlock(&cache->stores_lock);
 		watch_again(cache);
 	}
-	store_put(store);
+	/* The work may be running, and the store end at once. */
+	cachefs_op_begin(cache);
+	if (llist_add(&store->submit, &cache->submits))
+		queue_work(cache->submit_wq, &cache->submit_work);
+	cachefs_op_end(cache);
 }

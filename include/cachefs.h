@@ -77,6 +77,7 @@
 
 #include <linux/types.h>
 #include <linux/list.h>
+#include <linux/llist.h>
 #include <linux/mm_types.h>
 #include <linux/workqueue.h>
 #include "uapi/cachefs_format.h"
@@ -186,6 +187,7 @@ struct cachefs_store {
 	bool			released;
 	/* private: */
 	struct list_head	watch;		/* in cache::stores, or empty */
+	struct llist_node	submit;		/* in cache::submits */
 	unsigned long		began;
 	atomic_t		pending;
 	struct list_head	ios;

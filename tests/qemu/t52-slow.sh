@@ -214,3 +214,29 @@ check "the right bytes" same large
 settle
 nfs_umount
 cachefs_detach
+
+# 5. A disk that takes one request at a time, and 0.6 s for it: whoever has another
+# one waits until it is taken.
+limit=250
+load configfs null_blk
+mountpoint -q /sys/kernel/config || mount -t configfs configfs /sys/kernel/config
+narrow=/sys/kernel/config/nullb/narrow
+mkdir "$narrow"
+for setting in size=64 memory_backed=1 irqmode=2 completion_nsec=600000000 \
+		submit_queues=1 hw_queue_depth=1 power=1; do
+	echo "${setting#*=}" > "$narrow/${setting%=*}"
+done
+cachefs_attach /dev/narrow
+dir=$(cachefs_dir)
+nfs_mount
+echo $limit > "$dir/max_in_flight_ms"
+cat "$MNT"/f[1-9] > /dev/null
+check_range "a disk takes one request at a time: pages are marked" 1 10000 \
+	"$(cachefs_stat pages_marked)"
+waited=$(milliseconds wait_for 60 no_marks)
+check_range "but for twice the bound at most (ms)" 0 $((limit * 4)) "$waited"
+check_range "the disk has most of them still (bytes)" $((1 << 20)) $((1 << 26)) \
+	"$(cachefs_stat stores_in_flight_bytes)"
+waited=$(milliseconds nfs_umount)
+check_range "nor does umount wait for it (ms)" 0 $((limit * 4)) "$waited"
+cachefs_detach

@@ -335,6 +335,7 @@ struct cachefs_device *device_init(u64 blocks)
 					     CACHEFS_BLOCK_SIZE;
 	}
 	device->log = log_blocks;
+	device->reserve = -1;
 	INIT_LIST_HEAD(&device->waiting);
 	shim_set_io_source(&io_source);
 	return device;
@@ -431,20 +432,30 @@ int cachefs_device_signature(struct cachefs_device *device, const char **what)
 		CACHEFS_SIGNATURE_FOREIGN : CACHEFS_SIGNATURE_BLANK;
 }
 
+/* Is there memory for a store? */
+static bool from_reserve(struct cachefs_device *device)
+{
+	if (device->reserve > 0)
+		return device->reserve--;
+	return device->reserve;
+}
+
 struct cachefs_io *cachefs_io_alloc(struct cachefs_cache *cache, bool write,
-				    unsigned int nr, bool wait)
+				    unsigned int nr)
 {
 	struct cachefs_device *device = cache->device;
 	struct device_io *dio;
 
-	might_sleep();
-	if (!wait && device->no_reserve)
+	if (write && !from_reserve(device))
 		return NULL;
 	if (!nr || nr > CACHEFS_IO_BLOCKS)
 		shim_panic("an I/O of %u blocks", nr);
 	/* Two such callers could wait for each other's reserve. */
-	if (device->unsubmitted++)
-		shim_panic("I/O is allocated while another is not submitted");
+	if (!write) {
+		might_sleep();
+		if (device->unsubmitted++)
+			shim_panic("a read is allocated while another is not submitted");
+	}
 	dio = kzalloc(sizeof(*dio), GFP_NOIO | __GFP_NOFAIL);
 	dio->write = write;
 	dio->io.cache = cache;
@@ -460,7 +471,8 @@ void cachefs_io_submit(struct cachefs_io *io)
 
 	might_sleep();
 	check_range(device, io->device_block, io->nr);
-	device->unsubmitted--;
+	if (!dio->write)
+		device->unsubmitted--;
 	if (dio->write) {
 		dio->submitted = kmalloc(io->nr << CACHEFS_BLOCK_SHIFT,
 					 GFP_NOIO | __GFP_NOFAIL);
@@ -481,10 +493,9 @@ void cachefs_io_free(struct cachefs_io *io)
 	kfree(dio);
 }
 
-struct page *cachefs_tail_page_alloc(struct cachefs_device *device, bool wait)
+struct page *cachefs_tail_page_alloc(struct cachefs_device *device)
 {
-	might_sleep();
-	if (!wait && device->no_reserve)
+	if (!from_reserve(device))
 		return NULL;
 	return alloc_page(GFP_NOIO | __GFP_NOFAIL);
 }

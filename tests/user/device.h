@@ -40,8 +40,8 @@ enum device_death {
  * @write_errors: of 1000 writes so many fail
  * @bad_start: blocks from here on cannot be read or written ...
  * @bad_end: ... up to this one
- * @no_reserve: whoever does not wait for memory gets none
- * @unsubmitted: I/O allocated but not submitted
+ * @reserve: I/O and pages that stores get; -1: as many as they like
+ * @unsubmitted: reads allocated but not submitted
  */
 struct cachefs_device {
 	u64			blocks;
@@ -66,7 +66,7 @@ struct cachefs_device {
 	unsigned int		write_errors;
 	u64			bad_start;
 	u64			bad_end;
-	bool			no_reserve;
+	int			reserve;
 	unsigned int		unsubmitted;
 };
 

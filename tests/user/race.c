@@ -113,12 +113,11 @@ int cachefs_device_write(struct cachefs_device *device, u64 block,
 }
 
 struct cachefs_io *cachefs_io_alloc(struct cachefs_cache *cache, bool write,
-				    unsigned int nr, bool wait)
+				    unsigned int nr)
 {
 	struct race_io *rio;
 
-	might_sleep();
-	if (!wait && shim_chance(5))
+	if (write && shim_chance(5))
 		return NULL;
 	rio = kzalloc(sizeof(*rio), GFP_NOIO | __GFP_NOFAIL);
 	rio->write = write;
@@ -174,10 +173,9 @@ void cachefs_io_free(struct cachefs_io *io)
 	kfree(container_of(io, struct race_io, io));
 }
 
-struct page *cachefs_tail_page_alloc(struct cachefs_device *device, bool wait)
+struct page *cachefs_tail_page_alloc(struct cachefs_device *device)
 {
-	might_sleep();
-	if (!wait && shim_chance(5))
+	if (shim_chance(5))
 		return NULL;
 	return alloc_page(GFP_NOIO | __GFP_NOFAIL);
 }
