@@ -227,8 +227,9 @@ bool cachefs_store_reserve_wait(struct cachefs_cache *cache,
 bool cachefs_store_room(struct cachefs_cache *cache);
 void cachefs_store_unreserve(struct cachefs_cache *cache, size_t bytes);
 
-/* How long the server takes, to compare the device with */
+/* How long the server takes, to compare the device with, and whether that answers */
 void cachefs_server_answered(struct cachefs_cache *cache, u64 ns);
+bool cachefs_pace_stuck(struct cachefs_cache *cache);
 
 /* What is not stored, said once: counted and traced */
 void cachefs_refuse(struct cachefs_cache *cache,

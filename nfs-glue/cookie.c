@@ -18,6 +18,7 @@
  * file of theirs that was written to here, truncated or invalidated is not
  * cached until it has a new cookie, which it gets with a new inode.
  */
+#include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/unaligned.h>
 #include <trace/events/cachefs.h>
@@ -46,9 +47,69 @@ static const u8 *cookie_aux(struct fscache_cookie *cookie)
 }
 
 /*
+ * An invalidation that leaves the version as it is makes what is cached of it dead.
+ * But what another mount of the same export reads and stores from now on is of before
+ * a change that only this one knows of: from here on this object has a version of its
+ * own, until the server says that it is another one.
+ */
+static void object_invalidate(struct cachefs_object *object,
+			      struct cachefs_version *version)
+{
+	lockdep_assert_held(&object->sample_mutex);
+
+	cachefs_tombstone(object_cache(object), version);
+	object->salt = get_random_u64();
+}
+
+/* Objects that were closed: has an invalidation been missed since? */
+
+static struct cachefs_closed *closed_slot(struct cachefs_glue *glue,
+					  struct fscache_cookie *cookie)
+{
+	return &glue->closed[cookie->debug_id % CACHEFS_CLOSED_OBJECTS];
+}
+
+static void closed_remember(struct cachefs_object *object)
+{
+	struct cachefs_glue *glue = object->volume->glue;
+	struct cachefs_closed *closed = closed_slot(glue, object->cookie);
+
+	spin_lock(&glue->lock);
+	closed->cookie = object->cookie->debug_id;
+	closed->handled = object->handled;
+	closed->id = get_unaligned_le64(object->version.id) ^ object->salt;
+	closed->salt = object->salt;
+	spin_unlock(&glue->lock);
+}
+
+/*
+ * FS-Cache does not tell us of invalidations while a cookie has no object.  If
+ * the version is another one since, that does not matter; and if we do not know
+ * any more what it was, the cautious answer is yes.
+ */
+static bool closed_missed(struct cachefs_object *object,
+			  const struct cachefs_version *version,
+			  unsigned int handled)
+{
+	struct cachefs_glue *glue = object->volume->glue;
+	struct cachefs_closed *closed = closed_slot(glue, object->cookie);
+	bool missed;
+
+	if (!handled)
+		return false;
+	spin_lock(&glue->lock);
+	missed = closed->cookie != object->cookie->debug_id;
+	if (!missed && closed->id == get_unaligned_le64(version->id)) {
+		missed = closed->handled != handled;
+		object->salt = closed->salt;
+	}
+	spin_unlock(&glue->lock);
+	return missed;
+}
+
+/*
  * See whether the cookie says what it said last time, and if not, begin a new
- * generation.  An invalidation that leaves the version as it is makes what is
- * cached of it dead.
+ * generation.
  */
 static void object_sample(struct cachefs_object *object, bool first)
 {
@@ -58,12 +119,15 @@ static void object_sample(struct cachefs_object *object, bool first)
 	struct cachefs_version version;
 	u8 aux[CACHEFS_MAX_AUX], id[16];
 	unsigned int handled, aux_len;
-	bool same;
+	bool same, invalidated;
 	loff_t size;
 
 	lockdep_assert_held(&object->sample_mutex);
 
-	/* FS-Cache changes all three under this lock. */
+	/*
+	 * FS-Cache changes all three under this lock, but for the last close of a
+	 * file: what is seen of that in the midst of it agrees with no inode.
+	 */
 	spin_lock(&cookie->lock);
 	handled = cookie->inval_counter;
 	size = cookie->object_size;
@@ -71,18 +135,24 @@ static void object_sample(struct cachefs_object *object, bool first)
 	memcpy(aux, cookie_aux(cookie), aux_len);
 	spin_unlock(&cookie->lock);
 
-	if (!first && handled == object->handled && size == object->size &&
-	    aux_len == object->aux_len && !memcmp(aux, object->aux, aux_len))
+	same = !first && size == object->size && aux_len == object->aux_len &&
+		!memcmp(aux, object->aux, aux_len);
+	if (same && handled == object->handled)
 		return;
 
 	cachefs_version_id(cache, id, identity, strlen(identity),
 			   fscache_get_key(cookie), cookie->key_len,
 			   aux, aux_len, size);
 	cachefs_version_init(cache, &version, id);
-	same = !first && handled != object->handled &&
-		!memcmp(id, object->version.id, sizeof(id));
-	if (same)
-		cachefs_tombstone(cache, &version);
+	if (!same)
+		object->salt = 0;
+	invalidated = first ? closed_missed(object, &version, handled) : same;
+	if (invalidated)
+		object_invalidate(object, &version);
+	if (object->salt) {
+		put_unaligned_le64(get_unaligned_le64(id) ^ object->salt, id);
+		cachefs_version_init(cache, &version, id);
+	}
 	if (handled && !object->volume->nfs)
 		cachefs_object_local_write(object);
 
@@ -96,9 +166,10 @@ static void object_sample(struct cachefs_object *object, bool first)
 	object->nr_old += object->nr_current;
 	object->nr_current = 0;
 	spin_unlock(&object->lock);
-	if (!first)
-		object_trace(object, same ? CACHEFS_OBJECT_INVALIDATED :
-					    CACHEFS_OBJECT_CHANGED);
+	if (invalidated)
+		object_trace(object, CACHEFS_OBJECT_INVALIDATED);
+	else if (!first)
+		object_trace(object, CACHEFS_OBJECT_CHANGED);
 	cachefs_forget_reads(object);
 }
 
@@ -195,7 +266,7 @@ void cachefs_op_exit(struct cachefs_op *op)
  */
 struct cachefs_op *cachefs_op_new(struct cachefs_object *object)
 {
-	struct cachefs_op *op = kmalloc(sizeof(*op), GFP_NOFS | __GFP_NOWARN);
+	struct cachefs_op *op = kmalloc(sizeof(*op), CACHEFS_GFP_MAYBE);
 
 	if (op)
 		cachefs_op_init(op, object);
@@ -276,49 +347,6 @@ void cachefs_object_local_write(struct cachefs_object *object)
 	set_bit(FSCACHE_COOKIE_LOCAL_WRITE, &object->cookie->flags);
 }
 
-/* Objects that were closed: has an invalidation been missed since? */
-
-static struct cachefs_closed *closed_slot(struct cachefs_glue *glue,
-					  struct fscache_cookie *cookie)
-{
-	return &glue->closed[cookie->debug_id % CACHEFS_CLOSED_OBJECTS];
-}
-
-static void closed_remember(struct cachefs_object *object)
-{
-	struct cachefs_glue *glue = object->volume->glue;
-	struct cachefs_closed *closed = closed_slot(glue, object->cookie);
-
-	spin_lock(&glue->lock);
-	closed->cookie = object->cookie->debug_id;
-	closed->handled = object->handled;
-	closed->id = get_unaligned_le64(object->version.id);
-	spin_unlock(&glue->lock);
-}
-
-/*
- * FS-Cache does not tell us of invalidations while a cookie has no object.  If
- * the version is another one since, that does not matter; and if we do not know
- * any more what it was, the cautious answer is yes.
- */
-static bool closed_missed(struct cachefs_object *object)
-{
-	struct cachefs_glue *glue = object->volume->glue;
-	struct cachefs_closed *closed = closed_slot(glue, object->cookie);
-	bool missed;
-
-	if (!object->handled)
-		return false;
-	spin_lock(&glue->lock);
-	if (closed->cookie != object->cookie->debug_id)
-		missed = true;
-	else
-		missed = closed->handled != object->handled &&
-			closed->id == get_unaligned_le64(object->version.id);
-	spin_unlock(&glue->lock);
-	return missed;
-}
-
 static bool lookup_cookie(struct fscache_cookie *cookie)
 {
 	struct cachefs_glue_volume *volume = cookie->volume->cache_priv;
@@ -338,10 +366,6 @@ static bool lookup_cookie(struct fscache_cookie *cookie)
 	mutex_lock(&object->sample_mutex);
 	object_sample(object, true);
 	object_trace(object, CACHEFS_OBJECT_LOOKED_UP);
-	if (closed_missed(object)) {
-		cachefs_tombstone(glue->cache, &object->version);
-		object_trace(object, CACHEFS_OBJECT_INVALIDATED);
-	}
 	mutex_unlock(&object->sample_mutex);
 	if (!volume->nfs &&
 	    test_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags))
@@ -406,6 +430,23 @@ static void resize_cookie(struct netfs_cache_resources *cres, loff_t new_size)
 	spin_lock(&cookie->lock);
 	cookie->object_size = new_size;
 	spin_unlock(&cookie->lock);
+}
+
+/**
+ * cachefs_end_access - End an access that kept a cookie's object
+ * @cookie: the cookie; may be gone afterwards, and the cache, too
+ *
+ * FS-Cache looks at the cookie after it has let go of it, and counts on its owner to
+ * keep it; NFS may be giving it up just then.
+ *
+ * Context: process.
+ */
+void cachefs_end_access(struct fscache_cookie *cookie)
+{
+	fscache_get_cookie(cookie, fscache_cookie_get_attach_object);
+	fscache_end_cookie_access(cookie, fscache_access_io_end);
+	/* The module may be on its way out; see cachefs_exit(). */
+	fscache_put_cookie(cookie, fscache_cookie_put_object);
 }
 
 /**

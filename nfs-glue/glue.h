@@ -41,12 +41,14 @@ struct cachefs_nfs_coherency {
  * struct cachefs_closed - What was known of an object when it was closed
  * @cookie: its cookie's debug id, which is never used twice
  * @handled: cachefs_object::handled then
- * @id: first half of its version id then
+ * @id: first half of its version id then, without the salt
+ * @salt: cachefs_object::salt then
  */
 struct cachefs_closed {
 	unsigned int	cookie;
 	unsigned int	handled;
 	u64		id;
+	u64		salt;
 };
 
 /*
@@ -121,6 +123,7 @@ struct cachefs_run {
 /*
  * struct cachefs_object - A cookie that is in use
  * @sample_mutex: one sampler at a time
+ * @salt: in its version id, 0: none; sample_mutex
  * @lock: protects the members below it
  * @version: the version that operations begin with now
  * @size: size of the file in it, bytes
@@ -142,6 +145,7 @@ struct cachefs_object {
 	struct fscache_cookie		*cookie;
 	struct cachefs_glue_volume	*volume;
 	struct mutex			sample_mutex;	/* one sampler */
+	u64				salt;
 
 	spinlock_t			lock;		/* what follows */
 	unsigned int			handled;
@@ -187,6 +191,12 @@ struct cachefs_op {
 	struct cachefs_nfs_coherency coherency;
 };
 
+/*
+ * What can do without memory does not wait for long: NFS may be in the middle of what
+ * will free some.
+ */
+#define CACHEFS_GFP_MAYBE	(GFP_NOFS | __GFP_NORETRY | __GFP_NOWARN)
+
 /* cookie.c */
 extern const struct fscache_cache_ops cachefs_fscache_ops;
 void cachefs_op_init(struct cachefs_op *op, struct cachefs_object *object);
@@ -196,6 +206,7 @@ void cachefs_op_free(struct cachefs_op *op);
 enum cachefs_reason cachefs_op_stale(struct cachefs_op *op);
 enum cachefs_reason cachefs_op_refusal(struct cachefs_op *op);
 void cachefs_object_local_write(struct cachefs_object *object);
+void cachefs_end_access(struct fscache_cookie *cookie);
 int cachefs_query_occupancy(struct netfs_cache_resources *cres, loff_t start,
 			    size_t len, size_t granularity, loff_t *data_start,
 			    size_t *data_len);

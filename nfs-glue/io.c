@@ -71,6 +71,16 @@ static bool not_cached(struct netfs_io_request *rreq, struct cachefs_op *op,
 		(!copies_at_once(rreq) && i_size != op->size);
 }
 
+/*
+ * Is a slice of the version that the operation is about?  @i_size is of when the
+ * request began, which may be before the operation did.
+ */
+static bool of_version(struct cachefs_op *op, struct netfs_io_request *rreq,
+		       loff_t i_size)
+{
+	return i_size == op->size && cachefs_op_of_inode(op, rreq->inode);
+}
+
 /* Note the pages of a slice; those of the slice before may be among them. */
 static bool note_reads(struct cachefs_op *op, loff_t start, loff_t end)
 {
@@ -152,7 +162,7 @@ static void download(struct netfs_io_subrequest *subreq, struct cachefs_op *op,
 	op->storing = false;
 	/* Writeback reserves what it stores; is there room for anything? */
 	reserve = at_once ? bytes : 1;
-	if (!cachefs_op_of_inode(op, rreq->inode))
+	if (!of_version(op, rreq, i_size))
 		cachefs_refuse(cache, &op->version, start >> CACHEFS_BLOCK_SHIFT,
 			       bytes, CACHEFS_WHY_VERSION);
 	else
@@ -189,7 +199,7 @@ static enum netfs_io_source prepare_read(struct netfs_io_subrequest *subreq,
 			__set_bit(NETFS_SREQ_COPY_TO_CACHE, &subreq->flags);
 		return NETFS_FILL_WITH_ZEROES;
 	}
-	if (!cachefs_op_of_inode(op, rreq->inode)) {
+	if (!of_version(op, rreq, i_size)) {
 		download(subreq, op, end, i_size);
 		return NETFS_DOWNLOAD_FROM_SERVER;
 	}
@@ -468,9 +478,7 @@ static void end_operation(struct netfs_cache_resources *cres)
 {
 	cachefs_op_free(cres_op(cres));
 	cres->cache_priv2 = NULL;
-	/* The cache may go away now; see cachefs_exit() for the module. */
-	fscache_end_cookie_access(fscache_cres_cookie(cres),
-				  fscache_access_io_end);
+	cachefs_end_access(fscache_cres_cookie(cres));
 }
 
 static const struct netfs_cache_ops netfs_ops = {

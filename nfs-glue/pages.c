@@ -121,7 +121,7 @@ static void batch_release(struct cachefs_store *store)
 		cachefs_page_mark_end(store->cache, batch->folios[i]);
 	cachefs_op_free(batch->op);
 	/* The object may go away now; the core still counts this store. */
-	fscache_end_cookie_access(cookie, fscache_access_io_end);
+	cachefs_end_access(cookie);
 }
 
 static void batch_done(struct cachefs_store *store)
@@ -188,7 +188,7 @@ static void store_work(struct work_struct *work)
 /* A batch of the generation of @op, or NULL. */
 static struct batch *batch_new(struct cachefs_op *op)
 {
-	struct batch *batch = kmalloc(sizeof(*batch), GFP_NOIO | __GFP_NOWARN);
+	struct batch *batch = kmalloc(sizeof(*batch), CACHEFS_GFP_MAYBE);
 	struct fscache_cookie *cookie = op->object->cookie;
 
 	if (!batch)
@@ -339,9 +339,7 @@ static enum netfs_io_source prepare_read(struct netfs_io_subrequest *subreq,
 
 static void end_operation(struct netfs_cache_resources *cres)
 {
-	/* The cache may go away now; see cachefs_exit() for the module. */
-	fscache_end_cookie_access(fscache_cres_cookie(cres),
-				  fscache_access_io_end);
+	cachefs_end_access(fscache_cres_cookie(cres));
 }
 
 static const struct netfs_cache_ops netfs_ops = {

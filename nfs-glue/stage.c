@@ -101,7 +101,7 @@ static struct stage *stage_spare(struct cachefs_glue *glue)
 /* A stage with room for @nr pages, or for fewer but one; or NULL. */
 static struct stage *stage_alloc(struct cachefs_glue *glue, unsigned int nr)
 {
-	gfp_t gfp = GFP_NOFS | __GFP_NORETRY | __GFP_NOWARN;
+	gfp_t gfp = CACHEFS_GFP_MAYBE;
 	struct stage *stage = stage_spare(glue);
 
 	if (stage)
@@ -166,30 +166,32 @@ static void stage_read_done(struct cachefs_read *read)
 }
 
 /*
- * Make room for @nr pages at the cost of the oldest stages.  What has not been
- * @asked for may take half of the room, and none from those that may be in use.
+ * Make room for @nr pages at the cost of the oldest stages that have been read.  What
+ * has not been @asked for may take half of the room, and none from those that may be
+ * in use.
  */
 static bool make_room(struct cachefs_glue *glue, unsigned int nr, bool asked)
 {
 	unsigned int most = asked ? MAX_STAGED_PAGES : MAX_STAGED_PAGES / 2;
-	struct stage *stage;
-	bool full;
+	struct stage *stage, *next;
+	LIST_HEAD(old);
+	bool room;
 
-	for (;;) {
-		spin_lock(&glue->stage_lock);
-		full = glue->staged + nr > most;
-		stage = list_first_entry_or_null(&glue->stages, struct stage,
-						 link);
-		if (stage && full &&
-		    (asked || time_after(jiffies, stage->born + HZ)))
-			stage_unlink(glue, stage);
-		else
-			stage = NULL;
-		spin_unlock(&glue->stage_lock);
-		if (!stage)
-			return asked || !full;
-		stage_put(stage);
+	spin_lock(&glue->stage_lock);
+	list_for_each_entry_safe(stage, next, &glue->stages, link) {
+		if (glue->staged + nr <= most ||
+		    (!asked && !time_after(jiffies, stage->born + HZ)))
+			break;
+		/* Else its reader would not find the rest, and read it again. */
+		if (!completion_done(&stage->done))
+			continue;
+		stage_unlink(glue, stage);
+		list_add(&stage->link, &old);
 	}
+	room = glue->staged + nr <= most;
+	spin_unlock(&glue->stage_lock);
+	stages_put(&old);
+	return room;
 }
 
 /*
@@ -357,7 +359,18 @@ static void stage_continue(struct cachefs_op *op, struct stage *stage,
 		run_remember(op->object, block, run);
 }
 
-/* Fill a page from a stage. */
+/* The pages of a stage are not the reader's: it need not wait for a disk that hangs. */
+static bool stage_wait(struct cachefs_glue *glue, struct stage *stage)
+{
+	while (!completion_done(&stage->done)) {
+		if (cachefs_pace_stuck(glue->cache))
+			return false;
+		wait_for_completion_io_timeout(&stage->done, HZ / 4);
+	}
+	return true;
+}
+
+/* Fill a page from a stage that has been read. */
 static bool stage_copy(struct cachefs_op *op, struct stage *stage,
 		       struct page *page)
 {
@@ -365,8 +378,6 @@ static bool stage_copy(struct cachefs_op *op, struct stage *stage,
 	unsigned int i = page->index - stage->read.block;
 	bool last = false;
 
-	stage_continue(op, stage, i, page->mapping);
-	wait_for_completion_io(&stage->done);
 	if (stage->read.error) {
 		stage_drop(glue, stage);
 		return false;
@@ -475,8 +486,13 @@ bool cachefs_stage_read(struct cachefs_op *op, struct page *page)
 				  run_find(op->object, page->index), true);
 	}
 	if (stage) {
-		read = stage_copy(op, stage, page);
+		stage_continue(op, stage, page->index - stage->read.block,
+			       page->mapping);
+		cached = stage_wait(cachefs_op_glue(op), stage);
+		read = cached && stage_copy(op, stage, page);
 		stage_put(stage);
+		if (!cached)
+			return false;
 	}
 	/* One bad block does not make its neighbours bad. */
 	return read || read_direct(op, page);

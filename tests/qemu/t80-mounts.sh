@@ -39,6 +39,13 @@ cold()		# [DIR]
 	settle
 }
 
+# The pages go, the inodes stay.
+drop_pages()
+{
+	sync
+	echo 1 > /proc/sys/vm/drop_caches
+}
+
 nfs_server_start
 ip -n srv addr add 10.99.0.3/24 dev nfs-server
 fill "$export_dir/large" 5000001 1
@@ -84,6 +91,26 @@ what="the other has read what one of them wrote"
 cold
 what="what the other has read"
 warm /mnt/other
+
+# Nothing says yet that it is another version: what else is cached of this one is
+# cached by those who do not know.
+what="opened for writing, and not written to"
+python3 -c 'import os, sys; os.close(os.open(sys.argv[1], os.O_RDWR))' "$MNT/large"
+cat /mnt/other/large > /dev/null
+settle
+drop_pages
+hits=$(cachefs_stat hit_bytes)
+check "$what: the right bytes" cmp "$export_dir/large" /mnt/other/large
+check_equal "$what: the other mount's is cached (bytes)" 4000001 \
+	$(($(cachefs_stat hit_bytes) - hits))
+for cached in 0 4000001; do
+	drop_pages
+	hits=$(cachefs_stat hit_bytes)
+	check "$what: the right bytes" cmp "$export_dir/large" "$MNT/large"
+	check_equal "$what: from the cache (bytes)" $cached \
+		$(($(cachefs_stat hit_bytes) - hits))
+	settle
+done
 nfs_umount /mnt/other
 nfs_umount
 
