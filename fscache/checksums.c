@@ -113,6 +113,8 @@ unsigned long cachefs_region_drop_checksums(struct cachefs_cache *cache,
 		u64 *checksums = NULL;
 
 		WRITE_ONCE(cache->shrink_hand, hand + 1);
+		if (looked % 4096 == 4095)
+			cond_resched();
 		if (!READ_ONCE(r->checksums))
 			continue;
 		/* Pins are only taken under the lock. */

@@ -12,6 +12,7 @@
 struct cachefs_cache;
 struct cachefs_device;
 struct cachefs_glue;
+struct cachefs_sysfs;
 struct cachefs_volume;
 
 /* device.c */
@@ -22,7 +23,7 @@ int cachefs_device_print(struct cachefs_device *device, char *buffer,
 
 /* main.c */
 int cachefs_control_attach(const char *command);
-int cachefs_control_detach(struct cachefs_cache *cache);
+int cachefs_control_detach(struct cachefs_sysfs *sysfs);
 
 /* sysfs.c */
 int cachefs_sysfs_init(void);

@@ -42,9 +42,6 @@
 /* Blocks in one I/O: as many as a bio of one page per vector takes. */
 #define CACHEFS_IO_BLOCKS	CACHEFS_CHUNK_BLOCKS
 
-/* How many regions are kept ready for the store path. */
-#define CACHEFS_READY_REGIONS	2
-
 /*
  * struct cachefs_extent - A run of file blocks in consecutive slots
  * @id: version id
@@ -341,6 +338,12 @@ static inline bool cachefs_usable(const struct cachefs_cache *cache)
 	return state == CACHEFS_ACTIVE || state == CACHEFS_DEGRADED;
 }
 
+/* How many regions are kept ready: one for what stays, the rest for stores. */
+static inline unsigned int cachefs_ready_regions(const struct cachefs_cache *cache)
+{
+	return clamp(cache->geo.nr_regions / 64, 2U, 16U);
+}
+
 static inline u64 cachefs_stamp(u64 seq, u32 slot)
 {
 	return seq << 12 | slot;
@@ -477,7 +480,7 @@ struct cachefs_piece {
 
 /* region.c */
 int cachefs_region_alloc_slots(struct cachefs_cache *cache, u32 want,
-			       u32 *region, u32 *slot);
+			       u32 *region, u32 *slot, bool last);
 void cachefs_region_publish(struct cachefs_cache *cache, u32 region, u32 slot,
 			    u32 nr, const u8 id[16], u64 block, u32 last_bytes);
 void cachefs_region_abandon(struct cachefs_cache *cache, u32 region, u32 slot,
@@ -486,6 +489,7 @@ bool cachefs_region_move(struct cachefs_cache *cache, u32 region, unsigned int i
 			 const struct cachefs_piece *pieces, unsigned int nr);
 void cachefs_log_work(struct work_struct *work);
 void cachefs_log_kick(struct cachefs_cache *cache);
+bool cachefs_log_write(struct cachefs_cache *cache);
 void cachefs_log_seal_all(struct cachefs_cache *cache);
 void cachefs_log_free(struct cachefs_cache *cache);
 

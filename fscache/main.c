@@ -131,17 +131,18 @@ out:
 
 /**
  * cachefs_control_detach - Carry out what was written to "detach"
- * @cache: the cache whose file it was
+ * @sysfs: the cache's directory, whose file it was; the caller has a reference
  *
  * Context: process, may sleep as long as the device takes.
  * Return: 0, -ENODEV if it was detached meanwhile.
  */
-int cachefs_control_detach(struct cachefs_cache *cache)
+int cachefs_control_detach(struct cachefs_sysfs *sysfs)
 {
 	int ret = -ENODEV;
 
 	mutex_lock(&cachefs_attach_mutex);
-	if (attached_cache == cache) {
+	/* Another cache may be where this one was, but not its directory. */
+	if (attached_cache && attached_cache->sysfs == sysfs) {
 		detach();
 		ret = 0;
 	}
@@ -171,8 +172,9 @@ static unsigned long checksums_scan(struct shrinker *shrinker,
 	if (!mutex_trylock(&cachefs_attach_mutex))
 		return SHRINK_STOP;
 	if (attached_cache)
+		/* If there is nothing to be had, once is enough. */
 		nr = cachefs_region_drop_checksums(attached_cache,
-						   sc->nr_to_scan);
+						   sc->nr_to_scan) ?: SHRINK_STOP;
 	mutex_unlock(&cachefs_attach_mutex);
 	return nr;
 }

@@ -212,7 +212,9 @@ static void forget_region(struct cachefs_cache *cache, u32 region)
  * From the head on, sequence numbers grow: regions are reused in that order, and
  * one after the other since the last attach.  One that is older than it has to be
  * was reused as well, and what says so was lost.  To keep it would bring back
- * blocks whose tombstone went when its own region, a later one, was reused.
+ * blocks whose tombstone went when its own region, a later one, was reused.  For the
+ * same reason nothing is kept that is older than a region of which nothing is left:
+ * it could not be read, or a checkpoint was being written over it.
  *
  * @epochs tells whether a number of an attach came twice, because the device lost
  * an anchor that it had said was safe.  Then nothing tells which of the two came
@@ -223,14 +225,17 @@ static void forget_reused(struct cachefs_cache *cache, const u64 *epochs)
 	struct cachefs_geometry *geo = &cache->geo;
 	u32 last = (cache->head + geo->nr_regions - 1) % geo->nr_regions, i;
 	u64 max_seq = cache->regions[last].seq, newest = 0, epoch = 0, twice = 0;
+	u64 lost = 0;
 
 	for (i = 0; i < geo->nr_regions; i++) {
 		u32 nr = (cache->head + i) % geo->nr_regions;
 		u32 back = geo->nr_regions - 1 - i;
 		u64 seq = cache->regions[nr].seq;
 
-		if (!seq)
+		if (!seq) {
+			lost = newest;
 			continue;
+		}
 		if (seq < newest ||
 		    (back < lower_32_bits(max_seq) && seq != max_seq - back)) {
 			forget_region(cache, nr);
@@ -242,9 +247,12 @@ static void forget_reused(struct cachefs_cache *cache, const u64 *epochs)
 		newest = seq;
 		epoch = epochs[nr];
 	}
-	for (i = 0; i < geo->nr_regions; i++)
-		if (cache->regions[i].seq && cache->regions[i].seq >> 32 <= twice)
+	for (i = 0; i < geo->nr_regions; i++) {
+		u64 seq = cache->regions[i].seq;
+
+		if (seq && (seq <= lost || seq >> 32 <= twice))
 			forget_region(cache, i);
+	}
 	atomic64_set(&cache->stats[CACHEFS_STAT_EVICTED_BYTES], 0);
 }
 
@@ -330,8 +338,9 @@ static void scan_work(struct work_struct *work)
 }
 
 /*
- * Rebuild the index from the metadata of all regions, in any order: of two copies
- * of a block either will do, and tombstones count whenever they are inserted.
+ * Rebuild the index from the metadata of all regions, in any order: tombstones count
+ * whenever they are inserted, and of two copies of a block either will do.  Should the
+ * one that was inserted first turn out to be dead, the block is cold.
  */
 static int scan_regions(struct cachefs_cache *cache)
 {

@@ -174,6 +174,9 @@ static int prepare_region(struct cachefs_cache *cache)
 		return -EAGAIN;
 
 	cachefs_reinsert(cache, nr);
+	/* It did not get through: what it has left has another chance. */
+	if (!cachefs_usable(cache) || cachefs_pace_stuck(cache))
+		return -EAGAIN;
 	write_lock(&cache->index_lock);
 	region_set_state(cache, nr, CACHEFS_REGION_FREE);
 	write_unlock(&cache->index_lock);
@@ -257,27 +260,44 @@ static void write_sealing(struct cachefs_cache *cache)
 	spin_unlock(&cache->log_lock);
 }
 
-static void look_after_log(struct cachefs_cache *cache)
+/**
+ * cachefs_log_write - Write the metadata that is due
+ * @cache: the cache
+ *
+ * Context: process, sleeps; flush_mutex held.
+ * Return: whether a region is open, whose metadata will be due again.
+ */
+bool cachefs_log_write(struct cachefs_cache *cache)
 {
 	struct cachefs_open_region *current_region;
-	unsigned long delay = 0;
 
-	mutex_lock(&cache->flush_mutex);
+	lockdep_assert_held(&cache->flush_mutex);
 	write_sealing(cache);
 	/* Only this work item takes a region from open to sealed to freed. */
 	spin_lock(&cache->log_lock);
 	current_region = cache->current_region;
 	spin_unlock(&cache->log_lock);
-	if (current_region) {
-		write_finished(cache, current_region);
-		if (time_after_eq(jiffies, cache->next_flush)) {
-			write_region(cache, current_region);
-			cache->next_flush = jiffies + CACHEFS_FLUSH_INTERVAL;
-		}
-		delay = CACHEFS_FLUSH_INTERVAL;
+	if (!current_region)
+		return false;
+	write_finished(cache, current_region);
+	if (time_after_eq(jiffies, cache->next_flush)) {
+		write_region(cache, current_region);
+		cache->next_flush = jiffies + CACHEFS_FLUSH_INTERVAL;
 	}
-	while (cachefs_usable(cache) &&
-	       READ_ONCE(cache->nr_ready) < CACHEFS_READY_REGIONS) {
+	return true;
+}
+
+static void look_after_log(struct cachefs_cache *cache)
+{
+	unsigned long delay = 0;
+
+	mutex_lock(&cache->flush_mutex);
+	for (;;) {
+		if (cachefs_log_write(cache))
+			delay = CACHEFS_FLUSH_INTERVAL;
+		if (!cachefs_usable(cache) ||
+		    READ_ONCE(cache->nr_ready) >= cachefs_ready_regions(cache))
+			break;
 		if (prepare_region(cache)) {
 			delay = CACHEFS_RETRY_INTERVAL;
 			break;
@@ -307,6 +327,8 @@ void cachefs_log_work(struct work_struct *work)
  * @want: how many
  * @region: which region they are in
  * @slot: the first one
+ * @last: may they be in the last region that is READY?  Not those of stores: what
+ *	stays has to get there before they need another one
  *
  * Every slot must be given to cachefs_region_publish() or
  * cachefs_region_abandon() in the end.
@@ -315,7 +337,7 @@ void cachefs_log_work(struct work_struct *work)
  * Return: how many there are in one piece, 0 if no region is ready.
  */
 int cachefs_region_alloc_slots(struct cachefs_cache *cache, u32 want,
-			       u32 *region, u32 *slot)
+			       u32 *region, u32 *slot, bool last)
 {
 	struct cachefs_open_region *open;
 	bool kick = false;
@@ -330,7 +352,8 @@ int cachefs_region_alloc_slots(struct cachefs_cache *cache, u32 want,
 	}
 	if (!open) {
 		kick = true;
-		open = list_first_entry_or_null(&cache->ready,
+		if (cache->nr_ready > !last)
+			open = list_first_entry(&cache->ready,
 						struct cachefs_open_region,
 						link);
 		if (open) {
@@ -533,7 +556,7 @@ void cachefs_tombstone(struct cachefs_cache *cache,
 	/* Before it has a slot; see cachefs_region_move(). */
 	atomic_inc(&cache->tombstones);
 	if (!cachefs_usable(cache) ||
-	    !cachefs_region_alloc_slots(cache, 1, &region, &slot)) {
+	    !cachefs_region_alloc_slots(cache, 1, &region, &slot, true)) {
 		version->floor = max(version->floor, log_end(cache));
 		cachefs_index_drop_version(cache, version->id);
 		goto out;

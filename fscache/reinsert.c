@@ -10,6 +10,7 @@
  * still found at the old one.  A tombstone that has come meanwhile is behind the copy
  * in the log, or else cachefs_region_move() gives the copy up.
  */
+#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include "internal.h"
 
@@ -86,7 +87,7 @@ static bool extent_move(struct cachefs_cache *cache, u32 region, unsigned int i,
 		piece = &pieces[nr];
 		piece->nr = cachefs_region_alloc_slots(cache, extent->nr - done,
 						       &piece->region,
-						       &piece->slot);
+						       &piece->slot, true);
 		if (!piece->nr)
 			break;
 		nr++;
@@ -95,6 +96,7 @@ static bool extent_move(struct cachefs_cache *cache, u32 region, unsigned int i,
 		done += piece->nr;
 	}
 	if (ok && done == extent->nr) {
+		cache->stay_room -= done;
 		if (cachefs_region_move(cache, region, i, pieces, nr))
 			cachefs_stat_add(cache, CACHEFS_STAT_REINSERTED_BYTES,
 					 (u64)done << CACHEFS_BLOCK_SHIFT);
@@ -155,7 +157,9 @@ void cachefs_reinsert(struct cachefs_cache *cache, u32 region)
 		}
 		if (!extent_move(cache, region, i, &extent, buffer))
 			break;
-		cache->stay_room -= extent.nr;
+		/* All of this may take long. */
+		if (time_after_eq(jiffies, cache->next_flush))
+			cachefs_log_write(cache);
 	}
 	kvfree(buffer);
 	cachefs_region_unpin(cache, region);

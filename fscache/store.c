@@ -421,7 +421,7 @@ void cachefs_store(struct cachefs_store *store)
 			why = CACHEFS_WHY_TOO_LARGE;
 		else
 			got = cachefs_region_alloc_slots(cache, part, &region,
-							 &slot);
+							 &slot, false);
 		if (!got)
 			break;
 		tail = NULL;

@@ -213,7 +213,8 @@ static ssize_t detach_store(struct kobject *kobj, struct kobj_attribute *attr,
 	kn = sysfs_break_active_protection(kobj, &attr->attr);
 	if (!kn)
 		return -ENODEV;
-	ret = cachefs_control_detach(to_cache(kobj));
+	ret = cachefs_control_detach(container_of(kobj, struct cachefs_sysfs,
+						  kobj));
 	sysfs_unbreak_active_protection(kn);
 	return ret ?: count;
 }

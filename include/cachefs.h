@@ -62,8 +62,8 @@
  * In this order, outer first:
  *
  *  cachefs_attach_mutex	the one attached cache, attach and detach
- *  cache::load_mutex		loading a region's checksums
  *  cache::flush_mutex		writing of region metadata
+ *  cache::load_mutex		loading a region's checksums
  *  cache::log_lock		(spin) open region, ready list, slot allocation
  *  cache::stores_lock		(spin) stores that the device has not taken yet
  *  cache::index_lock		(rwlock) index chains, extents and records of all

@@ -359,6 +359,9 @@ static void checkpoint_makes_room(void)
 	pin_all(1);
 	for (i = 0; i < 3; i++)
 		model_store_now(7, 60 * i, 60);
+	/* Stores leave the last one alone. */
+	EXPECT_EQ(model.cache->nr_ready, 1);
+	model_tombstone(7);
 	EXPECT_EQ(model.cache->nr_ready, 0);
 	pin_all(-1);
 	reattach();
@@ -489,7 +492,8 @@ static void lost_reuse_brings_nothing_back(void)
 
 	tiny();
 	cache = model.cache;
-	EXPECT_EQ(model_store_now(2, 0, 2 * TINY_SLOTS), 0);
+	EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
+	EXPECT_EQ(model_store_now(2, TINY_SLOTS, TINY_SLOTS), 0);
 	shim_run();
 	EXPECT_EQ(model_store_now(1, 0, 5), 0);
 	shim_advance_ms(11000);
@@ -507,6 +511,27 @@ static void lost_reuse_brings_nothing_back(void)
 	EXPECT_EQ(model_attach(), 0);
 	EXPECT_EQ(model_count_cached(1), 0);
 	EXPECT(model.cache->live_blocks > TINY_SLOTS);
+}
+
+/* A tombstone is lost with its region: what it made dead is older, and stays so. */
+static void lost_region_brings_nothing_back(void)
+{
+	u64 second = CACHEFS_FIRST_BLOCK + TINY_REGION_BLOCKS;
+
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 5), 0);
+	EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
+	model_tombstone(1);
+	EXPECT_EQ(model_store_now(3, 0, TINY_SLOTS), 0);
+	shim_advance_ms(11000);
+	EXPECT_EQ(model_count_cached(1), 0);
+	EXPECT_EQ(model.cache->current_region->nr, 2);
+	cut_power(DEVICE_KEEPS_ALL);
+	memset(device_block(model.device, second), 0,
+	       (TINY_REGION_BLOCKS - TINY_SLOTS) * CACHEFS_BLOCK_SIZE);
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT_EQ(model_count_cached(1), 0);
+	EXPECT(model.cache->live_blocks);
 }
 
 /* Metadata of the open region after a loss of power, to be changed. */
@@ -606,6 +631,7 @@ const struct test_case disk_cases[] = {
 	CASE(lost_anchor_brings_nothing_back),
 	CASE(old_copies_do_not_come_back),
 	CASE(lost_reuse_brings_nothing_back),
+	CASE(lost_region_brings_nothing_back),
 	CASE(torn_scratch_block_leaves_the_other),
 	CASE(senseless_record_is_skipped),
 	CASE(terabyte),

@@ -291,7 +291,7 @@ static void region_that_is_written_is_not_reused(void)
 	tiny();
 	region = &model.cache->regions[0];
 	seq = region->seq;
-	EXPECT_EQ(cachefs_region_alloc_slots(model.cache, 1, &nr, &slot), 1);
+	EXPECT_EQ(cachefs_region_alloc_slots(model.cache, 1, &nr, &slot, true), 1);
 	EXPECT_EQ(nr, 0);
 	for (i = 0; i < 2 * TINY_REGIONS; i++) {
 		model_store(2, i, TINY_SLOTS, 0);
@@ -315,14 +315,23 @@ static void nothing_is_left(unsigned int v)
 	EXPECT_EQ(model_count_cached(v), 0);
 }
 
+/* Nobody gets a slot, and no region becomes ready. */
+static void no_room_left(void)
+{
+	u32 region, slot;
+
+	pin_all(1);
+	while (cachefs_region_alloc_slots(model.cache, 1, &region, &slot, true))
+		cachefs_region_abandon(model.cache, region, slot, 1);
+	EXPECT_EQ(model.cache->nr_ready, 0);
+}
+
 /* Without room for a tombstone the blocks are dropped one by one. */
 static void tombstone_without_room(void)
 {
 	tiny();
 	EXPECT_EQ(model_store_now(1, 0, 10), 0);
-	pin_all(1);
-	while (model_store_now(2, 0, 10) != -ENOBUFS)
-		;
+	no_room_left();
 	model_tombstone(1);
 	EXPECT_EQ(model.versions[1].logged, 0);
 	nothing_is_left(1);
@@ -331,12 +340,8 @@ static void tombstone_without_room(void)
 
 static void tombstone_without_room_now(void)
 {
-	u32 region, slot;
-
 	model.asked = NULL;
-	pin_all(1);
-	while (cachefs_region_alloc_slots(model.cache, 1, &region, &slot))
-		cachefs_region_abandon(model.cache, region, slot, 1);
+	no_room_left();
 	model_tombstone(1);
 	EXPECT_EQ(model.versions[1].logged, 0);
 }
@@ -433,6 +438,21 @@ static void what_is_read_stays(void)
 	EXPECT_EQ(model_count_cached(3), 0);
 	EXPECT(stat(CACHEFS_STAT_REINSERTED_BYTES) >= 5 * 25 * CACHEFS_BLOCK_SIZE);
 	check_index(model.cache);
+}
+
+/* Stores that come faster than regions are made ready wait for what stays. */
+static void what_is_read_stays_in_a_hurry(void)
+{
+	unsigned int i;
+
+	read_and_not_read();
+	for (i = 0; i < 5 * TINY_REGIONS; i++) {
+		model_new_version(2, 4 * TINY_SLOTS);
+		model_store(2, 0, 4 * TINY_SLOTS, 0);
+		shim_run();
+		EXPECT_EQ(model_read_now(1, 0, 25), 0);
+	}
+	EXPECT_EQ(model_count_cached(3), 0);
 }
 
 static void what_is_not_read_again_goes(void)
@@ -620,6 +640,7 @@ const struct test_case io_cases[] = {
 	CASE(read_of_a_store_that_is_too_late),
 	CASE(store_does_not_wait_for_memory),
 	CASE(what_is_read_stays),
+	CASE(what_is_read_stays_in_a_hurry),
 	CASE(what_is_not_read_again_goes),
 	CASE(what_is_read_leaves_room),
 	CASE(whole_region_stays),
