@@ -341,7 +341,9 @@ static inline bool cachefs_usable(const struct cachefs_cache *cache)
 /* How many regions are kept ready: one for what stays, the rest for stores. */
 static inline unsigned int cachefs_ready_regions(const struct cachefs_cache *cache)
 {
-	return clamp(cache->geo.nr_regions / 64, 2U, 16U);
+	u32 nr = cache->geo.nr_regions;
+
+	return clamp(nr / 64, min(nr / 4, 3U), 16U);
 }
 
 static inline u64 cachefs_stamp(u64 seq, u32 slot)

@@ -215,7 +215,7 @@ static void power_loss_after_power_loss_keeps_what_is_there(struct kunit *test)
 	crash_and_reattach(f);
 	KUNIT_EXPECT_EQ(test, f->cache->attach_count, attaches + 2);
 	store_patiently(f, "file", 1000, SLOTS + 1);
-	KUNIT_EXPECT_TRUE(test, fixture_eventually(f->cache->nr_ready == 2));
+	KUNIT_EXPECT_TRUE(test, fixture_ready(f));
 	crash_and_reattach(f);
 	KUNIT_EXPECT_GE(test, found(f, "file", 0, SLOTS), SLOTS);
 }

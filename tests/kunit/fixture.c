@@ -209,6 +209,18 @@ void fixture_version(struct fixture *f, const char *name,
 }
 
 /**
+ * fixture_ready - Wait until as many regions are ready as should be
+ * @f: the fixture
+ *
+ * Return: whether they are.
+ */
+bool fixture_ready(struct fixture *f)
+{
+	return fixture_eventually(READ_ONCE(f->cache->nr_ready) ==
+				  cachefs_ready_regions(f->cache));
+}
+
+/**
  * fixture_stat - Read a counter
  * @f: the fixture
  * @stat: which

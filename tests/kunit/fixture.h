@@ -103,6 +103,7 @@ void fixture_detach(struct fixture *f);
 void fixture_crash(struct fixture *f);
 void fixture_version(struct fixture *f, const char *name,
 		     struct cachefs_version *version);
+bool fixture_ready(struct fixture *f);
 s64 fixture_stat(struct fixture *f, enum cachefs_stat stat);
 
 struct transfer *transfer_alloc(struct fixture *f, unsigned int nr);
