@@ -188,12 +188,15 @@ python3 - "$MNT/lock" <<-'END'
 	    fcntl.lockf(fd, fcntl.LOCK_UN)
 	os.close(fd)
 END
-# Held open: what is stored now is found as long as NFS knows the inode.
-exec 8< "$MNT/lock"
 drop_caches
 before=$(rpc_reads)
 same "after two invalidations that keep the version" lock
 check_range "the server is asked again" 1 1000 $(($(rpc_reads) - before))
+# What is stored from here on is found as long as NFS knows the inode.
+exec 8< "$MNT/lock"
+settle
+drop_caches
+sum "$MNT/lock" > /dev/null
 settle
 drop_caches
 before=$(rpc_reads)
