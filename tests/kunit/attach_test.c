@@ -232,7 +232,7 @@ static void power_loss_after_a_reattach_forgets_the_checkpoint(struct kunit *tes
 	crash_and_reattach(f);
 	KUNIT_EXPECT_EQ(test, found(f, "old", 0, 4 * SLOTS), 0);
 	KUNIT_EXPECT_GE(test, found(f, "new", 0, total),
-			(FIXTURE_REGIONS - 6) * SLOTS);
+			(FIXTURE_REGIONS - 7) * SLOTS);
 }
 
 static void damaged_checkpoint_is_replaced_by_a_scan(struct kunit *test)
