@@ -65,7 +65,7 @@ void cachefs_log_kick(struct cachefs_cache *cache)
 }
 
 static int write_meta(struct cachefs_cache *cache, u32 region, u32 block,
-		      const struct cachefs_meta_block *meta, u32 nr)
+		      const struct cachefs_meta_block *meta, u32 nr, bool durable)
 {
 	int ret;
 
@@ -73,7 +73,7 @@ static int write_meta(struct cachefs_cache *cache, u32 region, u32 block,
 		return -EIO;
 	ret = cachefs_device_write(cache->device,
 				   cachefs_region_start(&cache->geo, region) +
-				   block, meta, nr, false);
+				   block, meta, nr, durable);
 	if (ret)
 		cachefs_io_error(cache, CACHEFS_STAT_WRITE_ERRORS, ret);
 	else
@@ -99,7 +99,8 @@ static void meta_header_init(struct cachefs_cache *cache, u32 region,
  * than last time.
  */
 static void write_scratch(struct cachefs_cache *cache,
-			  struct cachefs_open_region *open, u32 index)
+			  struct cachefs_open_region *open, u32 index,
+			  bool durable)
 {
 	struct cachefs_meta_block *scratch = cache->scratch;
 	u32 nr;
@@ -114,7 +115,8 @@ static void write_scratch(struct cachefs_cache *cache,
 	scratch->header.nr = cpu_to_le32(nr);
 	cachefs_block_seal(&scratch->header, cache->seed);
 	if (write_meta(cache, open->nr,
-		       cache->geo.meta_blocks + open->scratch_turn, scratch, 1))
+		       cache->geo.meta_blocks + open->scratch_turn, scratch, 1,
+		       durable))
 		return;
 	open->scratch_turn = (open->scratch_turn + 1) % CACHEFS_SCRATCH_BLOCKS;
 	open->scratch_nr = nr;
@@ -144,7 +146,7 @@ static void write_finished(struct cachefs_cache *cache,
 		}
 		if (end > first &&
 		    !write_meta(cache, open->nr, first, &open->meta[first],
-				end - first))
+				end - first, false))
 			bitmap_set(open->written, first, end - first);
 	}
 }
@@ -157,7 +159,7 @@ static void write_region(struct cachefs_cache *cache,
 	write_finished(cache, open);
 	index = find_first_zero_bit(open->written, cache->geo.meta_blocks);
 	if (index < cache->geo.meta_blocks)
-		write_scratch(cache, open, index);
+		write_scratch(cache, open, index, false);
 }
 
 /* Make one more region READY.  Returns -EAGAIN if that has to wait. */
@@ -168,6 +170,7 @@ static int prepare_region(struct cachefs_cache *cache)
 	struct cachefs_region *region = &cache->regions[nr];
 	struct cachefs_open_region *open;
 	u64 *checksums;
+	bool first;
 
 	/* The ring is full of regions that are still being written. */
 	if (region->open)
@@ -204,6 +207,7 @@ static int prepare_region(struct cachefs_cache *cache)
 	}
 
 	open->nr = nr;
+	first = !region->seq;
 	region->seq = cache->next_seq++;
 	WRITE_ONCE(region->checksums, checksums);
 	cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_BYTES,
@@ -212,10 +216,12 @@ static int prepare_region(struct cachefs_cache *cache)
 		meta_header_init(cache, nr, &open->meta[i].header, i);
 	/*
 	 * From here on the disk says that the old content does not count.  It
-	 * is no more than a hint, which saves checksum errors after a crash.
+	 * is no more than a hint, which saves checksum errors after a crash.  But
+	 * where it has said nothing so far, this must not come after what the next
+	 * region gets, or this one would look as if it was lost; see recover.c.
 	 */
 	open->scratch_nr = U32_MAX;
-	write_scratch(cache, open, 0);
+	write_scratch(cache, open, 0, first);
 
 	cache->head = (nr + 1) % geo->nr_regions;
 	cachefs_reinsert_more(cache);

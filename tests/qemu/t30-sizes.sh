@@ -39,6 +39,10 @@ check_range "the files have holes (bytes allocated)" 1 $((total - 1200000)) \
 	"$(find "$files" -type f -printf '%b\n' | awk '{ s += $1 } END { print s * 512 }')"
 
 cachefs_load
+# Should something not be cached, the trace says why.
+tracing=/sys/kernel/tracing/events/cachefs
+echo 1 > "$tracing/cachefs_refuse/enable"
+echo 1 > "$tracing/cachefs_drop/enable"
 nfs_mount
 ways="sequential scattered backwards without_readahead mapped_shared
 	mapped_private sendfile splice processes"
@@ -116,3 +120,8 @@ nfs_umount
 check_equal "no page stays marked" 0 "$(cachefs_stat pages_marked)"
 check_equal "no checksum error" 0 "$(cachefs_stat checksum_errors)"
 check_equal "nothing was refused" 0 "$(cachefs_stat store_refused_bytes)"
+check_equal "nothing was stale" 0 "$(cachefs_stat stale_bytes)"
+if grep -q '^not ok' "$t_results"; then
+	tail -n 20 /sys/kernel/tracing/trace
+	grep . "$(cachefs_dir)"/stats/*
+fi

@@ -345,6 +345,51 @@ static void power_loss_during_attach(void)
 	EXPECT_EQ(model_count_cached(1), 50);
 }
 
+/* Detach and attach, with a loss of power at write @at.  Returns whether there was one. */
+static bool lose_power_at(u64 at, enum device_death death)
+{
+	bool dead;
+
+	model.device->death = death;
+	model.device->die_at = model.device->writes + at;
+	model_detach();
+	if (!model.device->dead) {
+		EXPECT_EQ(model_attach(), 0);
+		shim_run();
+		dead = model.device->dead;
+		model.device->die_at = 0;
+		if (!dead)
+			return false;
+		model_detach();
+	}
+	device_power_on(model.device);
+	EXPECT_EQ(model_attach(), 0);
+	shim_run();
+	return true;
+}
+
+/* What was safe before stays, whichever of the later writes were done. */
+static void power_loss_takes_back_nothing(void)
+{
+	unsigned int i;
+	bool more;
+	u64 at;
+
+	for (at = 1, more = true; more; at++) {
+		for (i = 0; i < 20; i++) {
+			tiny();
+			EXPECT_EQ(model_store_now(1, 0, 50), 0);
+			reattach();
+			shim_run();
+			more = lose_power_at(at, i ? DEVICE_KEEPS_ANY :
+						     DEVICE_KEEPS_ALL);
+			EXPECT_EQ(model_count_cached(1), 50);
+			model_detach();
+		}
+	}
+	EXPECT(at > 8);
+}
+
 /* A checkpoint on a full device: what it overwrites it does not promise. */
 static void checkpoint_makes_room(void)
 {
@@ -628,6 +673,7 @@ const struct test_case disk_cases[] = {
 	CASE(anchors_alternate),
 	CASE(copy_of_superblock_is_compared),
 	CASE(power_loss_during_attach),
+	CASE(power_loss_takes_back_nothing),
 	CASE(lost_anchor_brings_nothing_back),
 	CASE(old_copies_do_not_come_back),
 	CASE(lost_reuse_brings_nothing_back),
