@@ -373,7 +373,9 @@ static u64 short_life(unsigned int life, bool wrapped, u64 die_at,
 	EXPECT_EQ(model_attach(), 0);
 	for (i = 0; wrapped && i < 9; i++) {
 		EXPECT_EQ(model_store_now(1, 0, 5), 0);
-		EXPECT_EQ(model_store_now(2, 0, 80), 0);
+		EXPECT_EQ(model_store_now(2, 0, 40), 0);
+		shim_run();
+		EXPECT_EQ(model_store_now(2, 40, 40), 0);
 		model_tombstone(1);
 		model_tombstone(2);
 		shim_run();
@@ -457,8 +459,10 @@ int main(int argc, char **argv)
 	/* A torture that serves nothing, or spoils nothing, finds nothing. */
 	EXPECT(deaths < 100 || (served > deaths && found > deaths));
 	EXPECT(deaths < 100 || is_short || mismatches);
-	EXPECT(deaths < 1000 || (losses->older > deaths / 100 &&
-				 losses->lost > deaths / 10 &&
+	/* What is new on the device is flushed before it is written again. */
+	EXPECT(deaths < 1000 || (is_short && argc <= 2) ||
+	       losses->older > deaths / 100);
+	EXPECT(deaths < 1000 || (losses->lost > deaths / 10 &&
 				 losses->torn > deaths / 10 &&
 				 losses->reordered > deaths / 100));
 	return 0;
