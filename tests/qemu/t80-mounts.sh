@@ -111,6 +111,23 @@ for cached in 0 4000001; do
 		$(($(cachefs_stat hit_bytes) - hits))
 	settle
 done
+
+# What the other mount stores only after that is not for the one that knows, either.
+fill "$export_dir/late" 300000 9
+cat "$MNT/late" > /dev/null
+settle
+python3 -c 'import os, sys; os.close(os.open(sys.argv[1], os.O_RDWR))' "$MNT/late"
+stored=$(cachefs_stat stored_bytes)
+cat /mnt/other/late > /dev/null
+settle
+check_equal "$what: the other mount stores it (bytes)" 300000 \
+	$(($(cachefs_stat stored_bytes) - stored))
+drop_pages
+hits=$(cachefs_stat hit_bytes)
+check "$what: the right bytes" cmp "$export_dir/late" "$MNT/late"
+check_equal "$what: not what the other has stored since (bytes)" 0 \
+	$(($(cachefs_stat hit_bytes) - hits))
+rm "$export_dir/late"
 nfs_umount /mnt/other
 nfs_umount
 
