@@ -173,7 +173,7 @@ static int ckpt_flush(struct ckpt_writer *writer)
 			cachefs_block_seal(header, cache->seed);
 		}
 		ret = cachefs_device_write(cache->device, at,
-					   &writer->buffer[i], batch, false);
+					   &writer->buffer[i], batch, 0);
 		writer->index += batch;
 		i += batch;
 	}
@@ -278,7 +278,8 @@ static void return_ready_regions(struct cachefs_cache *cache,
 			nr = min_t(u32, blocks - at, CKPT_BATCH);
 			cachefs_device_write(cache->device, at +
 					     cachefs_region_start(geo, open->nr),
-					     zeros, nr, true);
+					     zeros, nr,
+					     REQ_PREFLUSH | REQ_FUA);
 		}
 	}
 

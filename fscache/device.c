@@ -210,19 +210,17 @@ int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
  * @block: first block
  * @buffer: what is written; whole pages
  * @nr: how many blocks
- * @durable: have this, and all writes that ended before, on stable storage
+ * @flags: %REQ_FUA: this is on stable storage afterwards; with %REQ_PREFLUSH all
+ *	writes are that ended before; or 0
  *
  * Context: process, sleeps.
  * Return: 0 or the device's error.
  */
 int cachefs_device_write(struct cachefs_device *device, u64 block,
-			 const void *buffer, unsigned int nr, bool durable)
+			 const void *buffer, unsigned int nr, blk_opf_t flags)
 {
-	blk_opf_t op = REQ_OP_WRITE | REQ_META;
-
-	if (durable)
-		op |= REQ_PREFLUSH | REQ_FUA;
-	return transfer(device, op, block, (void *)buffer, nr);
+	return transfer(device, REQ_OP_WRITE | REQ_META | flags, block,
+			(void *)buffer, nr);
 }
 
 /* What is known to live at the start of devices. */

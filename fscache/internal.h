@@ -11,6 +11,7 @@
 #include <linux/atomic.h>
 #include <linux/bitmap.h>
 #include <linux/bitops.h>
+#include <linux/blk_types.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/ktime.h>
@@ -338,12 +339,17 @@ static inline bool cachefs_usable(const struct cachefs_cache *cache)
 	return state == CACHEFS_ACTIVE || state == CACHEFS_DEGRADED;
 }
 
-/* How many regions are kept ready: one for what stays, the rest for stores. */
+/*
+ * How many regions are kept ready: one for what stays, the rest for stores.  More
+ * where nothing is lost by it and a device may take its time; see prepare_region().
+ */
 static inline unsigned int cachefs_ready_regions(const struct cachefs_cache *cache)
 {
-	u32 nr = cache->geo.nr_regions;
+	u32 nr = cache->geo.nr_regions, ready = nr / 64;
 
-	return clamp(nr / 64, min(nr / 4, 3U), 16U);
+	if (!cache->regions[cache->head].seq)
+		ready = max(ready, min(nr / 8, 8U));
+	return clamp(ready, min(nr / 4, 3U), 16U);
 }
 
 static inline u64 cachefs_stamp(u64 seq, u32 slot)
@@ -541,7 +547,7 @@ int cachefs_device_signature(struct cachefs_device *device, const char **what);
 int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
 			unsigned int nr);
 int cachefs_device_write(struct cachefs_device *device, u64 block,
-			 const void *buffer, unsigned int nr, bool durable);
+			 const void *buffer, unsigned int nr, blk_opf_t flags);
 struct cachefs_io *cachefs_io_alloc(struct cachefs_cache *cache, bool write,
 				    unsigned int nr);
 void cachefs_io_submit(struct cachefs_io *io);

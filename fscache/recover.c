@@ -61,10 +61,11 @@ int cachefs_format(struct cachefs_device *device, const char *label,
 	cachefs_anchor_seal(anchor, seed);
 
 	/* The copy first: the cache exists when block 0 says so. */
-	ret = cachefs_device_write(device, geo.device_blocks - 1, sb, 1, true);
+	ret = cachefs_device_write(device, geo.device_blocks - 1, sb, 1,
+				   REQ_PREFLUSH | REQ_FUA);
 	if (!ret)
 		ret = cachefs_device_write(device, CACHEFS_SUPER_BLOCK, sb, 3,
-					   true);
+					   REQ_PREFLUSH | REQ_FUA);
 	memzero_explicit(secret, sizeof(secret));
 	kvfree_sensitive(sb, 3 * CACHEFS_BLOCK_SIZE);
 	return ret;
@@ -107,7 +108,7 @@ int cachefs_write_anchor(struct cachefs_cache *cache, u32 ckpt_region,
 	cachefs_anchor_seal(anchor, cache->seed);
 	ret = cachefs_device_write(cache->device, CACHEFS_ANCHOR_BLOCK +
 				   (cache->anchor_generation & 1), anchor, 1,
-				   true);
+				   REQ_PREFLUSH | REQ_FUA);
 	kfree(anchor);
 	return ret;
 }

@@ -65,7 +65,8 @@ void cachefs_log_kick(struct cachefs_cache *cache)
 }
 
 static int write_meta(struct cachefs_cache *cache, u32 region, u32 block,
-		      const struct cachefs_meta_block *meta, u32 nr, bool durable)
+		      const struct cachefs_meta_block *meta, u32 nr,
+		      blk_opf_t flags)
 {
 	int ret;
 
@@ -73,7 +74,7 @@ static int write_meta(struct cachefs_cache *cache, u32 region, u32 block,
 		return -EIO;
 	ret = cachefs_device_write(cache->device,
 				   cachefs_region_start(&cache->geo, region) +
-				   block, meta, nr, durable);
+				   block, meta, nr, flags);
 	if (ret)
 		cachefs_io_error(cache, CACHEFS_STAT_WRITE_ERRORS, ret);
 	else
@@ -100,7 +101,7 @@ static void meta_header_init(struct cachefs_cache *cache, u32 region,
  */
 static void write_scratch(struct cachefs_cache *cache,
 			  struct cachefs_open_region *open, u32 index,
-			  bool durable)
+			  blk_opf_t flags)
 {
 	struct cachefs_meta_block *scratch = cache->scratch;
 	u32 nr;
@@ -116,7 +117,7 @@ static void write_scratch(struct cachefs_cache *cache,
 	cachefs_block_seal(&scratch->header, cache->seed);
 	if (write_meta(cache, open->nr,
 		       cache->geo.meta_blocks + open->scratch_turn, scratch, 1,
-		       durable))
+		       flags))
 		return;
 	open->scratch_turn = (open->scratch_turn + 1) % CACHEFS_SCRATCH_BLOCKS;
 	open->scratch_nr = nr;
@@ -146,7 +147,7 @@ static void write_finished(struct cachefs_cache *cache,
 		}
 		if (end > first &&
 		    !write_meta(cache, open->nr, first, &open->meta[first],
-				end - first, false))
+				end - first, 0))
 			bitmap_set(open->written, first, end - first);
 	}
 }
@@ -159,7 +160,7 @@ static void write_region(struct cachefs_cache *cache,
 	write_finished(cache, open);
 	index = find_first_zero_bit(open->written, cache->geo.meta_blocks);
 	if (index < cache->geo.meta_blocks)
-		write_scratch(cache, open, index, false);
+		write_scratch(cache, open, index, 0);
 }
 
 /* Make one more region READY.  Returns -EAGAIN if that has to wait. */
@@ -219,9 +220,10 @@ static int prepare_region(struct cachefs_cache *cache)
 	 * is no more than a hint, which saves checksum errors after a crash.  But
 	 * where it has said nothing so far, this must not come after what the next
 	 * region gets, or this one would look as if it was lost; see recover.c.
+	 * That may take its time, so it is done for more regions in advance.
 	 */
 	open->scratch_nr = U32_MAX;
-	write_scratch(cache, open, 0, first);
+	write_scratch(cache, open, 0, first ? REQ_FUA : 0);
 
 	cache->head = (nr + 1) % geo->nr_regions;
 	cachefs_reinsert_more(cache);

@@ -63,7 +63,7 @@ static bool piece_write(struct cachefs_cache *cache,
 	ret = cachefs_device_write(cache->device,
 				   cachefs_slot_block(&cache->geo, piece->region,
 						      piece->slot),
-				   buffer, piece->nr, false);
+				   buffer, piece->nr, 0);
 	if (ret)
 		cachefs_io_error(cache, CACHEFS_STAT_WRITE_ERRORS, ret);
 	else

@@ -113,6 +113,26 @@ static void flush(struct cachefs_device *device)
 	device->nr_log = 0;
 }
 
+/* A block alone: what was written before it may be lost all the same. */
+static void make_durable(struct cachefs_device *device, u64 block)
+{
+	unsigned int i, kept = 0;
+
+	if (device->liar || device->dead)
+		return;
+	memcpy(device->stable + (block << CACHEFS_BLOCK_SHIFT),
+	       device_block(device, block), CACHEFS_BLOCK_SIZE);
+	for (i = 0; i < device->nr_log; i++) {
+		if (device->log[i].block == block)
+			continue;
+		/* Both have a buffer. */
+		swap(device->log[kept].block, device->log[i].block);
+		swap(device->log[kept].data, device->log[i].data);
+		kept++;
+	}
+	device->nr_log = kept;
+}
+
 static void put_block(struct cachefs_device *device, u64 block, const u8 *data)
 {
 	touch(device, block);
@@ -390,7 +410,7 @@ int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
 }
 
 int cachefs_device_write(struct cachefs_device *device, u64 block,
-			 const void *buffer, unsigned int nr, bool durable)
+			 const void *buffer, unsigned int nr, blk_opf_t flags)
 {
 	const u8 *bytes = buffer;
 	unsigned int i;
@@ -401,7 +421,7 @@ int cachefs_device_write(struct cachefs_device *device, u64 block,
 	if (device->meanwhile)
 		device->meanwhile();
 	count_write(device);
-	if (durable)
+	if (flags & REQ_PREFLUSH)
 		flush(device);
 	if (fails(device, block, nr, device->write_errors))
 		ret = -EIO;
@@ -410,11 +430,11 @@ int cachefs_device_write(struct cachefs_device *device, u64 block,
 			put_block(device, block + i,
 				  bytes + (i << CACHEFS_BLOCK_SHIFT));
 		/* Somewhere within a longer write, or at its end. */
-		if (i < nr - 1 || durable)
+		if (i < nr - 1 || flags)
 			count_write(device);
 	}
-	if (durable && !ret)
-		flush(device);
+	for (i = 0; flags & REQ_FUA && !ret && i < nr; i++)
+		make_durable(device, block + i);
 	return ret;
 }
 

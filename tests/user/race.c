@@ -104,7 +104,7 @@ int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
 }
 
 int cachefs_device_write(struct cachefs_device *device, u64 block,
-			 const void *buffer, unsigned int nr, bool durable)
+			 const void *buffer, unsigned int nr, blk_opf_t flags)
 {
 	might_sleep();
 	shim_pause();

@@ -459,7 +459,7 @@ int main(int argc, char **argv)
 	/* A torture that serves nothing, or spoils nothing, finds nothing. */
 	EXPECT(deaths < 100 || (served > deaths && found > deaths));
 	EXPECT(deaths < 100 || is_short || mismatches);
-	/* What is new on the device is flushed before it is written again. */
+	/* On a new device a block's first content is durable before it has a second. */
 	EXPECT(deaths < 1000 || (is_short && argc <= 2) ||
 	       losses->older > deaths / 100);
 	EXPECT(deaths < 1000 || (losses->lost > deaths / 10 &&
