@@ -390,44 +390,6 @@ static void power_loss_takes_back_nothing(void)
 	EXPECT(at > 8);
 }
 
-/* Slots that stores can have before the log gets its turn. */
-static u32 slots_ready(void)
-{
-	u32 region, slot, nr, sum = 0;
-
-	while ((nr = cachefs_region_alloc_slots(model.cache, TINY_SLOTS, &region,
-						&slot, false))) {
-		cachefs_region_abandon(model.cache, region, slot, nr);
-		sum += nr;
-	}
-	return sum;
-}
-
-/*
- * On a new device making a region ready waits for its disk; so more of them are, and
- * nothing is lost by it.  Once around the log they are as few as need be.
- */
-static void new_device_has_more_regions_ready(void)
-{
-	unsigned int i;
-
-	model_format(CACHEFS_FIRST_BLOCK + 64 * TINY_REGION_BLOCKS + 1,
-		     TINY_REGION_BLOCKS);
-	EXPECT_EQ(model_attach(), 0);
-	EXPECT_EQ(slots_ready(), 7 * TINY_SLOTS);
-	for (i = 7; i < 64; i += 7) {
-		shim_run();
-		EXPECT(slots_ready() > 0);
-	}
-	for (i = 0; i < 8; i++) {
-		shim_run();
-		slots_ready();
-	}
-	shim_run();
-	EXPECT_EQ(slots_ready(), 2 * TINY_SLOTS);
-	model_detach();
-}
-
 /* A checkpoint on a full device: what it overwrites it does not promise. */
 static void checkpoint_makes_room(void)
 {
@@ -708,7 +670,6 @@ const struct test_case disk_cases[] = {
 	CASE(checkpoint_has_each_region_once),
 	CASE(checkpoint_counts_once),
 	CASE(checkpoint_of_another_detach),
-	CASE(new_device_has_more_regions_ready),
 	CASE(checkpoint_makes_room),
 	CASE(anchors_alternate),
 	CASE(copy_of_superblock_is_compared),

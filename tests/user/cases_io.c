@@ -315,15 +315,45 @@ static void nothing_is_left(unsigned int v)
 	EXPECT_EQ(model_count_cached(v), 0);
 }
 
+/* All slots that there are before the log gets its turn; how many? */
+static u32 take_slots(bool last)
+{
+	u32 region, slot, nr, sum = 0;
+
+	while ((nr = cachefs_region_alloc_slots(model.cache, TINY_SLOTS, &region,
+						&slot, last))) {
+		cachefs_region_abandon(model.cache, region, slot, nr);
+		sum += nr;
+	}
+	return sum;
+}
+
 /* Nobody gets a slot, and no region becomes ready. */
 static void no_room_left(void)
 {
-	u32 region, slot;
-
 	pin_all(1);
-	while (cachefs_region_alloc_slots(model.cache, 1, &region, &slot, true))
-		cachefs_region_abandon(model.cache, region, slot, 1);
+	take_slots(true);
 	EXPECT_EQ(model.cache->nr_ready, 0);
+}
+
+/*
+ * On a new device making a region ready waits for its disk; so more of them are, and
+ * nothing is lost by it.  Once around the log they are as few as need be.
+ */
+static void new_device_has_more_regions_ready(void)
+{
+	unsigned int i;
+
+	model_format(CACHEFS_FIRST_BLOCK + 64 * TINY_REGION_BLOCKS + 1,
+		     TINY_REGION_BLOCKS);
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT_EQ(take_slots(false), 7 * TINY_SLOTS);
+	for (i = 0; i < 20; i++) {
+		shim_run();
+		EXPECT(take_slots(false) > 0);
+	}
+	shim_run();
+	EXPECT_EQ(take_slots(false), 2 * TINY_SLOTS);
 }
 
 /* Without room for a tombstone the blocks are dropped one by one. */
@@ -635,6 +665,7 @@ const struct test_case io_cases[] = {
 	CASE(stored_twice_is_kept_once),
 	CASE(pinned_region_stays_as_it_is),
 	CASE(region_that_is_written_is_not_reused),
+	CASE(new_device_has_more_regions_ready),
 	CASE(tombstone_without_room),
 	CASE(tombstone_without_room_during_a_store),
 	CASE(read_of_a_store_that_is_too_late),

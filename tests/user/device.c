@@ -125,9 +125,8 @@ static void make_durable(struct cachefs_device *device, u64 block)
 	for (i = 0; i < device->nr_log; i++) {
 		if (device->log[i].block == block)
 			continue;
-		/* Both have a buffer. */
-		swap(device->log[kept].block, device->log[i].block);
-		swap(device->log[kept].data, device->log[i].data);
+		/* Each entry has a buffer. */
+		swap(device->log[kept], device->log[i]);
 		kept++;
 	}
 	device->nr_log = kept;
