@@ -435,7 +435,7 @@ make_root()
 	local words packages dir=$cache/root
 
 	packages=$(words_of "$bed_dir/guest-packages")
-	words="1 $packages"
+	words="2 $packages"
 	mkdir -p "$dir"
 	if ! stamped initrd "$(initrd_words)"; then
 		make_initrd "$dir/initrd"
@@ -450,6 +450,10 @@ make_root()
 	rm -rf "$dir/tree"
 	debian_sources > "$dir/sources.list"
 	debian_tree bookworm "$packages" "$dir/tree" "$dir/sources.list"
+	# Its package and ksmbd-tools exclude each other; its daemon does not.
+	unpack samba "$(version_of samba)" "$dir/samba"
+	rsync -aK "$dir/samba/" "$dir/tree/"
+	rm -rf "$dir/samba"
 	mkdir -p "$dir/tree/bed" "$dir/tree/lib/modules" "$dir/tree/srv"
 	: > "$dir/tree/etc/fstab"
 	echo cachefs-guest > "$dir/tree/etc/hostname"
