@@ -360,8 +360,8 @@ u64 cachefs_index_floor(struct cachefs_cache *cache, const u8 id[16])
  * @block: first file block
  * @nr: number of blocks, within one chunk
  * @slots: for each block (region << ref_shift | slot), or %CACHEFS_NO_REF
- * @pin: pin the region of each block found, once per block, and note that its
- *	extent is read
+ * @pin: pin the region of each run found, once per cachefs_slots_run(), and note
+ *	that its extent is read
  *
  * Context: any but interrupts; takes index_lock.
  */
@@ -370,7 +370,7 @@ void cachefs_index_map(struct cachefs_cache *cache,
 		       unsigned int nr, u32 *slots, bool pin)
 {
 	u64 end = block + nr;
-	unsigned int i;
+	unsigned int i, run;
 	u32 ref;
 
 	for (i = 0; i < nr; i++)
@@ -397,10 +397,13 @@ void cachefs_index_map(struct cachefs_cache *cache,
 		}
 		ref = extent->next;
 	}
-	for (i = 0; pin && i < nr; i++)
+	/* All readers of a region share this count: seldom is better. */
+	for (i = 0; pin && i < nr; i += run) {
+		run = cachefs_slots_run(cache, slots + i, nr - i);
 		if (slots[i] != CACHEFS_NO_REF)
 			atomic_inc(&cache->regions[slots[i] >>
 						   cache->ref_shift].pins);
+	}
 	read_unlock(&cache->index_lock);
 }
 

@@ -439,6 +439,21 @@ bool cachefs_index_take(struct cachefs_cache *cache, u32 region, unsigned int i)
 void cachefs_index_drop_version(struct cachefs_cache *cache, const u8 id[16]);
 void cachefs_index_forget(struct cachefs_cache *cache, u32 region);
 void cachefs_index_trim(struct cachefs_cache *cache, u32 region);
+
+/* How many of @nr slots from the first on follow each other in one region? */
+static inline unsigned int cachefs_slots_run(const struct cachefs_cache *cache,
+					     const u32 *slots, unsigned int nr)
+{
+	unsigned int run = 1;
+
+	if (slots[0] == CACHEFS_NO_REF)
+		return 1;
+	while (run < nr && slots[run] == slots[0] + run &&
+	       slots[run] >> cache->ref_shift == slots[0] >> cache->ref_shift)
+		run++;
+	return run;
+}
+
 /* What the reader did with checksums and slots comes before... */
 static inline void cachefs_region_unpin(struct cachefs_cache *cache, u32 region)
 {

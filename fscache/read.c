@@ -165,13 +165,12 @@ static void read_io_end(struct cachefs_io *io)
 	queue_work(cache->read_wq, &io->work);
 }
 
-/* Read @nr consecutive slots into @pages; the region is pinned @nr times. */
+/* Read @nr consecutive slots into @pages; the region is pinned, once. */
 static void read_run(struct cachefs_read *read, u64 block, u32 slot_ref,
 		     struct page **pages, unsigned int nr)
 {
 	struct cachefs_cache *cache = read->cache;
 	struct cachefs_io *io;
-	unsigned int i;
 
 	io = cachefs_io_alloc(cache, false, nr);
 	io->pages = pages;
@@ -181,9 +180,6 @@ static void read_run(struct cachefs_read *read, u64 block, u32 slot_ref,
 	io->device_block = cachefs_slot_block(&cache->geo, io->region, io->slot);
 	io->end = read_io_end;
 	io->owner = read;
-	/* One pin for the transfer is enough. */
-	for (i = 1; i < nr; i++)
-		cachefs_region_unpin(cache, io->region);
 	atomic_inc(&read->pending);
 	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
 			 (u64)nr << CACHEFS_BLOCK_SHIFT);
@@ -221,16 +217,11 @@ void cachefs_read(struct cachefs_read *read)
 		cachefs_index_map(cache, &read->version, block, part, slots,
 				  true);
 		for (i = 0; i < part; i += run) {
+			run = cachefs_slots_run(cache, slots + i, part - i);
 			if (slots[i] == CACHEFS_NO_REF) {
 				read_fail(read, -ENODATA);
-				run = 1;
 				continue;
 			}
-			for (run = 1; i + run < part; run++)
-				if (slots[i + run] != slots[i] + run ||
-				    slots[i + run] >> cache->ref_shift !=
-				    slots[i] >> cache->ref_shift)
-					break;
 			read_run(read, block + i, slots[i],
 				 &read->pages[done + i], run);
 		}

@@ -128,16 +128,18 @@ static void map_tells_each_block_of_a_range(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, refs[5], CACHEFS_NO_REF);
 }
 
-static void map_pins_the_region_of_each_block_found(struct kunit *test)
+static void map_pins_the_region_of_each_run_found(struct kunit *test)
 {
 	struct cachefs_cache *cache = cache_of(test);
 	struct cachefs_version version;
-	u32 refs[6];
+	u32 refs[8];
 
+	/* Two that follow each other, one elsewhere in the region, one in another. */
 	insert(test, OLD, id_a, 1, 10, 2);
-	insert(test, NEW, id_a, 4, 20, 1);
+	insert(test, OLD, id_a, 3, 30, 1);
+	insert(test, NEW, id_a, 5, 20, 1);
 	cachefs_version_init(cache, &version, id_a);
-	cachefs_index_map(cache, &version, 0, 6, refs, true);
+	cachefs_index_map(cache, &version, 0, 8, refs, true);
 	KUNIT_EXPECT_EQ(test, atomic_read(&cache->regions[OLD].pins), 2);
 	KUNIT_EXPECT_EQ(test, atomic_read(&cache->regions[NEW].pins), 1);
 	cachefs_region_unpin(cache, OLD);
@@ -430,7 +432,7 @@ static struct kunit_case index_cases[] = {
 	KUNIT_CASE(block_of_another_version_is_not_found),
 	KUNIT_CASE(blocks_beyond_32_bits_are_found),
 	KUNIT_CASE(map_tells_each_block_of_a_range),
-	KUNIT_CASE(map_pins_the_region_of_each_block_found),
+	KUNIT_CASE(map_pins_the_region_of_each_run_found),
 	KUNIT_CASE(following_blocks_grow_one_extent),
 	KUNIT_CASE(extent_ends_at_the_edge_of_a_chunk),
 	KUNIT_CASE(following_slots_of_other_blocks_do_not_grow_it),

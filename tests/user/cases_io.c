@@ -431,6 +431,30 @@ static void store_does_not_wait_for_memory(void)
 	}
 }
 
+/* All readers of a region share the count of its pins. */
+static void region_is_pinned_once_for_a_run(void)
+{
+	struct cachefs_cache *cache;
+	u32 slots[30];
+
+	tiny();
+	cache = model.cache;
+	model.versions[1].base = 0;
+	EXPECT_EQ(model_store_now(1, 0, 20), 0);
+	EXPECT_EQ(model_store_now(2, 0, 1), 0);
+	EXPECT_EQ(model_store_now(1, 20, 5), 0);
+	cachefs_index_map(cache, &model.versions[1].core, 0, 30, slots, true);
+	EXPECT_EQ(atomic_read(&cache->regions[0].pins), 2);
+	atomic_set(&cache->regions[0].pins, 0);
+	/* Each run is one I/O. */
+	model_read(1, 0, 25);
+	EXPECT_EQ(atomic_read(&cache->regions[0].pins), 2);
+	EXPECT_EQ(atomic_read(&cache->ios), 2);
+	shim_run();
+	EXPECT_EQ(atomic_read(&cache->regions[0].pins), 0);
+	check_index(cache);
+}
+
 /* As many regions as there are, full of what nobody reads. */
 static void one_lap(void)
 {
@@ -660,6 +684,7 @@ const struct test_case io_cases[] = {
 	CASE(tombstone_hides_what_was_before),
 	CASE(many_tombstones_are_one),
 	CASE(region_that_is_read_is_not_reused),
+	CASE(region_is_pinned_once_for_a_run),
 	CASE(all_slots_are_used),
 	CASE(reservations_are_bounded),
 	CASE(stored_twice_is_kept_once),
