@@ -353,6 +353,10 @@ static bool lookup_cookie(struct fscache_cookie *cookie)
 	struct cachefs_glue *glue = volume->glue;
 	struct cachefs_object *object;
 
+	if (volume->refusal) {
+		fscache_caching_failed(cookie);
+		return false;
+	}
 	object = kzalloc(sizeof(*object), GFP_KERNEL);
 	if (!object)
 		return false;
@@ -483,9 +487,15 @@ static void acquire_volume(struct fscache_volume *vcookie)
 	volume = kzalloc(sizeof(*volume), GFP_KERNEL);
 	if (!volume)
 		return;
-	volume->identity = cachefs_volume_identity_now(vcookie->key + 1,
-						       vcookie->coherency,
-						       vcookie->coherency_len);
+	volume->refusal = cachefs_volume_refusal_now(vcookie->key + 1);
+	if (volume->refusal)
+		volume->identity = kasprintf(GFP_KERNEL, "not cached: %s",
+					     volume->refusal);
+	else
+		volume->identity =
+			cachefs_volume_identity_now(vcookie->key + 1,
+						    vcookie->coherency,
+						    vcookie->coherency_len);
 	if (!volume->identity)
 		goto free;
 	volume->nfs = !strncmp(volume->identity, "nfs,", 4);
@@ -501,6 +511,9 @@ static void acquire_volume(struct fscache_volume *vcookie)
 	spin_lock(&glue->lock);
 	list_add_tail(&volume->link, &glue->volumes);
 	spin_unlock(&glue->lock);
+	if (volume->refusal)
+		pr_notice("%s: not cached: %s\n", vcookie->key + 1,
+			  volume->refusal);
 	return;
 
 free:

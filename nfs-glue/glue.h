@@ -81,6 +81,8 @@ struct cachefs_glue {
 /*
  * struct cachefs_glue_volume - A volume of FS-Cache's
  * @identity: what names its data, see volume.c
+ * @refusal: why nothing of it is cached, or %NULL
+ * @told: the log says why some of its files are not cached
  * @withdrawn: the access that acquire_volume() took has been given back
  * @nfs: whether it is one of NFS, see cookie.c
  */
@@ -90,6 +92,8 @@ struct cachefs_glue_volume {
 	struct fscache_volume	*vcookie;
 	struct cachefs_volume	*volume;
 	char			*identity;
+	const char		*refusal;
+	int			told;
 	bool			withdrawn;	/* cachefs_glue::lock */
 	bool			nfs;
 };
@@ -131,6 +135,7 @@ struct cachefs_run {
  * @nr_current: operations open that began in this generation
  * @nr_old: operations open that began in an older one
  * @local_data: changed by a local writer, not cached any more
+ * @named: what it is called in the cache is no other file's
  * @handled: the cookie's invalidation counter that was last acted upon
  * @reads: by page: generation in which its read from the server began
  * @miss: pages that will be asked for next and are not cached; @lock
@@ -157,6 +162,7 @@ struct cachefs_object {
 	unsigned int			nr_current;
 	unsigned int			nr_old;
 	bool				local_data;
+	bool				named;
 	struct xarray			reads;
 	/* pages.c and stage.c: */
 	struct list_head		batches;
@@ -221,10 +227,15 @@ void cachefs_forget_reads(struct cachefs_object *object);
 bool cachefs_op_of_inode(const struct cachefs_op *op, struct inode *inode);
 
 /* volume.c */
+/* An identity is longer than a key by this much at most. */
+#define CACHEFS_IDENTITY_EXTRA	64
 void cachefs_volume_identity(const char *key, const char *aliases,
 			     char *identity, size_t size);
 char *cachefs_volume_identity_now(const char *key, const void *coherency,
 				  unsigned int coherency_len);
+const char *cachefs_volume_refusal(const char *key, bool page_by_page);
+const char *cachefs_volume_refusal_now(const char *key);
+bool cachefs_object_named(struct cachefs_object *object, struct inode *inode);
 
 /* stage.c */
 bool cachefs_stage_read(struct cachefs_op *op, struct page *page);

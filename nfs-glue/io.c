@@ -188,6 +188,15 @@ static enum netfs_io_source prepare_read(struct netfs_io_subrequest *subreq,
 	u64 blocks;
 
 	op->i_size = i_size;
+	if (!cachefs_object_named(op->object, rreq->inode)) {
+		/* netfs cuts it there, and comes back for the rest. */
+		this_end = rreq->io_streams[0].sreq_max_len ?: subreq->len;
+		cachefs_refuse(cachefs_op_cache(op), &op->version,
+			       start >> CACHEFS_BLOCK_SHIFT,
+			       min(this_end, end - start), CACHEFS_WHY_NO_NAME);
+		op->storing = false;
+		return NETFS_DOWNLOAD_FROM_SERVER;
+	}
 	if (not_cached(rreq, op, i_size)) {
 		op->storing = false;
 		return NETFS_DOWNLOAD_FROM_SERVER;

@@ -66,7 +66,8 @@ static bool read_page(struct cachefs_op *op, struct page *page)
 	struct cachefs_cache *cache = cachefs_op_cache(op);
 	loff_t start = page_offset(page);
 
-	if (start >= op->size || READ_ONCE(op->object->local_data) ||
+	if (!cachefs_object_named(op->object, page->mapping->host) ||
+	    start >= op->size || READ_ONCE(op->object->local_data) ||
 	    !cachefs_op_of_inode(op, page->mapping->host))
 		return false;
 	if (cachefs_stage_read(op, page)) {
@@ -289,7 +290,7 @@ static void store_page(struct cachefs_op *op, struct page *page)
 	}
 	if (!cachefs_store_reserve(cache, version, page->index, bytes))
 		return;
-	why = noted;
+	why = READ_ONCE(op->object->named) ? noted : CACHEFS_WHY_NO_NAME;
 	if (!why && batch_add(op, page_folio(page), bytes))
 		return;
 	cachefs_store_unreserve(cache, bytes);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What names the data of an NFS volume, and what does not.
+ * Which volumes are cached, what names their data, and what does not.
  */
 #include <kunit/test.h>
 #include <linux/string.h>
@@ -42,6 +42,31 @@ static const struct identity_case identity_cases[] = {
 				"nfs,4,a,108,80fe,0,0,2000000,6163,7366" },
 	{ "alias_nonsense",	V4 OPTIONS, "10.99.0.1,=,10.99.0.1=,x=y,,=10.99.0.1",
 				V4_ID },
+	/* 2049 is 108 in the key, 2050 is 208. */
+	{ "alias_keeps_port",	"nfs,4.2,2,208,100630a,6163,7366" OPTIONS,
+				"10.99.0.1=10.99.0.3",
+				"nfs,4,2,208,300630a,6163,7366" },
+	{ "alias_sets_port",	"nfs,4.2,2,208,100630a,6163,7366" OPTIONS,
+				"10.99.0.1=10.99.0.3:2049",
+				"nfs,4,2,108,300630a,6163,7366" },
+	{ "alias_of_port",	"nfs,4.2,2,208,100630a,6163,7366" OPTIONS,
+				"10.99.0.1:2049=10.99.0.4,10.99.0.1:2050=10.99.0.1:2049",
+				V4_ID },
+	{ "alias_of_other_port", V4 OPTIONS, "10.99.0.1:2050=10.99.0.3",
+				V4_ID },
+	{ "alias_v4_to_v6",	V4 OPTIONS, "10.99.0.1=2001:db8::1",
+				"nfs,4,a,108,b80d0120,0,0,1000000,6163,7366" },
+	{ "alias_v4_to_longest", "nfs,4.2,2,,,," OPTIONS,
+				"0.0.0.0=[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535",
+				"nfs,4,a,ffff,ffffffff,ffffffff,ffffffff,ffffffff,," },
+	{ "alias_v6_to_v4",	V6 OPTIONS, "[fe80::1]:2049=10.99.0.1:2050",
+				"nfs,4,2,208,100630a,6163,7366" },
+	{ "alias_bad_port",	V4 OPTIONS,
+				"10.99.0.1:=10.99.0.3,10.99.0.1:0=10.99.0.3,10.99.0.1:65536=10.99.0.3,10.99.0.1:x=10.99.0.3,10.99.0.1=10.99.0.3:99999999999",
+				V4_ID },
+	{ "alias_bad_bracket",	V6 OPTIONS,
+				"[fe80::1=fe80::2,fe80::1]=fe80::2,[fe80::1]x=fe80::2,[=],[]=[]",
+				"nfs,4,a,108,80fe,0,0,1000000,6163,7366" },
 	{ "too_few_fields",	V4 ",1,2,3,4,5,6,7,8",	NULL,
 				V4 ",1,2,3,4,5,6,7,8" },
 	{ "not_hexadecimal",	V4 ",1,2,3,x,5,6,7,8,9", NULL,
@@ -61,12 +86,52 @@ KUNIT_ARRAY_PARAM_DESC(identity, identity_cases, name);
 static void volume_identity(struct kunit *test)
 {
 	const struct identity_case *want = test->param_value;
-	size_t size = strlen(want->key) + 41;
+	size_t size = strlen(want->key) + CACHEFS_IDENTITY_EXTRA;
 	char *identity = kunit_kzalloc(test, size, GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, identity);
 	cachefs_volume_identity(want->key, want->aliases, identity, size);
 	KUNIT_EXPECT_STREQ(test, identity, want->identity);
+}
+
+struct refusal_case {
+	const char	*name;
+	const char	*key;
+	bool		by_netfs;	/* cached where fs/netfs reads */
+	bool		page_by_page;	/* and where NFS does it itself */
+};
+
+static const struct refusal_case refusal_cases[] = {
+	{ "nfs",		V4 OPTIONS,		true,	true },
+	{ "nfs_ipv6",		"nfs,4.2,a,108,b80d0120,,,1000000,6163,7366" OPTIONS,
+							true,	true },
+	{ "nfs_link_local",	V6 OPTIONS,		false,	false },
+	{ "nfs_link_local_end",	"nfs,4.2,a,108,ffffbffe,,,1000000,6163,7366" OPTIONS,
+							false,	false },
+	{ "nfs_site_local",	"nfs,4.2,a,108,c0fe,,,1000000,6163,7366" OPTIONS,
+							true,	true },
+	{ "cifs",		"cifs,10.99.0.1:445,share", true, false },
+	{ "cifs_ipv6",		"cifs,[2001:db8::1]:445,share", true, false },
+	{ "cifs_link_local",	"cifs,[fe80::1]:445,share", false, false },
+	{ "9p",			"9p,share,",		true,	false },
+	{ "afs",		"afs,example.com,100058", false, false },
+	{ "ceph",		"ceph,1234",		false,	false },
+	{ "erofs",		"erofs,image",		false,	false },
+	{ "a_longer_name",	"nfsx," V4,		false,	false },
+	{ "a_name_alone",	"nfs",			false,	false },
+	{ "empty",		"",			false,	false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(refusal, refusal_cases, name);
+
+static void volume_refusal(struct kunit *test)
+{
+	const struct refusal_case *want = test->param_value;
+
+	KUNIT_EXPECT_EQ(test, want->by_netfs,
+			!cachefs_volume_refusal(want->key, false));
+	KUNIT_EXPECT_EQ(test, want->page_by_page,
+			!cachefs_volume_refusal(want->key, true));
 }
 
 /* Whatever the key is cut to, nothing is read or written beyond its end. */
@@ -77,14 +142,18 @@ static void cut_key_is_no_danger(struct kunit *test)
 
 	for (len = 0; len <= strlen(key); len++) {
 		char *cut = kunit_kzalloc(test, len + 1, GFP_KERNEL);
-		char *identity = kunit_kzalloc(test, len + 41, GFP_KERNEL);
+		char *identity = kunit_kzalloc(test, len +
+					       CACHEFS_IDENTITY_EXTRA,
+					       GFP_KERNEL);
 
 		KUNIT_ASSERT_NOT_NULL(test, cut);
 		KUNIT_ASSERT_NOT_NULL(test, identity);
 		memcpy(cut, key, len);
 		cachefs_volume_identity(cut, "fe80::1=fe80::2", identity,
-					len + 41);
-		KUNIT_EXPECT_LE(test, strlen(identity), len + 40);
+					len + CACHEFS_IDENTITY_EXTRA);
+		KUNIT_EXPECT_LT(test, strlen(identity),
+				len + CACHEFS_IDENTITY_EXTRA);
+		cachefs_volume_refusal(cut, false);
 		kunit_kfree(test, identity);
 		kunit_kfree(test, cut);
 	}
@@ -92,6 +161,7 @@ static void cut_key_is_no_danger(struct kunit *test)
 
 static struct kunit_case volume_cases[] = {
 	KUNIT_CASE_PARAM(volume_identity, identity_gen_params),
+	KUNIT_CASE_PARAM(volume_refusal, refusal_gen_params),
 	KUNIT_CASE(cut_key_is_no_danger),
 	{}
 };
