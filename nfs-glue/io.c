@@ -25,10 +25,10 @@
 
 /*
  * What tells this netfs that a slice could not be read from the cache, so that
- * it asks the server.  Of the two answers that there are, the other one becomes
- * the application's error; and a short count is never right.
+ * it asks the server.  Every other answer becomes the application's error; and
+ * a short count is never right.
  */
-#ifdef CACHEFS_HAVE_READ_FAILED_ERRNO
+#if defined(CACHEFS_HAVE_MADE_PROGRESS) && !defined(CACHEFS_HAVE_PREV_DONATED)
 #define CACHEFS_READ_FAILED	(-ENODATA)
 #else
 #define CACHEFS_READ_FAILED	0	/* nothing was transferred */
@@ -263,6 +263,18 @@ static bool extract_pages(struct iov_iter *iter, struct page **pages,
 	return true;
 }
 
+/* @priv is netfs's slice: nothing else reads through these operations. */
+static void read_failed(netfs_io_terminated_t term_func, void *priv)
+{
+#if defined(CACHEFS_HAVE_MADE_PROGRESS) && defined(CACHEFS_HAVE_PREV_DONATED)
+	struct netfs_io_subrequest *subreq = priv;
+
+	/* Without it this netfs repeats no slice that transferred nothing. */
+	set_bit(NETFS_SREQ_MADE_PROGRESS, &subreq->flags);
+#endif
+	cachefs_terminated(term_func, priv, CACHEFS_READ_FAILED);
+}
+
 struct glue_read {
 	struct cachefs_read	read;
 	struct cachefs_op	*op;
@@ -277,14 +289,16 @@ static void read_done(struct cachefs_read *core)
 {
 	struct glue_read *read = container_of(core, struct glue_read, read);
 
-	if (!core->error)
+	if (!core->error) {
 		cachefs_count_hit(core->cache, cachefs_op_volume(read->op),
 				  read->data);
-	else
+		cachefs_terminated(read->term_func, read->term_func_priv,
+				   read->len);
+	} else {
 		cachefs_count_miss(core->cache, cachefs_op_volume(read->op),
 				   read->data);
-	cachefs_terminated(read->term_func, read->term_func_priv,
-			   core->error ? CACHEFS_READ_FAILED : read->len);
+		read_failed(read->term_func, read->term_func_priv);
+	}
 	kvfree(read);
 }
 
@@ -306,8 +320,7 @@ static int read_cache(struct netfs_cache_resources *cres, loff_t start,
 				GFP_NOFS | __GFP_NOWARN);
 	if (!read || !extract_pages(iter, read->pages, nr)) {
 		kvfree(read);
-		cachefs_terminated(term_func, term_func_priv,
-				   CACHEFS_READ_FAILED);
+		read_failed(term_func, term_func_priv);
 		return 0;
 	}
 	read->op = op;

@@ -1,0 +1,47 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Ask what the kernel has.  Each file in DIRECTORY is one question, written twice: what
+# compiles where the kernel has it, and, with ABSENT defined, what compiles where the
+# kernel does not.  One of the two must compile, and only one: anything else, such as
+# a header that is not there or a flag that the compiler does not know, is no answer.
+#
+# usage: probe.sh DIRECTORY COMPILER [FLAG...]
+#
+# Prints a word for each question: NAME in capitals for yes, nothing for no,
+# "failed:NAME" when there was no answer; the compiler's words go to stderr then.
+# The last word is "asked".
+
+dir=$1
+shift
+words=$(mktemp -d) || exit
+trap 'rm -rf "$words"' EXIT HUP INT TERM
+
+# Leaves the compiler's words in FILE, and FILE.yes if it was content.  With
+# -fms-extensions the members of a struct in a struct are members of both.
+ask()		# FILE COMPILER [FLAG...]
+{
+	out=$1
+	shift
+	"$@" -fms-extensions -fsyntax-only >"$out" 2>&1 && : > "$out.yes"
+}
+
+for file in "$dir"/*.c; do
+	name=${file##*/}
+	name=${name%.c}
+	ask "$words/$name.has" "$@" "$file" &
+	ask "$words/$name.lacks" "$@" -DABSENT "$file" &
+	wait
+done
+for file in "$dir"/*.c; do
+	name=${file##*/}
+	name=${name%.c}
+	has=$words/$name.has lacks=$words/$name.lacks
+	if [ -e "$has.yes" ] && [ ! -e "$lacks.yes" ]; then
+		echo "$name" | tr '[:lower:]' '[:upper:]'
+	elif [ -e "$has.yes" ] || [ ! -e "$lacks.yes" ]; then
+		echo "failed:$name"
+		grep -h error "$has" "$lacks" | head -n 4 >&2
+	fi
+done
+echo asked
