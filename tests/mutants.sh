@@ -3,10 +3,20 @@
 #
 # For tests/user/mutants and tests/mutants-kernel: break one place in a copy of the
 # sources, and count what becomes of it.
+#
+# With --dry-run as the first argument each of the two only looks whether all places
+# are in the sources, each exactly once.  Nothing is built.
 
 passed=0
 mutants_failed=0
+dry=""
+if [ "${1:-}" = --dry-run ]; then
+	dry=1
+	shift
+fi
 only=("$@")
+copy=""		# where sources are broken
+broken=""	# the file that is
 
 wanted()	# NAME
 {
@@ -20,20 +30,61 @@ wanted()	# NAME
 	return 1
 }
 
-# A match of OLD, a fixed string, becomes NEW; with N, the Nth match.
-break_at()	# FILE OLD NEW [N]
+# The only match of OLD, a fixed string, becomes NEW.  Without NEW nothing changes.
+# Prints what is wrong: no match, or more than one.
+break_at()	# FILE OLD [NEW]
 {
-	OLD=$2 NEW=$3 NTH=${4:-1} perl -0pi -e '
-		my ($old, $new, $nth) = @ENV{qw(OLD NEW NTH)};
-		my ($at, $n) = (0, 0);
-		while (($at = index($_, $old, $at)) >= 0) {
-			if (++$n == $nth) {
-				substr($_, $at, length($old)) = $new;
-				last;
-			}
-			$at++;
-		}
-		END { exit($n < $nth) }' "$1"
+	OLD=$2 NEW=${3-$2} perl -0777 -e '
+		open(my $in, "<", $ARGV[0]) or print("there is no $ARGV[0]"), exit;
+		my $text = <$in>;
+		my $n = () = $text =~ /\Q$ENV{OLD}\E/g;
+		print("the code to break is not there"), exit if !$n;
+		print("the code to break is there $n times"), exit if $n > 1;
+		exit if $ENV{OLD} eq $ENV{NEW};
+		substr($text, index($text, $ENV{OLD}), length($ENV{OLD})) = $ENV{NEW};
+		open(my $out, ">", $ARGV[0]) or die;
+		print $out $text' "$1"
+}
+
+# A copy of SOURCES to break.
+copy_sources()	# DIR SOURCES...
+{
+	[ -z "$dry" ] || return 0
+	copy=$1
+	shift
+	mkdir -p "$copy"
+	(cd "$copy" && rm -rf "$@")
+	cp -r "$@" "$copy"
+}
+
+# What is compiled when goes by times: the copy is newer than its object.
+mend()
+{
+	[ -z "$broken" ] || cp "$broken" "$copy/$broken"
+	broken=""
+}
+
+# Break a place.  False if that cannot be done, or if no more is asked for.
+break_copy()	# NAME FILE OLD NEW
+{
+	local why
+
+	mend
+	if [ "$3" = "$4" ]; then
+		lives "$1" "nothing is broken"
+		return 1
+	elif [ "$dry" ]; then
+		why=$(break_at "$2" "$3")
+	else
+		broken=$2
+		why=$(break_at "$copy/$2" "$3" "$4")
+	fi
+	if [ "$why" ]; then
+		lives "$1" "$2: $why"
+		return 1
+	fi
+	[ -z "$dry" ] || passed=$((passed + 1))
+	[ -z "$dry" ]
 }
 
 killed()	# NAME BY

@@ -196,7 +196,8 @@ static void settle_block(struct cachefs_device *device, unsigned int first)
 	}
 	if (dice < 50) {		/* the newest */
 		memcpy(stable, past[n - 1], sizeof(old));
-	} else if (dice < 75) {		/* an older one */
+	} else if (dice < 75 || device->death == DEVICE_KEEPS_WHOLE) {
+		/* an older one */
 		memcpy(stable, past[shim_below(n)], sizeof(old));
 	} else {			/* torn */
 		for (sector = 0; sector < sizeof(old); sector += SECTOR)
@@ -374,6 +375,17 @@ void device_power_on(struct cachefs_device *device)
 	}
 	device->dead = false;
 	device->die_at = 0;
+}
+
+void device_power_cycle(struct cachefs_device *device, enum device_death death)
+{
+	u64 die_at = device->die_at;
+
+	device->on_death = NULL;
+	device->death = death;
+	die(device);
+	device_power_on(device);
+	device->die_at = die_at;
 }
 
 /* The functions of the core's device.c */

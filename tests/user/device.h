@@ -12,7 +12,8 @@
 enum device_death {
 	DEVICE_KEEPS_ALL,	/* all that had ended; what had not may be torn */
 	DEVICE_KEEPS_NONE,
-	DEVICE_KEEPS_ANY,	/* each on its own: kept, lost, torn or older */
+	DEVICE_KEEPS_WHOLE,	/* each on its own: kept, lost or older */
+	DEVICE_KEEPS_ANY,	/* or torn */
 	DEVICE_NR_DEATHS,
 };
 
@@ -98,6 +99,8 @@ extern struct device_losses device_losses;
 struct cachefs_device *device_init(u64 blocks);
 /* After @dead, or at any quiet time: the next machine finds what is left. */
 void device_power_on(struct cachefs_device *device);
+/* Off and on again, at a quiet time and between two writes. */
+void device_power_cycle(struct cachefs_device *device, enum device_death death);
 
 /* Write a block from outside. */
 void device_poke(struct cachefs_device *device, u64 block, const void *bytes);

@@ -137,10 +137,9 @@ static void store_done(struct cachefs_store *store)
 	EXPECT(!(op->flags & (MODEL_POISON | MODEL_BLAME)) || !store->stored);
 	model.stores++;
 	model.stored += DIV_ROUND_UP(store->stored, CACHEFS_BLOCK_SIZE);
-	for (i = 0; i < op->nr && store->stored; i++)
-		if (now->number == op->version.number &&
-		    now->copies[op->block + i] < U8_MAX)
-			now->copies[op->block + i]++;
+	for (i = 0; i < op->nr && op->flags & MODEL_SCRIBBLE; i++)
+		if (now->number == op->version.number)
+			now->scribbled[op->block + i] = true;
 	operation_end(op, store->error);
 }
 

@@ -33,7 +33,7 @@
  * @floor: older generations must not be served
  * @logged: newest generation that began with a tombstone in the log
  * @durable: what @floor will be after a power loss
- * @copies: how often each block was stored
+ * @scribbled: blocks that were stored with other bytes than were summed
  * @core: the core's idea of it
  */
 struct model_version {
@@ -45,7 +45,7 @@ struct model_version {
 	u32			floor;
 	u32			logged;
 	u32			durable;
-	u8			copies[MODEL_MAX_BLOCKS];
+	bool			scribbled[MODEL_MAX_BLOCKS];
 	struct cachefs_version	core;
 };
 
