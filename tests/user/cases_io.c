@@ -455,6 +455,19 @@ static void region_is_pinned_once_for_a_run(void)
 	check_index(cache);
 }
 
+/* The reader's own context is no place to submit: the device may take nothing. */
+static void store_does_not_wait_for_the_device(void)
+{
+	tiny();
+	model.device->blocks_writers = true;
+	model_store(1, 0, 40, 0);
+	model_store(2, 0, 1, 0);
+	model.device->blocks_writers = false;
+	shim_run();
+	EXPECT_EQ(model_count_cached(1), 40);
+	EXPECT_EQ(model_count_cached(2), 1);
+}
+
 /* As many regions as there are, full of what nobody reads. */
 static void one_lap(void)
 {
@@ -695,6 +708,7 @@ const struct test_case io_cases[] = {
 	CASE(tombstone_without_room_during_a_store),
 	CASE(read_of_a_store_that_is_too_late),
 	CASE(store_does_not_wait_for_memory),
+	CASE(store_does_not_wait_for_the_device),
 	CASE(what_is_read_stays),
 	CASE(what_is_read_stays_in_a_hurry),
 	CASE(what_is_not_read_again_goes),

@@ -502,6 +502,8 @@ void cachefs_io_submit(struct cachefs_io *io)
 
 	might_sleep();
 	check_range(device, io->device_block, io->nr);
+	if (dio->write && device->blocks_writers)
+		shim_panic("who stores waits for the device");
 	if (!dio->write)
 		device->unsubmitted--;
 	if (dio->write) {

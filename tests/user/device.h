@@ -43,6 +43,7 @@ enum device_death {
  * @bad_end: ... up to this one
  * @reserve: I/O and pages that stores get; -1: as many as they like
  * @unsubmitted: reads allocated but not submitted
+ * @blocks_writers: who submits a write would wait for ever
  */
 struct cachefs_device {
 	u64			blocks;
@@ -69,6 +70,7 @@ struct cachefs_device {
 	u64			bad_end;
 	int			reserve;
 	unsigned int		unsubmitted;
+	bool			blocks_writers;
 };
 
 /* One block that was written. */
