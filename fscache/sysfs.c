@@ -163,7 +163,8 @@ static struct kobj_attribute max_in_flight_bytes_attr =
 	__ATTR_RW(max_in_flight_bytes);
 
 /* Files with a number of milliseconds. */
-static ssize_t ms_store(unsigned int *ms, const char *buf, size_t count)
+static ssize_t ms_store(struct cachefs_cache *cache, unsigned int *ms,
+			const char *buf, size_t count)
 {
 	unsigned int value;
 	int ret;
@@ -176,6 +177,8 @@ static ssize_t ms_store(unsigned int *ms, const char *buf, size_t count)
 	if (ret)
 		return ret;
 	WRITE_ONCE(*ms, value);
+	/* Stores that are in flight already are bound by it, too. */
+	mod_delayed_work(cache->wq, &cache->watch, 0);
 	return count;
 }
 
@@ -190,7 +193,9 @@ static ssize_t ms_store(unsigned int *ms, const char *buf, size_t count)
 				     struct kobj_attribute *attr,	\
 				     const char *buf, size_t count)	\
 	{								\
-		return ms_store(&to_cache(kobj)->_name, buf, count);	\
+		struct cachefs_cache *cache = to_cache(kobj);		\
+									\
+		return ms_store(cache, &cache->_name, buf, count);	\
 	}								\
 	static struct kobj_attribute _name##_attr = __ATTR_RW(_name)
 
