@@ -48,6 +48,7 @@ in_guest --qmp "$qmp" --disk-size srv:256M --timeout 1200 --qemu "$(echo \
 	-device virtio-blk-pci,id=pulled,bus=bay,drive=first,serial=first
 	)" <<'END' | hands
 set -eu
+expect_log "error|the cache is not used any more|no checkpoint"
 nfs_server_start
 for dir in warm cold; do
 	fill_many "$export_dir/$dir" 8 9000 "1${#dir}"

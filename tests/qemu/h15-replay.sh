@@ -94,6 +94,8 @@ fi
 	sed -n 's/^image \(.*\)/"\1"/p' "$run"
 	echo ")"
 	cat <<'END'
+# Of what was lost.
+expect_log "checksum mismatch|damaged|unusable"
 nfs_server_start
 load dm-mod netfs fscache
 insmod /bed/cachefs.ko

@@ -147,6 +147,7 @@ for fs in $file_systems; do
 
 	# A failed read of the cache goes to the server.  NFS would ask it once
 	# more anyway, and readahead would have failed before.
+	expect_log "checksum mismatch"
 	cat "$mnt/bad" > /dev/null
 	store_all
 	umount "$mnt"

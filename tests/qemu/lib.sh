@@ -7,7 +7,8 @@
 #	. /bed/lib.sh
 #
 # A script that sources this ends with a status other than zero when a check
-# failed or when it made none.
+# failed, when it made none, or when the cache met an error that the script has not
+# said it expects.
 
 export_dir=/srv/export
 export_fsid=63616368-6566-7300-0000-000000000001
@@ -74,10 +75,33 @@ check_range()	# NAME LEAST MOST GOT
 	fi
 }
 
+# An error of the cache's disk, or bad data on it, fails a script that does not say
+# what it expects; tests/bed/guest looks for the lines, t_end() at the counters.
+expect_log()	# REGEX: of lines in the kernel's log
+{
+	echo "bed: expected in the log: $1" > /dev/kmsg
+	: > /run/errors-expected
+}
+
+# Note the errors that the attached cache has counted, before they are forgotten.
+errors_note()
+{
+	local file
+
+	[ ! -e /run/errors-expected ] || return 0
+	for file in /sys/fs/cachefs/*/stats/{read,write,checksum}_errors; do
+		[ ! -e "$file" ] || [ "$(< "$file")" = 0 ] ||
+			echo "${file##*/} $(< "$file")" >> /run/errors-counted
+	done
+}
+
 t_end()
 {
 	local status=$?
 
+	errors_note
+	[ ! -e /run/errors-counted ] ||
+		t_fail "no unexpected errors of the cache" "$(xargs < /run/errors-counted)"
 	if [ "$status" != 0 ]; then
 		echo "not ok $(cat /bed/name) - script ended with $status"
 		exit "$status"
@@ -109,6 +133,45 @@ wait_for()	# SECONDS COMMAND...
 	done
 }
 
+has_ended()	# PID: of a child
+{
+	! kill -0 "$1" 2>/dev/null
+}
+
+# The check is that a child ends, and how, however slow this machine is: it is for
+# what would wait for ever otherwise, for a disk that does not answer.
+check_done()	# NAME PID [STATUS]
+{
+	local status=0
+
+	if ! wait_for 120 has_ended "$2"; then
+		t_fail "$1" "no end after two minutes"
+		t_die "what does not end would hold up all the rest"
+	fi
+	wait "$2" || status=$?
+	check_equal "$1" "${3:-0}" "$status"
+}
+
+check_ends()	# NAME COMMAND...
+{
+	local name=$1
+
+	shift
+	"$@" > /dev/null &
+	check_done "$name" $!
+}
+
+# Does a task wait for a page, be it for its bytes or for its mark?
+waits_for_page()	# PID
+{
+	grep -q folio_wait "/proc/$1/wchan"
+}
+
+waits_or_has_ended()	# PID
+{
+	waits_for_page "$1" || has_ended "$1"
+}
+
 # Seconds with three digits since the boot, for measuring.
 now()
 {
@@ -125,6 +188,30 @@ load()		# MODULE...
 on_debug_kernel()
 {
 	[ -e /sys/kernel/debug/kmemleak ] || [ -e /sys/kernel/debug/kcsan ]
+}
+
+# --- a disk that does nothing for as long as a script wants it
+
+# /dev/mapper/NAME, for all of what the disk behind /dev/disk/DISK has.
+held_disk()	# NAME DISK
+{
+	local disk
+
+	load dm_mod
+	disk=$(readlink -f "/dev/disk/$2")
+	dmsetup create --noudevsync "$1" \
+		--table "0 $(blockdev --getsz "$disk") linear $disk 0"
+	dmsetup mknodes
+}
+
+hold()		# NAME
+{
+	dmsetup suspend --noflush --nolockfs "$1"
+}
+
+let_go()	# NAME
+{
+	dmsetup resume --noudevsync "$1"
 }
 
 # --- the NFS server
@@ -299,17 +386,32 @@ cachefs_load()	# [DEVICE]; leaves the cache attached
 }
 
 # However slow this machine is: all is stored, and read from the cache.
+bounds="max_in_flight_ms read_bypass_ms"
 cachefs_patient()
 {
-	local dir
+	local dir file
 
 	dir=$(cachefs_dir)
-	echo 0 > "$dir/max_in_flight_ms"
-	echo 0 > "$dir/read_bypass_ms"
+	for file in $bounds; do
+		[ -e "/run/$file" ] || cat "$dir/$file" > "/run/$file"
+		echo 0 > "$dir/$file"
+	done
+}
+
+# As it was when it was attached.
+cachefs_defaults()
+{
+	local dir file
+
+	dir=$(cachefs_dir)
+	for file in $bounds; do
+		cat "/run/$file" > "$dir/$file"
+	done
 }
 
 cachefs_unload()
 {
+	errors_note
 	if [ -e /bed/cachefs.ko ]; then
 		rmmod cachefs
 	else
@@ -328,6 +430,7 @@ cachefs_attach()	# DEVICE [WORDS]
 
 cachefs_detach()
 {
+	errors_note
 	echo 1 > "$(cachefs_dir)/detach"
 }
 

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Watches the page mark from user space: reads a page through NFS, looks at
-# PG_private_2 in /proc/kpageflags, and times a write fault on it.
+# PG_private_2 in /proc/kpageflags, and has a write fault on it.
 #
-# usage: markprobe.py FILE PAGE fault|kill|idle
+# usage: markprobe.py FILE PAGE fault|kill
 #
-# Prints "read S", "marked N", "fault S", "after N" - seconds, and the bit.
+# Prints, each when it is so, "read", "marked N", "fault", "after N" - N is the bit.
+# With "kill" it is a child that has the fault, and is killed when it waits:
+# "waits STATE", "killed SIGNAL", "after N".
 import ctypes, mmap, os, signal, sys, time
 
 PRIVATE_2 = 36		# KPF_PRIVATE_2, in kpageflags of a CAP_SYS_ADMIN reader
@@ -28,10 +30,9 @@ def say(*words):
 	print(*words, flush=True)
 
 path, page, mode = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-begin = time.monotonic()
 fd = os.open(path, os.O_RDONLY)
 data = os.pread(fd, 4096, page * 4096)
-say("read", round(time.monotonic() - begin, 3))
+say("read")
 
 rw = os.open(path, os.O_RDWR)
 view = mmap.mmap(rw, 4096, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE,
@@ -43,16 +44,18 @@ if mode == "kill":
 	if child == 0:
 		view[0] = view[0]
 		os._exit(0)
-	time.sleep(0.3)
-	begin = time.monotonic()
+	# As "D" counts a wait that can be killed, too; "Z" has not waited.
+	state = ""
+	while state not in ("D", "Z"):
+		state = open(f"/proc/{child}/stat").read().rsplit(")")[-1].split()[0]
+		time.sleep(0.05)
+	say("waits", state)
 	os.kill(child, signal.SIGKILL)
 	_, status = os.waitpid(child, 0)
-	say("killed", round(time.monotonic() - begin, 3), os.WIFSIGNALED(status) and
-	    os.WTERMSIG(status))
+	say("killed", os.WIFSIGNALED(status) and os.WTERMSIG(status))
 	say("after", marked(view, address))
 	os._exit(0)
-begin = time.monotonic()
 view[0] = view[0]
-say("fault", round(time.monotonic() - begin, 3))
+say("fault")
 say("after", marked(view, address))
 os._exit(0)

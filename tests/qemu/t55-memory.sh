@@ -8,7 +8,7 @@
 # allocations of the cache's are made to fail.
 #
 # bed: --disk-size cache:1G --disk-size srv:1G --mem 512M --timeout 900
-# run: long
+# run: long all:debug
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 
@@ -116,6 +116,7 @@ allocations_fail()
 	local percent i wanted output line readers attaches
 	local text slab cookie
 
+	expect_log "error -12|damaged|unusable|no checkpoint .error -12"
 	fill_many "$export_dir/small" 6 9000 1
 	fill "$export_dir/small/large" 700K 2
 	sync
