@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """Turn what kunit.py left behind into one line for each case.
 
-usage: kunit-report.py RESULTS.json KERNEL.log MIN
+usage: kunit-report.py RESULTS.json KERNEL.log "CASE..."
 
 The results come from kunit.py's own parser; the kernel's log says why a case
-failed or was skipped, and whether the kernel complained about anything.
+failed or was skipped, and whether the kernel complained about anything.  Each CASE
+must be among the results.
 """
 
 import json
@@ -73,7 +74,7 @@ def read_log(path):
 
 
 def main():
-    results, log, minimum = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    results, log, wanted = sys.argv[1], sys.argv[2], sys.argv[3].split()
     with open(results) as file:
         cases = list(cases_of(json.load(file)))
     why, bad, ended = read_log(log)
@@ -95,10 +96,12 @@ def main():
         else:
             not_ok(f'{name} - {reason or status.lower()}')
             ran += 1
-    if ran < minimum:
-        not_ok(f'number of cases - {ran} ran, at least {minimum} should')
+    known = {part for name, _ in cases for part in name.split('.')}
+    lost = [name for name in wanted if name not in known]
+    if lost or not ran:
+        not_ok(f'all cases - {ran} ran, not among them: {" ".join(lost)}')
     else:
-        print(f'ok kunit number of cases')
+        print('ok kunit all cases')
     if bad:
         not_ok(f'kernel log - {len(bad)} complaints')
         for line in bad[:40]:
