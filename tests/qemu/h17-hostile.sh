@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Images that somebody has changed, with checksums that fit, are attached in a
-# kernel with KASAN while NFS reads through them.
+# Images of a cache that NFS has filled, which somebody has changed, with checksums
+# that fit, are attached in a kernel with KASAN while NFS reads through them.
 #
 # IMAGES=n chooses how many, SEED=n which.
 #
@@ -16,22 +16,57 @@ set -eu
 
 nr=${IMAGES:-${LONG:+2000}}
 nr=${nr:-40}
-need_kernel debug
 make -s -C "$bed/../user" only-fast
-"$bed/../../build/user/fast/hostile" dump "$nr" "${SEED:-1}" > "$BED_SCRATCH/images"
-in_guest --series debug --timeout $((600 + nr * 6)) \
-	--append log_buf_len=16M --add "$BED_SCRATCH/images" <<END
+
+# Two images: as a detach leaves it, and as it is while it is in use.
+new_disk srv 64M
+for name in cache clean unclean; do
+	new_disk $name 34M
+done
+in_guest --disk "clean:$BED_SCRATCH/clean.img" \
+	--disk "unclean:$BED_SCRATCH/unclean.img" <<'END'
 nfs_server_start
-fill "\$export_dir/file" 150000 1
+fill_many "$export_dir/files" 10 9000 1
+fill "$export_dir/files/large" 300K 2
+fill "$export_dir/later" 300K 3
 sync
+cachefs_load
+nfs_mount
+cat "$MNT"/files/* > /dev/null
+settle
+nfs_umount
+cachefs_unload
+dd if=/dev/disk/cache of=/dev/disk/clean bs=1M iflag=direct oflag=direct 2>/dev/null
+cachefs_load
+nfs_mount
+cat "$MNT/later" > /dev/null
+settle
+# Until what is known of that is on the disk, too.
+sleep 7
+dd if=/dev/disk/cache of=/dev/disk/unclean bs=1M iflag=direct oflag=direct 2>/dev/null
+nfs_umount
+cachefs_unload
+sync
+check "NFS has filled them, and they differ" eval '! cmp -s /dev/disk/clean /dev/disk/unclean'
+END
+rm "$BED_SCRATCH/cache.img"
+
+"$bed/../../build/user/fast/hostile" dump "$nr" "${SEED:-1}" "$BED_SCRATCH/clean.img" \
+	"$BED_SCRATCH/unclean.img" > "$BED_SCRATCH/images"
+need_kernel debug
+in_guest --series debug --timeout $((600 + nr * 20)) \
+	--disk "clean:$BED_SCRATCH/clean.img" --disk "unclean:$BED_SCRATCH/unclean.img" \
+	--append log_buf_len=16M --add "$BED_SCRATCH/images" <<END
+expect_log "checksum mismatch|damaged|unusable"
+nfs_server_start
 [ ! -e /bed/cachefs.ko ] || insmod /bed/cachefs.ko
 nfs_mount
-truncate -s \$(((256 + 8 * 64 + 1) * 4096)) /run/image
+truncate -s 34M /run/image
 load loop
 losetup /dev/loop0 /run/image
 check "$nr images are refused with a reason, or harmless" \
-	eval "python3 /bed/hostile.py /bed/images /run/image '\$MNT/file' \
-		'\$export_dir/file' > /run/counts"
+	eval "python3 /bed/hostile.py /bed/images /run/image '\$MNT' \
+		'\$export_dir' > /run/counts"
 echo "# $nr images, \$(grep -c 'wrong bytes' /run/counts) wrong bytes: \$(tail -n 1 /run/counts)"
 of()		# WORD: its number
 {
@@ -39,6 +74,7 @@ of()		# WORD: its number
 }
 check_range "many of them are attached" $((nr / 3)) $nr "\$(of attached)"
 check_range "and some are not" 1 $((nr / 2)) "\$(($nr - \$(of attached)))"
+check_range "NFS reads from many of them" $((nr / 3)) $nr "\$(of warm)"
 check_equal "each refusal has its line in the log" \$(($nr - \$(of attached))) \
 	"\$(dmesg | grep -c -E 'loop0: (bad superblock|holds )')"
 nfs_umount

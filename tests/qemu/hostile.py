@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# Attach one image after the other that tests/user/hostile made, and read a file
+# Attach one image after the other that tests/user/hostile made, and read all files
 # through each: it is refused for a reason, or harmless.
 #
-# usage: hostile.py IMAGES DISK FILE COPY
+# usage: hostile.py IMAGES DISK MOUNT COPY
 #
-# IMAGES is what "hostile dump" printed, DISK what is behind /dev/loop0, FILE on
-# an NFS mount with fsc, and COPY has the bytes that it must have.
+# IMAGES is what "hostile dump" printed of /dev/disk/clean and /dev/disk/unclean, DISK
+# what is behind /dev/loop0, MOUNT an NFS mount with fsc, and below COPY are the bytes
+# that its files must have.
+#
+# Prints how many were attached, through how many something was read ("warm"), and how
+# many were refused with which error.
 
 import collections
 import errno
@@ -20,8 +24,7 @@ BLOCK = 4096
 REASONS = {"EUCLEAN", "EOPNOTSUPP", "EMEDIUMTYPE"}
 
 
-def images(stream, size):
-    bases = [stream.read(size), stream.read(size)]
+def images(stream):
     while True:
         which = stream.read(1)
         if not which:
@@ -32,7 +35,7 @@ def images(stream, size):
             if block == 0xFFFFFFFF:
                 break
             changes.append((block, stream.read(BLOCK)))
-        yield bases[which[0]], changes
+        yield which[0], changes
 
 
 def write(path, text):
@@ -52,13 +55,17 @@ def read_anew(path):
         os.close(fd)
 
 
-stream_name, disk, path, copy = sys.argv[1:]
-wanted = open(copy, "rb").read()
+stream_name, disk, mount, copy = sys.argv[1:]
+wanted = {}
+for where, _, names in os.walk(copy):
+    for name in names:
+        path = os.path.join(where, name)
+        wanted[os.path.relpath(path, copy)] = open(path, "rb").read()
+bases = [open("/dev/disk/" + name, "rb").read() for name in ("clean", "unclean")]
 count = collections.Counter()
 fd = os.open(disk, os.O_RDWR)
-size = os.fstat(fd).st_size
-for number, (base, changes) in enumerate(images(open(stream_name, "rb"), size)):
-    os.pwrite(fd, base, 0)
+for number, (base, changes) in enumerate(images(open(stream_name, "rb"))):
+    os.pwrite(fd, bases[base], 0)
     for block, data in changes:
         os.pwrite(fd, data, block * BLOCK)
     try:
@@ -68,13 +75,19 @@ for number, (base, changes) in enumerate(images(open(stream_name, "rb"), size)):
         continue
     count["attached"] += 1
     directory = os.path.dirname(glob.glob("/sys/fs/cachefs/*/state")[0])
-    for _ in range(2):
-        if read_anew(path) != wanted:
-            print("image", number, "wrong bytes")
-            count["wrong"] += 1
+    for setting in ("max_in_flight_ms", "read_bypass_ms"):
+        write(directory + "/" + setting, "0")
+    # First what is there, and then, perhaps, what was stored instead.
+    for again in range(2):
+        for path, content in wanted.items():
+            if read_anew(os.path.join(mount, path)) != content:
+                print("image", number, "wrong bytes", path)
+                count["wrong"] += 1
+        if not again and open(directory + "/stats/hit_bytes").read() != "0\n":
+            count["warm"] += 1
     if open(directory + "/state").read() != "active\n":
         print("image", number, open(directory + "/state").read())
         count["state"] += 1
     write(directory + "/detach", "1")
 print(*(f"{key} {value}" for key, value in count.items()))
-sys.exit(bool(set(count) - REASONS - {"attached"}))
+sys.exit(bool(set(count) - REASONS - {"attached", "warm"}))

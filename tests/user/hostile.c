@@ -8,9 +8,11 @@
  *
  * usage: hostile [IMAGES [SEED]]	random inputs
  *	  hostile FILE			one input, as the fuzzer left it
- *	  hostile dump IMAGES SEED	images for a guest, on stdout: the two that
- *					there were, then of each other one its
- *					base and the blocks that are different
+ *	  hostile dump IMAGES SEED CLEAN UNCLEAN
+ *					images for a guest, on stdout, made of the
+ *					two in these files, which a kernel has
+ *					filled: of each one its base and the blocks
+ *					that are different
  *
  * With -DFUZZER it is a target for libFuzzer instead.
  */
@@ -25,27 +27,30 @@ struct mutation {
 	u8	bytes[8];
 };
 
-#define IMAGE_BLOCKS	TINY_BLOCKS
 #define MAX_MUTATIONS	16
 
 static u8 *images[2];		/* after a detach, and after a power loss */
 static struct cachefs_geometry geo;
 static u8 uuid[CACHEFS_UUID_SIZE];
 static u64 seed;
+static u64 image_blocks = TINY_BLOCKS;
 static struct model_version stored[2];
 static u64 attached, refused, clean, served;
 
+static void know_image(const struct cachefs_super_block *sb)
+{
+	EXPECT_EQ(cachefs_super_check(sb, image_blocks, &geo), CACHEFS_OK);
+	memcpy(uuid, sb->uuid, sizeof(uuid));
+	seed = le64_to_cpu(sb->checksum_seed);
+}
+
 static void make_images(void)
 {
-	struct cachefs_super_block *sb;
 	unsigned int v, i, image;
 
 	shim_reset(1);
-	model_format(IMAGE_BLOCKS, TINY_REGION_BLOCKS);
-	sb = device_block(model.device, 0);
-	EXPECT_EQ(cachefs_super_check(sb, IMAGE_BLOCKS, &geo), CACHEFS_OK);
-	memcpy(uuid, sb->uuid, sizeof(uuid));
-	seed = le64_to_cpu(sb->checksum_seed);
+	model_format(TINY_BLOCKS, TINY_REGION_BLOCKS);
+	know_image(device_block(model.device, 0));
 	for (image = 0; image < 2; image++) {
 		EXPECT_EQ(model_attach(), 0);
 		shim_run();
@@ -66,16 +71,25 @@ static void make_images(void)
 		}
 		model_detach();
 		device_power_on(model.device);
-		images[image] = malloc(IMAGE_BLOCKS << CACHEFS_BLOCK_SHIFT);
+		images[image] = malloc(image_blocks << CACHEFS_BLOCK_SHIFT);
 		memcpy(images[image], model.device->now,
-		       IMAGE_BLOCKS << CACHEFS_BLOCK_SHIFT);
+		       image_blocks << CACHEFS_BLOCK_SHIFT);
 	}
 }
 
-/* Of each region the metadata, and the block after it. */
-static u64 block_of(u8 which)
+/* Of each region the metadata, what says that it is ready, and the block after it. */
+static unsigned int known_of_region(void)
 {
-	which %= 4 + 4 * TINY_REGIONS;
+	return geo.meta_blocks + CACHEFS_SCRATCH_BLOCKS + 1;
+}
+
+static unsigned int nr_known(void)
+{
+	return 4 + known_of_region() * geo.nr_regions;
+}
+
+static u64 known_block(unsigned int which)
+{
 	switch (which) {
 	case 0:
 		return CACHEFS_SUPER_BLOCK;
@@ -83,10 +97,16 @@ static u64 block_of(u8 which)
 	case 2:
 		return CACHEFS_ANCHOR_BLOCK + which - 1;
 	case 3:
-		return IMAGE_BLOCKS - 1;
+		return image_blocks - 1;
 	}
-	return CACHEFS_FIRST_BLOCK + (which - 4) / 4 * TINY_REGION_BLOCKS +
-		(which - 4) % 4;
+	which -= 4;
+	return cachefs_region_start(&geo, which / known_of_region()) +
+		which % known_of_region();
+}
+
+static u64 block_of(u8 which)
+{
+	return known_block(which % nr_known());
 }
 
 /* The right checksum for whatever the block claims to be. */
@@ -95,7 +115,7 @@ static void seal(u64 block, u8 *bytes)
 	struct cachefs_super_block *sb = (void *)bytes;
 	struct cachefs_block_header *header = (void *)bytes;
 
-	if (block == CACHEFS_SUPER_BLOCK || block == IMAGE_BLOCKS - 1)
+	if (block == CACHEFS_SUPER_BLOCK || block == image_blocks - 1)
 		sb->checksum = cpu_to_le64(xxh64(bytes, offsetof(typeof(*sb),
 								  checksum), 0));
 	else if (block < CACHEFS_FIRST_BLOCK)
@@ -130,13 +150,13 @@ static void mutate(const struct mutation *m)
 		if (block >= CACHEFS_FIRST_BLOCK)
 			((struct cachefs_block_header *)bytes)->region =
 				cpu_to_le32((block - CACHEFS_FIRST_BLOCK) /
-					    TINY_REGION_BLOCKS);
+					    geo.region_blocks);
 	}
 	if (!(m->kind & 0x80))
 		seal(block, bytes);
 	/* A superblock and its copy, as if nobody had touched one alone. */
 	if (block == CACHEFS_SUPER_BLOCK && m->kind & 0x40)
-		memcpy(device_block(model.device, IMAGE_BLOCKS - 1), bytes,
+		memcpy(device_block(model.device, image_blocks - 1), bytes,
 		       CACHEFS_BLOCK_SIZE);
 }
 
@@ -150,9 +170,9 @@ static void make_image(const u8 *data, size_t size, bool with_data)
 	shim_reset(1);
 	shim_alloc_limit(16 << 20);
 	memset(&model, 0, sizeof(model));
-	model.device = device_init(IMAGE_BLOCKS);
-	for (i = 0; i < (with_data ? IMAGE_BLOCKS : 4 + 4 * TINY_REGIONS); i++) {
-		block = with_data ? i : block_of(i);
+	model.device = device_init(image_blocks);
+	for (i = 0; i < (with_data ? image_blocks : nr_known()); i++) {
+		block = with_data ? i : known_block(i);
 		device_poke(model.device, block, images[*data & 1] +
 			    (block << CACHEFS_BLOCK_SHIFT));
 	}
@@ -237,7 +257,7 @@ static void dump_image(void)
 	u32 block, end = U32_MAX;
 
 	putchar(input[0] & 1);
-	for (block = 0; block < IMAGE_BLOCKS; block++) {
+	for (block = 0; block < image_blocks; block++) {
 		bytes = device_block(model.device, block);
 		if (!memcmp(bytes, base + ((u64)block << CACHEFS_BLOCK_SHIFT),
 			    CACHEFS_BLOCK_SIZE))
@@ -248,14 +268,30 @@ static void dump_image(void)
 	fwrite(&end, sizeof(end), 1, stdout);
 }
 
-static int dump(u64 nr, u64 from)
+/* An image that a kernel has filled. */
+static u8 *load_image(const char *name)
+{
+	FILE *file = fopen(name, "r");
+	u8 *image;
+
+	EXPECT(file && !fseek(file, 0, SEEK_END));
+	image_blocks = ftell(file) >> CACHEFS_BLOCK_SHIFT;
+	image = malloc(image_blocks << CACHEFS_BLOCK_SHIFT);
+	rewind(file);
+	EXPECT_EQ(fread(image, CACHEFS_BLOCK_SIZE, image_blocks, file),
+		  image_blocks);
+	fclose(file);
+	return image;
+}
+
+static int dump(u64 nr, u64 from, char **names)
 {
 	unsigned int i, size;
 	u64 n;
 
 	for (i = 0; i < 2; i++)
-		fwrite(images[i], IMAGE_BLOCKS << CACHEFS_BLOCK_SHIFT, 1,
-		       stdout);
+		images[i] = load_image(names[i]);
+	know_image((void *)images[0]);
 	for (n = from; n < from + nr; n++) {
 		size = random_input(n);
 		make_image(input, size, true);
@@ -271,9 +307,9 @@ int main(int argc, char **argv)
 	unsigned int size;
 	FILE *file;
 
+	if (argc == 6 && !strcmp(argv[1], "dump"))
+		return dump(from, strtoull(argv[3], NULL, 0), argv + 4);
 	make_images();
-	if (argc == 4 && !strcmp(argv[1], "dump"))
-		return dump(from, strtoull(argv[3], NULL, 0));
 	file = argc > 1 && !nr ? fopen(argv[1], "r") : NULL;
 	if (file) {
 		size = fread(input, 1, sizeof(input), file);
