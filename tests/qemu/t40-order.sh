@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The order of mounting and attaching does not matter, and neither does when a
-# cache goes: NFS goes on, and what was cached is there when it comes back.  And
-# what to see when another FS-Cache backend was there first.
+# cache goes: NFS goes on, and what was cached is there when it comes back.  The same
+# when the server goes.  And what to see when another FS-Cache backend was there first.
 #
 # bed: --disk-size cache:256M --disk-size other:128M --disk-size srv:256M --timeout 400
 # run: debug
@@ -55,8 +55,62 @@ drop_caches
 before=$(rpc_reads)
 check_equal "what was cached before is warm" "$wanted" "$(tree_sum "$MNT")"
 check_equal "with no READ for it" 0 $(($(rpc_reads) - before))
+
+# --- a server that goes away
+
 nfs_umount
-check "rmmod" rmmod cachefs
+nfs_mount actimeo=600	# nor are attributes asked for
+fill "$export_dir/new" 4M 5
+exec 5< "$MNT/f1" 6< "$MNT/new"
+dd bs=1k count=1 <&5 > /dev/null 2>&1
+drop_caches
+ip link set nfs-client down
+cksum <&5 > /run/open &
+check_done "without the server: an open file is read from the cache" $!
+cksum <&6 > /run/new &
+reader=$!
+sleep 2
+check "without the server: what is not cached waits" kill -0 $reader
+ip link set nfs-client up
+check_done "the server is back: the reader goes on" $reader
+exec 5<&- 6<&-
+check_equal "and has the right bytes" "$(cksum < "$export_dir/new")" "$(cat /run/new)"
+check_equal "and so has the other one" "$(tail -c +1025 "$export_dir/f1" | cksum)" \
+	"$(cat /run/open)"
+settle
+drop_caches
+before=$(rpc_reads)
+check "what came then is cached" cmp "$export_dir/new" "$MNT/new"
+check_equal "with no READ for it" 0 $(($(rpc_reads) - before))
+nfs_umount
+rm "$export_dir/new"
+
+# --- what is set lasts until the detach, and open files of sysfs hold nothing up
+
+settings="max_in_flight_ms read_bypass_ms max_in_flight_bytes"
+values_now()
+{
+	local setting
+
+	for setting in $settings; do
+		cat "$(cachefs_dir)/$setting"
+	done | xargs
+}
+cachefs_detach
+echo "$disk" > /sys/fs/cachefs/attach
+defaults=$(values_now)
+for setting in $settings; do
+	echo 12345 > "$(cachefs_dir)/$setting"
+done
+check_equal "what is set is shown" "12345 12345 12345" "$(values_now)"
+cachefs_detach
+echo "$disk" > /sys/fs/cachefs/attach
+check_equal "after the next attach the defaults are back" "$defaults" "$(values_now)"
+dir=$(cachefs_dir)
+exec 5< "$dir/state" 6< "$dir/stats/hit_bytes" 7> "$dir/read_bypass_ms" 8< "$dir/volumes"
+check_ends "rmmod with files of sysfs open" rmmod cachefs
+check "which do not work any more" eval '! cat <&5 && ! cat <&6 && ! echo 1 >&7'
+exec 5<&- 6<&- 7>&- 8<&-
 check "the device is released" python3 -c "
 import os, sys
 os.close(os.open(sys.argv[1], os.O_RDWR | os.O_EXCL))" "$disk"

@@ -6,6 +6,7 @@
 # kept apart.  And every version of NFS, and a re-export.
 #
 # bed: --disk-size cache:256M
+# run: all:debug
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 
@@ -157,6 +158,17 @@ if [ -w /sys/module/cachefs/parameters/server_alias ]; then
 	umount "$MNT"
 	echo > /sys/module/cachefs/parameters/server_alias
 fi
+
+what="IPv6"
+address=fd00:63::1
+ip -n srv addr add $address/64 dev nfs-server nodad
+ip addr add fd00:63::2/64 dev nfs-client nodad
+mount_at "[$address]" vers=4.2
+cold
+umount "$MNT"
+mount_at "[$address]" vers=4.2,actimeo=9
+warm
+umount "$MNT"
 
 what="NFSv3"
 srv_exec bash -c '
