@@ -100,6 +100,31 @@ build_complaints()	# FILE COMMAND...
 	rm -f "$out.all"
 }
 
+# What a build of the module depends on, as one word.
+build_stamp()	# WORD...: of what is not in the sources
+{
+	(
+		cd "$repo" || exit
+		echo "$* $(gcc -dumpfullversion) $(sparse --version 2>/dev/null)"
+		find Kbuild Makefile META fscache include nfs-glue -type f -print0 |
+			sort -z | xargs -0 sha256sum
+	) | sha256sum | cut -c 1-32
+}
+
+# Did a check pass when all it depends on was the same?  Then that is its result.
+passed_before()	# NAME STAMP
+{
+	[ "$2" = "$(cat "$cache/passed/${1//[^a-zA-Z0-9.]/_}" 2>/dev/null)" ] || return
+	echo "ok $1"
+	echo "# the sources are those of the last time"
+}
+
+has_passed()	# NAME STAMP
+{
+	mkdir -p "$cache/passed"
+	echo "$2" > "$cache/passed/${1//[^a-zA-Z0-9.]/_}"
+}
+
 # The result line of a tool that is content when it has left FILE empty.
 content_verdict()	# NAME FILE
 {

@@ -6,6 +6,7 @@
 # a ticket, or without permission, gets no byte, cached or not.
 #
 # bed: --disk-size cache:256M
+# run: all:debug
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 

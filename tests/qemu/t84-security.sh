@@ -7,6 +7,7 @@
 # files served, or its own served as the other's.
 #
 # bed: --disk-size cache:128M --disk-size srv:64M --disk-size copy:64M --timeout 300
+# run: all:debug
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 
