@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The life of an attached cache: attach, errors, detach; version ids; and the
- * counters.
+ * The life of an attached cache: attach and detach; version ids; and the counters.
  */
 #include <linux/random.h>
+#include <linux/sched/signal.h>
 #include <linux/unaligned.h>
 #include <trace/events/cachefs.h>
 #include "../nfs-glue/compat/blake2s.h"
@@ -47,36 +47,6 @@ void cachefs_op_end(struct cachefs_cache *cache)
 	if (atomic_dec_and_test(&cache->ops))
 		wake_up_locked(&cache->wait);
 	spin_unlock_irqrestore(&cache->wait.lock, flags);
-}
-
-/**
- * cachefs_io_error - Note an error of the device
- * @cache: the cache
- * @stat: which counter
- * @error: the errno
- *
- * One error makes the cache degraded, %CACHEFS_MAX_ERRORS make it failed:
- * lookups find nothing and stores are refused, and NFS goes on without it.
- *
- * Context: process.
- */
-void cachefs_io_error(struct cachefs_cache *cache, enum cachefs_stat stat,
-		      int error)
-{
-	unsigned int errors = atomic_inc_return(&cache->errors);
-
-	cachefs_stat_add(cache, stat, 1);
-	if (errors == 1) {
-		cmpxchg(&cache->state, CACHEFS_ACTIVE, CACHEFS_DEGRADED);
-		pr_warn("%s: %s error %d\n", cachefs_device_name(cache->device),
-			stat == CACHEFS_STAT_READ_ERRORS ? "read" : "write",
-			error);
-	}
-	if (errors >= CACHEFS_MAX_ERRORS &&
-	    cmpxchg(&cache->state, CACHEFS_DEGRADED, CACHEFS_FAILED) ==
-	    CACHEFS_DEGRADED)
-		pr_err("%s: %u errors, the cache is not used any more; files are read from the server\n",
-		       cachefs_device_name(cache->device), errors);
 }
 
 /* Read and check the superblock and its copy. */
@@ -133,6 +103,7 @@ static void cache_free(struct cachefs_cache *cache)
 static struct cachefs_cache *cache_alloc(struct cachefs_device *device)
 {
 	struct cachefs_cache *cache;
+	unsigned int i;
 
 	cache = kzalloc(sizeof(*cache), GFP_KERNEL);
 	if (!cache)
@@ -140,8 +111,14 @@ static struct cachefs_cache *cache_alloc(struct cachefs_device *device)
 	cache->device = device;
 	cache->state = CACHEFS_ATTACHING;
 	mutex_init(&cache->flush_mutex);
-	mutex_init(&cache->load_mutex);
+	for (i = 0; i < CACHEFS_LOAD_LOCKS; i++)
+		mutex_init(&cache->load_mutex[i]);
 	mutex_init(&cache->volumes_mutex);
+	spin_lock_init(&cache->error_lock);
+	/* By itself, so that the first line of each attach is there. */
+	ratelimit_state_init(&cache->error_limit, DEFAULT_RATELIMIT_INTERVAL,
+			     DEFAULT_RATELIMIT_BURST);
+	cachefs_errors_reset(cache);
 	spin_lock_init(&cache->log_lock);
 	rwlock_init(&cache->index_lock);
 	init_waitqueue_head(&cache->wait);
@@ -221,7 +198,8 @@ static int check_content(struct cachefs_device *device, const char *label,
  * Context: process, may sleep.
  * Return: 0; %-EMEDIUMTYPE, the device holds something else; %-ENOSPC, it is
  * too small; %-EUCLEAN or %-EOPNOTSUPP, the superblock is damaged or of another
- * format version; %-ENOMEM; or the device's error.  The log says why.
+ * format version; %-EINTR, the task was killed; %-ENOMEM; or the device's error.
+ * The log says why.
  */
 int cachefs_attach(struct cachefs_device *device, const char *label,
 		   unsigned int flags, struct cachefs_cache **cachep)
@@ -253,8 +231,9 @@ int cachefs_attach(struct cachefs_device *device, const char *label,
 		goto fail;
 
 	cache->next_flush = jiffies;
-	WRITE_ONCE(cache->state, atomic_read(&cache->errors) ?
-		   CACHEFS_DEGRADED : CACHEFS_ACTIVE);
+	/* It has been read: a part of it that cannot be is not all. */
+	cachefs_io_worked(cache, false);
+	WRITE_ONCE(cache->state, CACHEFS_ACTIVE);
 	/* The first regions are ready when this returns. */
 	cachefs_log_kick(cache);
 	flush_delayed_work(&cache->log_work);
@@ -263,6 +242,9 @@ int cachefs_attach(struct cachefs_device *device, const char *label,
 	return 0;
 
 fail:
+	/* Who is killed gets no memory either. */
+	if (ret == -ENOMEM && fatal_signal_pending(current))
+		ret = -EINTR;
 	if (cache)
 		cache_free(cache);
 	kfree_sensitive(sb);

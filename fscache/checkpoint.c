@@ -2,7 +2,7 @@
 /*
  * The index on the device, which a clean detach leaves and the next attach reads.
  */
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/unaligned.h>
 #include "internal.h"
 
@@ -78,8 +78,8 @@ static int load_ckpt_record(struct cachefs_cache *cache,
  * @anchor: valid; says where it is
  *
  * Context: process, may sleep.
- * Return: 0; -EUCLEAN, it is damaged or of another time; -ENOMEM; or the
- * device's error.
+ * Return: 0; -EUCLEAN, it is damaged or of another time; -ENOMEM; -EINTR, the task
+ * is killed; or the device's error.
  */
 int cachefs_load_checkpoint(struct cachefs_cache *cache,
 			    const struct cachefs_anchor *anchor)
@@ -117,6 +117,8 @@ int cachefs_load_checkpoint(struct cachefs_cache *cache,
 						       &buffer[i].records[j],
 						       &region);
 		}
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
 		cond_resched();
 	}
 	kvfree(buffer);
@@ -243,9 +245,11 @@ static void ckpt_make_room(struct cachefs_cache *cache)
 	u64 records = 0;
 	u32 i, regions;
 
-	for (i = 0; i < geo->nr_regions; i++)
+	for (i = 0; i < geo->nr_regions; i++) {
 		if (cache->regions[i].state != CACHEFS_REGION_FREE)
 			records += 1 + cache->regions[i].nr_extents;
+		cond_resched();
+	}
 	regions = DIV_ROUND_UP_ULL(DIV_ROUND_UP_ULL(records,
 						    CACHEFS_RECORDS_PER_BLOCK),
 				   geo->region_blocks);
@@ -254,6 +258,7 @@ static void ckpt_make_room(struct cachefs_cache *cache)
 
 		cachefs_index_forget(cache, nr);
 		cache->regions[nr].state = CACHEFS_REGION_FREE;
+		cond_resched();
 	}
 }
 
@@ -319,9 +324,11 @@ int cachefs_checkpoint(struct cachefs_cache *cache)
 	return_ready_regions(cache, writer.buffer);
 	writer.first = cache->head;
 	ckpt_make_room(cache);
-	for (i = 0; !ret && i < cache->geo.nr_regions; i++)
+	for (i = 0; !ret && i < cache->geo.nr_regions; i++) {
 		if (cache->regions[i].state != CACHEFS_REGION_FREE)
 			ret = ckpt_write_region(&writer, i);
+		cond_resched();
+	}
 	if (!ret)
 		ret = ckpt_flush(&writer);
 	kvfree(writer.buffer);

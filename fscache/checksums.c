@@ -24,71 +24,147 @@ void cachefs_region_set_checksum(struct cachefs_cache *cache, u32 region,
 }
 
 /**
- * cachefs_region_load_checksums - Make sure that a region's checksums are there
+ * cachefs_region_read_meta - Read what a region says of itself
  * @cache: the cache
- * @region: a region that the caller has pinned
+ * @region: the region
+ * @buffer: for all its metadata blocks, final and scratch
  *
- * Slots of which the disk says nothing get a checksum that does not match.
+ * If they cannot be read at once, each is read by itself, and one that cannot be is
+ * zero in @buffer, and so not valid.  All of that is one error.
  *
- * Context: process, may sleep; takes load_mutex.
- * Return: 0, -ENOMEM, -EUCLEAN if the metadata is not that of this round of the
- * region, or the device's error.
+ * Context: process, sleeps.
+ * Return: how many blocks could not be read, or the device's error if it was all.
  */
-int cachefs_region_load_checksums(struct cachefs_cache *cache, u32 region)
+int cachefs_region_read_meta(struct cachefs_cache *cache, u32 region,
+			     struct cachefs_meta_block *buffer)
+{
+	u32 blocks = cache->geo.meta_blocks + CACHEFS_SCRATCH_BLOCKS, bad = 0, i;
+	u64 start = cachefs_region_start(&cache->geo, region), first_bad = start;
+	int error, ret;
+
+	error = cachefs_device_read(cache->device, start, buffer, blocks);
+	if (!error)
+		return 0;
+	for (i = 0; i < blocks; i++) {
+		ret = cachefs_device_read(cache->device, start + i, &buffer[i], 1);
+		if (!ret)
+			continue;
+		memset(&buffer[i], 0, sizeof(buffer[i]));
+		if (!bad++) {
+			error = ret;
+			first_bad = start + i;
+		}
+	}
+	cachefs_io_error(cache, false, first_bad, error);
+	return bad == blocks ? error : bad;
+}
+
+/*
+ * Fill in what the metadata says.  Where it says nothing, there is nothing to verify
+ * the data with: what the index finds there is dropped, and was lost by the device
+ * or, if all could be read, damaged.
+ */
+static int checksums_read(struct cachefs_cache *cache, u32 region,
+			  struct cachefs_meta_block *buffer, u64 *checksums)
+{
+	struct cachefs_region *r = &cache->regions[region];
+	struct cachefs_geometry *geo = &cache->geo;
+	const struct cachefs_meta_block *meta;
+	u32 index, first, nr, i;
+	bool dropped = false;
+	u64 seq = 0, epoch;
+	int unread;
+
+	unread = cachefs_region_read_meta(cache, region, buffer);
+	if (unread >= 0 && cachefs_meta_newest(buffer, &seq, &epoch, cache->uuid,
+					       cache->seed, region, geo) &&
+	    seq != r->seq)
+		seq = 0;
+	for (index = 0; index < geo->meta_blocks; index++) {
+		first = index * CACHEFS_RECORDS_PER_BLOCK;
+		nr = min_t(u32, CACHEFS_RECORDS_PER_BLOCK, geo->slots - first);
+		meta = seq ? cachefs_meta_pick(buffer, index, seq, epoch,
+					       cache->uuid, cache->seed, region,
+					       geo) : NULL;
+		for (i = 0; meta && i < nr; i++)
+			checksums[first + i] =
+				le64_to_cpu(meta->records[i].checksum);
+		if (!meta && cachefs_index_drop_slots(cache, region, first, nr))
+			dropped = true;
+	}
+	if (dropped && !unread) {
+		cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_ERRORS, 1);
+		pr_warn_ratelimited("%s: metadata of region %u is damaged, read from the server instead\n",
+				    cachefs_device_name(cache->device), region);
+	}
+	if (seq)
+		return 0;
+	/* Nobody who has found it before needs to try again. */
+	r->lost = true;
+	return unread < 0 ? unread : -EUCLEAN;
+}
+
+static int checksums_load(struct cachefs_cache *cache, u32 region)
 {
 	struct cachefs_geometry *geo = &cache->geo;
-	u32 blocks = geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS, i, slot;
+	u32 blocks = geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS;
 	struct cachefs_region *r = &cache->regions[region];
-	const struct cachefs_meta_block *meta;
 	struct cachefs_meta_block *buffer;
 	/* Without memory the server is asked: better than to wait for some. */
 	gfp_t gfp = GFP_NOIO | __GFP_NOWARN | __GFP_NORETRY;
-	u64 *checksums = NULL;
-	u64 seq, epoch;
-	int ret = 0;
+	u64 *checksums;
+	int ret = -ENOMEM;
 
-	mutex_lock(&cache->load_mutex);
-	if (r->checksums)
-		goto unlock;
-	ret = -ENOMEM;
 	buffer = kvmalloc_array(blocks, sizeof(*buffer), gfp);
 	checksums = kvcalloc(geo->slots, sizeof(u64), gfp);
 	if (!buffer || !checksums)
 		goto free;
-	ret = cachefs_device_read(cache->device,
-				  cachefs_region_start(geo, region), buffer,
-				  blocks);
-	if (ret) {
-		cachefs_io_error(cache, CACHEFS_STAT_READ_ERRORS, ret);
-		goto free;
-	}
 	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
 			 (u64)blocks << CACHEFS_BLOCK_SHIFT);
-	ret = -EUCLEAN;
-	if (!cachefs_meta_newest(buffer, &seq, &epoch, cache->uuid, cache->seed,
-				 region, geo) || seq != r->seq)
+	ret = checksums_read(cache, region, buffer, checksums);
+	if (ret)
 		goto free;
-	for (slot = 0; slot < geo->slots; slot++) {
-		i = slot / CACHEFS_RECORDS_PER_BLOCK;
-		if (slot % CACHEFS_RECORDS_PER_BLOCK == 0)
-			meta = cachefs_meta_pick(buffer, i, seq, epoch,
-						 cache->uuid, cache->seed,
-						 region, geo);
-		if (meta)
-			checksums[slot] = le64_to_cpu(meta->records[slot %
-					CACHEFS_RECORDS_PER_BLOCK].checksum);
-	}
 	/* Verifiers look without the mutex. */
 	smp_store_release(&r->checksums, checksums);
 	cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_BYTES,
 			 geo->slots * sizeof(u64));
 	checksums = NULL;
-	ret = 0;
 free:
 	kvfree(buffer);
 	kvfree(checksums);
-unlock:
-	mutex_unlock(&cache->load_mutex);
+	return ret;
+}
+
+/**
+ * cachefs_region_load_checksums - Make sure that the checksums of some slots are there
+ * @cache: the cache
+ * @region: a region that the caller has pinned
+ * @slot: the first slot
+ * @nr: how many
+ *
+ * Loads those of the whole region.  Where the disk does not tell them, the extents
+ * are dropped.
+ *
+ * Context: process, may sleep; takes a load_mutex.
+ * Return: 0, or why some are not there: -ENOMEM; -EUCLEAN if the metadata is not that
+ * of this round of the region; the device's error; or -ENODATA if that is known
+ * already, or is so of these slots only.
+ */
+int cachefs_region_load_checksums(struct cachefs_cache *cache, u32 region,
+				  u32 slot, u32 nr)
+{
+	struct mutex *mutex = &cache->load_mutex[region % CACHEFS_LOAD_LOCKS];
+	struct cachefs_region *r = &cache->regions[region];
+	int ret = 0;
+	u32 i;
+
+	mutex_lock(mutex);
+	if (!r->checksums)
+		ret = r->lost ? -ENODATA : checksums_load(cache, region);
+	mutex_unlock(mutex);
+	for (i = slot; !ret && i < slot + nr; i++)
+		if (!r->checksums[i])
+			ret = -ENODATA;
 	return ret;
 }
 

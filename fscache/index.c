@@ -191,7 +191,11 @@ static u64 index_floor(struct cachefs_cache *cache, const u8 id[16])
 {
 	u64 floor = 0, stamp;
 	u32 ref = *bucket_of(cache, id, TOMBSTONE_BLOCK);
+	unsigned int i;
 
+	for (i = 0; i < cache->nr_floors; i++)
+		if (!memcmp(cache->floors[i].id, id, sizeof(cache->floors[i].id)))
+			floor = cache->floors[i].floor;
 	while (ref != CACHEFS_NO_REF) {
 		struct cachefs_extent *extent = extent_at(cache, ref);
 
@@ -519,6 +523,70 @@ void cachefs_index_drop_version(struct cachefs_cache *cache, const u8 id[16])
 		write_unlock(&cache->index_lock);
 		cond_resched();
 	}
+}
+
+/**
+ * cachefs_index_drop_slots - Make the extents in some slots unfindable
+ * @cache: the cache
+ * @region: the region
+ * @slot: the first slot
+ * @nr: how many
+ *
+ * Tombstones stay: they count wherever the index has them from.
+ *
+ * Context: process; takes index_lock.
+ * Return: whether there were any.
+ */
+bool cachefs_index_drop_slots(struct cachefs_cache *cache, u32 region,
+			      u32 slot, u32 nr)
+{
+	struct cachefs_region *r = &cache->regions[region];
+	bool dropped = false;
+	unsigned int i;
+
+	write_lock(&cache->index_lock);
+	for (i = 0; i < r->nr_extents; i++) {
+		struct cachefs_extent *extent = &r->extents[i];
+
+		if (!extent_live(extent) || extent->slot >= slot + nr ||
+		    extent->slot + extent->nr <= slot)
+			continue;
+		extent_kill(cache, region << cache->ref_shift, extent);
+		dropped = true;
+	}
+	write_unlock(&cache->index_lock);
+	return dropped;
+}
+
+/**
+ * cachefs_index_set_floor - Keep a tombstone for which the log has no room
+ * @cache: the cache
+ * @id: version id
+ * @floor: stamp; blocks with an older one are dead
+ *
+ * Context: process; takes index_lock.
+ * Return: %false if there are too many.
+ */
+bool cachefs_index_set_floor(struct cachefs_cache *cache, const u8 id[16],
+			     u64 floor)
+{
+	struct cachefs_floor *f = cache->floors, *end;
+	bool room;
+
+	write_lock(&cache->index_lock);
+	end = f + cache->nr_floors;
+	while (f < end && memcmp(f->id, id, sizeof(f->id)))
+		f++;
+	room = f < cache->floors + CACHEFS_MAX_FLOORS;
+	if (f == end && room) {
+		memcpy(f->id, id, sizeof(f->id));
+		f->floor = 0;
+		WRITE_ONCE(cache->nr_floors, cache->nr_floors + 1);
+	}
+	if (room)
+		f->floor = max(f->floor, floor);
+	write_unlock(&cache->index_lock);
+	return room;
 }
 
 /**

@@ -19,6 +19,7 @@
 #include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/ratelimit.h>
 #include <linux/siphash.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -34,8 +35,20 @@
 /* Length of an entry that is a tombstone. */
 #define CACHEFS_TOMBSTONE_NR	255
 
-/* After this many errors of the device the cache is out of use. */
+/* After this many errors of the device in a row the cache is out of use. */
 #define CACHEFS_MAX_ERRORS	16
+/* Errors that come closer together count once. */
+#define CACHEFS_ERROR_INTERVAL	HZ
+/* After so long without an error those before are forgotten. */
+#define CACHEFS_ERROR_MEMORY	(300 * HZ)
+/* When a store may try again whether the device takes it. */
+#define CACHEFS_ROOM_INTERVAL	(5 * HZ)
+
+/* So many regions' checksums can be loaded at a time. */
+#define CACHEFS_LOAD_LOCKS	64
+
+/* So many tombstones wait for room in the log. */
+#define CACHEFS_MAX_FLOORS	128
 
 /* Reads up to this size are verified where they complete. */
 #define CACHEFS_INLINE_VERIFY	(16 << 10)
@@ -81,6 +94,7 @@ enum cachefs_region_state {
  * @live: blocks that the index can find; index_lock
  * @state: enum cachefs_region_state; becomes FREE under index_lock, and anything
  *	else under log_lock
+ * @lost: its metadata is not there, and nothing of it is found any more
  */
 struct cachefs_region {
 	u64				seq;
@@ -92,6 +106,7 @@ struct cachefs_region {
 	u16				max_extents;
 	u16				live;
 	u8				state;
+	bool				lost;
 };
 
 /*
@@ -123,8 +138,8 @@ struct cachefs_open_region {
 enum cachefs_state {
 	CACHEFS_ATTACHING,
 	CACHEFS_ACTIVE,
-	CACHEFS_DEGRADED,	/* the device has given errors */
-	CACHEFS_FAILED,		/* too many: out of use */
+	CACHEFS_DEGRADED,	/* active, with errors: only from cachefs_state() */
+	CACHEFS_FAILED,		/* nothing but errors: out of use */
 	CACHEFS_DETACHING,
 };
 
@@ -152,6 +167,27 @@ enum cachefs_stat {
 	CACHEFS_NR_STATS,
 };
 
+/*
+ * struct cachefs_errors - Errors of reads, or of writes
+ * @nr: how many have come in a row, those of a second as one; error_lock.  A transfer
+ *	of data that goes well sets it to 0
+ * @last: when the last one was counted, jiffies; error_lock
+ */
+struct cachefs_errors {
+	unsigned int	nr;
+	unsigned long	last;
+};
+
+/*
+ * struct cachefs_floor - A tombstone for which the log had no room
+ * @id: version id
+ * @floor: stamp; blocks with an older one are dead
+ */
+struct cachefs_floor {
+	u8	id[16];
+	u64	floor;
+};
+
 /* Where everything is on the device; derived from the superblock. */
 struct cachefs_geometry {
 	u64	device_blocks;
@@ -166,6 +202,13 @@ struct cachefs_geometry {
  * struct cachefs_cache - An attached cache
  * @device: the block device (device.c, or a simulated one)
  * @sysfs: its directory (sysfs.c)
+ * @errors: of reads, and of writes
+ * @stop_said: when the log last had why nothing is stored, jiffies; error_lock
+ * @stopped_since: when the device did not take a write for lack of room, jiffies
+ * @next_try: when a store may try again, jiffies
+ * @stores_stopped: the device does not take what is stored
+ * @check_device: the log work shall see whether the device can be read at all
+ * @missed: a tombstone was lost while the cache was out of use; error_lock
  * @head: region to be made READY next; flush_mutex
  * @next_seq: its sequence number; flush_mutex
  * @next_flush: when the open region's metadata is due, jiffies; flush_mutex
@@ -179,6 +222,8 @@ struct cachefs_geometry {
  * @nr_extents: live extents; written under index_lock
  * @live_blocks: blocks that the index can find; written under index_lock
  * @shrink_hand: where the shrinker looks next; any value is fine
+ * @floors: tombstones for which the log had no room; index_lock
+ * @nr_floors: how many; index_lock
  * @tombstones: that have a place in the log or look for one, and do not count yet
  * @max_in_flight: bound for @in_flight, bytes
  * @max_in_flight_ms: bound for how long the device takes for it; 0: none.  A page
@@ -212,7 +257,16 @@ struct cachefs_cache {
 	u64				epoch;
 	u64				anchor_generation;
 	unsigned int			state;
-	atomic_t			errors;
+
+	spinlock_t			error_lock;	/* what follows from errors */
+	struct ratelimit_state		error_limit;	/* lines in the log */
+	struct cachefs_errors		errors[2];
+	unsigned long			stop_said;
+	unsigned long			stopped_since;
+	unsigned long			next_try;
+	bool				stores_stopped;
+	bool				check_device;
+	bool				missed;
 
 	struct mutex			flush_mutex;	/* the log's metadata */
 	u32				head;
@@ -237,9 +291,12 @@ struct cachefs_cache {
 	u64				nr_extents;
 	u64				live_blocks;
 	u32				shrink_hand;
+	struct cachefs_floor		floors[CACHEFS_MAX_FLOORS];
+	unsigned int			nr_floors;
 	atomic_t			tombstones;
 
-	struct mutex			load_mutex;	/* reading of checksums */
+	/* Reading of checksums; a region's is the one at its number, modulo. */
+	struct mutex			load_mutex[CACHEFS_LOAD_LOCKS];
 
 	u64				max_in_flight;
 	unsigned int			max_in_flight_ms;
@@ -334,9 +391,14 @@ static inline void cachefs_stat_add(struct cachefs_cache *cache,
 
 static inline bool cachefs_usable(const struct cachefs_cache *cache)
 {
-	unsigned int state = READ_ONCE(cache->state);
+	return READ_ONCE(cache->state) == CACHEFS_ACTIVE;
+}
 
-	return state == CACHEFS_ACTIVE || state == CACHEFS_DEGRADED;
+/* The device has done a transfer of data: what failed before was not all. */
+static inline void cachefs_io_worked(struct cachefs_cache *cache, bool write)
+{
+	if (unlikely(READ_ONCE(cache->errors[write].nr)))
+		WRITE_ONCE(cache->errors[write].nr, 0);
 }
 
 /*
@@ -437,6 +499,10 @@ bool cachefs_index_was_read(struct cachefs_cache *cache, u32 region,
 			    unsigned int i, struct cachefs_extent *copy);
 bool cachefs_index_take(struct cachefs_cache *cache, u32 region, unsigned int i);
 void cachefs_index_drop_version(struct cachefs_cache *cache, const u8 id[16]);
+bool cachefs_index_drop_slots(struct cachefs_cache *cache, u32 region,
+			      u32 slot, u32 nr);
+bool cachefs_index_set_floor(struct cachefs_cache *cache, const u8 id[16],
+			     u64 floor);
 void cachefs_index_forget(struct cachefs_cache *cache, u32 region);
 void cachefs_index_trim(struct cachefs_cache *cache, u32 region);
 
@@ -481,7 +547,10 @@ static inline u64 cachefs_extent_block(const struct cachefs_extent *extent)
 /* checksums.c */
 void cachefs_region_set_checksum(struct cachefs_cache *cache, u32 region,
 				 u32 slot, u64 checksum);
-int cachefs_region_load_checksums(struct cachefs_cache *cache, u32 region);
+int cachefs_region_read_meta(struct cachefs_cache *cache, u32 region,
+			     struct cachefs_meta_block *buffer);
+int cachefs_region_load_checksums(struct cachefs_cache *cache, u32 region,
+				  u32 slot, u32 nr);
 unsigned long cachefs_region_drop_checksums(struct cachefs_cache *cache,
 					    unsigned long nr);
 
@@ -540,12 +609,22 @@ int cachefs_load_checkpoint(struct cachefs_cache *cache,
 			    const struct cachefs_anchor *anchor);
 int cachefs_checkpoint(struct cachefs_cache *cache);
 
+/* errors.c */
+void cachefs_errors_reset(struct cachefs_cache *cache);
+enum cachefs_state cachefs_state(const struct cachefs_cache *cache);
+void cachefs_io_error(struct cachefs_cache *cache, bool write, u64 block,
+		      int error);
+void cachefs_check_device(struct cachefs_cache *cache);
+bool cachefs_stores_wait(struct cachefs_cache *cache);
+bool cachefs_store_try(struct cachefs_cache *cache);
+void cachefs_store_worked(struct cachefs_cache *cache, unsigned long began);
+bool cachefs_invalidation_missed(struct cachefs_cache *cache);
+int cachefs_use_again(struct cachefs_cache *cache);
+
 /* cache.c */
 int cachefs_attach(struct cachefs_device *device, const char *label,
 		   unsigned int flags, struct cachefs_cache **cachep);
 void cachefs_detach(struct cachefs_cache *cache);
-void cachefs_io_error(struct cachefs_cache *cache, enum cachefs_stat stat,
-		      int error);
 void cachefs_op_begin(struct cachefs_cache *cache);
 void cachefs_op_end(struct cachefs_cache *cache);
 

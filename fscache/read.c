@@ -114,18 +114,14 @@ static void read_io_work(struct work_struct *work)
 	int ret = io->error;
 
 	if (ret) {
-		cachefs_io_error(cache, CACHEFS_STAT_READ_ERRORS, ret);
+		cachefs_io_error(cache, false, io->device_block, ret);
 	} else {
-		ret = cachefs_region_load_checksums(cache, io->region);
-		if (ret == -ENOMEM) {
-			why = CACHEFS_WHY_NONE;
-		} else if (ret == -EUCLEAN) {
-			why = CACHEFS_WHY_METADATA;
-			cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_ERRORS, 1);
-			pr_warn_ratelimited("%s: metadata of region %u is damaged, read from the server instead\n",
-					    cachefs_device_name(cache->device),
-					    io->region);
-		} else if (!ret && !read_matches(io)) {
+		ret = cachefs_region_load_checksums(cache, io->region, io->slot,
+						    io->nr);
+		if (ret) {
+			why = ret == -ENOMEM ? CACHEFS_WHY_NONE :
+					       CACHEFS_WHY_METADATA;
+		} else if (!read_matches(io)) {
 			ret = -EUCLEAN;
 			why = CACHEFS_WHY_CHECKSUM;
 			cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_ERRORS, 1);
@@ -154,6 +150,8 @@ static void read_io_end(struct cachefs_io *io)
 	struct cachefs_cache *cache = io->cache;
 
 	cachefs_pace_end(io, false);
+	if (!io->error)
+		cachefs_io_worked(cache, false);
 	if (!io->error &&
 	    (io->nr << CACHEFS_BLOCK_SHIFT) <= CACHEFS_INLINE_VERIFY &&
 	    READ_ONCE(cache->regions[io->region].checksums) &&

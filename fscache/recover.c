@@ -8,7 +8,7 @@
  * does not is only a part of the cache that is cold.
  */
 #include <linux/random.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/timekeeping.h>
 #include <linux/uuid.h>
 #include "internal.h"
@@ -131,7 +131,8 @@ static int read_anchor(struct cachefs_cache *cache,
 		ret = cachefs_device_read(cache->device,
 					  CACHEFS_ANCHOR_BLOCK + i, anchor, 1);
 		if (ret)
-			cachefs_io_error(cache, CACHEFS_STAT_READ_ERRORS, ret);
+			cachefs_io_error(cache, false, CACHEFS_ANCHOR_BLOCK + i,
+					 ret);
 		if (ret || cachefs_anchor_check(anchor, cache->uuid, cache->seed,
 						&cache->geo))
 			continue;
@@ -217,6 +218,12 @@ static void forget_region(struct cachefs_cache *cache, u32 region)
  * same reason nothing is kept that is older than a region of which nothing is left:
  * it could not be read, or a checkpoint was being written over it.
  *
+ * Single blocks of a region that are damaged or cannot be read are another matter:
+ * all that they say is lost, and no more.  If they had tombstones, older blocks of
+ * those versions may come back.  They are what the server gave for the same coherency
+ * data, as after a power loss that takes a tombstone with it.  And what a file has in
+ * its next version has another id, which needs no tombstone.
+ *
  * @epochs tells whether a number of an attach came twice, because the device lost
  * an anchor that it had said was safe.  Then nothing tells which of the two came
  * first, and what they and all before them left is forgotten.
@@ -233,6 +240,7 @@ static void forget_reused(struct cachefs_cache *cache, const u64 *epochs)
 		u32 back = geo->nr_regions - 1 - i;
 		u64 seq = cache->regions[nr].seq;
 
+		cond_resched();
 		if (!seq) {
 			lost = newest;
 			continue;
@@ -251,6 +259,7 @@ static void forget_reused(struct cachefs_cache *cache, const u64 *epochs)
 	for (i = 0; i < geo->nr_regions; i++) {
 		u64 seq = cache->regions[i].seq;
 
+		cond_resched();
 		if (seq && (seq <= lost || seq >> 32 <= twice))
 			forget_region(cache, i);
 	}
@@ -261,10 +270,23 @@ static void forget_reused(struct cachefs_cache *cache, const u64 *epochs)
 #define SCAN_READERS	16
 
 /*
- * struct scan - What reads every so many'th region
- * @first: the first of them
+ * struct scans - A scan by many readers
  * @epochs: of all regions
- * @bad: regions that could not be read, by all readers
+ * @running: readers that have not ended
+ * @bad: regions in a row of which no block could be read, by all readers
+ * @stop: one has failed, or the scan is not wanted any more
+ */
+struct scans {
+	u64		*epochs;
+	atomic_t	running;
+	atomic_t	bad;
+	bool		stop;
+};
+
+/*
+ * struct scan - What reads every so many'th region
+ * @all: what it shares with others
+ * @first: the first of its regions
  * @max_seq: the newest sequence number it has seen
  * @newest: in this region
  * @blocks: that it has read
@@ -273,9 +295,8 @@ static void forget_reused(struct cachefs_cache *cache, const u64 *epochs)
 struct scan {
 	struct work_struct	work;
 	struct cachefs_cache	*cache;
+	struct scans		*all;
 	u32			first;
-	u64			*epochs;
-	atomic_t		*bad;
 	u64			max_seq;
 	u32			newest;
 	u64			blocks;
@@ -287,21 +308,18 @@ static int scan_region(struct scan *scan, u32 region,
 {
 	struct cachefs_cache *cache = scan->cache;
 	struct cachefs_geometry *geo = &cache->geo;
+	u64 *epoch = &scan->all->epochs[region];
 	u64 seq;
 	int ret;
 
 	scan->blocks += blocks;
-	ret = cachefs_device_read(cache->device,
-				  cachefs_region_start(geo, region), buffer,
-				  blocks);
-	if (ret) {
-		/* A cache with a bad spot is a smaller cache. */
-		cachefs_io_error(cache, CACHEFS_STAT_READ_ERRORS, ret);
-		return atomic_inc_return(scan->bad) > CACHEFS_MAX_ERRORS ?
+	ret = cachefs_region_read_meta(cache, region, buffer);
+	/* A cache with a bad spot is a smaller cache. */
+	if (ret < 0)
+		return atomic_inc_return(&scan->all->bad) > CACHEFS_MAX_ERRORS ?
 			ret : 0;
-	}
-	if (!cachefs_meta_newest(buffer, &seq, &scan->epochs[region],
-				 cache->uuid, cache->seed, region, geo))
+	atomic_set(&scan->all->bad, 0);
+	if (!cachefs_meta_newest(buffer, &seq, epoch, cache->uuid, cache->seed, region, geo))
 		return 0;
 	if (seq > scan->max_seq) {
 		scan->max_seq = seq;
@@ -312,7 +330,7 @@ static int scan_region(struct scan *scan, u32 region,
 	ret = cachefs_index_reserve(cache, region, geo->slots);
 	if (ret)
 		return ret;
-	insert_records(cache, region, buffer, scan->epochs[region]);
+	insert_records(cache, region, buffer, *epoch);
 	cachefs_index_trim(cache, region);
 	return 0;
 }
@@ -326,16 +344,34 @@ static void scan_work(struct work_struct *work)
 
 	buffer = kvmalloc_array(blocks, sizeof(*buffer),
 				GFP_KERNEL | __GFP_NOWARN);
-	if (!buffer) {
+	if (!buffer)
 		scan->error = -ENOMEM;
-		return;
-	}
-	for (region = scan->first; !scan->error && region < geo->nr_regions;
-	     region += SCAN_READERS) {
+	for (region = scan->first; !scan->error && region < geo->nr_regions &&
+	     !READ_ONCE(scan->all->stop); region += SCAN_READERS) {
 		scan->error = scan_region(scan, region, buffer, blocks);
 		cond_resched();
 	}
+	if (scan->error)
+		WRITE_ONCE(scan->all->stop, true);
 	kvfree(buffer);
+	if (atomic_dec_and_test(&scan->all->running))
+		wake_up(&scan->cache->wait);
+}
+
+/*
+ * Wait for the readers, which may take an hour, in a way that is no reason for a
+ * warning and ends when the task is killed.  What they are reading then is waited for.
+ */
+static int wait_for_scan(struct cachefs_cache *cache, struct scans *all)
+{
+	int ret = 0;
+
+	if (wait_event_killable(cache->wait, !atomic_read(&all->running)))
+		ret = -EINTR;
+	WRITE_ONCE(all->stop, true);
+	/* The last one has woken us and may not have ended. */
+	flush_workqueue(cache->wq);
+	return ret;
 }
 
 /*
@@ -346,28 +382,27 @@ static void scan_work(struct work_struct *work)
 static int scan_regions(struct cachefs_cache *cache)
 {
 	struct cachefs_geometry *geo = &cache->geo;
-	atomic_t bad = ATOMIC_INIT(0);
-	u64 *epochs, max_seq = 0;
+	struct scans all = { .running = ATOMIC_INIT(SCAN_READERS) };
 	struct scan *scans;
+	u64 max_seq = 0;
 	int ret = 0;
 	u32 i;
 
 	scans = kcalloc(SCAN_READERS, sizeof(*scans), GFP_KERNEL);
-	epochs = kvcalloc(geo->nr_regions, sizeof(*epochs),
-			  GFP_KERNEL | __GFP_NOWARN);
-	if (!scans || !epochs) {
+	all.epochs = kvcalloc(geo->nr_regions, sizeof(*all.epochs),
+			      GFP_KERNEL | __GFP_NOWARN);
+	if (!scans || !all.epochs) {
 		ret = -ENOMEM;
 		goto free;
 	}
 	for (i = 0; i < SCAN_READERS; i++) {
 		scans[i].cache = cache;
+		scans[i].all = &all;
 		scans[i].first = i;
-		scans[i].epochs = epochs;
-		scans[i].bad = &bad;
 		INIT_WORK(&scans[i].work, scan_work);
 		queue_work(cache->wq, &scans[i].work);
 	}
-	flush_workqueue(cache->wq);
+	ret = wait_for_scan(cache, &all);
 	for (i = 0; i < SCAN_READERS; i++) {
 		ret = ret ?: scans[i].error;
 		cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
@@ -378,10 +413,10 @@ static int scan_regions(struct cachefs_cache *cache)
 		cache->head = (scans[i].newest + 1) % geo->nr_regions;
 	}
 	if (!ret)
-		forget_reused(cache, epochs);
+		forget_reused(cache, all.epochs);
 	cache->attach_count = max(cache->attach_count, max_seq >> 32);
 free:
-	kvfree(epochs);
+	kvfree(all.epochs);
 	kfree(scans);
 	return ret;
 }
@@ -390,8 +425,10 @@ static void forget_everything(struct cachefs_cache *cache)
 {
 	u32 region;
 
-	for (region = 0; region < cache->geo.nr_regions; region++)
+	for (region = 0; region < cache->geo.nr_regions; region++) {
 		forget_region(cache, region);
+		cond_resched();
+	}
 	atomic64_set(&cache->stats[CACHEFS_STAT_EVICTED_BYTES], 0);
 }
 
@@ -403,7 +440,7 @@ static void forget_everything(struct cachefs_cache *cache)
  * it had counts no more, and sequence numbers from here on are new.
  *
  * Context: process, may sleep.
- * Return: 0, -ENOMEM, or the device's error.
+ * Return: 0, -ENOMEM, -EINTR if the task is killed, or the device's error.
  */
 int cachefs_recover(struct cachefs_cache *cache)
 {
@@ -424,7 +461,7 @@ int cachefs_recover(struct cachefs_cache *cache)
 	}
 	if (found && le32_to_cpu(anchor->flags) & CACHEFS_ANCHOR_CLEAN) {
 		ret = cachefs_load_checkpoint(cache, anchor);
-		if (ret == -ENOMEM)
+		if (ret == -ENOMEM || ret == -EINTR)
 			goto out;
 		clean = !ret;
 		if (!clean) {

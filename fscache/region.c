@@ -76,7 +76,9 @@ static int write_meta(struct cachefs_cache *cache, u32 region, u32 block,
 				   cachefs_region_start(&cache->geo, region) +
 				   block, meta, nr, flags);
 	if (ret)
-		cachefs_io_error(cache, CACHEFS_STAT_WRITE_ERRORS, ret);
+		cachefs_io_error(cache, true,
+				 cachefs_region_start(&cache->geo, region) +
+				 block, ret);
 	else
 		cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_WRITTEN_BYTES,
 				 (u64)nr << CACHEFS_BLOCK_SHIFT);
@@ -99,11 +101,12 @@ static void meta_header_init(struct cachefs_cache *cache, u32 region,
  * Write what is known of the first unfinished metadata block, if that is more
  * than last time.
  */
-static void write_scratch(struct cachefs_cache *cache,
-			  struct cachefs_open_region *open, u32 index,
-			  blk_opf_t flags)
+static int write_scratch(struct cachefs_cache *cache,
+			 struct cachefs_open_region *open, u32 index,
+			 blk_opf_t flags)
 {
 	struct cachefs_meta_block *scratch = cache->scratch;
+	int ret;
 	u32 nr;
 
 	read_lock(&cache->index_lock);
@@ -111,17 +114,19 @@ static void write_scratch(struct cachefs_cache *cache,
 	memcpy(scratch, &open->meta[index], sizeof(*scratch));
 	read_unlock(&cache->index_lock);
 	if (nr == open->scratch_nr && index == open->scratch_index)
-		return;
+		return 0;
 
 	scratch->header.nr = cpu_to_le32(nr);
 	cachefs_block_seal(&scratch->header, cache->seed);
-	if (write_meta(cache, open->nr,
-		       cache->geo.meta_blocks + open->scratch_turn, scratch, 1,
-		       flags))
-		return;
+	ret = write_meta(cache, open->nr,
+			 cache->geo.meta_blocks + open->scratch_turn, scratch, 1,
+			 flags);
+	if (ret)
+		return ret;
 	open->scratch_turn = (open->scratch_turn + 1) % CACHEFS_SCRATCH_BLOCKS;
 	open->scratch_nr = nr;
 	open->scratch_index = index;
+	return 0;
 }
 
 /* Write the metadata blocks of a region that are finished, in runs. */
@@ -163,6 +168,17 @@ static void write_region(struct cachefs_cache *cache,
 		write_scratch(cache, open, index, 0);
 }
 
+static void region_free_checksums(struct cachefs_cache *cache,
+				  struct cachefs_region *region)
+{
+	if (!region->checksums)
+		return;
+	kvfree(region->checksums);
+	WRITE_ONCE(region->checksums, NULL);
+	cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_BYTES,
+			 -(s64)(cache->geo.slots * sizeof(u64)));
+}
+
 /* Make one more region READY.  Returns -EAGAIN if that has to wait. */
 static int prepare_region(struct cachefs_cache *cache)
 {
@@ -188,12 +204,8 @@ static int prepare_region(struct cachefs_cache *cache)
 	/* Not worth waiting for: a reader's disk may hang. */
 	if (cachefs_region_pinned(region))
 		return -EAGAIN;
-	if (region->checksums) {
-		kvfree(region->checksums);
-		WRITE_ONCE(region->checksums, NULL);
-		cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_BYTES,
-				 -(s64)(geo->slots * sizeof(u64)));
-	}
+	region_free_checksums(cache, region);
+	region->lost = false;
 
 	open = kzalloc(sizeof(*open), GFP_NOIO | __GFP_NOWARN);
 	checksums = kvcalloc(geo->slots, sizeof(u64), GFP_NOIO | __GFP_NOWARN);
@@ -220,10 +232,19 @@ static int prepare_region(struct cachefs_cache *cache)
 	 * is no more than a hint, which saves checksum errors after a crash.  But
 	 * where it has said nothing so far, this must not come after what the next
 	 * region gets, or this one would look as if it was lost; see recover.c.
-	 * That may take its time, so it is done for more regions in advance.
+	 * That may take its time, so it is done for more regions in advance.  And
+	 * if there is no room for it on the device, the log stays where it is.
 	 */
 	open->scratch_nr = U32_MAX;
-	write_scratch(cache, open, 0, first ? REQ_FUA : 0);
+	if (write_scratch(cache, open, 0, first ? REQ_FUA : 0) == -ENOSPC &&
+	    first) {
+		region->seq = 0;
+		cache->next_seq--;
+		cachefs_index_forget(cache, nr);
+		region_free_checksums(cache, region);
+		open_region_free(open);
+		return -EAGAIN;
+	}
 
 	cache->head = (nr + 1) % geo->nr_regions;
 	cachefs_reinsert_more(cache);
@@ -234,6 +255,15 @@ static int prepare_region(struct cachefs_cache *cache)
 	WRITE_ONCE(cache->nr_ready, cache->nr_ready + 1);
 	spin_unlock(&cache->log_lock);
 	return 0;
+}
+
+/* Will it be possible later to write what could not be written of this? */
+static bool is_worth_keeping(struct cachefs_cache *cache,
+			     const struct cachefs_open_region *open)
+{
+	return (READ_ONCE(cache->stores_stopped) ||
+		READ_ONCE(cache->state) == CACHEFS_FAILED) &&
+		!bitmap_full(open->written, cache->geo.meta_blocks);
 }
 
 /* Write the regions that are full; those whose last store ended are done. */
@@ -251,7 +281,7 @@ static void write_sealing(struct cachefs_cache *cache)
 		bool done = !atomic_read_acquire(&open->unresolved);
 
 		write_region(cache, open);
-		if (!done)
+		if (!done || is_worth_keeping(cache, open))
 			continue;
 		/* Also after an error: it is a cache. */
 		cachefs_index_trim(cache, open->nr);
@@ -295,11 +325,90 @@ bool cachefs_log_write(struct cachefs_cache *cache)
 	return true;
 }
 
+/* The fate of some slots is known; their records are complete. */
+static void resolve(struct cachefs_cache *cache, struct cachefs_region *region,
+		    u32 slot, u32 nr)
+{
+	struct cachefs_open_region *open = region->open;
+	u32 i;
+
+	lockdep_assert_held_write(&cache->index_lock);
+	for (i = slot; i < slot + nr; i++) {
+		u16 *count = &open->resolved[i / CACHEFS_RECORDS_PER_BLOCK];
+
+		/* Pairs with write_finished(). */
+		smp_store_release(count, *count + 1);
+	}
+}
+
+/*
+ * Last: after this, @open may be freed.  Kicks the log when a full region is
+ * complete; a region that is not full has its turn at the next interval.
+ */
+static void resolved(struct cachefs_cache *cache, struct cachefs_open_region *open,
+		     u32 nr)
+{
+	bool full = READ_ONCE(open->next_slot) == cache->geo.slots;
+
+	if (atomic_sub_return_release(nr, &open->unresolved) == 0 && full)
+		cachefs_log_kick(cache);
+}
+
+/* Put a tombstone into its slot; returns its stamp. */
+static u64 log_tombstone(struct cachefs_cache *cache, u32 region, u32 slot,
+			 const u8 id[16])
+{
+	struct cachefs_region *r = &cache->regions[region];
+	struct cachefs_slot_record *record = slot_record(r->open, slot);
+
+	lockdep_assert_held_write(&cache->index_lock);
+	memcpy(record->id, id, sizeof(record->id));
+	cachefs_index_insert_tombstone(cache, region, id, slot);
+	resolve(cache, r, slot, 1);
+	return cachefs_stamp(r->seq, slot);
+}
+
+static bool log_has_room(struct cachefs_cache *cache)
+{
+	bool room;
+
+	spin_lock(&cache->log_lock);
+	room = cache->nr_ready || (cache->current_region &&
+				   cache->current_region->next_slot <
+				   cache->geo.slots);
+	spin_unlock(&cache->log_lock);
+	return room;
+}
+
+/*
+ * Tombstones for which there was no room get their slots, as far as there is now.
+ * What was stored of those versions meanwhile dies with what was there before.
+ */
+static void log_floors(struct cachefs_cache *cache)
+{
+	struct cachefs_open_region *open;
+	u32 region, slot;
+
+	lockdep_assert_held(&cache->flush_mutex);
+	/* To ask for a slot where there is none would begin this work again. */
+	while (READ_ONCE(cache->nr_floors) && log_has_room(cache) &&
+	       cachefs_region_alloc_slots(cache, 1, &region, &slot, true)) {
+		open = cache->regions[region].open;
+		write_lock(&cache->index_lock);
+		WRITE_ONCE(cache->nr_floors, cache->nr_floors - 1);
+		log_tombstone(cache, region, slot,
+			      cache->floors[cache->nr_floors].id);
+		write_unlock(&cache->index_lock);
+		resolved(cache, open, 1);
+	}
+}
+
 static void look_after_log(struct cachefs_cache *cache)
 {
 	unsigned long delay = 0;
 
 	mutex_lock(&cache->flush_mutex);
+	cachefs_check_device(cache);
 	for (;;) {
 		if (cachefs_log_write(cache))
 			delay = CACHEFS_FLUSH_INTERVAL;
@@ -311,6 +420,10 @@ static void look_after_log(struct cachefs_cache *cache)
 			break;
 		}
 	}
+	if (cachefs_usable(cache))
+		log_floors(cache);
+	if (delay && READ_ONCE(cache->stores_stopped))
+		delay = CACHEFS_ROOM_INTERVAL;
 	mutex_unlock(&cache->flush_mutex);
 
 	if (delay && cachefs_usable(cache))
@@ -384,35 +497,6 @@ int cachefs_region_alloc_slots(struct cachefs_cache *cache, u32 want,
 	if (kick)
 		cachefs_log_kick(cache);
 	return nr;
-}
-
-/* The fate of some slots is known; their records are complete. */
-static void resolve(struct cachefs_cache *cache, struct cachefs_region *region,
-		    u32 slot, u32 nr)
-{
-	struct cachefs_open_region *open = region->open;
-	u32 i;
-
-	lockdep_assert_held_write(&cache->index_lock);
-	for (i = slot; i < slot + nr; i++) {
-		u16 *count = &open->resolved[i / CACHEFS_RECORDS_PER_BLOCK];
-
-		/* Pairs with write_finished(). */
-		smp_store_release(count, *count + 1);
-	}
-}
-
-/*
- * Last: after this, @open may be freed.  Kicks the log when a full region is
- * complete; a region that is not full has its turn at the next interval.
- */
-static void resolved(struct cachefs_cache *cache, struct cachefs_open_region *open,
-		     u32 nr)
-{
-	bool full = READ_ONCE(open->next_slot) == cache->geo.slots;
-
-	if (atomic_sub_return_release(nr, &open->unresolved) == 0 && full)
-		cachefs_log_kick(cache);
 }
 
 /* The records of some slots, and the index. */
@@ -546,19 +630,17 @@ static u64 log_end(struct cachefs_cache *cache)
  *
  * For an invalidation that leaves the version id as it is.  Operations that
  * have their own copy of @version may still read older blocks; operations that
- * begin later do not.  If the log has no room, the extents are looked up one
- * by one instead, and the floor alone keeps out what is on its way into the
- * index.  That does not survive a power loss, after which the version is compared
- * with the server's again anyhow.
+ * begin later do not.  If the log has no room, the tombstone is kept in memory until
+ * it has.  That does not survive a power loss, after which the version is compared
+ * with the server's again anyhow.  If there are too many of those, the extents are
+ * looked up one by one.
  *
  * Context: process, may sleep; takes index_lock.
  */
 void cachefs_tombstone(struct cachefs_cache *cache,
 		       struct cachefs_version *version)
 {
-	struct cachefs_slot_record *record;
 	struct cachefs_open_region *open;
-	struct cachefs_region *r;
 	u32 region, slot;
 
 	/* Before it has a slot; see cachefs_region_move(). */
@@ -566,18 +648,16 @@ void cachefs_tombstone(struct cachefs_cache *cache,
 	if (!cachefs_usable(cache) ||
 	    !cachefs_region_alloc_slots(cache, 1, &region, &slot, true)) {
 		version->floor = max(version->floor, log_end(cache));
-		cachefs_index_drop_version(cache, version->id);
+		if (!cachefs_index_set_floor(cache, version->id,
+					     version->floor) &&
+		    !cachefs_invalidation_missed(cache))
+			cachefs_index_drop_version(cache, version->id);
 		goto out;
 	}
-	r = &cache->regions[region];
-	open = r->open;
-	record = slot_record(open, slot);
+	open = cache->regions[region].open;
 
 	write_lock(&cache->index_lock);
-	memcpy(record->id, version->id, sizeof(record->id));
-	cachefs_index_insert_tombstone(cache, region, version->id, slot);
-	resolve(cache, r, slot, 1);
-	version->floor = cachefs_stamp(r->seq, slot);
+	version->floor = log_tombstone(cache, region, slot, version->id);
 	write_unlock(&cache->index_lock);
 	resolved(cache, open, 1);
 out:

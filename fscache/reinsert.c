@@ -33,7 +33,9 @@ static bool extent_read(struct cachefs_cache *cache, u32 region,
 						     extent->slot),
 				  buffer, extent->nr);
 	if (ret) {
-		cachefs_io_error(cache, CACHEFS_STAT_READ_ERRORS, ret);
+		cachefs_io_error(cache, false,
+				 cachefs_slot_block(&cache->geo, region,
+						    extent->slot), ret);
 		return false;
 	}
 	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
@@ -65,7 +67,9 @@ static bool piece_write(struct cachefs_cache *cache,
 						      piece->slot),
 				   buffer, piece->nr, 0);
 	if (ret)
-		cachefs_io_error(cache, CACHEFS_STAT_WRITE_ERRORS, ret);
+		cachefs_io_error(cache, true,
+				 cachefs_slot_block(&cache->geo, piece->region,
+						    piece->slot), ret);
 	else
 		cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_WRITTEN_BYTES,
 				 (u64)piece->nr << CACHEFS_BLOCK_SHIFT);
@@ -137,6 +141,7 @@ void cachefs_reinsert(struct cachefs_cache *cache, u32 region)
 	struct cachefs_extent extent;
 	u8 *buffer = NULL;
 	unsigned int i;
+	int ret;
 
 	/* As a reader does: then the shrinker leaves the checksums alone. */
 	read_lock(&cache->index_lock);
@@ -151,10 +156,15 @@ void cachefs_reinsert(struct cachefs_cache *cache, u32 region)
 			buffer = kvmalloc_array(CACHEFS_CHUNK_BLOCKS,
 						CACHEFS_BLOCK_SIZE, GFP_NOIO |
 						__GFP_NOWARN | __GFP_NORETRY);
-			if (!buffer ||
-			    cachefs_region_load_checksums(cache, region))
+			if (!buffer)
 				break;
 		}
+		ret = cachefs_region_load_checksums(cache, region, extent.slot,
+						    extent.nr);
+		if (ret == -ENODATA)
+			continue;
+		if (ret)
+			break;
 		if (!extent_move(cache, region, i, &extent, buffer))
 			break;
 		/* All of this may take long. */

@@ -45,6 +45,8 @@ bool cachefs_store_reserve(struct cachefs_cache *cache,
 		why = CACHEFS_WHY_CACHED;
 	else if (cachefs_pace_stuck(cache))
 		why = CACHEFS_WHY_SLOW;
+	else if (!cachefs_store_try(cache))
+		why = CACHEFS_WHY_NO_ROOM;
 	else if (try_reserve(cache, bytes))
 		return true;
 	cachefs_refuse(cache, version, block, bytes, why);
@@ -63,6 +65,7 @@ bool cachefs_store_reserve(struct cachefs_cache *cache,
 bool cachefs_store_room(struct cachefs_cache *cache)
 {
 	return cachefs_usable(cache) && !cachefs_pace_stuck(cache) &&
+		!cachefs_stores_wait(cache) &&
 		atomic64_read(&cache->reserved) +
 		atomic64_read(&cache->in_flight) < cachefs_pace_window(cache);
 }
@@ -87,6 +90,7 @@ bool cachefs_store_reserve_wait(struct cachefs_cache *cache,
 
 	wait_event_timeout(cache->wait,
 			   !cachefs_usable(cache) ||
+			   READ_ONCE(cache->stores_stopped) ||
 			   (reserved = try_reserve(cache, bytes)) ||
 			   bytes > READ_ONCE(cache->max_in_flight), HZ);
 	return reserved || cachefs_store_reserve(cache, version, block, bytes);
@@ -161,8 +165,10 @@ static void store_work(struct work_struct *work)
 
 		bytes += (u64)io->nr << CACHEFS_BLOCK_SHIFT;
 		if (io->error)
-			cachefs_io_error(cache, CACHEFS_STAT_WRITE_ERRORS,
+			cachefs_io_error(cache, true, io->device_block,
 					 io->error);
+		else
+			cachefs_store_worked(cache, store->began);
 		if (valid && !io->error) {
 			cachefs_region_publish(cache, io->region, io->slot,
 					       io->nr, store->version.id,

@@ -57,11 +57,23 @@ static const char * const state_names[] = {
 static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr,
 			  char *buf)
 {
-	return sysfs_emit(buf, "%s\n",
-			  state_names[READ_ONCE(to_cache(kobj)->state)]);
+	return sysfs_emit(buf, "%s\n", state_names[cachefs_state(to_cache(kobj))]);
 }
 
-static struct kobj_attribute state_attr = __ATTR_RO(state);
+static ssize_t state_store(struct kobject *kobj, struct kobj_attribute *attr,
+			   const char *buf, size_t count)
+{
+	int ret;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (!sysfs_streq(buf, state_names[CACHEFS_ACTIVE]))
+		return -EINVAL;
+	ret = cachefs_use_again(to_cache(kobj));
+	return ret ?: count;
+}
+
+static struct kobj_attribute state_attr = __ATTR_RW(state);
 
 static ssize_t device_show(struct kobject *kobj, struct kobj_attribute *attr,
 			   char *buf)

@@ -63,7 +63,8 @@
  *
  *  cachefs_attach_mutex	the one attached cache, attach and detach
  *  cache::flush_mutex		writing of region metadata
- *  cache::load_mutex		loading a region's checksums
+ *  cache::load_mutex[]	loading a region's checksums; one at a time
+ *  cache::error_lock		(spin) counts of errors, and what follows from them
  *  cache::log_lock		(spin) open region, ready list, slot allocation
  *  cache::stores_lock		(spin) stores that the device has not taken yet
  *  cache::index_lock		(rwlock) index chains, extents and records of all
@@ -104,6 +105,7 @@ enum cachefs_reason {
 	CACHEFS_WHY_PAGE,		/* large, or still being stored */
 	CACHEFS_WHY_SLOW,		/* the device does not answer in time */
 	CACHEFS_WHY_CACHED,		/* it is, but the server answers sooner */
+	CACHEFS_WHY_NO_ROOM,		/* the device does not take it at present */
 	/* Stale, or it might be: */
 	CACHEFS_WHY_VERSION,		/* changed since the read began */
 	CACHEFS_WHY_OLDER_READ,		/* one from before a change is open */

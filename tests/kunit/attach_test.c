@@ -325,7 +325,7 @@ static void unreadable_anchor_is_not_missed(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, found(f, "file", 10, 10 * i), 10 * i);
 		KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_READ_ERRORS),
 				1);
-		KUNIT_EXPECT_EQ(test, f->cache->state, CACHEFS_DEGRADED);
+		KUNIT_EXPECT_EQ(test, cachefs_state(f->cache), CACHEFS_DEGRADED);
 		KUNIT_EXPECT_EQ(test, f->cache->attach_count, i + 2);
 	}
 }

@@ -204,7 +204,7 @@ static void write_error_is_told_and_the_block_not_found(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 0, 1, 1), -EIO);
 	WRITE_ONCE(f->ramdisk->fail_writes, false);
 	KUNIT_EXPECT_FALSE(test, is_cached(f, &v, 0));
-	KUNIT_EXPECT_EQ(test, f->cache->state, CACHEFS_DEGRADED);
+	KUNIT_EXPECT_EQ(test, cachefs_state(f->cache), CACHEFS_DEGRADED);
 	/* It goes on. */
 	KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 0, 1, 1), 0);
 	KUNIT_EXPECT_EQ(test, fixture_read(f, &v, 0, 1, 1), 0);
@@ -237,15 +237,24 @@ static void many_errors_take_the_cache_out_of_use(struct kunit *test)
 	unsigned int i;
 
 	KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 0, 1, 1), 0);
-	WRITE_ONCE(f->ramdisk->fail_writes, true);
-	for (i = 0; i < CACHEFS_MAX_ERRORS; i++)
-		fixture_store(f, &v, 100 + i, 1, 1);
-	WRITE_ONCE(f->ramdisk->fail_writes, false);
-	KUNIT_EXPECT_EQ(test, f->cache->state, CACHEFS_FAILED);
+	for (i = 0; i < CACHEFS_MAX_ERRORS; i++) {
+		KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 100 + i, 1, 1), 0);
+		/* A second has passed. */
+		f->cache->errors[0].last -= CACHEFS_ERROR_INTERVAL;
+		WRITE_ONCE(f->ramdisk->fail_reads, true);
+		KUNIT_EXPECT_EQ(test, fixture_read(f, &v, 100 + i, 1, 1), -EIO);
+		WRITE_ONCE(f->ramdisk->fail_reads, false);
+	}
+	KUNIT_EXPECT_EQ(test, cachefs_state(f->cache), CACHEFS_FAILED);
 	KUNIT_EXPECT_FALSE(test, is_cached(f, &v, 0));
 	KUNIT_EXPECT_EQ(test, fixture_read(f, &v, 0, 1, 1), -ENODATA);
 	KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 1, 1, 1), -ENOBUFS);
 	KUNIT_EXPECT_FALSE(test, reserve(f, PAGE_SIZE));
+	/* And an administrator puts it back. */
+	KUNIT_EXPECT_EQ(test, cachefs_use_again(f->cache), 0);
+	KUNIT_EXPECT_EQ(test, cachefs_state(f->cache), CACHEFS_ACTIVE);
+	KUNIT_EXPECT_EQ(test, fixture_read(f, &v, 0, 1, 1), 0);
+	KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 1, 1, 1), 0);
 }
 
 static void damaged_block_is_euclean_and_dropped(struct kunit *test)

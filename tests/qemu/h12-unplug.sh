@@ -103,7 +103,7 @@ pull()		# NAME
 	sleep 1
 	echo "PULL OUT"
 	check "$1: the disk goes" wait_for 60 no_disk "$1"
-	check "$1: the cache is out of use" wait_for 60 failed
+	check "$1: the cache is out of use" wait_for 240 failed
 	sleep 1
 	: > /run/stop
 	wait $readers

@@ -60,6 +60,29 @@ void store_all(unsigned int v)
 	}
 }
 
+/* Also for who does not know of a tombstone that is not in the log. */
+void nothing_is_left(unsigned int v)
+{
+	struct cachefs_version *version = &model.versions[v].core;
+
+	EXPECT_EQ(model_count_cached(v), 0);
+	version->floor = cachefs_index_floor(model.cache, version->id);
+	EXPECT_EQ(model_count_cached(v), 0);
+}
+
+/* All slots that there are before the log gets its turn; how many? */
+u32 take_slots(bool last)
+{
+	u32 region, slot, nr, sum = 0;
+
+	while ((nr = cachefs_region_alloc_slots(model.cache, TINY_SLOTS, &region,
+						&slot, last))) {
+		cachefs_region_abandon(model.cache, region, slot, nr);
+		sum += nr;
+	}
+	return sum;
+}
+
 s64 stat(enum cachefs_stat which)
 {
 	return atomic64_read(&model.cache->stats[which]);
@@ -97,7 +120,8 @@ static int fork_case(const struct test_case *test)
 
 int main(int argc, char **argv)
 {
-	static const struct test_case *const lists[] = { io_cases, disk_cases };
+	static const struct test_case *const lists[] = { io_cases, disk_cases,
+							  error_cases };
 	bool until_first = argc > 1 && !strcmp(argv[1], "-1");
 	int failed = 0, a, names = 1 + until_first;
 	const struct test_case *test;

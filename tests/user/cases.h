@@ -15,6 +15,7 @@ struct test_case {
 /* Each ends with an empty one. */
 extern const struct test_case io_cases[];	/* cases_io.c */
 extern const struct test_case disk_cases[];	/* cases_disk.c */
+extern const struct test_case error_cases[];	/* cases_errors.c */
 
 /* The smallest cache, attached, with versions 1 and 2 of 200 blocks. */
 void tiny(void);
@@ -27,5 +28,9 @@ void pin_all(int change);
 /* More than the regions that are ready take at once. */
 void store_all(unsigned int v);
 s64 stat(enum cachefs_stat which);
+/* All slots that there are before the log gets its turn; how many? */
+u32 take_slots(bool last);
+/* Also for who does not know of a tombstone that is not in the log. */
+void nothing_is_left(unsigned int v);
 
 #endif

@@ -128,29 +128,6 @@ static bool reserve(size_t bytes)
 	return cachefs_store_reserve(model.cache, &version, 0, bytes);
 }
 
-static void errors_degrade_and_then_fail(void)
-{
-	unsigned int i;
-
-	tiny();
-	EXPECT_EQ(model_store_now(1, 0, 50), 0);
-	model.device->read_errors = 1000;
-	for (i = 0; i < CACHEFS_MAX_ERRORS; i++) {
-		EXPECT_EQ(model.cache->state, i ? CACHEFS_DEGRADED :
-						  CACHEFS_ACTIVE);
-		EXPECT_EQ(model_store_now(2, i, 1), 0);
-		EXPECT_EQ(model_read_now(2, i, 1), -EIO);
-		EXPECT(!model_cached(2, i));
-		EXPECT_EQ(stat(CACHEFS_STAT_READ_ERRORS), i + 1);
-	}
-	EXPECT_EQ(model.cache->state, CACHEFS_FAILED);
-	model.device->read_errors = 0;
-	EXPECT(!model_cached(1, 0));
-	EXPECT_EQ(model_read_now(1, 0, 1), -ENODATA);
-	EXPECT_EQ(model_store_now(1, 100, 1), -ENOBUFS);
-	EXPECT(!reserve(1));
-}
-
 static void write_errors_count(void)
 {
 	tiny();
@@ -160,7 +137,7 @@ static void write_errors_count(void)
 	EXPECT_EQ(model_store_now(1, 0, 1), -EIO);
 	EXPECT(!model_cached(1, 0));
 	EXPECT_EQ(stat(CACHEFS_STAT_WRITE_ERRORS), 1);
-	EXPECT_EQ(model.cache->state, CACHEFS_DEGRADED);
+	EXPECT_EQ(cachefs_state(model.cache), CACHEFS_DEGRADED);
 	EXPECT_EQ(model_store_now(1, 0, 1), 0);
 	EXPECT_EQ(model_read_now(1, 0, 1), 0);
 }
@@ -303,29 +280,6 @@ static void region_that_is_written_is_not_reused(void)
 	shim_advance_ms(1000);
 	EXPECT(region->seq != seq);
 	EXPECT_EQ(model_store_now(2, 0, 1), 0);
-}
-
-/* Also for who does not know of a tombstone that is not in the log. */
-static void nothing_is_left(unsigned int v)
-{
-	struct cachefs_version *version = &model.versions[v].core;
-
-	EXPECT_EQ(model_count_cached(v), 0);
-	version->floor = cachefs_index_floor(model.cache, version->id);
-	EXPECT_EQ(model_count_cached(v), 0);
-}
-
-/* All slots that there are before the log gets its turn; how many? */
-static u32 take_slots(bool last)
-{
-	u32 region, slot, nr, sum = 0;
-
-	while ((nr = cachefs_region_alloc_slots(model.cache, TINY_SLOTS, &region,
-						&slot, last))) {
-		cachefs_region_abandon(model.cache, region, slot, nr);
-		sum += nr;
-	}
-	return sum;
 }
 
 /* Nobody gets a slot, and no region becomes ready. */
@@ -692,7 +646,6 @@ const struct test_case io_cases[] = {
 	CASE(small_mismatch_is_counted_and_dropped),
 	CASE(large_mismatch_is_counted_and_dropped),
 	CASE(damaged_metadata_is_counted),
-	CASE(errors_degrade_and_then_fail),
 	CASE(write_errors_count),
 	CASE(tombstone_hides_what_was_before),
 	CASE(many_tombstones_are_one),

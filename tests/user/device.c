@@ -62,11 +62,37 @@ static void check_range(struct cachefs_device *device, u64 block,
 			   block);
 }
 
+static bool is_bad(struct cachefs_device *device, u64 block)
+{
+	if (block < device->bad_start || !device->bad_end)
+		return false;
+	block -= device->bad_start;
+	if (device->bad_period)
+		block %= device->bad_period;
+	return block < device->bad_end - device->bad_start;
+}
+
 static bool fails(struct cachefs_device *device, u64 block, unsigned int nr,
 		  unsigned int rate)
 {
-	return (rate && shim_below(1000) < rate) ||
-		(block < device->bad_end && block + nr > device->bad_start);
+	bool bad = rate && shim_below(1000) < rate;
+
+	while (nr--)
+		bad |= is_bad(device, block + nr);
+	return bad;
+}
+
+/* Of a write that failed, does this block arrive all the same? */
+static bool arrives(int error)
+{
+	return !error || (error != -ENOSPC && shim_chance(50));
+}
+
+static int write_error(struct cachefs_device *device, u64 block, unsigned int nr)
+{
+	if (!fails(device, block, nr, device->write_errors))
+		return 0;
+	return device->write_errno ?: -EIO;
 }
 
 static void touch(struct cachefs_device *device, u64 block)
@@ -259,8 +285,7 @@ static void end_write(struct device_io *dio)
 	u8 data[CACHEFS_BLOCK_SIZE];
 	unsigned int i, sector;
 
-	io->error = fails(device, io->device_block, io->nr,
-			  device->write_errors) ? -EIO : 0;
+	io->error = write_error(device, io->device_block, io->nr);
 	for (i = 0; i < io->nr; i++) {
 		const u8 *page = page_address(io->pages[i]);
 
@@ -271,7 +296,7 @@ static void end_write(struct device_io *dio)
 			if (memcmp(data + sector, page + sector, SECTOR) &&
 			    shim_chance(50))
 				memcpy(data + sector, page + sector, SECTOR);
-		if (!io->error || shim_chance(50))
+		if (arrives(io->error))
 			put_block(device, io->device_block + i, data);
 	}
 }
@@ -407,6 +432,8 @@ int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
 	might_sleep();
 	check_range(device, block, nr);
 	device->reads++;
+	if (device->reading)
+		device->reading();
 	/* Only completions: the caller may hold load_mutex, as work might. */
 	while (device->nr_waiting && shim_chance(30)) {
 		shim_irq_enter();
@@ -425,7 +452,7 @@ int cachefs_device_write(struct cachefs_device *device, u64 block,
 {
 	const u8 *bytes = buffer;
 	unsigned int i;
-	int ret = 0;
+	int ret;
 
 	might_sleep();
 	check_range(device, block, nr);
@@ -434,10 +461,9 @@ int cachefs_device_write(struct cachefs_device *device, u64 block,
 	count_write(device);
 	if (flags & REQ_PREFLUSH)
 		flush(device);
-	if (fails(device, block, nr, device->write_errors))
-		ret = -EIO;
+	ret = write_error(device, block, nr);
 	for (i = 0; i < nr; i++) {
-		if (!ret || shim_chance(50))
+		if (arrives(ret))
 			put_block(device, block + i,
 				  bytes + (i << CACHEFS_BLOCK_SHIFT));
 		/* Somewhere within a longer write, or at its end. */

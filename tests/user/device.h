@@ -37,10 +37,13 @@ enum device_death {
  * @death: what is left then
  * @on_death: called then
  * @meanwhile: called while the core waits for a write
+ * @reading: called while it waits for a read of its own
  * @read_errors: of 1000 reads so many fail
  * @write_errors: of 1000 writes so many fail
+ * @write_errno: what a write that fails says; 0: -EIO.  -ENOSPC writes nothing
  * @bad_start: blocks from here on cannot be read or written ...
  * @bad_end: ... up to this one
+ * @bad_period: and again after so many blocks, to the end; 0: not
  * @reserve: I/O and pages that stores get; -1: as many as they like
  * @unsubmitted: reads allocated but not submitted
  * @blocks_writers: who submits a write would wait for ever
@@ -64,10 +67,13 @@ struct cachefs_device {
 	enum device_death	death;
 	void			(*on_death)(void);
 	void			(*meanwhile)(void);
+	void			(*reading)(void);
 	unsigned int		read_errors;
 	unsigned int		write_errors;
+	int			write_errno;
 	u64			bad_start;
 	u64			bad_end;
+	u64			bad_period;
 	int			reserve;
 	unsigned int		unsubmitted;
 	bool			blocks_writers;

@@ -244,6 +244,16 @@ int model_read_now(unsigned int v, unsigned int block, unsigned int nr)
 	return result;
 }
 
+static bool waits_for_room(const struct model_version *version)
+{
+	unsigned int i;
+
+	for (i = 0; i < model.cache->nr_floors; i++)
+		if (!memcmp(model.cache->floors[i].id, version->core.id, 16))
+			return true;
+	return false;
+}
+
 void model_tombstone(unsigned int v)
 {
 	struct model_version *version = &model.versions[v];
@@ -253,7 +263,7 @@ void model_tombstone(unsigned int v)
 	cachefs_tombstone(model.cache, &version->core);
 	version->floor = version->gen;
 	/* Without room in the log it is only in memory. */
-	if (version->core.floor != old_floor &&
+	if (version->core.floor != old_floor && !waits_for_room(version) &&
 	    version->core.floor == cachefs_index_floor(model.cache,
 						       version->core.id))
 		version->logged = version->gen;

@@ -397,8 +397,7 @@ static void invalidate_some(void)
 		__atomic_add_fetch(&file->state, 1, __ATOMIC_SEQ_CST);
 		cachefs_tombstone(cache, &file->version);
 		count(&tombstones, 1);
-		count(&without_room, file->version.floor !=
-		      cachefs_index_floor(cache, file->version.id));
+		count(&without_room, READ_ONCE(cache->nr_floors) > 0);
 	}
 	mutex_unlock(&file->lock);
 	usleep(shim_below(2000));
@@ -474,6 +473,16 @@ static void one_round(u64 seed)
 	usleep(200000 + shim_below(200000));
 	WRITE_ONCE(device_fails, shim_chance(20));
 	usleep(200000);
+	/* It fails, and an administrator has it used again. */
+	if (shim_chance(40)) {
+		cmpxchg(&cache->state, CACHEFS_ACTIVE, CACHEFS_FAILED);
+		usleep(shim_below(20000));
+		failed_rounds++;
+		if (shim_chance(70)) {
+			EXPECT_EQ(cachefs_use_again(cache), 0);
+			usleep(100000);
+		}
+	}
 	/* Not the end: they go on for a while and are refused. */
 	cachefs_quiesce(cache);
 	usleep(shim_below(5000));
@@ -486,7 +495,6 @@ static void one_round(u64 seed)
 	check_index(cache);
 	regions_used += (u32)cache->next_seq;
 	if (cache->state == CACHEFS_FAILED) {
-		failed_rounds++;
 		for (i = 0; i < FILES; i++)
 			files[i].state = 0;
 	}
@@ -512,7 +520,7 @@ int main(int argc, char **argv)
 	} while (time(NULL) < end);
 	destroy_workqueue(device_wq);
 	free(disk);
-	printf("# %llu rounds, %llu of them with a device that failed; %llu regions used\n",
+	printf("# %llu rounds, %llu of them with a cache that failed; %llu regions used\n",
 	       rounds, failed_rounds, regions_used);
 	printf("# %llu stores refused, %llu stale, %llu released; %llu tombstones, %llu of them without room; %llu reads missed, %llu did not match\n",
 	       refused, stale, released, tombstones, without_room, missed,

@@ -12,6 +12,8 @@
 #include "shim.h"
 
 u64 shim_now_ns;
+u64 shim_rescheds;
+bool shim_killed;
 void (*shim_panic_hook)(void);
 
 static __thread int atomic_depth;	/* spinlocks held, or in an interrupt */
@@ -303,6 +305,12 @@ void shim_might_sleep(const char *what)
 			   irq_depth ? "in an interrupt" : "under a spinlock");
 }
 
+void shim_cond_resched(void)
+{
+	shim_might_sleep("cond_resched");
+	__atomic_add_fetch(&shim_rescheds, 1, __ATOMIC_RELAXED);
+}
+
 void shim_irq_enter(void)
 {
 	atomic_depth++;
@@ -408,6 +416,7 @@ void shim_reset(u64 seed)
 	alloc_fail_at = 0;
 	alloc_max = U64_MAX;
 	alloc_has_failed = false;
+	shim_killed = false;
 	shim_log_clear();
 	shim_work_reset();
 }

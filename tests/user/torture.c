@@ -263,8 +263,8 @@ static void on_death(void)
 }
 
 /*
- * The floors after an attach, @clean: from a checkpoint.  A region that cannot be
- * read takes its tombstones with it.
+ * The floors after an attach, @clean: from a checkpoint.  Blocks of metadata that
+ * cannot be read take their tombstones with them.
  */
 static void settle_floors(bool clean, bool errors)
 {

@@ -38,6 +38,7 @@ enum cachefs_object_event {
 	EM(CACHEFS_WHY_PAGE,		"page large or being stored") \
 	EM(CACHEFS_WHY_SLOW,		"device too slow") \
 	EM(CACHEFS_WHY_CACHED,		"cached, but the server is faster") \
+	EM(CACHEFS_WHY_NO_ROOM,		"device full or not writable") \
 	EM(CACHEFS_WHY_VERSION,		"version changed") \
 	EM(CACHEFS_WHY_OLDER_READ,	"older read open") \
 	EM(CACHEFS_WHY_BEYOND_EOF,	"beyond end of file") \

@@ -75,9 +75,10 @@
 int shim_scnprintf(char *buffer, size_t size, const char *format, ...)
 	__printf(3, 4);
 void shim_might_sleep(const char *what);
+void shim_cond_resched(void);
 
 #define might_sleep()		shim_might_sleep(__func__)
-#define cond_resched()		shim_might_sleep("cond_resched")
+#define cond_resched()		shim_cond_resched()
 #define cpu_relax()		barrier()
 
 #endif

@@ -41,7 +41,16 @@ bool shim_wait_until(u64 until_ns);
 		__done ? max_t(long, (__until - shim_now()) / \
 				     (NSEC_PER_SEC / HZ), 1) : 0L; \
 	})
-#define wait_event_killable(w, cond)		(wait_event(w, cond), 0)
+extern bool shim_killed;
+
+#define wait_event_killable(w, cond) \
+	({ \
+		(void)(w); \
+		might_sleep(); \
+		while (!(cond) && !shim_killed) \
+			shim_wait_progress(#cond); \
+		shim_killed ? -EINTR : 0; \
+	})
 #define wait_event_interruptible(w, cond)	(wait_event(w, cond), 0)
 
 struct completion {

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Errors of the device: when they put the cache out of use, when they only end
+ * storing, and when they are forgotten.
+ *
+ * A bad spot on a disk, a path that fails over and a pool without room are no
+ * reason to give up what can be read.  The device is given up when it does nothing
+ * else but fail: CACHEFS_MAX_ERRORS reads one after the other, or as many writes
+ * and then a read of the superblock.  Errors of the same second count once, since
+ * a device that is gone for a moment fails all that is under way at that moment.
+ */
+#include "internal.h"
+
+/**
+ * cachefs_errors_reset - Forget all errors
+ * @cache: the cache
+ *
+ * Context: any but interrupts; error_lock held, or nobody else uses the cache yet.
+ */
+void cachefs_errors_reset(struct cachefs_cache *cache)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cache->errors); i++) {
+		WRITE_ONCE(cache->errors[i].nr, 0);
+		WRITE_ONCE(cache->errors[i].last,
+			   jiffies - CACHEFS_ERROR_MEMORY);
+	}
+	WRITE_ONCE(cache->stores_stopped, false);
+	cache->stop_said = jiffies - CACHEFS_ERROR_MEMORY;
+}
+
+/**
+ * cachefs_state - What a cache is
+ * @cache: the cache
+ *
+ * Context: any.
+ * Return: its state; %CACHEFS_DEGRADED if it is in use and the device has given an
+ * error not long ago.
+ */
+enum cachefs_state cachefs_state(const struct cachefs_cache *cache)
+{
+	enum cachefs_state state = READ_ONCE(cache->state);
+	unsigned int i;
+
+	for (i = 0; state == CACHEFS_ACTIVE && i < ARRAY_SIZE(cache->errors); i++)
+		if (time_before(jiffies, READ_ONCE(cache->errors[i].last) +
+					 CACHEFS_ERROR_MEMORY))
+			state = CACHEFS_DEGRADED;
+	return state;
+}
+
+static void give_up(struct cachefs_cache *cache)
+{
+	if (cmpxchg(&cache->state, CACHEFS_ACTIVE, CACHEFS_FAILED) ==
+	    CACHEFS_ACTIVE)
+		pr_err("%s: %u errors in a row, the cache is not used any more; files are read from the server\n",
+		       cachefs_device_name(cache->device), CACHEFS_MAX_ERRORS);
+}
+
+/* Refuse stores for a while.  The log has it once, not at each try. */
+static void stop_stores(struct cachefs_cache *cache, const char *why)
+{
+	bool say;
+
+	spin_lock(&cache->error_lock);
+	if (!cache->stores_stopped) {
+		WRITE_ONCE(cache->stopped_since, jiffies);
+		WRITE_ONCE(cache->next_try, jiffies + CACHEFS_ROOM_INTERVAL);
+		WRITE_ONCE(cache->stores_stopped, true);
+	}
+	say = time_after_eq(jiffies, cache->stop_said + CACHEFS_ERROR_MEMORY);
+	if (say)
+		cache->stop_said = jiffies;
+	spin_unlock(&cache->error_lock);
+	if (say)
+		pr_warn("%s: %s; what is cached is read, and nothing is stored until it can be written\n",
+			cachefs_device_name(cache->device), why);
+}
+
+/**
+ * cachefs_io_error - Note an error of the device
+ * @cache: the cache
+ * @write: the direction
+ * @block: where on the device
+ * @error: the errno
+ *
+ * Reads that only fail put the cache out of use: lookups find nothing and stores
+ * are refused, and NFS goes on without it.  Writes that only fail end storing for
+ * a while, and so does one for which there is no room; the latter is no error of
+ * the device.
+ *
+ * Context: process.
+ */
+void cachefs_io_error(struct cachefs_cache *cache, bool write, u64 block,
+		      int error)
+{
+	struct cachefs_errors *errors = &cache->errors[write];
+	unsigned int nr = 0;
+	bool many;
+
+	if (write && error == -ENOSPC) {
+		stop_stores(cache, "no room below the device (error -28)");
+		return;
+	}
+	cachefs_stat_add(cache, write ? CACHEFS_STAT_WRITE_ERRORS :
+					CACHEFS_STAT_READ_ERRORS, 1);
+	if (__ratelimit(&cache->error_limit))
+		pr_warn("%s: %s error %d at block %llu\n",
+			cachefs_device_name(cache->device),
+			write ? "write" : "read", error,
+			(unsigned long long)block);
+
+	spin_lock(&cache->error_lock);
+	if (time_after_eq(jiffies, errors->last + CACHEFS_ERROR_INTERVAL)) {
+		if (time_before(jiffies, errors->last + CACHEFS_ERROR_MEMORY))
+			nr = READ_ONCE(errors->nr);
+		WRITE_ONCE(errors->last, jiffies);
+		WRITE_ONCE(errors->nr, ++nr);
+	}
+	spin_unlock(&cache->error_lock);
+
+	many = nr >= CACHEFS_MAX_ERRORS;
+	if (many && write) {
+		stop_stores(cache, "nothing can be written");
+		/* Not here: who waits for a store must not wait for a read. */
+		WRITE_ONCE(cache->check_device, true);
+		cachefs_log_kick(cache);
+	} else if (many) {
+		give_up(cache);
+	}
+}
+
+/**
+ * cachefs_check_device - Give a device up that can neither be written nor read
+ * @cache: the cache
+ *
+ * Context: process, sleeps; flush_mutex held.
+ */
+void cachefs_check_device(struct cachefs_cache *cache)
+{
+	int ret;
+
+	lockdep_assert_held(&cache->flush_mutex);
+	if (!READ_ONCE(cache->check_device))
+		return;
+	WRITE_ONCE(cache->check_device, false);
+	ret = cachefs_device_read(cache->device, CACHEFS_SUPER_BLOCK,
+				  cache->scratch, 1);
+	if (!ret)
+		return;
+	cachefs_io_error(cache, false, CACHEFS_SUPER_BLOCK, ret);
+	give_up(cache);
+}
+
+/**
+ * cachefs_stores_wait - Is it too early to store anything?
+ * @cache: the cache
+ *
+ * Context: any.
+ * Return: whether the device did not take what was stored a short while ago.
+ */
+bool cachefs_stores_wait(struct cachefs_cache *cache)
+{
+	return unlikely(READ_ONCE(cache->stores_stopped)) &&
+		time_before(jiffies, READ_ONCE(cache->next_try));
+}
+
+/**
+ * cachefs_store_try - May this be stored?
+ * @cache: the cache
+ *
+ * While the device takes nothing, one store tries from time to time.
+ *
+ * Context: any.
+ * Return: %false if the device does not take anything, as far as is known.
+ */
+bool cachefs_store_try(struct cachefs_cache *cache)
+{
+	unsigned long next = READ_ONCE(cache->next_try);
+
+	if (likely(!READ_ONCE(cache->stores_stopped)))
+		return true;
+	return time_after_eq(jiffies, next) &&
+		cmpxchg(&cache->next_try, next,
+			jiffies + CACHEFS_ROOM_INTERVAL) == next;
+}
+
+/**
+ * cachefs_store_worked - The device has taken a part of a store
+ * @cache: the cache
+ * @began: when the store began, jiffies
+ *
+ * Context: process.
+ */
+void cachefs_store_worked(struct cachefs_cache *cache, unsigned long began)
+{
+	cachefs_io_worked(cache, true);
+	if (likely(!READ_ONCE(cache->stores_stopped)) ||
+	    !time_after(began, READ_ONCE(cache->stopped_since)))
+		return;
+	WRITE_ONCE(cache->stores_stopped, false);
+	/* What could not be written of the log. */
+	cachefs_log_kick(cache);
+}
+
+/**
+ * cachefs_invalidation_missed - Note that a failed cache could not keep a tombstone
+ * @cache: the cache
+ *
+ * Context: process.
+ * Return: %false if the cache has not failed, or is in use again.
+ */
+bool cachefs_invalidation_missed(struct cachefs_cache *cache)
+{
+	bool failed;
+
+	spin_lock(&cache->error_lock);
+	failed = READ_ONCE(cache->state) == CACHEFS_FAILED;
+	if (failed)
+		cache->missed = true;
+	spin_unlock(&cache->error_lock);
+	return failed;
+}
+
+/**
+ * cachefs_use_again - Forget all errors; use a cache again that has failed
+ * @cache: the cache
+ *
+ * Context: process, may sleep; takes index_lock.
+ * Return: 0, or %-EBUSY if the cache is being attached or detached.
+ */
+int cachefs_use_again(struct cachefs_cache *cache)
+{
+	unsigned int state;
+	bool missed;
+	u32 region;
+
+	do {
+		spin_lock(&cache->error_lock);
+		missed = cache->missed;
+		cache->missed = false;
+		state = CACHEFS_FAILED;
+		if (!missed) {
+			cachefs_errors_reset(cache);
+			state = cmpxchg(&cache->state, CACHEFS_FAILED,
+					CACHEFS_ACTIVE);
+		}
+		spin_unlock(&cache->error_lock);
+		/* Any file may have changed meanwhile. */
+		for (region = 0; missed && region < cache->geo.nr_regions;
+		     region++) {
+			cachefs_index_drop_slots(cache, region, 0,
+						 cache->geo.slots);
+			cond_resched();
+		}
+	} while (missed);
+	if (state != CACHEFS_FAILED)
+		return state == CACHEFS_ACTIVE ? 0 : -EBUSY;
+	pr_info("%s: in use again, %llu MiB cached\n",
+		cachefs_device_name(cache->device),
+		(unsigned long long)READ_ONCE(cache->live_blocks) >>
+			(20 - CACHEFS_BLOCK_SHIFT));
+	cachefs_log_kick(cache);
+	return 0;
+}
