@@ -111,6 +111,7 @@ enum cachefs_reason {
 	CACHEFS_WHY_OLDER_READ,		/* one from before a change is open */
 	CACHEFS_WHY_BEYOND_EOF,		/* of that version */
 	CACHEFS_WHY_NO_NOTE,		/* nobody knows when the read began */
+	CACHEFS_WHY_RECENT,		/* a later change might have the same time */
 	CACHEFS_WHY_LOCAL_WRITER,	/* wrote through the cache */
 	CACHEFS_WHY_NO_NAME,		/* that is no other file's */
 	CACHEFS_WHY_OPEN_TO_WRITE,	/* so FS-Cache has the cookie disabled */

@@ -2,15 +2,21 @@
 /*
  * FS-Cache's volumes and cookies.
  *
- * What matters here is which version of a file an operation is about.  FS-Cache
- * changes a cookie's coherency data and bumps its invalidation counter without
- * telling us, or tells us late.  So the cookie is sampled whenever an operation
- * begins and again before a store is published; each change that a sample shows
- * begins a new generation.  An operation belongs to the generation it began in.
- * Data that was asked for before a change is never stored as what came after it:
+ * This file decides which version of a file an operation is about.  FS-Cache
+ * changes a cookie's coherency data and increments its invalidation counter
+ * without a call to the backend, or with a late one.  So the backend samples the
+ * cookie when an operation begins, and again before a store is published.  Each
+ * change that a sample shows begins a new generation of the object.  An operation
+ * belongs to the generation in which it began.  Data that was requested before a
+ * change is never stored as the data after that change:
  * Where the read that feeds a store is always open when the store begins, stores
- * are only taken while no operation of an older generation is open.  Otherwise
+ * are only taken while no operation of an older generation is open.  Elsewhere
  * the generation of the read is noted, by page, until the page is stored.
+ *
+ * An invalidation that leaves the coherency data and the size as they were begins
+ * a new generation of the same version.  What is cached of that version stays
+ * valid: inode.c lets nobody use a version that NFS itself has doubts about, and
+ * has nothing stored of a version that a later change might not show in.
  *
  * NFS has a cookie disabled while the file is open for writing, and the cookie's
  * coherency data always is what the server said.  Other file systems write
@@ -18,9 +24,7 @@
  * file of theirs that was written to here, truncated or invalidated is not
  * cached until it has a new cookie, which it gets with a new inode.
  */
-#include <linux/random.h>
 #include <linux/slab.h>
-#include <linux/unaligned.h>
 #include <trace/events/cachefs.h>
 #include <trace/events/fscache.h>
 #include "../fscache/device.h"
@@ -47,80 +51,18 @@ static const u8 *cookie_aux(struct fscache_cookie *cookie)
 }
 
 /*
- * An invalidation that leaves the version as it is makes what is cached of it dead.
- * But what another mount of the same export reads and stores from now on is of before
- * a change that only this one knows of: from here on this object has a version of its
- * own, until the server says that it is another one.
- */
-static void object_invalidate(struct cachefs_object *object,
-			      struct cachefs_version *version)
-{
-	lockdep_assert_held(&object->sample_mutex);
-
-	cachefs_tombstone(object_cache(object), version);
-	object->salt = get_random_u64();
-}
-
-/* Objects that were closed: has an invalidation been missed since? */
-
-static struct cachefs_closed *closed_slot(struct cachefs_glue *glue,
-					  struct fscache_cookie *cookie)
-{
-	return &glue->closed[cookie->debug_id % CACHEFS_CLOSED_OBJECTS];
-}
-
-static void closed_remember(struct cachefs_object *object)
-{
-	struct cachefs_glue *glue = object->volume->glue;
-	struct cachefs_closed *closed = closed_slot(glue, object->cookie);
-
-	spin_lock(&glue->lock);
-	closed->cookie = object->cookie->debug_id;
-	closed->handled = object->handled;
-	closed->id = get_unaligned_le64(object->version.id) ^ object->salt;
-	closed->salt = object->salt;
-	spin_unlock(&glue->lock);
-}
-
-/*
- * FS-Cache does not tell us of invalidations while a cookie has no object.  If
- * the version is another one since, that does not matter; and if we do not know
- * any more what it was, the cautious answer is yes.
- */
-static bool closed_missed(struct cachefs_object *object,
-			  const struct cachefs_version *version,
-			  unsigned int handled)
-{
-	struct cachefs_glue *glue = object->volume->glue;
-	struct cachefs_closed *closed = closed_slot(glue, object->cookie);
-	bool missed;
-
-	if (!handled)
-		return false;
-	spin_lock(&glue->lock);
-	missed = closed->cookie != object->cookie->debug_id;
-	if (!missed && closed->id == get_unaligned_le64(version->id)) {
-		missed = closed->handled != handled;
-		object->salt = closed->salt;
-	}
-	spin_unlock(&glue->lock);
-	return missed;
-}
-
-/*
  * See whether the cookie says what it said last time, and if not, begin a new
  * generation.
  */
 static void object_sample(struct cachefs_object *object, bool first)
 {
-	struct cachefs_cache *cache = object_cache(object);
 	struct fscache_cookie *cookie = object->cookie;
 	const char *identity = object->volume->identity;
 	struct cachefs_version version;
 	u8 aux[CACHEFS_MAX_AUX], id[16];
 	unsigned int handled, aux_len;
-	bool same, invalidated;
 	loff_t size;
+	bool same;
 
 	lockdep_assert_held(&object->sample_mutex);
 
@@ -140,19 +82,10 @@ static void object_sample(struct cachefs_object *object, bool first)
 	if (same && handled == object->handled)
 		return;
 
-	cachefs_version_id(cache, id, identity, strlen(identity),
+	cachefs_version_id(object_cache(object), id, identity, strlen(identity),
 			   fscache_get_key(cookie), cookie->key_len,
 			   aux, aux_len, size);
-	cachefs_version_init(cache, &version, id);
-	if (!same)
-		object->salt = 0;
-	invalidated = first ? closed_missed(object, &version, handled) : same;
-	if (invalidated)
-		object_invalidate(object, &version);
-	if (object->salt) {
-		put_unaligned_le64(get_unaligned_le64(id) ^ object->salt, id);
-		cachefs_version_init(cache, &version, id);
-	}
+	cachefs_version_init(object_cache(object), &version, id);
 	if (handled && !object->volume->nfs)
 		cachefs_object_local_write(object);
 
@@ -166,10 +99,9 @@ static void object_sample(struct cachefs_object *object, bool first)
 	object->nr_old += object->nr_current;
 	object->nr_current = 0;
 	spin_unlock(&object->lock);
-	if (invalidated)
-		object_trace(object, CACHEFS_OBJECT_INVALIDATED);
-	else if (!first)
-		object_trace(object, CACHEFS_OBJECT_CHANGED);
+	if (!first)
+		object_trace(object, same ? CACHEFS_OBJECT_INVALIDATED :
+			     CACHEFS_OBJECT_CHANGED);
 	cachefs_forget_reads(object);
 }
 
@@ -182,6 +114,7 @@ static void op_begin(struct cachefs_op *op)
 	op->size = object->size;
 	op->i_size = object->size;
 	op->generation = object->generation;
+	op->invalidated = object->handled;
 	op->timed = object->volume->nfs &&
 		object->aux_len == sizeof(op->coherency);
 	if (op->timed)
@@ -394,7 +327,6 @@ static void withdraw_cookie(struct fscache_cookie *cookie)
 	cachefs_object_exit_io(object);
 	object_trace(object, CACHEFS_OBJECT_WITHDRAWN);
 	cachefs_forget_reads(object);
-	closed_remember(object);
 	/*
 	 * FS-Cache takes a folio that waits to be copied to the cache for a local
 	 * write.  What really was one has been seen, if nobody uses the cookie
@@ -563,7 +495,7 @@ const struct fscache_cache_ops cachefs_fscache_ops = {
 struct cachefs_glue *cachefs_glue_add(struct cachefs_cache *cache)
 {
 	struct cachefs_glue *glue;
-	int ret = -ENOMEM;
+	int ret;
 
 	glue = kzalloc(sizeof(*glue), GFP_KERNEL);
 	if (!glue)
@@ -572,10 +504,6 @@ struct cachefs_glue *cachefs_glue_add(struct cachefs_cache *cache)
 	spin_lock_init(&glue->lock);
 	INIT_LIST_HEAD(&glue->objects);
 	INIT_LIST_HEAD(&glue->volumes);
-	glue->closed = kvcalloc(CACHEFS_CLOSED_OBJECTS, sizeof(*glue->closed),
-				GFP_KERNEL | __GFP_NOWARN);
-	if (!glue->closed)
-		goto free;
 	ret = cachefs_glue_init_io(glue);
 	if (ret)
 		goto free;
@@ -592,7 +520,6 @@ struct cachefs_glue *cachefs_glue_add(struct cachefs_cache *cache)
 exit_io:
 	cachefs_glue_exit_io(glue);
 free:
-	kvfree(glue->closed);
 	kfree(glue);
 	return ERR_PTR(ret);
 }
@@ -682,6 +609,5 @@ void cachefs_glue_remove(struct cachefs_glue *glue)
 	/* What was read ahead of an object may outlive it. */
 	cachefs_quiesce(glue->cache);
 	cachefs_glue_exit_io(glue);
-	kvfree(glue->closed);
 	kfree(glue);
 }

@@ -34,26 +34,9 @@ struct cachefs_nfs_coherency {
 /* Pages read that may wait to be stored, in all files. */
 #define CACHEFS_MAX_NOTED_PAGES	262144
 
-/* How many closed objects' last invalidations are remembered. */
-#define CACHEFS_CLOSED_OBJECTS	4096
-
-/*
- * struct cachefs_closed - What was known of an object when it was closed
- * @cookie: its cookie's debug id, which is never used twice
- * @handled: cachefs_object::handled then
- * @id: first half of its version id then, without the salt
- * @salt: cachefs_object::salt then
- */
-struct cachefs_closed {
-	unsigned int	cookie;
-	unsigned int	handled;
-	u64		id;
-	u64		salt;
-};
-
 /*
  * struct cachefs_glue - The binding of one cache to FS-Cache
- * @lock: protects @objects, @volumes and @closed
+ * @lock: protects @objects and @volumes
  * @noted: entries in all objects' @reads
  * @wq: stores that pages.c has gathered
  * @stage_lock: all objects' stages
@@ -64,10 +47,9 @@ struct cachefs_closed {
 struct cachefs_glue {
 	struct cachefs_cache	*cache;
 	struct fscache_cache	*fscache;
-	spinlock_t		lock;		/* the lists and @closed */
+	spinlock_t		lock;		/* the lists */
 	struct list_head	objects;
 	struct list_head	volumes;
-	struct cachefs_closed	*closed;
 	atomic_t		noted;
 	/* pages.c and stage.c: */
 	struct workqueue_struct	*wq;
@@ -127,7 +109,6 @@ struct cachefs_run {
 /*
  * struct cachefs_object - A cookie that is in use
  * @sample_mutex: one sampler at a time
- * @salt: in its version id, 0: none; sample_mutex
  * @lock: protects the members below it
  * @version: the version that operations begin with now
  * @size: size of the file in it, bytes
@@ -150,7 +131,6 @@ struct cachefs_object {
 	struct fscache_cookie		*cookie;
 	struct cachefs_glue_volume	*volume;
 	struct mutex			sample_mutex;	/* one sampler */
-	u64				salt;
 
 	spinlock_t			lock;		/* what follows */
 	unsigned int			handled;
@@ -182,6 +162,7 @@ struct cachefs_object {
  * @asked: when its first slice went to the server, ns; 0: none did
  * @storing: the last slice that went to the server is to be stored
  * @i_size: end of the file as the last prepare_read knew it
+ * @invalidated: whether the cookie was invalidated before, since NFS has the inode
  * @timed: NFS said in @coherency when the file was changed
  */
 struct cachefs_op {
@@ -193,6 +174,7 @@ struct cachefs_op {
 	u64			asked;
 	bool			storing;
 	loff_t			i_size;
+	bool			invalidated;
 	bool			timed;
 	struct cachefs_nfs_coherency coherency;
 };
@@ -225,6 +207,7 @@ void cachefs_forget_reads(struct cachefs_object *object);
 
 /* inode.c */
 bool cachefs_op_of_inode(const struct cachefs_op *op, struct inode *inode);
+bool cachefs_op_settled(const struct cachefs_op *op, struct inode *inode);
 
 /* volume.c */
 /* An identity is longer than a key by this much at most. */

@@ -1,43 +1,133 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Does NFS's inode still agree with its cookie?
+ * Whether an inode is of the version that its cookie says, and whether a later
+ * change of the file will show in that version.
  *
- * NFS does not tell FS-Cache of a SETATTR of its own: truncate(2) by name, of a
- * file that nobody has open for writing, changes the file and the attributes in
- * the inode (nfs_setattr_update_inode() in fs/nfs/inode.c), but not the cookie's
- * size and coherency data, which are set again when the last reader closes.  What
- * is cached under those is a version that is no more.
+ * These two questions are the reason why a version never needs to be taken back:
+ *
+ * - NFS does not tell FS-Cache of a SETATTR of its own.  truncate(2) by name, of a
+ *   file that nobody has open for writing, changes the file and the inode
+ *   (nfs_setattr_update_inode() in fs/nfs/inode.c), but not the cookie.  And a
+ *   server that has given a delegation answers WRITEs without attributes.  The
+ *   inode shows both: its attributes differ from the cookie's, or NFS has marked
+ *   them as not valid (cache_validity).  Then the cache is not asked.
+ *
+ * - Two changes of a file within one tick of the server's clock have the same time.
+ *   If only times tell the versions of a file apart, nothing is stored before the
+ *   last change is older than such a tick: a later change has another time.
  */
 #include <linux/fs.h>
 #include <linux/iversion.h>
+#include <linux/nfs4.h>
+#include <linux/nfs_fs.h>
+#include <linux/timekeeping.h>
 #include "compat.h"
 #include "glue.h"
 
+/* NFS sets one of these when an attribute that names the version may be wrong. */
+#define ATTRIBUTES_IN_DOUBT	(NFS_INO_INVALID_CHANGE | NFS_INO_INVALID_CTIME | \
+				 NFS_INO_INVALID_MTIME | NFS_INO_INVALID_SIZE | \
+				 NFS_INO_INVALID_BLOCKS)
+
+/*
+ * A file is settled when it has not changed for so long, seconds: no file system
+ * has ticks of more than two (FAT), and one is for clocks that disagree.
+ */
+#define SETTLED_SECONDS		3
+
 /**
- * cachefs_op_of_inode - Is the inode of the version that an operation is about?
+ * cachefs_op_of_inode - Whether an inode is of the version of an operation
  * @op: the operation
- * @inode: whose pages it is about
+ * @inode: the inode whose pages the operation is about
  *
- * If not, nothing cached may be served, and nothing is worth storing.  Of other
- * file systems than NFS that is not known here; they tell FS-Cache.
+ * If not, nothing cached may be served, and nothing may be stored.  File systems
+ * other than NFS tell FS-Cache of each change.
  *
- * Context: any.
- * Return: whether size and times are those of the cookie when @op began.
+ * Context: any but interrupts; takes i_lock.
+ * Return: whether NFS has no doubt about the inode's attributes, and they are
+ * those of the cookie when @op began.
  */
 bool cachefs_op_of_inode(const struct cachefs_op *op, struct inode *inode)
 {
 	const struct cachefs_nfs_coherency *coherency = &op->coherency;
 	struct timespec64 mtime, ctime;
+	bool same;
 
-	if (!op->timed)
+	if (!op->object->volume->nfs)
 		return true;
+	/* The coherency data is not what this module knows. */
+	if (!op->timed)
+		return false;
+	/* Under this lock NFS clears the doubts and sets the attributes. */
+	spin_lock(&inode->i_lock);
 	mtime = inode_get_mtime(inode);
 	ctime = inode_get_ctime(inode);
-	return i_size_read(inode) == op->size &&
+	same = !(NFS_I(inode)->cache_validity & ATTRIBUTES_IN_DOUBT) &&
+		i_size_read(inode) == op->size &&
 		coherency->mtime_sec == mtime.tv_sec &&
 		coherency->mtime_nsec == mtime.tv_nsec &&
 		coherency->ctime_sec == ctime.tv_sec &&
 		coherency->ctime_nsec == ctime.tv_nsec &&
 		(!coherency->change_attr ||
 		 coherency->change_attr == inode_peek_iversion_raw(inode));
+	spin_unlock(&inode->i_lock);
+	return same;
+}
+
+/*
+ * Whether each change of the file gives it another change attribute.  A server of
+ * NFSv4.2 may say so.  Linux servers do not; they add the file system's counter to
+ * the time of the change where it has one (nfsd4_change_attribute()).
+ */
+static bool change_attr_counts(const struct cachefs_op *op, struct inode *inode)
+{
+	const struct cachefs_nfs_coherency *coherency = &op->coherency;
+	u64 time = ((u64)coherency->ctime_sec << 30) + coherency->ctime_nsec;
+
+	switch (NFS_SERVER(inode)->change_attr_type) {
+	case NFS4_CHANGE_TYPE_IS_MONOTONIC_INCR:
+	case NFS4_CHANGE_TYPE_IS_VERSION_COUNTER:
+	case NFS4_CHANGE_TYPE_IS_VERSION_COUNTER_NOPNFS:
+		return coherency->change_attr;
+	case NFS4_CHANGE_TYPE_IS_UNDEFINED:
+		return coherency->change_attr - time - 1 < U32_MAX;
+	default:
+		return false;
+	}
+}
+
+/* While NFS holds a delegation, a WRITE may change the file and not the attribute. */
+static bool may_hide_writes(const struct cachefs_op *op, struct inode *inode)
+{
+#if IS_ENABLED(CONFIG_NFS_V4)
+	return op->invalidated && rcu_access_pointer(NFS_I(inode)->delegation);
+#else
+	return false;
+#endif
+}
+
+/**
+ * cachefs_op_settled - Whether a later change of a file will show in its version
+ * @op: the operation; its READ has not begun yet
+ * @inode: the file's inode; cachefs_op_of_inode() said that it is of the version
+ *
+ * If not, what the operation reads is not stored.
+ *
+ * Context: any.
+ * Return: whether the change attribute counts changes, or the last change is older
+ * than a tick of the server's clock.
+ */
+bool cachefs_op_settled(const struct cachefs_op *op, struct inode *inode)
+{
+	time64_t mtime = inode_get_mtime(inode).tv_sec;
+	time64_t changed = inode_get_ctime(inode).tv_sec;
+	time64_t now = ktime_get_real_seconds();
+
+	if (op->timed && change_attr_counts(op, inode) &&
+	    !may_hide_writes(op, inode))
+		return true;
+	/* Anybody may have set mtime to a time that has not come yet. */
+	if (mtime <= now)
+		changed = max(changed, mtime);
+	return now - changed > SETTLED_SECONDS;
 }

@@ -145,6 +145,7 @@ static void download(struct netfs_io_subrequest *subreq, struct cachefs_op *op,
 	struct cachefs_cache *cache = cachefs_op_cache(op);
 	struct netfs_io_request *rreq = subreq->rreq;
 	size_t rsize = rreq->io_streams[0].sreq_max_len, bytes, reserve;
+	enum cachefs_reason why = CACHEFS_WHY_NONE;
 	loff_t start = subreq->start, cut;
 	bool at_once = copies_at_once(rreq);
 
@@ -163,8 +164,12 @@ static void download(struct netfs_io_subrequest *subreq, struct cachefs_op *op,
 	/* Writeback reserves what it stores; is there room for anything? */
 	reserve = at_once ? bytes : 1;
 	if (!of_version(op, rreq, i_size))
+		why = CACHEFS_WHY_VERSION;
+	else if (!cachefs_op_settled(op, rreq->inode))
+		why = CACHEFS_WHY_RECENT;
+	if (why)
 		cachefs_refuse(cache, &op->version, start >> CACHEFS_BLOCK_SHIFT,
-			       bytes, CACHEFS_WHY_VERSION);
+			       bytes, why);
 	else
 		op->storing = (at_once || note_reads(op, start, end)) &&
 			cachefs_store_reserve(cache, &op->version,

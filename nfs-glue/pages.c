@@ -76,7 +76,8 @@ static bool read_page(struct cachefs_op *op, struct page *page)
 		return true;
 	}
 	cachefs_count_miss(cache, cachefs_op_volume(op), page_bytes(op, start));
-	if (cachefs_store_room(cache))
+	if (cachefs_store_room(cache) &&
+	    cachefs_op_settled(op, page->mapping->host))
 		cachefs_note_read(op, page->index);
 	else
 		cachefs_forget_read(op, page->index);
@@ -291,6 +292,9 @@ static void store_page(struct cachefs_op *op, struct page *page)
 	if (!cachefs_store_reserve(cache, version, page->index, bytes))
 		return;
 	why = READ_ONCE(op->object->named) ? noted : CACHEFS_WHY_NO_NAME;
+	if (why == CACHEFS_WHY_NO_NOTE &&
+	    !cachefs_op_settled(op, page->mapping->host))
+		why = CACHEFS_WHY_RECENT;
 	if (!why && batch_add(op, page_folio(page), bytes))
 		return;
 	cachefs_store_unreserve(cache, bytes);

@@ -36,7 +36,8 @@ for fs in $file_systems; do
 	fill /run/append 6000000 4
 	cp /run/append "$srv/append"
 	chmod -R a+rwX "$srv"
-	sleep 1
+	# Only times tell versions apart here.
+	wait_for 60 file_settled "$srv/append"
 	cachefs_load
 	"mount_$fs"
 
@@ -85,6 +86,7 @@ for fs in $file_systems; do
 		check_equal "$fs: $what: not stored" "$stored" \
 			"$(cachefs_stat stored_bytes)"
 		what="$what, with a new inode"
+		wait_for 60 file_settled "$srv/$how"
 		drop_caches
 		reads 0 "$how"
 		store_all
@@ -116,7 +118,7 @@ for fs in $file_systems; do
 	what="changed on the server"
 	reads 200000 changed
 	fill "$srv/changed" 200000 4
-	sleep 2
+	wait_for 60 file_settled "$srv/changed"
 	# 9p does not ask the server again about an inode that it has.
 	[ "$fs" = cifs ] || drop_caches
 	reads 0 changed

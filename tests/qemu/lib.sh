@@ -362,6 +362,13 @@ tree_sum()	# DIR
 		cut -c 1-32
 }
 
+# The last change of a file is so old that a later one has another time: from now on
+# what is read of the file is stored, whatever the server says of its changes.
+file_settled()	# FILE
+{
+	[ $(($(date +%s) - $(stat -c %Z "$1"))) -gt 3 ]
+}
+
 # --- the cache
 
 # Is FS-Cache's cache of this name in use?

@@ -43,6 +43,7 @@ enum cachefs_object_event {
 	EM(CACHEFS_WHY_OLDER_READ,	"older read open") \
 	EM(CACHEFS_WHY_BEYOND_EOF,	"beyond end of file") \
 	EM(CACHEFS_WHY_NO_NOTE,		"read not noted") \
+	EM(CACHEFS_WHY_RECENT,		"changed a moment ago") \
 	EM(CACHEFS_WHY_LOCAL_WRITER,	"local writer") \
 	EM(CACHEFS_WHY_NO_NAME,		"no name of its own") \
 	EM(CACHEFS_WHY_OPEN_TO_WRITE,	"open for writing") \

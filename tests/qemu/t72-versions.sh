@@ -1,0 +1,164 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# A version of a file stays what it is.  Opens for writing, locks, creates and
+# invalidations cost nothing and leave what is cached as it is; files that have
+# changed are warm again from the second read on; and where only times tell
+# versions apart, two changes within one tick of the server's clock are no danger.
+#
+# bed: --disk-size cache:48M --disk-size srv:512M --timeout 900
+# run: 6.1
+#
+# shellcheck source-path=SCRIPTDIR disable=SC2119
+
+set -eu
+# shellcheck source=lib.sh
+. /bed/lib.sh
+
+# A file system whose times are whole seconds.
+mkfs.ext4 -q -I 128 /dev/disk/srv 2>/dev/null
+nfs_server_start
+cachefs_load
+nfs_mount
+
+warm()		# FILE: all of it is read from the cache, no READ is sent
+{
+	local reads
+
+	settle
+	drop_caches
+	reads=$(rpc_reads)
+	check "$what: the right bytes" cmp "$export_dir/$1" "$MNT/$1"
+	check_equal "$what: no READ" 0 $(($(rpc_reads) - reads))
+}
+
+# --- what costs nothing
+
+fill "$export_dir/warm" 20M 1
+cat "$MNT/warm" > /dev/null
+what="read before"
+warm warm
+settle
+written=$(cachefs_stat device_written_bytes)
+mkdir "$MNT/new"
+what="2,000 creates, 1,000 opens for writing, 200 locked reads"
+python3 - "$MNT" <<-'END'
+	import fcntl, os, sys
+	mnt = sys.argv[1]
+	for i in range(2000):
+	    os.close(os.open("%s/new/%d" % (mnt, i), os.O_CREAT | os.O_WRONLY, 0o644))
+	for i in range(1000):
+	    os.close(os.open(mnt + "/warm", os.O_RDWR))
+	for i in range(200):
+	    fd = os.open(mnt + "/warm", os.O_RDONLY)
+	    fcntl.flock(fd, fcntl.LOCK_SH)
+	    os.pread(fd, 65536, 0)
+	    fcntl.flock(fd, fcntl.LOCK_UN)
+	    os.close(fd)
+END
+# The end of the region that was open may have been due to be written.
+sleep 6
+settle
+check_range "$what: bytes written to the disk" 0 16384 \
+	$(($(cachefs_stat device_written_bytes) - written))
+check_equal "$what: evicted bytes" 0 "$(cachefs_stat evicted_bytes)"
+warm warm
+
+# --- an ordinary change on the server, which NFS tells FS-Cache of twice
+
+what="changed on the server, seen by stat first"
+fill "$export_dir/echo" 1M 2
+nfs_umount
+nfs_mount actimeo=1
+exec 5< "$MNT/echo"
+cat <&5 > /dev/null
+fill /run/new 4096 3
+dd if=/run/new of="$export_dir/echo" bs=4096 seek=5 conv=notrunc 2>/dev/null
+wait_for 60 file_settled "$export_dir/echo"
+stat "$MNT/echo" > /dev/null
+sleep 0.3
+cat "$MNT/echo" > /dev/null
+exec 5<&-
+settle
+nfs_umount
+nfs_mount
+warm echo
+
+# --- many files that were changed, on the server and here
+
+for where in "$export_dir" "$MNT"; do
+	what="100 files changed in $where"
+	fill_many "$where/many" 100 4096 4
+	tree_sum "$MNT/many" > /dev/null
+	settle
+	fill_many "$where/many" 100 4096 5
+	wait_for 60 file_settled "$export_dir/many/f00099"
+	for i in 1 2; do
+		drop_caches
+		reads=$(rpc_reads)
+		check_equal "$what: read $i, the right bytes" \
+			"$(tree_sum "$export_dir/many")" "$(tree_sum "$MNT/many")"
+		settle
+	done
+	check_equal "$what: the second time no READ" 0 $(($(rpc_reads) - reads))
+	rm -r "$export_dir/many"
+done
+nfs_umount
+
+# --- NFSv3, on a clock of whole seconds: two changes of the same size in a second
+
+srv_exec bash -c '
+	rpc.nfsd 0
+	rpcbind
+	rpc.mountd -p 20048 --no-udp
+	echo +3 > /proc/fs/nfsd/versions
+	rpc.nfsd 8' || t_die "no NFSv3 server"
+mount_v3()
+{
+	mount -t nfs -o fsc,vers=3,nolock,port=2049,mountport=20048,mountproto=tcp \
+		"$server:$export_dir" "$MNT"
+}
+
+# Change a file, read it, change it again; until both are in one second.
+in_one_tick()	# COMMAND...: the second change, of $file
+{
+	local try before
+
+	for try in $(seq 20); do
+		file=tick-$1-$try
+		mount_v3
+		until [[ $(date +%N) = 0* ]]; do :; done
+		fill "$export_dir/$file" 8192 6
+		before=$(stat -c '%Y %Z' "$export_dir/$file")
+		cat "$MNT/$file" > /dev/null
+		settle
+		"$@"
+		umount "$MNT"
+		[ "$(stat -c '%Y %Z' "$export_dir/$file")" != "$before" ] || return 0
+	done
+	t_die "no two changes in one second"
+}
+
+change_there()
+{
+	fill "$export_dir/$file" 8192 7
+}
+
+cut_here()
+{
+	python3 -c 'import os, sys
+os.truncate(sys.argv[1], 0)
+os.truncate(sys.argv[1], 8192)' "$MNT/$file"
+}
+
+for how in change_there cut_here; do
+	what="NFSv3, changed twice in a second ($how)"
+	in_one_tick $how
+	wait_for 60 file_settled "$export_dir/$file"
+	drop_caches
+	mount_v3
+	check "$what: the right bytes" cmp "$export_dir/$file" "$MNT/$file"
+	warm "$file"
+	umount "$MNT"
+done
+check_equal "no page stays marked" 0 "$(cachefs_stat pages_marked)"
