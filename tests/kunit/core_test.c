@@ -447,11 +447,11 @@ static void region_that_is_read_from_is_not_reused(struct kunit *test)
 		}
 	}
 	KUNIT_EXPECT_EQ(test, refused, 25);
+	KUNIT_EXPECT_EQ(test, f->cache->regions[0].seq, seq);
 	WRITE_ONCE(f->ramdisk->hold_reads, false);
 	ramdisk_kick(f->ramdisk);
 	KUNIT_EXPECT_EQ(test, transfer_wait(f, t), 0);
 	KUNIT_EXPECT_TRUE(test, transfer_matches(t, 0, 1, PAGE_SIZE));
-	KUNIT_EXPECT_EQ(test, f->cache->regions[0].seq, seq);
 	/* And then it is; what was read may stay, elsewhere. */
 	store_patiently(f, &v, block, 3 * SLOTS);
 	KUNIT_EXPECT_GT(test, f->cache->regions[0].seq, seq);
