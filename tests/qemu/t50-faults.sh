@@ -49,7 +49,7 @@ table()	# [CLASSES TARGET [WORDS]]
 	}
 	# Two sectors, of which one ends a bio of some blocks.
 	function data(nr) {
-		if (!is_bad("spot"))
+		if (!is_bad("spot") || classes == " all ")
 			return piece("data", nr)
 		sectors(8 * 100)
 		sectors(1, 1)
