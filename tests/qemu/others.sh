@@ -23,7 +23,12 @@ servers_start()
 	mkdir -p /srv/9p /srv/cifs /run/lock
 	mount -t 9p -o trans=virtio,version=9p2000.L,cache=none origin /srv/9p ||
 		t_die "cannot mount the directory of the host"
-	[[ $file_systems == *cifs ]] || return 0
+	[[ $file_systems != *cifs ]] || cifs_server_start
+}
+
+cifs_server_start()
+{
+	mkdir -p /srv/cifs /run/lock
 	load cifs ksmbd
 	blkid /dev/disk/srv >/dev/null || mkfs.ext4 -q /dev/disk/srv
 	mount /dev/disk/srv /srv/cifs || t_die "cannot mount the server's disk"
@@ -48,10 +53,11 @@ mount_9p()
 }
 
 # Without the delay of a close, which would keep inodes.
-mount_cifs()
+mount_cifs()	# [OPTIONS]
 {
 	mkdir -p /mnt/cifs
-	mount -i -t cifs -o fsc,username=user,password=word,closetimeo=0 \
+	mount -i -t cifs \
+		-o "fsc,username=user,password=word,closetimeo=0${1:+,$1}" \
 		//127.0.0.1/share /mnt/cifs
 }
 

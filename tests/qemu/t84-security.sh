@@ -3,11 +3,11 @@
 #
 # Who may do what, see Documentation/security.rst: nothing in sysfs is changed
 # without CAP_SYS_ADMIN, keys and the secret are not to be had, users get no more
-# than NFS gives them, and a server that imitates another one does not get its
-# files served, or its own served as the other's.
+# than NFS gives them, and a server that imitates another one, or has its address in
+# another network, does not get its files served, or its own served as the other's.
 #
 # bed: --disk-size cache:128M --disk-size srv:64M --disk-size copy:64M --timeout 300
-# run: all:debug
+# run: 6.1 all:debug
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 
@@ -88,6 +88,67 @@ for round in cold warm; do
 done
 check_equal "and both came from the cache then" $((2 * 1048576)) \
 	"$(cachefs_stat hit_bytes)"
+umount /mnt/copy
+
+# --- and two that have the same address, in two networks
+
+ip netns add away
+ip link add nfs-away netns away type veth peer name nfs-away netns other
+ip -n away addr add "$client/24" dev nfs-away
+ip -n away link set nfs-away up
+ip -n other addr add "$server/24" dev nfs-away
+ip -n other link set nfs-away up
+mount_away()	# OPTION
+{
+	nsenter --net=/run/netns/away \
+		mount -t nfs -o "$options,$1" "$server:$export_dir" /mnt/copy
+}
+
+check "files of the first network's server are cached" \
+	test "$(cachefs_stat stored_bytes)" -ge 2097152
+# While the first one is mounted, with another option; and later, with the same.
+for option in actimeo=7 rw; do
+	hits=$(cachefs_stat hit_bytes) stored=$(cachefs_stat stored_bytes)
+	mount_away "$option"
+	for round in first second; do
+		check "another network's server, $round reading: its bytes" \
+			is_all FORGERY /mnt/copy/file
+		settle
+		drop_caches
+	done
+	check_equal "another network's server: nothing from the cache" "$hits" \
+		"$(cachefs_stat hit_bytes)"
+	check_equal "another network's server: nothing stored" "$stored" \
+		"$(cachefs_stat stored_bytes)"
+	umount /mnt/copy
+	[ "$option" = rw ] || umount "$MNT"
+done
+check "the log says why" eval \
+	"dmesg | grep -q 'cachefs: nfs,.*: files are not cached: .*namespace'"
+
+mount -t nfs -o "$options" "$server:$export_dir" "$MNT"
+hits=$(cachefs_stat hit_bytes)
+check "the first network's server again: its bytes" is_all GENUINE "$MNT/file"
+check_equal "the first network's server again: from the cache" 1048576 \
+	$(($(cachefs_stat hit_bytes) - hits))
+
+# --- an address that may be another server's on another link
+
+link_local=$(ip -n srv -6 -o addr show dev nfs-server scope link |
+	awk '{ sub("/.*", "", $4); print $4 }')
+stored=$(cachefs_stat stored_bytes)
+# Nobody else may have the address; that takes a second to find out.
+wait_for 30 mount -t nfs -o fsc,vers=4.2 \
+	"[$link_local%nfs-client]:$export_dir" /mnt/copy ||
+	t_die "no mount of $link_local"
+check "a link-local address: the right bytes" is_all GENUINE /mnt/copy/file
+settle
+check_equal "a link-local address: nothing stored" "$stored" \
+	"$(cachefs_stat stored_bytes)"
+check "a link-local address: the identity says why" \
+	grep -q '^not cached: a link-local address' "$dir"/volumes/*/identity
+check "a link-local address: the log says why" eval \
+	"dmesg | grep -q 'cachefs: nfs,4.2,a,.*: not cached: a link-local'"
 umount /mnt/copy
 
 # --- users
