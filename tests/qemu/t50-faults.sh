@@ -287,8 +287,9 @@ if [ "$new_flakey" ]; then
 	under_load "metadata cannot be read" degraded "read_errors" \
 		"read error -5" meta flakey error_reads
 else
-	under_load "data cannot be read" failed "read_errors*" \
-		"the cache is not used any more" data error
+	# Nor can it be written, so there is soon nothing to be read.
+	under_load "data cannot be read" degraded "read_errors*" \
+		"read error -5" data error
 fi
 under_load "data cannot be written" degraded "write_errors" "write error -5" \
 	data flakey error_writes
