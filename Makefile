@@ -74,7 +74,7 @@ demo: bed
 	tests/bed/demo.sh $(SERIES)
 
 test: bed
-	tests/run
+	BED_UPDATED=1 tests/run
 
 torture:
 	tests/torture

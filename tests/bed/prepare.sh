@@ -21,6 +21,8 @@
 #                      of its backports  trixie/root
 #           all        all of them but trixie (default)
 #
+# With BED_UPDATED in the environment apt's lists are not fetched again.
+#
 # Pieces that are up to date cost nothing.  The exit status is 77 when Debian 13 is
 # needed and out of reach.
 
@@ -74,7 +76,7 @@ check_space()	# PIECE...
 # work, and that shows in what can be found afterwards.
 apt_update()
 {
-	[ "${updated:-}" ] && return
+	[ "${updated:-${BED_UPDATED:-}}" ] && return
 	updated=1
 	apt-get "${apt_quiet[@]}" update >"$cache/apt-update.log" 2>&1 ||
 		say "apt-get update complained, see $cache/apt-update.log"
@@ -99,6 +101,8 @@ try_trixie()
 		-o "APT::Default-Release=trixie-backports")
 	[ "${trixie_updated:-}" ] && return
 	trixie_updated=1
+	# That of a moment ago.
+	[ -z "${BED_UPDATED:-}" ] || ! compgen -G "$dir/lists/*_Packages*" >/dev/null || return 0
 	apt-get "${apt_quiet[@]}" "${from[@]}" -o APT::Update::Error-Mode=any \
 		update >"$dir/update.log" 2>&1 && return
 	say "apt-get update complained, see $dir/update.log"
@@ -327,11 +331,14 @@ ext4_from()	# DIR IMAGE SPARE
 		"$((size * 110 / 100 + $3))M" >/dev/null
 }
 
-# What an initramfs depends on beside the kernel package.
+# What an initramfs and an image of modules depend on beside the kernel package.
 initrd_words()
 {
-	cat "$bed_dir/initramfs-init" "$bed_dir/prepare.sh" |
-		sha256sum | cut -c 1-16
+	{
+		cat "$bed_dir/initramfs-init"
+		declare -f make_initrd make_image ext4_from
+		echo "$unwanted_modules"
+	} | sha256sum | cut -c 1-16
 }
 
 # A small initramfs: busybox, our first init, and the modules that lead to the
