@@ -16,6 +16,7 @@ struct test_case {
 extern const struct test_case io_cases[];	/* cases_io.c */
 extern const struct test_case disk_cases[];	/* cases_disk.c */
 extern const struct test_case error_cases[];	/* cases_errors.c */
+extern const struct test_case golden_cases[];	/* cases_golden.c */
 
 /* The smallest cache, attached, with versions 1 and 2 of 200 blocks. */
 void tiny(void);
