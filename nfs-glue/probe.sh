@@ -9,7 +9,8 @@
 # usage: probe.sh DIRECTORY COMPILER [FLAG...]
 #
 # Prints a word for each question: NAME in capitals for yes, nothing for no,
-# "failed:NAME" when there was no answer; the compiler's words go to stderr then.
+# "failed:NAME" when there was no answer; the compiler's words about the first of these
+# go to stderr.
 # The last word is "asked".
 
 dir=$1
@@ -33,6 +34,7 @@ for file in "$dir"/*.c; do
 	ask "$words/$name.lacks" "$@" -DABSENT "$file" &
 	wait
 done
+said=""
 for file in "$dir"/*.c; do
 	name=${file##*/}
 	name=${name%.c}
@@ -41,7 +43,8 @@ for file in "$dir"/*.c; do
 		echo "$name" | tr '[:lower:]' '[:upper:]'
 	elif [ -e "$has.yes" ] || [ ! -e "$lacks.yes" ]; then
 		echo "failed:$name"
-		grep -h error "$has" "$lacks" | head -n 4 >&2
+		[ "$said" ] || grep -h error "$has" "$lacks" | head -n 4 >&2
+		said=1
 	fi
 done
 echo asked
