@@ -341,6 +341,7 @@ static int read_cache(struct netfs_cache_resources *cres, loff_t start,
 	read->read.done = read_done;
 	for (i = read->read.nr; i < nr; i++)
 		clear_highpage(read->pages[i]);
+	fscache_count_read();
 	cachefs_read(&read->read);
 	return 0;
 }
@@ -472,6 +473,7 @@ static void issue_write(struct netfs_io_subrequest *subreq)
 	store->store.still_valid = store_still_valid;
 	store->store.release = store_release;
 	store->store.done = store_done;
+	fscache_count_write();
 	cachefs_store(&store->store);
 	return;
 

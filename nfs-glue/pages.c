@@ -154,6 +154,7 @@ static void batch_submit(struct batch *batch)
 	batch->store.still_valid = batch_still_valid;
 	batch->store.release = batch_release;
 	batch->store.done = batch_done;
+	fscache_count_write();
 	cachefs_store(&batch->store);
 }
 

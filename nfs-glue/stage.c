@@ -233,6 +233,7 @@ static struct stage *stage_new(struct cachefs_op *op, u64 block,
 	list_add_tail(&stage->link, &glue->stages);
 	glue->staged += stage->read.nr;
 	spin_unlock(&glue->stage_lock);
+	fscache_count_read();
 	cachefs_read(&stage->read);
 	return stage;
 }
@@ -417,6 +418,7 @@ static bool read_direct(struct cachefs_op *op, struct page *page)
 		.done = COMPLETION_INITIALIZER_ONSTACK(direct.done),
 	};
 
+	fscache_count_read();
 	cachefs_read(&direct.read);
 	wait_for_completion_io(&direct.done);
 	return !direct.read.error;

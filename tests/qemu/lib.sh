@@ -481,6 +481,12 @@ cachefs_stat()	# NAME
 	cat "$(cachefs_dir)/stats/$1"
 }
 
+# What FS-Cache counts: "IO rd" is "rd=" in the line "IO".
+fscache_stat()	# "LINE NAME"
+{
+	sed -n "s/^${1% *} *:.* ${1#* }=\([0-9]*\).*/\1/p" /proc/fs/fscache/stats
+}
+
 nothing_in_flight()
 {
 	[ "$(cachefs_stat stores_in_flight_bytes)" = 0 ]

@@ -164,6 +164,8 @@ check_range "beyond 4 GiB: hits (bytes)" $((2 << 20)) $((8 << 20)) "$hits"
 nfs_umount
 check_equal "no page stays marked" 0 "$(cachefs_stat pages_marked)"
 check_equal "no checksum error" 0 "$(cachefs_stat checksum_errors)"
+check_range "FS-Cache counts reads of the cache" 1 1000000 "$(fscache_stat "IO rd")"
+check_range "FS-Cache counts stores" 1 1000000 "$(fscache_stat "IO wr")"
 check_equal "nothing was refused" 0 "$(cachefs_stat store_refused_bytes)"
 if grep -q '^not ok' "$t_results"; then
 	tail -n 20 /sys/kernel/tracing/trace

@@ -130,5 +130,7 @@ reading "pages anywhere" anywhere 4096 400
 check_equal "$name: nothing was not asked for" 0 "$unused"
 
 nfs_umount
+check_range "FS-Cache counts reads of the cache" 1 1000000 "$(fscache_stat "IO rd")"
+check_range "FS-Cache counts stores" 1 1000000 "$(fscache_stat "IO wr")"
 check_equal "no checksum error" 0 "$(cachefs_stat checksum_errors)"
 cachefs_unload
