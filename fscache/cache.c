@@ -49,12 +49,45 @@ void cachefs_op_end(struct cachefs_cache *cache)
 	spin_unlock_irqrestore(&cache->wait.lock, flags);
 }
 
+/**
+ * cachefs_device_gone - The device was taken out of the machine
+ * @cache: the cache
+ *
+ * It is failed at once, without waiting for the errors of what is still under way.
+ *
+ * Context: any.
+ */
+void cachefs_device_gone(struct cachefs_cache *cache)
+{
+	if (cmpxchg(&cache->state, CACHEFS_ACTIVE, CACHEFS_FAILED) !=
+	    CACHEFS_ACTIVE)
+		return;
+	pr_err("%s: the device is gone, the cache is not used any more; files are read from the server\n",
+	       cachefs_device_name(cache->device));
+	wake_up(&cache->wait);
+}
+
+/* Say why a superblock is refused. */
+static int bad_super(const char *name, enum cachefs_refusal why,
+		     const struct cachefs_super_block *sb, u64 blocks)
+{
+	if (why == CACHEFS_BAD_DEVICE_SIZE)
+		pr_err("%s: bad superblock: %s: the device has %llu blocks of 4096 bytes, and had %llu when the cache was made; \"format\" makes a new one\n",
+		       name, cachefs_refusal_text(why),
+		       (unsigned long long)blocks,
+		       (unsigned long long)le64_to_cpu(sb->device_blocks));
+	else
+		pr_err("%s: bad superblock: %s\n", name,
+		       cachefs_refusal_text(why));
+	return why == CACHEFS_BAD_VERSION ? -EOPNOTSUPP : -EUCLEAN;
+}
+
 /* Read and check the superblock and its copy. */
 static int read_super(struct cachefs_cache *cache,
 		      struct cachefs_super_block *sb)
 {
 	const char *name = cachefs_device_name(cache->device);
-	u64 blocks = cachefs_device_blocks(cache->device);
+	u64 blocks = cachefs_device_blocks(cache->device), more;
 	struct cachefs_super_block *copy;
 	enum cachefs_refusal why;
 	int ret;
@@ -63,22 +96,23 @@ static int read_super(struct cachefs_cache *cache,
 	if (ret)
 		return ret;
 	why = cachefs_super_check(sb, blocks, &cache->geo);
-	if (why) {
-		pr_err("%s: bad superblock: %s\n", name,
-		       cachefs_refusal_text(why));
-		return why == CACHEFS_BAD_VERSION ? -EOPNOTSUPP : -EUCLEAN;
-	}
+	if (why)
+		return bad_super(name, why, sb, blocks);
+	more = (blocks - cache->geo.device_blocks) >> (20 - CACHEFS_BLOCK_SHIFT);
 	copy = kmalloc(sizeof(*copy), GFP_KERNEL);
 	if (!copy)
 		return -ENOMEM;
-	ret = cachefs_device_read(cache->device, blocks - 1, copy, 1);
+	/* Where the device ended when it was formatted. */
+	ret = cachefs_device_read(cache->device, cache->geo.device_blocks - 1,
+				  copy, 1);
 	if (ret) {
 		pr_err("%s: the superblock's copy cannot be read: error %d\n",
 		       name, ret);
 	} else if (memcmp(copy, sb, sizeof(*sb))) {
-		pr_err("%s: bad superblock: %s\n", name,
-		       cachefs_refusal_text(CACHEFS_BAD_COPY));
-		ret = -EUCLEAN;
+		ret = bad_super(name, CACHEFS_BAD_COPY, sb, blocks);
+	} else if (more) {
+		pr_info("%s: the device has grown by %llu MiB, which are not used; \"format\" makes a new, empty cache of all of it\n",
+			name, (unsigned long long)more);
 	}
 	kfree_sensitive(copy);
 	return ret;
@@ -174,9 +208,9 @@ static int check_content(struct cachefs_device *device, const char *label,
 	if (ret == -ENOSPC)
 		pr_err("%s: too small, at least %lu MiB are needed\n",
 		       cachefs_device_name(device),
-		       DIV_ROUND_UP((CACHEFS_FIRST_BLOCK + 1UL +
-				     CACHEFS_MIN_REGIONS * CACHEFS_REGION_BLOCKS)
-				    << CACHEFS_BLOCK_SHIFT, 1UL << 20));
+		       DIV_ROUND_UP((CACHEFS_FIRST_BLOCK + CACHEFS_LAST_BLOCKS +
+				     CACHEFS_MIN_REGIONS * CACHEFS_REGION_BLOCKS *
+				     1UL) << CACHEFS_BLOCK_SHIFT, 1UL << 20));
 	else if (ret)
 		pr_err("%s: cannot be formatted: error %d\n",
 		       cachefs_device_name(device), ret);

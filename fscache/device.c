@@ -4,10 +4,12 @@
  * is here.  In user space its place is taken by tests/user/device.c.
  */
 #include <linux/bio.h>
+#include <linux/blk-cgroup.h>
 #include <linux/blkdev.h>
 #include <linux/fs.h>
 #include <linux/mempool.h>
 #include <linux/sizes.h>
+#include <linux/unaligned.h>
 #include <linux/vmalloc.h>
 #include "../nfs-glue/compat.h"
 #include "internal.h"
@@ -17,28 +19,111 @@
 #define CACHEFS_POOL_SIZE	64
 
 /* How much of each end of a device must be zero to be called blank. */
-#define CACHEFS_BLANK_BYTES	SZ_1M
+#define BLANK_BYTES		SZ_1M
+#define BLANK_SECTORS		(BLANK_BYTES >> SECTOR_SHIFT)
+
+#define BLOCK_SECTORS		(CACHEFS_BLOCK_SIZE >> SECTOR_SHIFT)
 
 /**
  * struct cachefs_device - An open block device
  * @file: opened for us alone
  * @bdev: what it is
+ * @name: for messages, a partition's with its number
+ * @lock: protects the next two
+ * @cache: is told when the device goes
+ * @gone: it has gone
  * @bios: each bio is the end of a struct bio_io
  * @own_bios: for transfers, which others wait for while they hold one of @bios
- * @tails: pages for the ends of files
+ * @copies: pages for the ends of files, and for all if they must not change
  */
 struct cachefs_device {
 	struct file		*file;
 	struct block_device	*bdev;
+	char			name[BDEVNAME_SIZE];
+	struct mutex		lock;	/* cache and gone */
+	struct cachefs_cache	*cache;
+	bool			gone;
 	struct bio_set		bios;
 	struct bio_set		own_bios;
-	mempool_t		tails;
+	mempool_t		copies;
 };
 
 struct bio_io {
 	struct cachefs_io	io;
 	struct bio		bio;	/* last: the bioset puts vectors behind */
 };
+
+#ifdef CACHEFS_HAVE_HOLDER_OPS
+/* The block layer wants its own lock, which keeps @device, to be released here. */
+static void device_mark_dead(struct block_device *bdev, bool surprise)
+{
+	struct cachefs_device *device = bdev->bd_holder;
+
+	mutex_lock(&device->lock);
+	device->gone = true;
+	if (device->cache)
+		cachefs_device_gone(device->cache);
+	mutex_unlock(&device->lock);
+	mutex_unlock(&bdev->bd_holder_lock);
+}
+
+static const struct blk_holder_ops device_holder_ops = {
+	.mark_dead	= device_mark_dead,
+};
+
+#define DEVICE_HOLDER_OPS	(&device_holder_ops)
+#else
+#define DEVICE_HOLDER_OPS	NULL
+#endif
+
+/**
+ * cachefs_device_watch - Say who has to know when the device goes
+ * @device: the device
+ * @cache: the cache, or %NULL: nobody any more
+ *
+ * Context: process, may sleep.
+ */
+void cachefs_device_watch(struct cachefs_device *device,
+			  struct cachefs_cache *cache)
+{
+	mutex_lock(&device->lock);
+	device->cache = cache;
+	if (cache && device->gone)
+		cachefs_device_gone(cache);
+	mutex_unlock(&device->lock);
+}
+
+/* Can a cache be on this device?  The log says why not. */
+static int check_device(struct block_device *bdev, const char *path)
+{
+	int ret;
+
+	if (bdev_read_only(bdev)) {
+		pr_err("%s: cannot be opened: read-only\n", path);
+		return -EROFS;
+	}
+	if (bdev_logical_block_size(bdev) > CACHEFS_BLOCK_SIZE) {
+		pr_err("%s: sectors of %u bytes are not supported\n", path,
+		       bdev_logical_block_size(bdev));
+		return -EINVAL;
+	}
+	if (bdev_is_zoned(bdev)) {
+		pr_err("%s: zoned devices are not supported\n", path);
+		return -EINVAL;
+	}
+	/*
+	 * What somebody wrote through the page cache is on the device before it
+	 * is looked at, and does not get there later, over what is written here.
+	 */
+	ret = sync_blockdev(bdev);
+	if (ret) {
+		pr_err("%s: what was written to it before cannot be written: error %d\n",
+		       path, ret);
+		return ret;
+	}
+	invalidate_bdev(bdev);
+	return 0;
+}
 
 /**
  * cachefs_device_open - Open a block device for exclusive use
@@ -47,7 +132,8 @@ struct bio_io {
  *
  * Context: process, may sleep.
  * Return: 0; -ENOENT; -ENOTBLK; -EBUSY, mounted or used by something else;
- * -EROFS, read-only; -ENOMEM; another errno of opening it.  The log says why.
+ * -EROFS, read-only; -EINVAL, of a kind that is not supported; -ENOMEM; another
+ * errno of opening it.  The log says why.
  */
 int cachefs_device_open(const char *path, struct cachefs_device **devicep)
 {
@@ -59,8 +145,10 @@ int cachefs_device_open(const char *path, struct cachefs_device **devicep)
 	device = kzalloc(sizeof(*device), GFP_KERNEL);
 	if (!device)
 		return -ENOMEM;
+	mutex_init(&device->lock);
 	device->file = bdev_file_open_by_path(path, BLK_OPEN_READ |
-					      BLK_OPEN_WRITE, device, NULL);
+					      BLK_OPEN_WRITE, device,
+					      DEVICE_HOLDER_OPS);
 	if (IS_ERR(device->file)) {
 		ret = PTR_ERR(device->file);
 		/* What the block layer says of a device that is read-only. */
@@ -74,17 +162,10 @@ int cachefs_device_open(const char *path, struct cachefs_device **devicep)
 		goto free;
 	}
 	device->bdev = file_bdev(device->file);
-	ret = -EROFS;
-	if (bdev_read_only(device->bdev)) {
-		pr_err("%s: cannot be opened: read-only\n", path);
+	snprintf(device->name, sizeof(device->name), "%pg", device->bdev);
+	ret = check_device(device->bdev, path);
+	if (ret)
 		goto close;
-	}
-	ret = -EINVAL;
-	if (bdev_logical_block_size(device->bdev) > CACHEFS_BLOCK_SIZE) {
-		pr_err("%s: sectors of %u bytes are not supported\n", path,
-		       bdev_logical_block_size(device->bdev));
-		goto close;
-	}
 	ret = bioset_init(&device->bios, CACHEFS_POOL_SIZE,
 			  offsetof(struct bio_io, bio), BIOSET_NEED_BVECS);
 	if (ret)
@@ -92,7 +173,7 @@ int cachefs_device_open(const char *path, struct cachefs_device **devicep)
 	ret = bioset_init(&device->own_bios, 2, 0, BIOSET_NEED_BVECS);
 	if (ret)
 		goto exit_bios;
-	ret = mempool_init_page_pool(&device->tails, CACHEFS_POOL_SIZE, 0);
+	ret = mempool_init_page_pool(&device->copies, CACHEFS_POOL_SIZE, 0);
 	if (ret)
 		goto exit_own_bios;
 	*devicep = device;
@@ -117,9 +198,11 @@ free:
  */
 void cachefs_device_close(struct cachefs_device *device)
 {
-	mempool_exit(&device->tails);
+	mempool_exit(&device->copies);
 	bioset_exit(&device->own_bios);
 	bioset_exit(&device->bios);
+	/* Who has it open, too, shall see what is there now. */
+	invalidate_bdev(device->bdev);
 	bdev_fput(device->file);
 	kfree(device);
 }
@@ -139,41 +222,27 @@ u64 cachefs_device_blocks(struct cachefs_device *device)
  * cachefs_device_name - The device's name for messages
  * @device: the device
  *
- * Return: the name, as long as the device is open.
+ * Return: the name, with a partition's number, as long as the device is open.
  */
 const char *cachefs_device_name(struct cachefs_device *device)
 {
-	return device->bdev->bd_disk->disk_name;
+	return device->name;
 }
 
-/**
- * cachefs_device_print - The name with a partition's number
- * @device: the device
- * @buffer: where it goes
- * @size: of @buffer, bytes
- *
- * Return: length of the text.
- */
-int cachefs_device_print(struct cachefs_device *device, char *buffer,
-			 size_t size)
-{
-	return scnprintf(buffer, size, "%pg", device->bdev);
-}
-
-/* Transfer between the device and memory of any kind; waits. */
-static int transfer(struct cachefs_device *device, blk_opf_t op, u64 block,
+/* Transfer between the device and @nr pages of memory of any kind; waits. */
+static int transfer(struct cachefs_device *device, blk_opf_t op, sector_t sector,
 		    void *buffer, unsigned int nr)
 {
 	struct bio *bio;
 	unsigned int i, part;
 	int ret = 0;
 
-	for (; nr && !ret; nr -= part, block += part) {
+	for (; nr && !ret; nr -= part, sector += part * BLOCK_SECTORS) {
 		part = min_t(unsigned int, nr, BIO_MAX_VECS);
 		bio = bio_alloc_bioset(device->bdev, part, op, GFP_NOIO,
 				       &device->own_bios);
-		bio->bi_iter.bi_sector = block << (CACHEFS_BLOCK_SHIFT -
-						   SECTOR_SHIFT);
+		bio_associate_blkg_from_css(bio, blkcg_root_css);
+		bio->bi_iter.bi_sector = sector;
 		for (i = 0; i < part; i++, buffer += PAGE_SIZE) {
 			struct page *page = is_vmalloc_addr(buffer) ?
 				vmalloc_to_page(buffer) : virt_to_page(buffer);
@@ -200,8 +269,8 @@ static int transfer(struct cachefs_device *device, blk_opf_t op, u64 block,
 int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
 			unsigned int nr)
 {
-	return transfer(device, REQ_OP_READ | REQ_META | REQ_PRIO, block,
-			buffer, nr);
+	return transfer(device, REQ_OP_READ | REQ_META | REQ_PRIO,
+			block * BLOCK_SECTORS, buffer, nr);
 }
 
 /**
@@ -219,8 +288,16 @@ int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
 int cachefs_device_write(struct cachefs_device *device, u64 block,
 			 const void *buffer, unsigned int nr, blk_opf_t flags)
 {
-	return transfer(device, REQ_OP_WRITE | REQ_META | flags, block,
-			(void *)buffer, nr);
+	return transfer(device, REQ_OP_WRITE | REQ_META | flags,
+			block * BLOCK_SECTORS, (void *)buffer, nr);
+}
+
+/* The last MiB: it need not begin where a block does. */
+static int read_end(struct cachefs_device *device, void *buffer)
+{
+	return transfer(device, REQ_OP_READ | REQ_META | REQ_PRIO,
+			bdev_nr_sectors(device->bdev) - BLANK_SECTORS, buffer,
+			BLANK_BYTES >> CACHEFS_BLOCK_SHIFT);
 }
 
 /* What is known to live at the start of devices. */
@@ -239,12 +316,27 @@ static const struct {
 	{ "a GPT partition table",	512,	8, "EFI PART" },
 	{ "a GPT partition table",	4096,	8, "EFI PART" },
 	{ "swap space",			4086,	10, "SWAPSPACE2" },
+	{ "swap space",			65526,	10, "SWAPSPACE2" },
 	{ "a squashfs file system",	0,	4, "hsqs" },
 	{ "an f2fs file system",	1024,	4, "\x10\x20\xf5\xf2" },
 	{ "a bcache device",		0x1018,	8, "\xc6\x85\x73\xf6\x4e\x1a\x45\xca" },
 	{ "a RAID member",		4096,	4, "\xfc\x4e\x2b\xa9" },
 	{ "a RAID member",		0,	4, "\xfc\x4e\x2b\xa9" },
 	{ "an MBR partition table or boot sector", 510,	2, "\x55\xaa" },
+};
+
+/* And at their end: @back sectors before it, or where a multiple of @align is. */
+static const struct {
+	const char	*what;
+	unsigned int	back;
+	unsigned int	align;
+	unsigned int	len;
+	const char	*magic;
+} end_signatures[] = {
+	{ "a RAID member (md 1.0)",	16,	8,	4, "\xfc\x4e\x2b\xa9" },
+	{ "a RAID member (md 0.90)",	128,	128,	4, "\xfc\x4e\x2b\xa9" },
+	{ "a RAID member (DDF)",	1,	1,	4, "\xde\x11\xde\x11" },
+	{ "a RAID member (Intel)",	2,	1,	14, "Intel Raid ISM" },
 };
 
 /* The name of what is known to begin with @bytes, or %NULL. */
@@ -260,6 +352,58 @@ static const char *known_signature(const char *bytes, unsigned int len)
 	return NULL;
 }
 
+/* The name of what is known to end a device of @sectors with @bytes, or %NULL. */
+static const char *known_end(const char *bytes, sector_t sectors)
+{
+	sector_t first = sectors - BLANK_SECTORS, at;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(end_signatures); i++) {
+		at = round_down(sectors - end_signatures[i].back,
+				end_signatures[i].align);
+		if (!memcmp(bytes + ((at - first) << SECTOR_SHIFT),
+			    end_signatures[i].magic, end_signatures[i].len))
+			return end_signatures[i].what;
+	}
+	return NULL;
+}
+
+/* ZFS leaves the first 8 KiB of a device alone; this is one of its uberblocks. */
+static bool is_zfs(const void *bytes)
+{
+	unsigned int at;
+
+	for (at = SZ_128K; at < SZ_256K; at += SZ_1K)
+		if (get_unaligned_le64(bytes + at) == 0x00bab10c ||
+		    get_unaligned_be64(bytes + at) == 0x00bab10c)
+			return true;
+	return false;
+}
+
+/*
+ * Others begin behind our magic number, or at the end, and leave it there: a device
+ * that was a cache once is theirs, then.  What cannot be read behind the superblock
+ * says nothing.
+ */
+static const char *foreign_cache(struct cachefs_device *device, void *buffer,
+				 sector_t sectors)
+{
+	const char *what = NULL;
+
+	if (!cachefs_device_read(device, 0, buffer, CACHEFS_ANCHOR_BLOCK + 2))
+		what = known_signature(buffer, (CACHEFS_ANCHOR_BLOCK + 2) <<
+				       CACHEFS_BLOCK_SHIFT);
+	else if (!cachefs_device_read(device, 0, buffer, 1))
+		what = known_signature(buffer, CACHEFS_BLOCK_SIZE);
+	if (!what && !cachefs_device_read(device, 0, buffer,
+					  SZ_256K >> CACHEFS_BLOCK_SHIFT) &&
+	    is_zfs(buffer))
+		what = "a ZFS pool member";
+	if (!what && !read_end(device, buffer))
+		what = known_end(buffer, sectors);
+	return what;
+}
+
 /**
  * cachefs_device_signature - What is on the device?
  * @device: the device
@@ -267,60 +411,80 @@ static const char *known_signature(const char *bytes, unsigned int len)
  *
  * Blank is a device whose first and last MiB are zero: some formats are only
  * at the end, and an unknown one is worth as much to its owner as a known one.
- * Others begin behind our magic number and leave it there: a device that was a
- * cache once is theirs, then.
  *
  * Context: process, sleeps.
  * Return: an enum cachefs_signature; -ENOSPC, -ENOMEM or the device's error.
  */
 int cachefs_device_signature(struct cachefs_device *device, const char **what)
 {
-	unsigned int nr = CACHEFS_BLANK_BYTES >> CACHEFS_BLOCK_SHIFT;
-	u64 blocks = cachefs_device_blocks(device);
-	unsigned int own = CACHEFS_ANCHOR_BLOCK + 2;
+	sector_t sectors = bdev_nr_sectors(device->bdev);
 	void *buffer;
 	int ret;
 
-	if (blocks < nr) {
+	if (sectors < BLANK_SECTORS) {
 		pr_err("%s: too small\n", cachefs_device_name(device));
 		return -ENOSPC;
 	}
-	buffer = kvmalloc(CACHEFS_BLANK_BYTES, GFP_KERNEL | __GFP_NOWARN);
+	buffer = kvmalloc(BLANK_BYTES, GFP_KERNEL | __GFP_NOWARN);
 	if (!buffer)
 		return -ENOMEM;
-	/* A cache is no worse for what cannot be read behind its superblock. */
-	ret = cachefs_device_read(device, 0, buffer, own);
-	if (ret) {
-		own = 1;
-		ret = cachefs_device_read(device, 0, buffer, own);
-	}
+	ret = cachefs_device_read(device, CACHEFS_SUPER_BLOCK, buffer, 1);
 	if (ret)
 		goto out;
 	if (!memcmp(buffer, CACHEFS_SUPER_MAGIC, 8)) {
-		*what = known_signature(buffer, own << CACHEFS_BLOCK_SHIFT);
+		*what = foreign_cache(device, buffer, sectors);
 		ret = *what ? CACHEFS_SIGNATURE_FOREIGN : CACHEFS_SIGNATURE_OWN;
 		goto out;
 	}
-	ret = cachefs_device_read(device, 0, buffer, nr);
+	ret = cachefs_device_read(device, 0, buffer,
+				  BLANK_BYTES >> CACHEFS_BLOCK_SHIFT);
 	if (ret)
 		goto out;
 	ret = CACHEFS_SIGNATURE_FOREIGN;
-	*what = known_signature(buffer, CACHEFS_BLANK_BYTES);
+	*what = known_signature(buffer, BLANK_BYTES);
+	if (!*what && is_zfs(buffer))
+		*what = "a ZFS pool member";
 	if (*what)
 		goto out;
 	*what = "unknown data (not zero in its first or last MiB)";
-	if (memchr_inv(buffer, 0, CACHEFS_BLANK_BYTES))
+	if (memchr_inv(buffer, 0, BLANK_BYTES))
 		goto out;
-	ret = cachefs_device_read(device, blocks - nr, buffer, nr);
-	if (!ret)
-		ret = memchr_inv(buffer, 0, CACHEFS_BLANK_BYTES) ?
-			CACHEFS_SIGNATURE_FOREIGN : CACHEFS_SIGNATURE_BLANK;
+	ret = read_end(device, buffer);
+	if (ret)
+		goto out;
+	ret = CACHEFS_SIGNATURE_BLANK;
+	if (memchr_inv(buffer, 0, BLANK_BYTES)) {
+		*what = known_end(buffer, sectors) ?: *what;
+		ret = CACHEFS_SIGNATURE_FOREIGN;
+	}
 out:
 	if (ret < 0)
 		pr_err("%s: cannot be read: error %d\n",
 		       cachefs_device_name(device), ret);
 	kvfree(buffer);
 	return ret;
+}
+
+/**
+ * cachefs_device_wipe - Remove what other formats leave on a device
+ * @device: the device
+ *
+ * Zeros in the last MiB, and in the first one behind the superblock and the
+ * anchors.  Those are the caller's to write: whatever happens before, the device
+ * is still what it was.
+ *
+ * Context: process, sleeps.
+ * Return: 0 or the device's error.
+ */
+int cachefs_device_wipe(struct cachefs_device *device)
+{
+	sector_t first = (CACHEFS_ANCHOR_BLOCK + 2) * BLOCK_SECTORS;
+	int ret;
+
+	ret = blkdev_issue_zeroout(device->bdev, bdev_nr_sectors(device->bdev) -
+				   BLANK_SECTORS, BLANK_SECTORS, GFP_NOIO, 0);
+	return ret ?: blkdev_issue_zeroout(device->bdev, first,
+					   BLANK_SECTORS - first, GFP_NOIO, 0);
 }
 
 /**
@@ -331,6 +495,10 @@ out:
  *
  * A read waits until the reserve has one: its caller must submit what it has before
  * it asks for another, and must not keep one that has ended.
+ *
+ * All I/O is the root cgroup's.  Who reads what is cached is not its only reader, and
+ * a limit on one group's I/O would make the device look slow for all, and hold what
+ * others wait for.
  *
  * Context: process; does not sleep for a write.
  * Return: an I/O whose other members the caller sets; %NULL only for a write.
@@ -347,6 +515,7 @@ struct cachefs_io *cachefs_io_alloc(struct cachefs_cache *cache, bool write,
 			       GFP_NOIO, &device->bios);
 	if (!bio)
 		return NULL;
+	bio_associate_blkg_from_css(bio, blkcg_root_css);
 	io = &container_of(bio, struct bio_io, bio)->io;
 	memset(io, 0, sizeof(*io));
 	io->cache = cache;
@@ -400,25 +569,40 @@ void cachefs_io_free(struct cachefs_io *io)
 }
 
 /**
- * cachefs_tail_page_alloc - Get a page for the end of a file
+ * cachefs_device_stable_writes - Must pages not change while they are written?
+ * @device: the device
+ *
+ * So it is where something below takes a checksum of its own: a difference would be
+ * an error of the device, or make the parity of a RAID wrong.
+ *
+ * Context: any.
+ * Return: whether they must not.
+ */
+bool cachefs_device_stable_writes(struct cachefs_device *device)
+{
+	return bdev_stable_writes(device->bdev);
+}
+
+/**
+ * cachefs_copy_page_alloc - Get a page for a copy of one that is stored
  * @device: the device
  *
  * Context: process.
  * Return: a page, or %NULL if the reserve has none either.
  */
-struct page *cachefs_tail_page_alloc(struct cachefs_device *device)
+struct page *cachefs_copy_page_alloc(struct cachefs_device *device)
 {
-	return mempool_alloc(&device->tails, GFP_NOWAIT | __GFP_NOWARN);
+	return mempool_alloc(&device->copies, GFP_NOWAIT | __GFP_NOWARN);
 }
 
 /**
- * cachefs_tail_page_free - Give such a page back
+ * cachefs_copy_page_free - Give such a page back
  * @device: the device
  * @page: the page
  *
  * Context: any.
  */
-void cachefs_tail_page_free(struct cachefs_device *device, struct page *page)
+void cachefs_copy_page_free(struct cachefs_device *device, struct page *page)
 {
-	mempool_free(page, &device->tails);
+	mempool_free(page, &device->copies);
 }

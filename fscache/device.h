@@ -18,8 +18,8 @@ struct cachefs_volume;
 /* device.c */
 int cachefs_device_open(const char *path, struct cachefs_device **devicep);
 void cachefs_device_close(struct cachefs_device *device);
-int cachefs_device_print(struct cachefs_device *device, char *buffer,
-			 size_t size);
+void cachefs_device_watch(struct cachefs_device *device,
+			  struct cachefs_cache *cache);
 
 /* main.c */
 int cachefs_control_attach(const char *command);

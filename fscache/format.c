@@ -39,14 +39,49 @@ const char *cachefs_refusal_text(enum cachefs_refusal why)
 	return refusal_text[why];
 }
 
+/* How many regions fit if the last @reserved blocks are not theirs. */
+static u64 max_regions(u64 device_blocks, u32 region_blocks, u32 reserved)
+{
+	u64 used = CACHEFS_FIRST_BLOCK + reserved;
+
+	if (device_blocks < used)
+		return 0;
+	/* References to extents have 32 bits. */
+	return min_t(u64, (device_blocks - used) >> ilog2(region_blocks),
+		     (U32_MAX >> ilog2(region_blocks)) - 1);
+}
+
+static enum cachefs_refusal geometry_set(struct cachefs_geometry *geo,
+					 u64 device_blocks, u32 region_blocks,
+					 u64 nr_regions)
+{
+	if (nr_regions < CACHEFS_MIN_REGIONS)
+		return CACHEFS_BAD_DEVICE_SIZE;
+	geo->device_blocks = device_blocks;
+	geo->first_block = CACHEFS_FIRST_BLOCK;
+	geo->nr_regions = nr_regions;
+	geo->region_blocks = region_blocks;
+	geo->meta_blocks = CACHEFS_REGION_META_BLOCKS(region_blocks);
+	geo->slots = region_blocks - geo->meta_blocks - CACHEFS_SCRATCH_BLOCKS;
+	return CACHEFS_OK;
+}
+
+static bool region_size_valid(u32 region_blocks)
+{
+	return region_blocks >= CACHEFS_MIN_REGION_BLOCKS &&
+		region_blocks <= CACHEFS_MAX_REGION_BLOCKS &&
+		!(region_blocks & (region_blocks - 1));
+}
+
 /**
  * cachefs_geometry_init - Lay out a device
  * @geo: the layout
  * @device_blocks: size of the device in blocks
  * @region_blocks: size of a region in blocks, a power of two
  *
- * References to extents have 32 bits, so of a device of more than 16 TiB only
- * the first 16 TiB are used.
+ * Regions keep away from the first and the last MiB of the device: what is
+ * cached must not look like another format.  References to extents have 32 bits,
+ * so of a device of more than 16 TiB only the first 16 TiB are used.
  *
  * Context: any.
  * Return: %CACHEFS_OK, or which of the two sizes cannot be used.
@@ -54,24 +89,11 @@ const char *cachefs_refusal_text(enum cachefs_refusal why)
 enum cachefs_refusal cachefs_geometry_init(struct cachefs_geometry *geo,
 					   u64 device_blocks, u32 region_blocks)
 {
-	u64 nr;
-
-	if (region_blocks < CACHEFS_MIN_REGION_BLOCKS ||
-	    region_blocks > CACHEFS_MAX_REGION_BLOCKS ||
-	    (region_blocks & (region_blocks - 1)))
+	if (!region_size_valid(region_blocks))
 		return CACHEFS_BAD_REGION_SIZE;
-	if (device_blocks < CACHEFS_FIRST_BLOCK + 1 +
-			    (u64)CACHEFS_MIN_REGIONS * region_blocks)
-		return CACHEFS_BAD_DEVICE_SIZE;
-
-	nr = (device_blocks - CACHEFS_FIRST_BLOCK - 1) >> ilog2(region_blocks);
-	geo->device_blocks = device_blocks;
-	geo->first_block = CACHEFS_FIRST_BLOCK;
-	geo->nr_regions = min_t(u64, nr, (U32_MAX >> ilog2(region_blocks)) - 1);
-	geo->region_blocks = region_blocks;
-	geo->meta_blocks = CACHEFS_REGION_META_BLOCKS(region_blocks);
-	geo->slots = region_blocks - geo->meta_blocks - CACHEFS_SCRATCH_BLOCKS;
-	return CACHEFS_OK;
+	return geometry_set(geo, device_blocks, region_blocks,
+			    max_regions(device_blocks, region_blocks,
+					CACHEFS_LAST_BLOCKS));
 }
 
 static u64 super_checksum(const struct cachefs_super_block *sb)
@@ -120,7 +142,9 @@ void cachefs_super_encode(struct cachefs_super_block *sb,
  * @geo: the layout that it describes, if it is valid
  *
  * The version is looked at before the checksum, so that a newer format is
- * called that, whatever its checksum is.
+ * called that, whatever its checksum is.  The device may have grown since it was
+ * formatted: the cache is where it was.  Its regions may reach up to the copy, as they
+ * did before the last MiB was left free.
  *
  * Return: %CACHEFS_OK or the first field that is wrong.
  */
@@ -128,7 +152,9 @@ enum cachefs_refusal cachefs_super_check(const struct cachefs_super_block *sb,
 					 u64 device_blocks,
 					 struct cachefs_geometry *geo)
 {
-	enum cachefs_refusal why;
+	u64 blocks = le64_to_cpu(sb->device_blocks);
+	u64 nr_regions = le64_to_cpu(sb->nr_regions);
+	u32 region_blocks = le32_to_cpu(sb->region_blocks);
 
 	if (memcmp(sb->magic, CACHEFS_SUPER_MAGIC, sizeof(sb->magic)))
 		return CACHEFS_BAD_MAGIC;
@@ -138,17 +164,16 @@ enum cachefs_refusal cachefs_super_check(const struct cachefs_super_block *sb,
 		return CACHEFS_BAD_CHECKSUM;
 	if (le32_to_cpu(sb->block_size) != CACHEFS_BLOCK_SIZE)
 		return CACHEFS_BAD_BLOCK_SIZE;
-	if (le64_to_cpu(sb->device_blocks) != device_blocks)
+	if (blocks > device_blocks)
 		return CACHEFS_BAD_DEVICE_SIZE;
-	why = cachefs_geometry_init(geo, device_blocks,
-				    le32_to_cpu(sb->region_blocks));
-	if (why)
-		return why;
-	if (le64_to_cpu(sb->first_block) != geo->first_block)
+	if (!region_size_valid(region_blocks))
+		return CACHEFS_BAD_REGION_SIZE;
+	if (le64_to_cpu(sb->first_block) != CACHEFS_FIRST_BLOCK)
 		return CACHEFS_BAD_FIRST_BLOCK;
-	if (le64_to_cpu(sb->nr_regions) != geo->nr_regions)
+	if (nr_regions != max_regions(blocks, region_blocks, CACHEFS_LAST_BLOCKS) &&
+	    nr_regions != max_regions(blocks, region_blocks, 1))
 		return CACHEFS_BAD_NR_REGIONS;
-	return CACHEFS_OK;
+	return geometry_set(geo, blocks, region_blocks, nr_regions);
 }
 
 static u64 anchor_checksum(const struct cachefs_anchor *anchor, u64 seed)

@@ -377,7 +377,7 @@ struct cachefs_io {
 	int			error;
 	void			(*end)(struct cachefs_io *io);
 	void			*owner;
-	struct page		*tail;		/* bounce page, see store.c */
+	unsigned int		copies;		/* the last ones of @pages, see store.c */
 	u64			began;
 	struct list_head	link;
 	struct work_struct	work;
@@ -411,7 +411,7 @@ static inline unsigned int cachefs_ready_regions(const struct cachefs_cache *cac
 
 	if (!cache->regions[cache->head].seq)
 		ready = max(ready, min(nr / 8, 8U));
-	return clamp(ready, min(nr / 4, 3U), 16U);
+	return clamp(ready, nr < 12 ? 2U : 3U, 16U);
 }
 
 static inline u64 cachefs_stamp(u64 seq, u32 slot)
@@ -625,6 +625,7 @@ int cachefs_use_again(struct cachefs_cache *cache);
 int cachefs_attach(struct cachefs_device *device, const char *label,
 		   unsigned int flags, struct cachefs_cache **cachep);
 void cachefs_detach(struct cachefs_cache *cache);
+void cachefs_device_gone(struct cachefs_cache *cache);
 void cachefs_op_begin(struct cachefs_cache *cache);
 void cachefs_op_end(struct cachefs_cache *cache);
 
@@ -638,6 +639,7 @@ enum cachefs_signature {
 };
 
 int cachefs_device_signature(struct cachefs_device *device, const char **what);
+int cachefs_device_wipe(struct cachefs_device *device);
 int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
 			unsigned int nr);
 int cachefs_device_write(struct cachefs_device *device, u64 block,
@@ -646,7 +648,8 @@ struct cachefs_io *cachefs_io_alloc(struct cachefs_cache *cache, bool write,
 				    unsigned int nr);
 void cachefs_io_submit(struct cachefs_io *io);
 void cachefs_io_free(struct cachefs_io *io);
-struct page *cachefs_tail_page_alloc(struct cachefs_device *device);
-void cachefs_tail_page_free(struct cachefs_device *device, struct page *page);
+bool cachefs_device_stable_writes(struct cachefs_device *device);
+struct page *cachefs_copy_page_alloc(struct cachefs_device *device);
+void cachefs_copy_page_free(struct cachefs_device *device, struct page *page);
 
 #endif /* _CACHEFS_INTERNAL_H */

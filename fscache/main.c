@@ -52,6 +52,7 @@ static int attach(const char *path, unsigned int flags)
 	if (ret)
 		goto remove_sysfs;
 	attached_cache = cache;
+	cachefs_device_watch(device, cache);
 	pr_info("%s: attached as %pU, %llu MiB\n",
 		cachefs_device_name(device), cache->uuid,
 		(u64)cache->geo.nr_regions * cache->geo.slots >>
@@ -73,6 +74,7 @@ static void detach(void)
 	struct cachefs_device *device = cache->device;
 
 	lockdep_assert_held(&cachefs_attach_mutex);
+	cachefs_device_watch(device, NULL);
 	/* No lookup finds anything from here on, and no store is taken. */
 	if (READ_ONCE(cache->state) != CACHEFS_FAILED)
 		WRITE_ONCE(cache->state, CACHEFS_DETACHING);

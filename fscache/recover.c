@@ -22,7 +22,8 @@
  * The secret and the seed are new, so that nothing that an earlier cache left
  * on the device is ever taken for valid.  The anchor names a checkpoint of no
  * blocks: there is nothing to be read at the first attach, however large the
- * device.
+ * device.  What another format has left in the first and the last MiB goes before
+ * that, so that nobody takes the device for something else.
  *
  * Context: process, may sleep.
  * Return: 0, -EINVAL for a bad region size, -ENOSPC if the device is too small,
@@ -61,8 +62,10 @@ int cachefs_format(struct cachefs_device *device, const char *label,
 	cachefs_anchor_seal(anchor, seed);
 
 	/* The copy first: the cache exists when block 0 says so. */
-	ret = cachefs_device_write(device, geo.device_blocks - 1, sb, 1,
-				   REQ_PREFLUSH | REQ_FUA);
+	ret = cachefs_device_wipe(device);
+	if (!ret)
+		ret = cachefs_device_write(device, geo.device_blocks - 1,
+					   sb, 1, REQ_PREFLUSH | REQ_FUA);
 	if (!ret)
 		ret = cachefs_device_write(device, CACHEFS_SUPER_BLOCK, sb, 3,
 					   REQ_PREFLUSH | REQ_FUA);

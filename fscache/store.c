@@ -125,9 +125,7 @@ static void store_pages(struct cachefs_store *store, bool get)
 	unsigned int i;
 
 	list_for_each_entry(io, &store->ios, link) {
-		for (i = 0; i < io->nr; i++) {
-			if (io->pages[i] == io->tail)
-				continue;
+		for (i = 0; i < io->nr - io->copies; i++) {
 			if (get)
 				get_page(io->pages[i]);
 			else
@@ -141,6 +139,13 @@ static void store_unwatch(struct cachefs_store *store)
 	spin_lock(&store->cache->stores_lock);
 	list_del_init(&store->watch);
 	spin_unlock(&store->cache->stores_lock);
+}
+
+static void free_copies(struct cachefs_store *store, struct page **pages,
+			unsigned int nr)
+{
+	while (nr)
+		cachefs_copy_page_free(store->cache->device, pages[--nr]);
 }
 
 /* All I/O has ended: publish or abandon, then tell the caller. */
@@ -201,8 +206,7 @@ static void store_work(struct work_struct *work)
 	if (store->released)
 		store_pages(store, false);
 	list_for_each_entry_safe(io, next, &store->ios, link) {
-		if (io->tail)
-			cachefs_tail_page_free(cache->device, io->tail);
+		free_copies(store, io->pages + io->nr - io->copies, io->copies);
 		cachefs_io_free(io);
 	}
 	atomic64_sub(bytes, &cache->in_flight);
@@ -292,39 +296,65 @@ void cachefs_store_watch(struct work_struct *work)
 		watch_again(cache);
 }
 
-/* Replace the last page by a copy whose end is zero. */
-static struct page *copy_tail(struct cachefs_store *store, unsigned int last,
-			      u32 bytes)
+/* Replace a page by a copy of @bytes, and zeros behind. */
+static bool copy_page_of(struct cachefs_store *store, unsigned int i, u32 bytes)
 {
-	struct page *tail = cachefs_tail_page_alloc(store->cache->device);
+	struct page *copy = cachefs_copy_page_alloc(store->cache->device);
 	u8 *from, *to;
 
-	if (!tail)
-		return NULL;
-	from = kmap_local_page(store->pages[last]);
-	to = kmap_local_page(tail);
+	if (!copy)
+		return false;
+	from = kmap_local_page(store->pages[i]);
+	to = kmap_local_page(copy);
 	memcpy(to, from, bytes);
 	memset(to + bytes, 0, CACHEFS_BLOCK_SIZE - bytes);
 	kunmap_local(to);
 	kunmap_local(from);
-	store->pages[last] = tail;
-	return tail;
+	store->pages[i] = copy;
+	return true;
 }
 
 /*
- * Checksum @nr pages from @first on, which got slots, to be written.  @tail is a
- * copy of the last one's.
+ * Replace by copies what the device must not get as it is, of the pages before @end:
+ * the last one of a file that ends in it, or the last @nr if they may not change
+ * while they are written.
+ */
+static bool copy_pages(struct cachefs_store *store, unsigned int end,
+		       unsigned int nr)
+{
+	u32 tail_bytes = store->bytes % CACHEFS_BLOCK_SIZE;
+	unsigned int i;
+
+	for (i = end - nr; i < end; i++) {
+		bool tail = tail_bytes &&
+			i == store->bytes >> CACHEFS_BLOCK_SHIFT;
+
+		if (copy_page_of(store, i, tail ? tail_bytes :
+				 CACHEFS_BLOCK_SIZE))
+			continue;
+		free_copies(store, &store->pages[end - nr], i - (end - nr));
+		return false;
+	}
+	return true;
+}
+
+/*
+ * Checksum @nr pages from @first on, which got slots, to be written.  The last
+ * @copies are copies.
  */
 static bool store_run(struct cachefs_store *store, unsigned int first,
-		      unsigned int nr, u32 region, u32 slot, struct page *tail)
+		      unsigned int nr, u32 region, u32 slot,
+		      unsigned int copies)
 {
 	struct cachefs_cache *cache = store->cache;
 	struct cachefs_io *io;
 	unsigned int i;
 
 	io = cachefs_io_alloc(cache, true, nr);
-	if (!io)
+	if (!io) {
+		free_copies(store, &store->pages[first + nr - copies], copies);
 		return false;
+	}
 	io->pages = &store->pages[first];
 	io->block = store->block + first;
 	io->region = region;
@@ -332,7 +362,7 @@ static bool store_run(struct cachefs_store *store, unsigned int first,
 	io->device_block = cachefs_slot_block(&cache->geo, region, slot);
 	io->end = store_io_end;
 	io->owner = store;
-	io->tail = tail;
+	io->copies = copies;
 
 	for (i = 0; i < nr; i++) {
 		void *data = kmap_local_page(io->pages[i]);
@@ -397,10 +427,10 @@ void cachefs_store(struct cachefs_store *store)
 {
 	struct cachefs_cache *cache = store->cache;
 	unsigned int nr = DIV_ROUND_UP(store->bytes, CACHEFS_BLOCK_SIZE);
-	u32 tail_bytes = store->bytes % CACHEFS_BLOCK_SIZE;
+	bool stable = cachefs_device_stable_writes(cache->device);
+	bool tail = store->bytes % CACHEFS_BLOCK_SIZE;
 	enum cachefs_reason why = CACHEFS_WHY_NO_REGION;
-	unsigned int done, part, got;
-	struct page *tail;
+	unsigned int done, part, got, copies;
 	u32 region, slot;
 
 	cachefs_op_begin(cache);
@@ -430,13 +460,9 @@ void cachefs_store(struct cachefs_store *store)
 							 &slot, false);
 		if (!got)
 			break;
-		tail = NULL;
-		if (tail_bytes && done + got == nr)
-			tail = copy_tail(store, nr - 1, tail_bytes);
-		if ((tail_bytes && done + got == nr && !tail) ||
-		    !store_run(store, done, got, region, slot, tail)) {
-			if (tail)
-				cachefs_tail_page_free(cache->device, tail);
+		copies = stable ? got : tail && done + got == nr;
+		if (!copy_pages(store, done + got, copies) ||
+		    !store_run(store, done, got, region, slot, copies)) {
 			cachefs_region_abandon(cache, region, slot, got);
 			why = CACHEFS_WHY_NO_MEMORY;
 			break;

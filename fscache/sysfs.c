@@ -78,10 +78,8 @@ static struct kobj_attribute state_attr = __ATTR_RW(state);
 static ssize_t device_show(struct kobject *kobj, struct kobj_attribute *attr,
 			   char *buf)
 {
-	char name[64];
-
-	cachefs_device_print(to_cache(kobj)->device, name, sizeof(name));
-	return sysfs_emit(buf, "/dev/%s\n", name);
+	return sysfs_emit(buf, "/dev/%s\n",
+			  cachefs_device_name(to_cache(kobj)->device));
 }
 
 static struct kobj_attribute device_attr = __ATTR_RO(device);

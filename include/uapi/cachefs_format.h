@@ -9,6 +9,8 @@
  *	first_block ...		nr_regions regions of region_blocks blocks each
  *	device_blocks - 1	copy of the superblock
  *
+ * Regions leave the first and the last MiB free: other formats are looked for there.
+ *
  * A region starts with its metadata: CACHEFS_REGION_META_BLOCKS() final blocks,
  * then two scratch blocks, then the data blocks (called slots, from 0).
  */
@@ -29,13 +31,14 @@
 #define CACHEFS_SUPER_BLOCK	0
 #define CACHEFS_ANCHOR_BLOCK	1		/* and the next one */
 #define CACHEFS_FIRST_BLOCK	256		/* 1 MiB: alignment */
+#define CACHEFS_LAST_BLOCKS	256		/* 1 MiB, with the copy at its end */
 #define CACHEFS_UUID_SIZE	16
 #define CACHEFS_LABEL_SIZE	32
 #define CACHEFS_SECRET_SIZE	32
 
 #define CACHEFS_MIN_REGION_BLOCKS	64	/* 256 KiB */
 #define CACHEFS_MAX_REGION_BLOCKS	4096	/* 16 MiB: a slot fits 12 bits */
-#define CACHEFS_MIN_REGIONS		8
+#define CACHEFS_MIN_REGIONS		7
 #define CACHEFS_SCRATCH_BLOCKS		2
 
 struct cachefs_super_block {
@@ -46,7 +49,7 @@ struct cachefs_super_block {
 	__le32	reserved0;
 	__u8	uuid[CACHEFS_UUID_SIZE];
 	__u8	label[CACHEFS_LABEL_SIZE];	/* NUL padded */
-	__le64	device_blocks;		/* size of the device when formatted */
+	__le64	device_blocks;		/* size of the device when formatted; may grow */
 	__le64	first_block;		/* where region 0 starts */
 	__le64	nr_regions;
 	__u8	secret[CACHEFS_SECRET_SIZE];	/* key of the version hash */

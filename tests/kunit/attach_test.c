@@ -9,7 +9,8 @@
 #define SLOTS	(FIXTURE_REGION_BLOCKS - 3)	/* per region */
 
 /* Enough for the size of region that a blank device gets. */
-#define BLANK_BLOCKS	(CACHEFS_FIRST_BLOCK + 8 * 1024 + 1)
+#define BLANK_BLOCKS	(CACHEFS_FIRST_BLOCK + CACHEFS_MIN_REGIONS * 1024 + \
+			 CACHEFS_LAST_BLOCKS)
 
 static void store_patiently(struct fixture *f, const char *name, u64 block,
 			    unsigned int nr)

@@ -44,10 +44,12 @@ struct geometry_case {
 };
 
 static const struct geometry_case geometry_cases[] = {
-	{ "smallest_device", 256 + 8 * 64 + 1, 64, CACHEFS_OK, 8 },
-	{ "one_block_too_small", 256 + 8 * 64, 64, CACHEFS_BAD_DEVICE_SIZE },
+	{ "smallest_device", 256 + 7 * 64 + 256, 64, CACHEFS_OK, 7 },
+	{ "one_block_too_small", 256 + 7 * 64 + 255, 64,
+	  CACHEFS_BAD_DEVICE_SIZE },
 	{ "no_device_at_all", 0, 1024, CACHEFS_BAD_DEVICE_SIZE },
-	{ "rest_of_a_region_is_not_used", 256 + 9 * 64, 64, CACHEFS_OK, 8 },
+	{ "rest_of_a_region_is_not_used", 256 + 8 * 64 + 255, 64, CACHEFS_OK,
+	  7 },
 	{ "one_tebibyte", 1ULL << 28, 1024, CACHEFS_OK, (1 << 18) - 1 },
 	{ "region_too_small", DEVICE_BLOCKS, 32, CACHEFS_BAD_REGION_SIZE },
 	{ "region_too_large", DEVICE_BLOCKS, 8192, CACHEFS_BAD_REGION_SIZE },
@@ -71,9 +73,9 @@ static void geometry_of_device(struct kunit *test)
 	if (c->why)
 		return;
 	KUNIT_EXPECT_EQ(test, geo.nr_regions, c->nr_regions);
-	/* The last region ends before the copy of the superblock. */
+	/* The last region ends before the last MiB. */
 	KUNIT_EXPECT_LE(test, cachefs_region_start(&geo, geo.nr_regions),
-			c->device_blocks - 1);
+			c->device_blocks - CACHEFS_LAST_BLOCKS);
 	/* The metadata describes all slots, and no block is left over. */
 	KUNIT_EXPECT_EQ(test, geo.meta_blocks + CACHEFS_SCRATCH_BLOCKS +
 			geo.slots, geo.region_blocks);
@@ -146,7 +148,7 @@ static void super_other_region_blocks(struct cachefs_super_block *sb)
 
 static void super_device_blocks(struct cachefs_super_block *sb)
 {
-	sb->device_blocks = cpu_to_le64(DEVICE_BLOCKS - 1);
+	sb->device_blocks = cpu_to_le64(DEVICE_BLOCKS + 1);
 }
 
 static void super_first_block(struct cachefs_super_block *sb)

@@ -36,9 +36,12 @@ static void refusals_name_the_field(void)
 	struct cachefs_block_header *h = &meta.header;
 	static const u8 uuid[16] = "some", secret[32];
 	struct cachefs_geometry geo, out;
+	u64 least = TINY_BLOCKS - (TINY_REGIONS - CACHEFS_MIN_REGIONS) * 64;
 
 	EXPECT_EQ(cachefs_geometry_init(&geo, TINY_BLOCKS, 64), CACHEFS_OK);
-	EXPECT_EQ(cachefs_geometry_init(&out, TINY_BLOCKS - 1, 64),
+	EXPECT_EQ(cachefs_geometry_init(&out, least, 64), CACHEFS_OK);
+	EXPECT_EQ(out.nr_regions, CACHEFS_MIN_REGIONS);
+	EXPECT_EQ(cachefs_geometry_init(&out, least - 1, 64),
 		  CACHEFS_BAD_DEVICE_SIZE);
 	EXPECT_EQ(cachefs_geometry_init(&out, TINY_BLOCKS, 32),
 		  CACHEFS_BAD_REGION_SIZE);
@@ -62,6 +65,14 @@ static void refusals_name_the_field(void)
 	SUPER(device_blocks, cpu_to_le64(5000), CACHEFS_BAD_DEVICE_SIZE);
 	SUPER(first_block, cpu_to_le64(1), CACHEFS_BAD_FIRST_BLOCK);
 	SUPER(nr_regions, cpu_to_le64(9), CACHEFS_BAD_NR_REGIONS);
+	SUPER(nr_regions, cpu_to_le64(13), CACHEFS_BAD_NR_REGIONS);
+	/* Up to the copy, as it once was; and a device that has grown since. */
+	SUPER(nr_regions, cpu_to_le64(11), CACHEFS_OK);
+	EXPECT_EQ(cachefs_super_check(&sb, TINY_BLOCKS + 100, &out), CACHEFS_OK);
+	EXPECT_EQ(out.device_blocks, TINY_BLOCKS);
+	EXPECT_EQ(out.nr_regions, TINY_REGIONS);
+	EXPECT_EQ(cachefs_super_check(&sb, TINY_BLOCKS - 1, &out),
+		  CACHEFS_BAD_DEVICE_SIZE);
 	REFUSED(&sb, reserved1[9], 1, , cachefs_super_check(&sb, TINY_BLOCKS,
 							    &out),
 		CACHEFS_BAD_CHECKSUM);
@@ -185,7 +196,7 @@ static void larger_regions(void)
 {
 	unsigned int i;
 
-	model_format(CACHEFS_FIRST_BLOCK + 9 * 512 + 1, 512);
+	model_format(CACHEFS_FIRST_BLOCK + 9 * 512 + CACHEFS_LAST_BLOCKS, 512);
 	EXPECT_EQ(model_attach(), 0);
 	EXPECT_EQ(model.cache->geo.meta_blocks, 5);
 	model_new_version(1, 300);
@@ -645,7 +656,8 @@ static void foreign_is_left_alone(void)
 {
 	struct cachefs_cache *cache;
 
-	model.device = device_init(CACHEFS_FIRST_BLOCK + 8 * 1024 + 1);
+	model.device = device_init(CACHEFS_FIRST_BLOCK + 8 * 1024 +
+				   CACHEFS_LAST_BLOCKS);
 	*(u8 *)device_block(model.device, 0) = 1;
 	EXPECT_EQ(cachefs_attach(model.device, NULL, 0, &cache), -EMEDIUMTYPE);
 	EXPECT_EQ(cachefs_attach(model.device, NULL, CACHEFS_ATTACH_FORMAT,
@@ -655,10 +667,120 @@ static void foreign_is_left_alone(void)
 				 &model.cache), 0);
 }
 
+/* Has anything been written from block @from up to @end? */
+static bool blank(u64 from, u64 end)
+{
+	return !memchr_inv(device_block(model.device, from), 0,
+			   (end - from) << CACHEFS_BLOCK_SHIFT);
+}
+
+/* Other formats are looked for at both ends: nothing else is there. */
+static void both_ends_are_free(void)
+{
+	/* All that is left over, but for one block, is at the end. */
+	u64 blocks = TINY_BLOCKS + TINY_REGION_BLOCKS - 1, block;
+	u8 junk[CACHEFS_BLOCK_SIZE];
+	unsigned int i;
+
+	memset(junk, 0x5a, sizeof(junk));
+	memset(&model, 0, sizeof(model));
+	model.device = device_init(blocks);
+	for (block = 0; block < blocks; block++)
+		device_poke(model.device, block, junk);
+	EXPECT_EQ(cachefs_format(model.device, "test", TINY_REGION_BLOCKS), 0);
+	for (i = 0; i < 2; i++) {
+		EXPECT(blank(CACHEFS_ANCHOR_BLOCK + 2, CACHEFS_FIRST_BLOCK));
+		EXPECT(blank(blocks - CACHEFS_LAST_BLOCKS, blocks - 1));
+		EXPECT(!blank(blocks - 1, blocks));
+		EXPECT_EQ(model_attach(), 0);
+		model_new_version(1, MODEL_MAX_BLOCKS);
+		model_new_version(2, MODEL_MAX_BLOCKS);
+		store_all(1);
+		store_all(2);
+		model_detach();
+	}
+	EXPECT_EQ(*(u8 *)device_block(model.device, blocks -
+				      CACHEFS_LAST_BLOCKS - 1), 0x5a);
+}
+
+/* Whenever the power goes: what was on the device, or an empty cache. */
+static void power_loss_during_format(void)
+{
+	u64 die_at = 1;
+
+	for (;; die_at++) {
+		model_format(TINY_BLOCKS, TINY_REGION_BLOCKS);
+		model.device->die_at = model.device->writes + die_at;
+		model.device->death = DEVICE_KEEPS_ALL;
+		cachefs_format(model.device, "again", TINY_REGION_BLOCKS);
+		if (!model.device->dead)
+			break;
+		device_power_on(model.device);
+		EXPECT_EQ(memcmp(device_block(model.device, 0),
+				 CACHEFS_SUPER_MAGIC, 8), 0);
+		EXPECT_EQ(cachefs_attach(model.device, NULL,
+					 CACHEFS_ATTACH_FORMAT, &model.cache),
+			  -ENOSPC);	/* asked for larger regions */
+	}
+	EXPECT(die_at > CACHEFS_LAST_BLOCKS);
+}
+
+/* The cache is where it was; and so is the copy of its superblock. */
+static void device_has_grown(void)
+{
+	u64 blocks = TINY_BLOCKS + 1000, from;
+	struct cachefs_cache *cache;
+
+	memset(&model, 0, sizeof(model));
+	model.device = device_init(blocks);
+	/* Before it grows. */
+	model.device->blocks = TINY_BLOCKS;
+	EXPECT_EQ(cachefs_format(model.device, "test", TINY_REGION_BLOCKS), 0);
+	EXPECT_EQ(model_attach(), 0);
+	model_new_version(1, 100);
+	store_all(1);
+	model_detach();
+	model.device->blocks = blocks;
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT_EQ(model_read_now(1, 0, 100), 0);
+	EXPECT_EQ(model.cache->geo.device_blocks, TINY_BLOCKS);
+	model_detach();
+	for (from = TINY_BLOCKS; from < blocks; from++)
+		EXPECT(blank(from, from + 1));
+	/* Shrunk, and as it was again. */
+	model.device->blocks = TINY_BLOCKS - 1;
+	EXPECT_EQ(cachefs_attach(model.device, NULL, 0, &cache), -EUCLEAN);
+	model.device->blocks = blocks;
+	*((u8 *)device_block(model.device, TINY_BLOCKS - 1) + 200) ^= 1;
+	EXPECT_EQ(cachefs_attach(model.device, NULL, 0, &cache), -EUCLEAN);
+}
+
+/* Of the fewest regions there are, two are ready: stores find one. */
+static void smallest_device(void)
+{
+	unsigned int i;
+
+	model_format(TINY_BLOCKS - (TINY_REGIONS - CACHEFS_MIN_REGIONS) *
+		     TINY_REGION_BLOCKS, TINY_REGION_BLOCKS);
+	EXPECT_EQ(model_attach(), 0);
+	for (i = 0; i < 10; i++) {
+		model_new_version(1, 100);
+		store_all(1);
+		EXPECT_EQ(model_read_now(1, 0, 100), 0);
+	}
+	model_detach();
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT_EQ(model_read_now(1, 0, 100), 0);
+}
+
 const struct test_case disk_cases[] = {
 	CASE(hashes_are_the_published_ones),
 	CASE(refusals_name_the_field),
 	CASE(metadata_of_another_life_does_not_count),
+	CASE(both_ends_are_free),
+	CASE(power_loss_during_format),
+	CASE(device_has_grown),
+	CASE(smallest_device),
 	CASE(flushed_is_found_after_power_loss),
 	CASE(checksums_are_loaded_again),
 	CASE(larger_regions),

@@ -248,8 +248,8 @@ static void scan_of_a_bad_disk(void)
 {
 	unsigned int i;
 
-	model_format(CACHEFS_FIRST_BLOCK + 64 * TINY_REGION_BLOCKS + 1,
-		     TINY_REGION_BLOCKS);
+	model_format(CACHEFS_FIRST_BLOCK + 64 * TINY_REGION_BLOCKS +
+		     CACHEFS_LAST_BLOCKS, TINY_REGION_BLOCKS);
 	EXPECT_EQ(model_attach(), 0);
 	for (i = 0; i < 50; i++) {
 		model_new_version(1, TINY_SLOTS);

@@ -298,8 +298,8 @@ static void new_device_has_more_regions_ready(void)
 {
 	unsigned int i;
 
-	model_format(CACHEFS_FIRST_BLOCK + 64 * TINY_REGION_BLOCKS + 1,
-		     TINY_REGION_BLOCKS);
+	model_format(CACHEFS_FIRST_BLOCK + 64 * TINY_REGION_BLOCKS +
+		     CACHEFS_LAST_BLOCKS, TINY_REGION_BLOCKS);
 	EXPECT_EQ(model_attach(), 0);
 	EXPECT_EQ(take_slots(false), 7 * TINY_SLOTS);
 	for (i = 0; i < 20; i++) {
@@ -420,6 +420,38 @@ static void store_does_not_wait_for_the_device(void)
 	shim_run();
 	EXPECT_EQ(model_count_cached(1), 40);
 	EXPECT_EQ(model_count_cached(2), 1);
+}
+
+/*
+ * A device that takes checksums of its own gets copies: whoever writes to the pages
+ * meanwhile changes nothing.  And without memory for copies nothing is stored.
+ */
+static void device_wants_stable_pages(void)
+{
+	unsigned int i;
+
+	tiny();
+	model.device->stable_pages = true;
+	for (i = 0; i < 10; i++) {
+		model_store(1, 20 * i, 20, MODEL_SCRIBBLE);
+		shim_run();
+	}
+	/* The last page of a file is a copy anyhow. */
+	model_store(2, 200 - 1, 1, MODEL_SCRIBBLE);
+	shim_run();
+	EXPECT_EQ(model_count_cached(1), 200);
+	for (i = 0; i < 10; i++)
+		EXPECT_EQ(model_read_now(1, 20 * i, 20), 0);
+	EXPECT_EQ(model_read_now(2, 200 - 1, 1), 0);
+	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 0);
+	for (i = 0; i < 10; i++) {
+		model_new_version(3, 5);
+		model.device->reserve = i;
+		EXPECT_EQ(model_store_now(3, 0, 5), i < 6 ? -ENOBUFS : 0);
+		EXPECT_EQ(model_count_cached(3), i < 6 ? 0 : 5);
+		model.device->reserve = -1;
+	}
+	check_index(model.cache);
 }
 
 /* As many regions as there are, full of what nobody reads. */
@@ -662,6 +694,7 @@ const struct test_case io_cases[] = {
 	CASE(read_of_a_store_that_is_too_late),
 	CASE(store_does_not_wait_for_memory),
 	CASE(store_does_not_wait_for_the_device),
+	CASE(device_wants_stable_pages),
 	CASE(what_is_read_stays),
 	CASE(what_is_read_stays_in_a_hurry),
 	CASE(what_is_not_read_again_goes),

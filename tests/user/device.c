@@ -289,6 +289,10 @@ static void end_write(struct device_io *dio)
 	for (i = 0; i < io->nr; i++) {
 		const u8 *page = page_address(io->pages[i]);
 
+		if (device->stable_pages && memcmp(dio->submitted +
+					     (i << CACHEFS_BLOCK_SHIFT), page,
+					     sizeof(data)))
+			shim_panic("a page has changed while it was written");
 		/* A page that is written to meanwhile arrives in pieces. */
 		memcpy(data, dio->submitted + (i << CACHEFS_BLOCK_SHIFT),
 		       sizeof(data));
@@ -489,6 +493,25 @@ int cachefs_device_signature(struct cachefs_device *device, const char **what)
 		CACHEFS_SIGNATURE_FOREIGN : CACHEFS_SIGNATURE_BLANK;
 }
 
+/* Zeros from one block to another. */
+static int wipe(struct cachefs_device *device, u64 block, u64 end)
+{
+	static const u8 zeros[CACHEFS_BLOCK_SIZE];
+	int ret = 0;
+
+	for (; !ret && block < end; block++)
+		ret = cachefs_device_write(device, block, zeros, 1, 0);
+	return ret;
+}
+
+int cachefs_device_wipe(struct cachefs_device *device)
+{
+	int ret = wipe(device, device->blocks - CACHEFS_LAST_BLOCKS,
+		       device->blocks);
+
+	return ret ?: wipe(device, CACHEFS_ANCHOR_BLOCK + 2, CACHEFS_FIRST_BLOCK);
+}
+
 /* Is there memory for a store? */
 static bool from_reserve(struct cachefs_device *device)
 {
@@ -552,14 +575,19 @@ void cachefs_io_free(struct cachefs_io *io)
 	kfree(dio);
 }
 
-struct page *cachefs_tail_page_alloc(struct cachefs_device *device)
+bool cachefs_device_stable_writes(struct cachefs_device *device)
+{
+	return device->stable_pages;
+}
+
+struct page *cachefs_copy_page_alloc(struct cachefs_device *device)
 {
 	if (!from_reserve(device))
 		return NULL;
 	return alloc_page(GFP_NOIO | __GFP_NOFAIL);
 }
 
-void cachefs_tail_page_free(struct cachefs_device *device, struct page *page)
+void cachefs_copy_page_free(struct cachefs_device *device, struct page *page)
 {
 	(void)device;
 	__free_page(page);

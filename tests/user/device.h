@@ -30,6 +30,7 @@ enum device_death {
  * @waiting: I/O that was submitted and has not ended
  * @nr_waiting: how many
  * @liar: flushes are acknowledged and not done
+ * @stable_pages: it wants pages not to change while they are written
  * @dead: the power is out; what is written goes nowhere
  * @writes: writes that have begun
  * @reads: synchronous reads that have begun
@@ -60,6 +61,7 @@ struct cachefs_device {
 	struct list_head	waiting;
 	unsigned int		nr_waiting;
 	bool			liar;
+	bool			stable_pages;
 	bool			dead;
 	u64			writes;
 	u64			reads;

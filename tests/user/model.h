@@ -16,12 +16,13 @@
 #define MODEL_VERSIONS		8
 #define MODEL_MAX_BLOCKS	300	/* of a file */
 
-/* The smallest device, with the smallest regions: one metadata block each. */
+/* A small device, with the smallest regions: one metadata block each. */
 #define TINY_REGION_BLOCKS	CACHEFS_MIN_REGION_BLOCKS
-#define TINY_REGIONS		CACHEFS_MIN_REGIONS
+#define TINY_REGIONS		8
 #define TINY_SLOTS		(TINY_REGION_BLOCKS - 3)
 #define TINY_BLOCKS \
-	(CACHEFS_FIRST_BLOCK + TINY_REGIONS * TINY_REGION_BLOCKS + 1)
+	(CACHEFS_FIRST_BLOCK + TINY_REGIONS * TINY_REGION_BLOCKS + \
+	 CACHEFS_LAST_BLOCKS)
 
 /**
  * struct model_version - A version of a file

@@ -17,7 +17,8 @@
 
 #define REGION_BLOCKS	CACHEFS_MIN_REGION_BLOCKS
 #define REGIONS		(CACHEFS_MIN_REGIONS + 2)
-#define BLOCKS		(CACHEFS_FIRST_BLOCK + REGIONS * REGION_BLOCKS + 1)
+#define BLOCKS		(CACHEFS_FIRST_BLOCK + REGIONS * REGION_BLOCKS + \
+			 CACHEFS_LAST_BLOCKS)
 #define FILES		6
 #define FILE_BLOCKS	120
 #define MAX_PENDING	40		/* operations */
@@ -80,6 +81,11 @@ int cachefs_device_signature(struct cachefs_device *device, const char **what)
 {
 	*what = "unknown data";
 	return CACHEFS_SIGNATURE_OWN;
+}
+
+int cachefs_device_wipe(struct cachefs_device *device)
+{
+	return 0;
 }
 
 static u8 *at(u64 block)
@@ -173,14 +179,19 @@ void cachefs_io_free(struct cachefs_io *io)
 	kfree(container_of(io, struct race_io, io));
 }
 
-struct page *cachefs_tail_page_alloc(struct cachefs_device *device)
+bool cachefs_device_stable_writes(struct cachefs_device *device)
+{
+	return false;
+}
+
+struct page *cachefs_copy_page_alloc(struct cachefs_device *device)
 {
 	if (shim_chance(5))
 		return NULL;
 	return alloc_page(GFP_NOIO | __GFP_NOFAIL);
 }
 
-void cachefs_tail_page_free(struct cachefs_device *device, struct page *page)
+void cachefs_copy_page_free(struct cachefs_device *device, struct page *page)
 {
 	__free_page(page);
 }

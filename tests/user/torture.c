@@ -371,6 +371,7 @@ static bool live(bool clean)
 	device->on_death = on_death;
 	device->death = shim_below(DEVICE_NR_DEATHS);
 	device->liar = shim_chance(15);
+	device->stable_pages = shim_chance(20);
 	lied |= device->liar;
 	if (shim_chance(80))
 		device->die_at = device->writes + 1 + shim_below(120);

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Who holds a block device is told when it goes: Linux 6.5. */
+#include <linux/blkdev.h>
+
+#ifndef ABSENT
+const struct blk_holder_ops probe = { .mark_dead = NULL };
+#else
+struct blk_holder_ops {
+	int none;
+};
+#endif
