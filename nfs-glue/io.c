@@ -304,7 +304,7 @@ static void read_done(struct cachefs_read *core)
 				   read->data);
 		read_failed(read->term_func, read->term_func_priv);
 	}
-	kvfree(read);
+	kfree(read);
 }
 
 static int read_cache(struct netfs_cache_resources *cres, loff_t start,
@@ -321,10 +321,9 @@ static int read_cache(struct netfs_cache_resources *cres, loff_t start,
 		return -EINVAL;
 	nr = DIV_ROUND_UP(len, PAGE_SIZE);
 	if (!((start | len) & ~PAGE_MASK) && start < op->i_size)
-		read = kvmalloc(struct_size(read, pages, nr),
-				GFP_NOFS | __GFP_NOWARN);
+		read = kmalloc(struct_size(read, pages, nr), CACHEFS_GFP_MAYBE);
 	if (!read || !extract_pages(iter, read->pages, nr)) {
-		kvfree(read);
+		kfree(read);
 		read_failed(term_func, term_func_priv);
 		return 0;
 	}
@@ -392,7 +391,7 @@ static void store_done(struct cachefs_store *core)
 				     core->stored);
 		store_release(core);
 	}
-	kvfree(store);
+	kfree(store);
 }
 
 /* Is all that a request writes what was read from the server? */
@@ -450,8 +449,7 @@ static void issue_write(struct netfs_io_subrequest *subreq)
 		cachefs_store_unreserve(cache, bytes);
 	}
 	nr = DIV_ROUND_UP(bytes, PAGE_SIZE);
-	store = kvmalloc(struct_size(store, pages, nr),
-			 GFP_NOFS | __GFP_NOWARN);
+	store = kmalloc(struct_size(store, pages, nr), CACHEFS_GFP_MAYBE);
 	why = CACHEFS_WHY_NO_MEMORY;
 	if (!store || !extract_pages(&subreq->io_iter, store->pages, nr))
 		goto refuse;
@@ -478,7 +476,7 @@ static void issue_write(struct netfs_io_subrequest *subreq)
 	return;
 
 refuse:
-	kvfree(store);
+	kfree(store);
 	cachefs_refuse(cache, &op->version, block, len, why);
 terminate:
 	cachefs_terminated(netfs_write_subrequest_terminated, subreq, len);

@@ -42,7 +42,7 @@ bool cachefs_note_read(struct cachefs_op *op, pgoff_t index)
 
 	if (atomic_read(&glue->noted) < CACHEFS_MAX_NOTED_PAGES) {
 		old = xa_store(&op->object->reads, index, note_of(op),
-			       GFP_NOFS | __GFP_NOWARN);
+			       CACHEFS_GFP_MAYBE);
 		if (!xa_is_err(old)) {
 			if (!old)
 				atomic_inc(&glue->noted);
