@@ -469,6 +469,18 @@ void cachefs_count_unused(struct cachefs_cache *cache, u64 bytes)
 }
 
 /**
+ * cachefs_count_ahead - Account memory for what is read ahead
+ * @cache: the cache
+ * @change: so many bytes more or less
+ *
+ * Context: any.
+ */
+void cachefs_count_ahead(struct cachefs_cache *cache, s64 change)
+{
+	cachefs_stat_add(cache, CACHEFS_STAT_READAHEAD_BYTES, change);
+}
+
+/**
  * cachefs_count_object - Account an object that was opened or closed
  * @cache: the cache
  * @change: 1 or -1

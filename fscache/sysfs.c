@@ -298,6 +298,7 @@ STAT(checksum_bytes, CHECKSUM_BYTES);
 STAT(device_written_bytes, DEVICE_WRITTEN_BYTES);
 STAT(device_read_bytes, DEVICE_READ_BYTES);
 STAT(readahead_unused_bytes, READAHEAD_UNUSED_BYTES);
+STAT(readahead_bytes, READAHEAD_BYTES);
 STAT(bypassed_bytes, BYPASSED_BYTES);
 STAT(released_bytes, RELEASED_BYTES);
 
@@ -335,6 +336,7 @@ static struct attribute *stat_attrs[] = {
 	&stat_device_written_bytes.attr.attr,
 	&stat_device_read_bytes.attr.attr,
 	&stat_readahead_unused_bytes.attr.attr,
+	&stat_readahead_bytes.attr.attr,
 	&stat_bypassed_bytes.attr.attr,
 	&stat_released_bytes.attr.attr,
 	&device_read_us_attr.attr,

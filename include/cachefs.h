@@ -252,6 +252,7 @@ void cachefs_count_miss(struct cachefs_cache *cache,
 void cachefs_count_stored(struct cachefs_cache *cache,
 			  struct cachefs_volume *volume, u64 bytes);
 void cachefs_count_unused(struct cachefs_cache *cache, u64 bytes);
+void cachefs_count_ahead(struct cachefs_cache *cache, s64 change);
 void cachefs_count_object(struct cachefs_cache *cache, int change);
 
 /* The page mark (fscache/page_mark.c) */

@@ -8,9 +8,9 @@
 
 #include <linux/fscache-cache.h>
 #include <linux/list.h>
-#include <linux/llist.h>
 #include <linux/mutex.h>
 #include <linux/netfs.h>
+#include <linux/shrinker.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
@@ -41,8 +41,10 @@ struct cachefs_nfs_coherency {
  * @wq: stores that pages.c has gathered
  * @stage_lock: all objects' stages
  * @stages: all stages, oldest first; stage_lock
- * @staged: pages in them; stage_lock
- * @spare: stages to be used again, @nr_spare of them
+ * @spare_lock: the next three; with interrupts off
+ * @staged: pages that stages have, those included that are not in @stages any more
+ * @spare: pages for the next stages, @nr_spare of them
+ * @shrinker: gives back what has been read ahead
  */
 struct cachefs_glue {
 	struct cachefs_cache	*cache;
@@ -55,9 +57,11 @@ struct cachefs_glue {
 	struct workqueue_struct	*wq;
 	spinlock_t		stage_lock;	/* see stage.c */
 	struct list_head	stages;
+	spinlock_t		spare_lock;	/* what follows */
 	unsigned int		staged;
-	struct llist_head	spare;
-	atomic_t		nr_spare;
+	unsigned int		nr_spare;
+	struct list_head	spare;
+	struct shrinker		shrinker;
 };
 
 /*
@@ -222,7 +226,7 @@ bool cachefs_object_named(struct cachefs_object *object, struct inode *inode);
 
 /* stage.c */
 bool cachefs_stage_read(struct cachefs_op *op, struct page *page);
-void cachefs_stages_init(struct cachefs_glue *glue);
+int cachefs_stages_init(struct cachefs_glue *glue);
 void cachefs_stages_exit(struct cachefs_glue *glue);
 void cachefs_stages_drop(struct cachefs_object *object);
 

@@ -383,11 +383,17 @@ bool cachefs_begin_operation(struct netfs_cache_resources *cres,
  */
 int cachefs_glue_init_io(struct cachefs_glue *glue)
 {
-	cachefs_stages_init(glue);
+	int ret;
+
 	/* Reclaim waits for the marks that it clears. */
 	glue->wq = alloc_workqueue("cachefs_pages",
 				   WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
-	return glue->wq ? 0 : -ENOMEM;
+	if (!glue->wq)
+		return -ENOMEM;
+	ret = cachefs_stages_init(glue);
+	if (ret)
+		destroy_workqueue(glue->wq);
+	return ret;
 }
 
 /**

@@ -14,23 +14,21 @@
  * while NFS copies what was asked for.
  */
 #include <linux/highmem.h>
-#include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/shrinker.h>
 #include <linux/slab.h>
 #include "glue.h"
 
 /* Pages in one stage: what one I/O of the core takes. */
 #define STAGE_PAGES		128
 
-/* Pages in all stages. */
-#define MAX_STAGED_PAGES	8192
+/* Pages in all stages, and kept for the next ones: together 32 MiB. */
+#define MAX_STAGED_PAGES	7168
+#define MAX_SPARE_PAGES		1024
 
 /* Pages read in sequence that promise another stage from the first page of one on. */
 #define LONG_RUN		(8 * STAGE_PAGES)
-
-/* Stages kept for the next reads: a kernel may clear each page that it gives. */
-#define MAX_SPARE_STAGES	8
 
 /*
  * struct stage - Pages read ahead
@@ -48,7 +46,6 @@
 struct stage {
 	struct list_head	object_link;
 	struct list_head	link;
-	struct llist_node	spare_link;
 	struct cachefs_glue	*glue;
 	struct cachefs_read	read;
 	struct completion	done;
@@ -61,11 +58,27 @@ struct stage {
 	struct page		*pages[STAGE_PAGES];
 };
 
+static void count_pages_held(struct cachefs_glue *glue, long pages)
+{
+	cachefs_count_ahead(glue->cache, (s64)pages * PAGE_SIZE);
+}
+
+/* Its pages serve again: a kernel may clear each page that it gives.  Any context. */
 static void stage_free(struct stage *stage)
 {
+	struct cachefs_glue *glue = stage->glue;
+	unsigned long flags;
 	unsigned int i;
 
-	for (i = 0; i < stage->nr_pages; i++)
+	spin_lock_irqsave(&glue->spare_lock, flags);
+	glue->staged -= stage->nr_pages;
+	for (i = 0; i < stage->nr_pages && glue->nr_spare < MAX_SPARE_PAGES; i++) {
+		list_add(&stage->pages[i]->lru, &glue->spare);
+		glue->nr_spare++;
+	}
+	spin_unlock_irqrestore(&glue->spare_lock, flags);
+	count_pages_held(glue, (long)i - stage->nr_pages);
+	for (; i < stage->nr_pages; i++)
 		__free_page(stage->pages[i]);
 	kfree(stage);
 }
@@ -73,50 +86,72 @@ static void stage_free(struct stage *stage)
 /* Any context. */
 static void stage_put(struct stage *stage)
 {
-	struct cachefs_glue *glue = stage->glue;
-
-	if (!refcount_dec_and_test(&stage->refs))
-		return;
-	if (stage->nr_pages == STAGE_PAGES &&
-	    atomic_add_unless(&glue->nr_spare, 1, MAX_SPARE_STAGES))
-		llist_add(&stage->spare_link, &glue->spare);
-	else
+	if (refcount_dec_and_test(&stage->refs))
 		stage_free(stage);
 }
 
-static struct stage *stage_spare(struct cachefs_glue *glue)
+static struct page *spare_take(struct cachefs_glue *glue)
 {
-	struct llist_node *node;
+	struct page *page;
+	unsigned long flags;
 
-	/* Only one may take at a time. */
-	spin_lock(&glue->stage_lock);
-	node = llist_del_first(&glue->spare);
-	spin_unlock(&glue->stage_lock);
-	if (!node)
-		return NULL;
-	atomic_dec(&glue->nr_spare);
-	return llist_entry(node, struct stage, spare_link);
+	spin_lock_irqsave(&glue->spare_lock, flags);
+	page = list_first_entry_or_null(&glue->spare, struct page, lru);
+	if (page) {
+		list_del(&page->lru);
+		glue->nr_spare--;
+	}
+	spin_unlock_irqrestore(&glue->spare_lock, flags);
+	return page;
 }
 
-/* A stage with room for @nr pages, or for fewer but one; or NULL. */
+/* Give up to @nr spare pages back to the kernel; returns how many. */
+static unsigned long spare_free(struct cachefs_glue *glue, unsigned long nr)
+{
+	unsigned long freed;
+	struct page *page;
+
+	for (freed = 0; freed < nr && (page = spare_take(glue)) != NULL; freed++)
+		__free_page(page);
+	count_pages_held(glue, -(long)freed);
+	return freed;
+}
+
+static void give_room(struct cachefs_glue *glue, unsigned int nr)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&glue->spare_lock, flags);
+	glue->staged -= nr;
+	spin_unlock_irqrestore(&glue->spare_lock, flags);
+}
+
+/*
+ * A stage with @nr pages, for which there is room, or with fewer but one; or NULL.
+ * What it does not need of the room is given back.
+ */
 static struct stage *stage_alloc(struct cachefs_glue *glue, unsigned int nr)
 {
 	gfp_t gfp = CACHEFS_GFP_MAYBE;
-	struct stage *stage = stage_spare(glue);
+	struct stage *stage = kmalloc(sizeof(*stage), gfp);
 
-	if (stage)
-		return stage;
-	stage = kmalloc(sizeof(*stage), gfp);
-	if (!stage)
+	if (!stage) {
+		give_room(glue, nr);
 		return NULL;
+	}
 	stage->glue = glue;
 	for (stage->nr_pages = 0; stage->nr_pages < nr; stage->nr_pages++) {
-		struct page *page = alloc_page(gfp | __GFP_HIGHMEM);
+		struct page *page = spare_take(glue);
 
-		if (!page)
-			break;
+		if (!page) {
+			page = alloc_page(gfp | __GFP_HIGHMEM);
+			if (!page)
+				break;
+			count_pages_held(glue, 1);
+		}
 		stage->pages[stage->nr_pages] = page;
 	}
+	give_room(glue, nr - stage->nr_pages);
 	if (stage->nr_pages >= 2)
 		return stage;
 	stage_free(stage);
@@ -130,7 +165,6 @@ static void stage_unlink(struct cachefs_glue *glue, struct stage *stage)
 
 	list_del_init(&stage->object_link);
 	list_del(&stage->link);
-	glue->staged -= stage->read.nr;
 	cachefs_count_unused(glue->cache,
 			     (u64)stage->unused << CACHEFS_BLOCK_SHIFT);
 }
@@ -166,37 +200,53 @@ static void stage_read_done(struct cachefs_read *read)
 }
 
 /*
- * Make room for @nr pages at the cost of the oldest stages that have been read.  What
- * has not been @asked for may take half of the room, and none from those that may be
- * in use.
+ * Drop the oldest stages that have been read, until they have had @nr pages; none
+ * that are younger than a second, which may be in use, unless @young.
  */
-static bool make_room(struct cachefs_glue *glue, unsigned int nr, bool asked)
+static void stages_drop_old(struct cachefs_glue *glue, long nr, bool young)
 {
-	unsigned int most = asked ? MAX_STAGED_PAGES : MAX_STAGED_PAGES / 2;
 	struct stage *stage, *next;
 	LIST_HEAD(old);
-	bool room;
 
 	spin_lock(&glue->stage_lock);
 	list_for_each_entry_safe(stage, next, &glue->stages, link) {
-		if (glue->staged + nr <= most ||
-		    (!asked && !time_after(jiffies, stage->born + HZ)))
+		if (nr <= 0 ||
+		    (!young && !time_after(jiffies, stage->born + HZ)))
 			break;
 		/* Else its reader would not find the rest, and read it again. */
 		if (!completion_done(&stage->done))
 			continue;
+		nr -= stage->nr_pages;
 		stage_unlink(glue, stage);
 		list_add(&stage->link, &old);
 	}
-	room = glue->staged + nr <= most;
 	spin_unlock(&glue->stage_lock);
 	stages_put(&old);
+}
+
+/*
+ * Take room for @nr pages, at the cost of old stages if need be.  What has not been
+ * @asked for may take half of the room, and none from those that may be in use.  A
+ * stage has its room until the last who uses it is done.
+ */
+static bool take_room(struct cachefs_glue *glue, unsigned int nr, bool asked)
+{
+	unsigned int most = asked ? MAX_STAGED_PAGES : MAX_STAGED_PAGES / 2;
+	unsigned long flags;
+	bool room;
+
+	stages_drop_old(glue, (long)READ_ONCE(glue->staged) + nr - most, asked);
+	spin_lock_irqsave(&glue->spare_lock, flags);
+	room = glue->staged + nr <= most;
+	if (room)
+		glue->staged += nr;
+	spin_unlock_irqrestore(&glue->spare_lock, flags);
 	return room;
 }
 
 /*
  * Read @want blocks from @block on, at most a stage full, or as many of them as are
- * cached, into a new stage; @run: see there.  Returns it with a reference for the
+ * cached and get a page, into a new stage; @run: see there.  Returns it with a reference for the
  * caller, or NULL: less than two blocks are cached, or no memory.
  */
 static struct stage *stage_new(struct cachefs_op *op, u64 block,
@@ -210,12 +260,12 @@ static struct stage *stage_new(struct cachefs_op *op, u64 block,
 	if (want < 2)
 		return NULL;
 	nr = cachefs_lookup(glue->cache, &op->version, block, want, &cached);
-	if (!cached || nr < 2 || !make_room(glue, nr, asked))
+	if (!cached || nr < 2 || !take_room(glue, nr, asked))
 		return NULL;
 	stage = stage_alloc(glue, nr);
 	if (!stage)
 		return NULL;
-	stage->read.nr = min(nr, stage->nr_pages);
+	stage->read.nr = stage->nr_pages;
 	stage->read.cache = glue->cache;
 	stage->read.version = op->version;
 	stage->read.block = block;
@@ -231,7 +281,6 @@ static struct stage *stage_new(struct cachefs_op *op, u64 block,
 	spin_lock(&glue->stage_lock);
 	list_add_tail(&stage->object_link, &op->object->stages);
 	list_add_tail(&stage->link, &glue->stages);
-	glue->staged += stage->read.nr;
 	spin_unlock(&glue->stage_lock);
 	fscache_count_read();
 	cachefs_read(&stage->read);
@@ -500,17 +549,48 @@ bool cachefs_stage_read(struct cachefs_op *op, struct page *page)
 	return read || read_direct(op, page);
 }
 
+static struct cachefs_glue *shrinker_glue(struct shrinker *shrinker)
+{
+	return container_of(shrinker, struct cachefs_glue, shrinker);
+}
+
+static unsigned long stages_count(struct shrinker *shrinker,
+				  struct shrink_control *sc)
+{
+	struct cachefs_glue *glue = shrinker_glue(shrinker);
+
+	return READ_ONCE(glue->staged) + READ_ONCE(glue->nr_spare) ?:
+		SHRINK_EMPTY;
+}
+
+/* What nobody has asked for yet is not worth memory that others lack. */
+static unsigned long stages_scan(struct shrinker *shrinker,
+				 struct shrink_control *sc)
+{
+	struct cachefs_glue *glue = shrinker_glue(shrinker);
+
+	stages_drop_old(glue, (long)sc->nr_to_scan - READ_ONCE(glue->nr_spare),
+			true);
+	return spare_free(glue, sc->nr_to_scan) ?: SHRINK_STOP;
+}
+
 /**
  * cachefs_stages_init - Set up what stages need
  * @glue: the binding
  *
- * Context: any.
+ * Context: process, may sleep.
+ * Return: 0 or -ENOMEM.
  */
-void cachefs_stages_init(struct cachefs_glue *glue)
+int cachefs_stages_init(struct cachefs_glue *glue)
 {
 	spin_lock_init(&glue->stage_lock);
 	INIT_LIST_HEAD(&glue->stages);
-	init_llist_head(&glue->spare);
+	spin_lock_init(&glue->spare_lock);
+	INIT_LIST_HEAD(&glue->spare);
+	glue->shrinker.count_objects = stages_count;
+	glue->shrinker.scan_objects = stages_scan;
+	glue->shrinker.seeks = DEFAULT_SEEKS;
+	return register_shrinker(&glue->shrinker, "cachefs-readahead");
 }
 
 /**
@@ -521,10 +601,9 @@ void cachefs_stages_init(struct cachefs_glue *glue)
  */
 void cachefs_stages_exit(struct cachefs_glue *glue)
 {
-	struct stage *stage;
-
-	while ((stage = stage_spare(glue)))
-		stage_free(stage);
+	unregister_shrinker(&glue->shrinker);
+	spare_free(glue, ULONG_MAX);
+	WARN_ON_ONCE(glue->staged);
 }
 
 /**

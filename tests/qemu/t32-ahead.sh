@@ -3,7 +3,7 @@
 #
 # What is read from the device before anybody asks for it: in a sequence of reads
 # more than they ask for, in any other order nothing, and little that turns out not
-# to be wanted.
+# to be wanted.  The memory for that is bounded, however many files are open.
 #
 # bed: --disk-size cache:256M --disk-size srv:256M
 # run: 6.1
@@ -128,6 +128,75 @@ check_equal "$name: nothing was not asked for" 0 "$unused"
 
 reading "pages anywhere" anywhere 4096 400
 check_equal "$name: nothing was not asked for" 0 "$unused"
+
+# Many files, of each of which something is read ahead and never asked for; and in
+# between large stages, whose memory serves again.  Newer kernels do not read ahead.
+mib_missing()	# what no part of the kernel says it has
+{
+	awk '$1 ~ /^(MemFree|Buffers|Cached|AnonPages|Slab|KernelStack|PageTables|Percpu|VmallocUsed):$/ {
+			sum += $2 }
+		$1 == "MemTotal:" { total = $2 }
+		END { print int((total - sum) / 1024) }' /proc/meminfo
+}
+
+cat > /run/many.py <<'END'
+import os, sys, threading
+mount, bdi = sys.argv[1:]
+
+def readahead(kib):
+    with open(bdi + "/read_ahead_kb", "w") as file:
+        file.write(str(kib))
+
+def large_stages():
+    threads = [threading.Thread(target=os.pread, args=(large, 1 << 19, i << 20))
+               for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    os.posix_fadvise(large, 0, 0, os.POSIX_FADV_DONTNEED)
+
+readahead(512)
+large = os.open(mount + "/file", os.O_RDONLY)
+readahead(16)
+files = []
+for i, name in enumerate(sorted(os.listdir(mount + "/many"))):
+    if i % 2 == 0:
+        large_stages()
+    files.append(os.open(mount + "/many/" + name, os.O_RDONLY))
+    os.pread(files[-1], 16384, 0)
+    os.pread(files[-1], 16384, 16384)
+print("open", flush=True)
+sys.stdin.readline()
+END
+
+case $(uname -r) in
+6.1.*)
+	fill_many "$export_dir/many" 400 131072 2
+	drop_caches
+	cat "$MNT"/many/* > /dev/null
+	settle
+	nfs_umount
+	nfs_mount
+	drop_caches
+	before=$(mib_missing)
+	mkfifo /run/go
+	python3 /run/many.py "$MNT" \
+		"/sys/class/bdi/$(mountpoint -d "$MNT")" < /run/go > /run/many &
+	exec 6> /run/go
+	wait_for 200 grep -q open /run/many || t_die "the files cannot be read"
+	# Some other things have changed, too.
+	check_range "400 files are open: memory taken, by the kernel's account (MiB)" \
+		-20 48 $(($(mib_missing) - before))
+	check_range "of which this was read ahead (bytes)" \
+		$((1 << 20)) $((32 << 20)) "$(cachefs_stat readahead_bytes)"
+	echo 2 > /proc/sys/vm/drop_caches
+	check_equal "memory is short: all of it is given back" 0 \
+		"$(cachefs_stat readahead_bytes)"
+	echo >&6
+	wait $!
+	;;
+esac
 
 nfs_umount
 check_range "FS-Cache counts reads of the cache" 1 1000000 "$(fscache_stat "IO rd")"
