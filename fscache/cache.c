@@ -438,7 +438,7 @@ void cachefs_count_stored(struct cachefs_cache *cache,
  * @why: the reason, not %CACHEFS_WHY_NONE
  *
  * Whoever decides that something is not stored calls this, once.  The core has
- * done so for what cachefs_store_reserve() and cachefs_store() leave out.
+ * done so for what cachefs_store_wanted() and cachefs_store() leave out.
  *
  * Context: any.
  */

@@ -243,7 +243,6 @@ struct cachefs_geometry {
  * @next_probe: when a read goes to a slow device again, jiffies
  * @ios: I/O that it has not completed
  * @in_flight: bytes that stores have on their way to the device
- * @reserved: bytes that readers were promised room for
  * @ops: operations (reads and stores) under way
  */
 struct cachefs_cache {
@@ -314,7 +313,6 @@ struct cachefs_cache {
 	unsigned long			next_probe;
 	atomic_t			ios;
 	atomic64_t			in_flight;
-	atomic64_t			reserved;
 	atomic_t			ops;
 	atomic_t			objects;
 	wait_queue_head_t		wait;
@@ -594,6 +592,7 @@ void cachefs_store_watch(struct work_struct *work);
 void cachefs_pace_begin(struct cachefs_io *io, bool write);
 void cachefs_pace_end(struct cachefs_io *io, bool write);
 u64 cachefs_pace_window(struct cachefs_cache *cache);
+unsigned long cachefs_pace_patience(struct cachefs_cache *cache);
 bool cachefs_pace_bypass(struct cachefs_cache *cache);
 bool cachefs_pace_bypassed(struct cachefs_cache *cache,
 			   const struct cachefs_version *version, u64 block);

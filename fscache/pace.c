@@ -159,6 +159,26 @@ bool cachefs_pace_stuck(struct cachefs_cache *cache)
 				    msecs_to_jiffies(ms * PACE_STUCK));
 }
 
+/**
+ * cachefs_pace_patience - How long may be waited for the device?
+ * @cache: the cache
+ *
+ * Up to a second since it has answered.  So of many who wait one after the other, for
+ * a device that hangs, all but the first do not.
+ *
+ * Context: any.
+ * Return: jiffies.
+ */
+unsigned long cachefs_pace_patience(struct cachefs_cache *cache)
+{
+	unsigned long since = jiffies - READ_ONCE(cache->last_answer);
+
+	/* Nothing has been asked yet. */
+	if (!atomic_read(&cache->ios))
+		return HZ;
+	return since < HZ ? HZ - since : 0;
+}
+
 /* Is the device, on average, too slow and slower than the server? */
 static bool too_slow(struct cachefs_cache *cache)
 {

@@ -10,32 +10,103 @@
 #include <trace/events/cachefs.h>
 #include "internal.h"
 
-static bool try_reserve(struct cachefs_cache *cache, size_t bytes)
+/* Room in flight for so many blocks is not needed any more. */
+static void give_room(struct cachefs_cache *cache, unsigned int nr)
 {
-	if (atomic64_add_return(bytes, &cache->reserved) +
-	    atomic64_read(&cache->in_flight) <= cachefs_pace_window(cache))
-		return true;
-	atomic64_sub(bytes, &cache->reserved);
-	return false;
+	s64 bytes = (s64)nr << CACHEFS_BLOCK_SHIFT;
+
+	atomic64_sub(bytes, &cache->in_flight);
+	cachefs_stat_add(cache, CACHEFS_STAT_STORES_IN_FLIGHT_BYTES, -bytes);
+}
+
+/*
+ * Take room in flight for @nr blocks, or for as many as the bound allows at all; or
+ * for none, if these do not fit now.  Returns for how many.
+ */
+static unsigned int take_room(struct cachefs_cache *cache, unsigned int nr)
+{
+	s64 window = cachefs_pace_window(cache);
+	s64 old = atomic64_read(&cache->in_flight), bytes;
+
+	nr = min_t(u64, nr, window >> CACHEFS_BLOCK_SHIFT);
+	bytes = (s64)nr << CACHEFS_BLOCK_SHIFT;
+	do {
+		if (old + bytes > window)
+			return 0;
+	} while (!atomic64_try_cmpxchg(&cache->in_flight, &old, old + bytes));
+	cachefs_stat_add(cache, CACHEFS_STAT_STORES_IN_FLIGHT_BYTES, bytes);
+	return nr;
+}
+
+/*
+ * For how many of @nr blocks is there room, and @why not for the others?  Who can wait
+ * waits for it, as long as an answer of the device is to be expected.
+ */
+static unsigned int store_admit(struct cachefs_store *store, unsigned int nr,
+				enum cachefs_reason *why)
+{
+	struct cachefs_cache *cache = store->cache;
+	unsigned int room;
+
+	*why = CACHEFS_WHY_UNUSABLE;
+	if (!cachefs_usable(cache))
+		return 0;
+	*why = CACHEFS_WHY_SLOW;
+	if (cachefs_pace_stuck(cache))
+		return 0;
+	/* For a read, cachefs_store_wanted() has asked. */
+	*why = CACHEFS_WHY_NO_ROOM;
+	if (store->may_wait && !cachefs_store_try(cache))
+		return 0;
+	*why = CACHEFS_WHY_IN_FLIGHT;
+	room = take_room(cache, nr);
+	if (!room && store->may_wait)
+		wait_event_timeout(cache->wait,
+				   !cachefs_usable(cache) ||
+				   READ_ONCE(cache->stores_stopped) ||
+				   (room = take_room(cache, nr)),
+				   cachefs_pace_patience(cache));
+	return room;
+}
+
+static bool has_room(struct cachefs_cache *cache)
+{
+	return atomic64_read(&cache->in_flight) < cachefs_pace_window(cache);
 }
 
 /**
- * cachefs_store_reserve - May so much be read from the server to be stored?
+ * cachefs_store_room - Would a small store be taken now?
+ * @cache: the cache
+ *
+ * For those who can save themselves work if not; see cachefs_store_wanted().
+ *
+ * Context: any.
+ * Return: whether it would.
+ */
+bool cachefs_store_room(struct cachefs_cache *cache)
+{
+	return cachefs_usable(cache) && !cachefs_pace_stuck(cache) &&
+		!cachefs_stores_wait(cache) && has_room(cache);
+}
+
+/**
+ * cachefs_store_wanted - Shall what is read from the server now be stored?
  * @cache: the cache
  * @version: of the file
  * @block: first file block
  * @bytes: how much
  *
- * This is where stores are refused when the device cannot keep up: what is on
- * its way to the device, and what was promised room, stay within the bound.  And
- * what comes from the server only because the device is slow is cached already.
+ * Not if the device cannot keep up as it is, and not what comes from the server only
+ * because the device is slow: that is cached already.  This is advice, and promises
+ * nothing: the server may take its time, or never answer, and others do not wait for
+ * it.  Whether there is room says cachefs_store() when the data is there.
  *
  * Context: process; may take index_lock.
- * Return: %true if room was reserved; cachefs_store_unreserve() gives it back.
+ * Return: whether it shall; if not, cachefs_refuse() was called.
  */
-bool cachefs_store_reserve(struct cachefs_cache *cache,
-			   const struct cachefs_version *version, u64 block,
-			   size_t bytes)
+bool cachefs_store_wanted(struct cachefs_cache *cache,
+			  const struct cachefs_version *version, u64 block,
+			  size_t bytes)
 {
 	enum cachefs_reason why = CACHEFS_WHY_IN_FLIGHT;
 
@@ -47,65 +118,10 @@ bool cachefs_store_reserve(struct cachefs_cache *cache,
 		why = CACHEFS_WHY_SLOW;
 	else if (!cachefs_store_try(cache))
 		why = CACHEFS_WHY_NO_ROOM;
-	else if (try_reserve(cache, bytes))
+	else if (has_room(cache))
 		return true;
 	cachefs_refuse(cache, version, block, bytes, why);
 	return false;
-}
-
-/**
- * cachefs_store_room - Would a small store be taken now?
- * @cache: the cache
- *
- * For those who can save themselves work if not; see cachefs_store_reserve().
- *
- * Context: any.
- * Return: whether it would.
- */
-bool cachefs_store_room(struct cachefs_cache *cache)
-{
-	return cachefs_usable(cache) && !cachefs_pace_stuck(cache) &&
-		!cachefs_stores_wait(cache) &&
-		atomic64_read(&cache->reserved) +
-		atomic64_read(&cache->in_flight) < cachefs_pace_window(cache);
-}
-
-/**
- * cachefs_store_reserve_wait - Wait until so much may be stored
- * @cache: the cache
- * @version: of the file
- * @block: first file block
- * @bytes: how much
- *
- * For writers that can wait, but not for ever.
- *
- * Context: process, sleeps up to a second.
- * Return: as cachefs_store_reserve().
- */
-bool cachefs_store_reserve_wait(struct cachefs_cache *cache,
-				const struct cachefs_version *version,
-				u64 block, size_t bytes)
-{
-	bool reserved = false;
-
-	wait_event_timeout(cache->wait,
-			   !cachefs_usable(cache) ||
-			   READ_ONCE(cache->stores_stopped) ||
-			   (reserved = try_reserve(cache, bytes)) ||
-			   bytes > READ_ONCE(cache->max_in_flight), HZ);
-	return reserved || cachefs_store_reserve(cache, version, block, bytes);
-}
-
-/**
- * cachefs_store_unreserve - Give back what cachefs_store_reserve() promised
- * @cache: the cache
- * @bytes: how much
- *
- * Context: any.
- */
-void cachefs_store_unreserve(struct cachefs_cache *cache, size_t bytes)
-{
-	atomic64_sub(bytes, &cache->reserved);
 }
 
 /* Valid bytes in the last block of @io. */
@@ -155,7 +171,7 @@ static void store_work(struct work_struct *work)
 						   work);
 	struct cachefs_cache *cache = store->cache;
 	struct cachefs_io *io, *next;
-	u64 bytes = 0;
+	unsigned int nr = 0;
 	bool valid;
 
 	store_unwatch(store);
@@ -168,7 +184,7 @@ static void store_work(struct work_struct *work)
 		u32 last = last_bytes(store, io);
 		size_t data = ((io->nr - 1) << CACHEFS_BLOCK_SHIFT) + last;
 
-		bytes += (u64)io->nr << CACHEFS_BLOCK_SHIFT;
+		nr += io->nr;
 		if (io->error)
 			cachefs_io_error(cache, true, io->device_block,
 					 io->error);
@@ -209,8 +225,7 @@ static void store_work(struct work_struct *work)
 		free_copies(store, io->pages + io->nr - io->copies, io->copies);
 		cachefs_io_free(io);
 	}
-	atomic64_sub(bytes, &cache->in_flight);
-	cachefs_stat_add(cache, CACHEFS_STAT_STORES_IN_FLIGHT_BYTES, -(s64)bytes);
+	give_room(cache, nr);
 	trace_cachefs_store_done(store);
 	wake_up(&cache->wait);
 	store->done(store);
@@ -375,9 +390,6 @@ static bool store_run(struct cachefs_store *store, unsigned int first,
 
 	list_add_tail(&io->link, &store->ios);
 	atomic_inc(&store->pending);
-	atomic64_add((u64)nr << CACHEFS_BLOCK_SHIFT, &cache->in_flight);
-	cachefs_stat_add(cache, CACHEFS_STAT_STORES_IN_FLIGHT_BYTES,
-			 (u64)nr << CACHEFS_BLOCK_SHIFT);
 	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_WRITTEN_BYTES,
 			 (u64)nr << CACHEFS_BLOCK_SHIFT);
 	return true;
@@ -418,10 +430,11 @@ void cachefs_store_submit(struct work_struct *work)
  * @store: the request; @done is called exactly once, maybe before this returns
  *
  * The pages must not go away before @done, and should not be written to; see
- * the protocol in cachefs.h.  What finds no room in the log is left out, and has
- * been accounted for by cachefs_refuse().
+ * the protocol in cachefs.h.  What finds no room in the log, or beyond the bound for
+ * what is in flight, is left out, and has been accounted for by cachefs_refuse().
  *
- * Context: process.  Does not wait, neither for the device nor for memory.
+ * Context: process.  Does not wait, neither for the device nor for memory; but see
+ * cachefs_store::may_wait.
  */
 void cachefs_store(struct cachefs_store *store)
 {
@@ -429,8 +442,8 @@ void cachefs_store(struct cachefs_store *store)
 	unsigned int nr = DIV_ROUND_UP(store->bytes, CACHEFS_BLOCK_SIZE);
 	bool stable = cachefs_device_stable_writes(cache->device);
 	bool tail = store->bytes % CACHEFS_BLOCK_SIZE;
-	enum cachefs_reason why = CACHEFS_WHY_NO_REGION;
-	unsigned int done, part, got, copies;
+	unsigned int done, room, part, got, copies;
+	enum cachefs_reason why;
 	u32 region, slot;
 
 	cachefs_op_begin(cache);
@@ -445,21 +458,22 @@ void cachefs_store(struct cachefs_store *store)
 	INIT_WORK(&store->work, store_work);
 	atomic_set(&store->pending, 1);
 
-	for (done = 0; done < nr; done += got) {
+	room = store_admit(store, nr, &why);
+	for (done = 0; done < room; done += got) {
 		u64 block = store->block + done;
 
-		part = min_t(u64, nr - done, CACHEFS_CHUNK_BLOCKS -
+		part = min_t(u64, room - done, CACHEFS_CHUNK_BLOCKS -
 			     block % CACHEFS_CHUNK_BLOCKS);
-		got = 0;
-		if (!cachefs_usable(cache))
-			why = CACHEFS_WHY_UNUSABLE;
-		else if (block + part > 1ULL << CACHEFS_FILE_BLOCK_BITS)
+		if (block + part > 1ULL << CACHEFS_FILE_BLOCK_BITS) {
 			why = CACHEFS_WHY_TOO_LARGE;
-		else
-			got = cachefs_region_alloc_slots(cache, part, &region,
-							 &slot, false);
-		if (!got)
 			break;
+		}
+		got = cachefs_region_alloc_slots(cache, part, &region, &slot,
+						 false);
+		if (!got) {
+			why = CACHEFS_WHY_NO_REGION;
+			break;
+		}
 		copies = stable ? got : tail && done + got == nr;
 		if (!copy_pages(store, done + got, copies) ||
 		    !store_run(store, done, got, region, slot, copies)) {
@@ -468,6 +482,7 @@ void cachefs_store(struct cachefs_store *store)
 			break;
 		}
 	}
+	give_room(cache, room - done);
 	if (done < nr) {
 		WRITE_ONCE(store->error, -ENOBUFS);
 		cachefs_refuse(cache, &store->version, store->block + done,

@@ -161,6 +161,7 @@ struct cachefs_read {
  * @block: first file block
  * @bytes: how many bytes; the last block may be partial and is padded with zeros
  * @pages: the pages, kept by the caller until @done; entries may be replaced
+ * @may_wait: cachefs_store() may wait up to a second while too much is in flight
  * @still_valid: asked when the data is on disk, before it is published and once
  *	more after, in process context: are these pages still that version's,
  *	unmodified?  If not, it may set @stale
@@ -182,6 +183,7 @@ struct cachefs_store {
 	u64			block;
 	size_t			bytes;
 	struct page		**pages;
+	bool			may_wait;
 	bool			(*still_valid)(struct cachefs_store *store);
 	void			(*release)(struct cachefs_store *store);
 	void			(*done)(struct cachefs_store *store);
@@ -221,15 +223,11 @@ void cachefs_version_init(struct cachefs_cache *cache,
 void cachefs_tombstone(struct cachefs_cache *cache,
 		       struct cachefs_version *version);
 
-/* Admission: bytes that will be stored soon */
-bool cachefs_store_reserve(struct cachefs_cache *cache,
-			   const struct cachefs_version *version, u64 block,
-			   size_t bytes);
-bool cachefs_store_reserve_wait(struct cachefs_cache *cache,
-				const struct cachefs_version *version,
-				u64 block, size_t bytes);
+/* Is it worth while to store something? */
+bool cachefs_store_wanted(struct cachefs_cache *cache,
+			  const struct cachefs_version *version, u64 block,
+			  size_t bytes);
 bool cachefs_store_room(struct cachefs_cache *cache);
-void cachefs_store_unreserve(struct cachefs_cache *cache, size_t bytes);
 
 /* How long the server takes, to compare the device with, and whether that answers */
 void cachefs_server_answered(struct cachefs_cache *cache, u64 ns);

@@ -177,8 +177,6 @@ void cachefs_op_exit(struct cachefs_op *op)
 {
 	struct cachefs_object *object = op->object;
 
-	if (op->reserved)
-		cachefs_store_unreserve(object_cache(object), op->reserved);
 	if (op->asked)
 		cachefs_server_answered(object_cache(object),
 					ktime_get_ns() - op->asked);

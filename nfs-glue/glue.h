@@ -162,7 +162,6 @@ struct cachefs_object {
  * @version: what the file was when it began
  * @size: and its size
  * @generation: cachefs_object::generation then
- * @reserved: bytes of room that it was promised
  * @asked: when its first slice went to the server, ns; 0: none did
  * @storing: the last slice that went to the server is to be stored
  * @i_size: end of the file as the last prepare_read knew it
@@ -174,7 +173,6 @@ struct cachefs_op {
 	struct cachefs_version	version;
 	loff_t			size;
 	unsigned int		generation;
-	size_t			reserved;
 	u64			asked;
 	bool			storing;
 	loff_t			i_size;

@@ -144,10 +144,9 @@ static void download(struct netfs_io_subrequest *subreq, struct cachefs_op *op,
 {
 	struct cachefs_cache *cache = cachefs_op_cache(op);
 	struct netfs_io_request *rreq = subreq->rreq;
-	size_t rsize = rreq->io_streams[0].sreq_max_len, bytes, reserve;
+	size_t rsize = rreq->io_streams[0].sreq_max_len, bytes;
 	enum cachefs_reason why = CACHEFS_WHY_NONE;
 	loff_t start = subreq->start, cut;
-	bool at_once = copies_at_once(rreq);
 
 	/* Cut where netfs would, but between folios if there is a choice. */
 	if (rsize && end - start > rsize) {
@@ -161,8 +160,6 @@ static void download(struct netfs_io_subrequest *subreq, struct cachefs_op *op,
 	if (!op->asked)
 		op->asked = ktime_get_ns();
 	op->storing = false;
-	/* Writeback reserves what it stores; is there room for anything? */
-	reserve = at_once ? bytes : 1;
 	if (!of_version(op, rreq, i_size))
 		why = CACHEFS_WHY_VERSION;
 	else if (!cachefs_op_settled(op, rreq->inode))
@@ -171,14 +168,12 @@ static void download(struct netfs_io_subrequest *subreq, struct cachefs_op *op,
 		cachefs_refuse(cache, &op->version, start >> CACHEFS_BLOCK_SHIFT,
 			       bytes, why);
 	else
-		op->storing = (at_once || note_reads(op, start, end)) &&
-			cachefs_store_reserve(cache, &op->version,
-					      start >> CACHEFS_BLOCK_SHIFT,
-					      reserve);
-	if (op->storing) {
-		op->reserved += reserve;
+		op->storing = (copies_at_once(rreq) || note_reads(op, start, end)) &&
+			cachefs_store_wanted(cache, &op->version,
+					     start >> CACHEFS_BLOCK_SHIFT,
+					     bytes);
+	if (op->storing)
 		__set_bit(NETFS_SREQ_COPY_TO_CACHE, &subreq->flags);
-	}
 }
 
 static enum netfs_io_source prepare_read(struct netfs_io_subrequest *subreq,
@@ -441,13 +436,6 @@ static void issue_write(struct netfs_io_subrequest *subreq)
 	if (start % CACHEFS_BLOCK_SIZE || !bytes)
 		goto refuse;
 
-	/* Nobody has reserved this.  From cachefs_store() on the core counts it. */
-	if (writeback) {
-		if (!cachefs_store_reserve_wait(cache, &op->version, block,
-						bytes))
-			goto terminate;
-		cachefs_store_unreserve(cache, bytes);
-	}
 	nr = DIV_ROUND_UP(bytes, PAGE_SIZE);
 	store = kmalloc(struct_size(store, pages, nr), CACHEFS_GFP_MAYBE);
 	why = CACHEFS_WHY_NO_MEMORY;
@@ -468,6 +456,8 @@ static void issue_write(struct netfs_io_subrequest *subreq)
 	store->store.block = block;
 	store->store.bytes = bytes;
 	store->store.pages = store->pages;
+	/* It comes with more at once than may be in flight. */
+	store->store.may_wait = writeback;
 	store->store.still_valid = store_still_valid;
 	store->store.release = store_release;
 	store->store.done = store_done;
@@ -478,7 +468,6 @@ static void issue_write(struct netfs_io_subrequest *subreq)
 refuse:
 	kfree(store);
 	cachefs_refuse(cache, &op->version, block, len, why);
-terminate:
 	cachefs_terminated(netfs_write_subrequest_terminated, subreq, len);
 }
 

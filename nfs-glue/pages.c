@@ -143,14 +143,12 @@ static void batch_submit(struct batch *batch)
 	struct cachefs_op *op = batch->op;
 	unsigned int i;
 
-	/* From here on the core counts it. */
-	cachefs_store_unreserve(cachefs_op_cache(op), op->reserved);
-	op->reserved = 0;
 	for (i = 0; i < batch->nr; i++)
 		batch->pages[i] = folio_page(batch->folios[i], 0);
 	batch->store.cache = cachefs_op_cache(op);
 	batch->store.version = op->version;
 	batch->store.pages = batch->pages;
+	batch->store.may_wait = false;
 	batch->store.still_valid = batch_still_valid;
 	batch->store.release = batch_release;
 	batch->store.done = batch_done;
@@ -250,7 +248,6 @@ static bool batch_add(struct cachefs_op *op, struct folio *folio, size_t bytes)
 	cachefs_page_mark(cachefs_op_cache(op), folio);
 	batch->folios[batch->nr++] = folio;
 	batch->store.bytes += bytes;
-	batch->op->reserved += bytes;
 	if (batch_full(batch))
 		mod_delayed_work(wq, &object->store_work, 0);
 	else
@@ -290,7 +287,7 @@ static void store_page(struct cachefs_op *op, struct page *page)
 		why = CACHEFS_WHY_PAGE;
 		goto refuse;
 	}
-	if (!cachefs_store_reserve(cache, version, page->index, bytes))
+	if (!cachefs_store_wanted(cache, version, page->index, bytes))
 		return;
 	why = READ_ONCE(op->object->named) ? noted : CACHEFS_WHY_NO_NAME;
 	if (why == CACHEFS_WHY_NO_NOTE &&
@@ -298,7 +295,6 @@ static void store_page(struct cachefs_op *op, struct page *page)
 		why = CACHEFS_WHY_RECENT;
 	if (!why && batch_add(op, page_folio(page), bytes))
 		return;
-	cachefs_store_unreserve(cache, bytes);
 	why = why ?: cachefs_op_stale(op) ?: CACHEFS_WHY_NO_MEMORY;
 refuse:
 	cachefs_refuse(cache, version, page->index, bytes, why);

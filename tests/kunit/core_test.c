@@ -223,11 +223,11 @@ static void read_error_is_told_and_the_extent_dropped(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, is_cached(f, &v, 0));
 }
 
-static bool reserve(struct fixture *f, size_t bytes)
+static bool wanted(struct fixture *f, size_t bytes)
 {
 	struct cachefs_version v = {};
 
-	return cachefs_store_reserve(f->cache, &v, 0, bytes);
+	return cachefs_store_wanted(f->cache, &v, 0, bytes);
 }
 
 static void many_errors_take_the_cache_out_of_use(struct kunit *test)
@@ -249,7 +249,7 @@ static void many_errors_take_the_cache_out_of_use(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, is_cached(f, &v, 0));
 	KUNIT_EXPECT_EQ(test, fixture_read(f, &v, 0, 1, 1), -ENODATA);
 	KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 1, 1, 1), -ENOBUFS);
-	KUNIT_EXPECT_FALSE(test, reserve(f, PAGE_SIZE));
+	KUNIT_EXPECT_FALSE(test, wanted(f, PAGE_SIZE));
 	/* And an administrator puts it back. */
 	KUNIT_EXPECT_EQ(test, cachefs_use_again(f->cache), 0);
 	KUNIT_EXPECT_EQ(test, cachefs_state(f->cache), CACHEFS_ACTIVE);
@@ -345,20 +345,6 @@ static void tombstone_is_remembered_by_who_comes_later(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, is_cached(f, &later, 0));
 }
 
-static void reservation_is_refused_above_the_bound(struct kunit *test)
-{
-	struct fixture *f = test->priv;
-
-	f->cache->max_in_flight = 8 * PAGE_SIZE;
-	KUNIT_EXPECT_TRUE(test, reserve(f, 5 * PAGE_SIZE));
-	KUNIT_EXPECT_FALSE(test, reserve(f, 4 * PAGE_SIZE));
-	KUNIT_EXPECT_TRUE(test, reserve(f, 3 * PAGE_SIZE));
-	KUNIT_EXPECT_FALSE(test, reserve(f, 1));
-	cachefs_store_unreserve(f->cache, 3 * PAGE_SIZE);
-	KUNIT_EXPECT_TRUE(test, reserve(f, 1));
-	cachefs_store_unreserve(f->cache, 5 * PAGE_SIZE + 1);
-}
-
 static void stores_under_way_count_against_the_bound(struct kunit *test)
 {
 	struct cachefs_version v;
@@ -371,13 +357,18 @@ static void stores_under_way_count_against_the_bound(struct kunit *test)
 	transfer_store(f, t, &v, 0, 6 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_STORES_IN_FLIGHT_BYTES),
 			6 * PAGE_SIZE);
-	KUNIT_EXPECT_FALSE(test, reserve(f, 3 * PAGE_SIZE));
+	/* There is some room, but not for all of it. */
+	KUNIT_EXPECT_TRUE(test, wanted(f, 3 * PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 10, 3, 1), -ENOBUFS);
+	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_STORE_REFUSED_BYTES),
+			3 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_STORES_IN_FLIGHT_BYTES),
+			6 * PAGE_SIZE);
 	let_writes_go(f);
 	KUNIT_EXPECT_EQ(test, transfer_wait(f, t), 0);
 	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_STORES_IN_FLIGHT_BYTES),
 			0);
-	KUNIT_EXPECT_TRUE(test, reserve(f, 3 * PAGE_SIZE));
-	cachefs_store_unreserve(f->cache, 3 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 10, 3, 1), 0);
 }
 
 static void store_without_a_ready_region_is_enobufs(struct kunit *test)
@@ -515,7 +506,6 @@ static struct kunit_case core_cases[] = {
 	KUNIT_CASE(tombstone_hides_what_was_stored_before),
 	KUNIT_CASE(tombstone_hides_a_store_under_way),
 	KUNIT_CASE(tombstone_is_remembered_by_who_comes_later),
-	KUNIT_CASE(reservation_is_refused_above_the_bound),
 	KUNIT_CASE(stores_under_way_count_against_the_bound),
 	KUNIT_CASE(store_without_a_ready_region_is_enobufs),
 	KUNIT_CASE_SLOW(wrapped_log_has_the_newest),

@@ -175,7 +175,6 @@ void fixture_detach(struct fixture *f)
 	}
 	/* Nothing may be left of what the case did. */
 	KUNIT_EXPECT_EQ(f->test, fixture_stat(f, CACHEFS_STAT_PAGES_MARKED), 0);
-	KUNIT_EXPECT_EQ(f->test, atomic64_read(&f->cache->reserved), 0);
 	KUNIT_EXPECT_EQ(f->test, atomic64_read(&f->cache->in_flight), 0);
 	cachefs_detach(f->cache);
 	f->cache = NULL;

@@ -88,16 +88,14 @@ static void markfs_store(struct markfs *fs, struct folio *folio)
 	size_t bytes = folio_size(folio);
 	struct markfs_io *io;
 
-	if (!cachefs_store_reserve(fs->cache, &fs->version, folio->index,
-				   bytes)) {
+	if (!cachefs_store_wanted(fs->cache, &fs->version, folio->index,
+				  bytes)) {
 		atomic_inc(&fs->refused);
 		return;
 	}
 	io = markfs_io_alloc(fs, folio);
-	if (!io) {
-		cachefs_store_unreserve(fs->cache, bytes);
+	if (!io)
 		return;
-	}
 	io->store.cache = fs->cache;
 	io->store.version = fs->version;
 	io->store.block = folio->index;
@@ -109,8 +107,6 @@ static void markfs_store(struct markfs *fs, struct folio *folio)
 	atomic_inc(&fs->in_flight);
 	cachefs_page_mark(fs->cache, folio);
 	cachefs_store(&io->store);
-	/* It counts as being in flight by now. */
-	cachefs_store_unreserve(fs->cache, bytes);
 }
 
 /* Steps 3 to 5: read from the server, have it stored, let the readers go on. */

@@ -146,18 +146,24 @@ static void no_bound_in_time_if_nobody_wants_one(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cachefs_pace_window(f->cache), 64 * MIB);
 }
 
-static void reservations_stay_within_the_bound_in_time(struct kunit *test)
+static void stores_stay_within_the_bound_in_time(struct kunit *test)
 {
 	struct cachefs_version v;
 	struct fixture *f = start(test, &v);
+	u64 window;
 
 	f->cache->write_rate = 3 * MIB;
 	f->cache->max_in_flight_ms = 1000;
-	KUNIT_EXPECT_TRUE(test, cachefs_store_reserve(f->cache, &v, 0, 2 * MIB));
-	KUNIT_EXPECT_FALSE(test, cachefs_store_reserve(f->cache, &v, 0, 2 * MIB));
+	window = cachefs_pace_window(f->cache);
+	atomic64_add(window - PAGE_SIZE, &f->cache->in_flight);
+	KUNIT_EXPECT_TRUE(test, cachefs_store_wanted(f->cache, &v, 0, 2 * MIB));
+	KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 0, 2, 1), -ENOBUFS);
 	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_STORE_REFUSED_BYTES),
-			2 * MIB);
-	cachefs_store_unreserve(f->cache, 2 * MIB);
+			2 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 0, 1, 1), 0);
+	atomic64_add(PAGE_SIZE, &f->cache->in_flight);
+	KUNIT_EXPECT_FALSE(test, cachefs_store_wanted(f->cache, &v, 0, 2 * MIB));
+	atomic64_sub(window, &f->cache->in_flight);
 }
 
 /* Marks that are not held for ever */
@@ -254,17 +260,16 @@ static void device_that_does_not_answer_is_not_asked(struct kunit *test)
 	transfer_read(f, t, &v, 0);
 	KUNIT_EXPECT_TRUE(test, fixture_eventually(!is_cached(f, &v, 1)));
 	/* What is cached is not stored again, nor is anything else. */
-	KUNIT_EXPECT_FALSE(test, cachefs_store_reserve(f->cache, &v, 1, 100));
+	KUNIT_EXPECT_FALSE(test, cachefs_store_wanted(f->cache, &v, 1, 100));
 	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_BYPASSED_BYTES), 100);
-	KUNIT_EXPECT_FALSE(test, cachefs_store_reserve(f->cache, &v, 7, 1000));
+	KUNIT_EXPECT_FALSE(test, cachefs_store_wanted(f->cache, &v, 7, 1000));
 	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_STORE_REFUSED_BYTES),
 			1000);
 	let_go(f);
 	KUNIT_EXPECT_EQ(test, transfer_wait(f, t), 0);
 	f->cache->read_ns = 0;
 	KUNIT_EXPECT_TRUE(test, is_cached(f, &v, 1));
-	KUNIT_EXPECT_TRUE(test, cachefs_store_reserve(f->cache, &v, 7, 1000));
-	cachefs_store_unreserve(f->cache, 1000);
+	KUNIT_EXPECT_TRUE(test, cachefs_store_wanted(f->cache, &v, 7, 1000));
 }
 
 static void slow_device_is_asked_now_and_then(struct kunit *test)
@@ -280,11 +285,10 @@ static void slow_device_is_asked_now_and_then(struct kunit *test)
 	read_took(f, 200);
 	f->cache->next_probe = jiffies + HZ;
 	KUNIT_EXPECT_FALSE(test, is_cached(f, &v, 1));
-	KUNIT_EXPECT_FALSE(test, cachefs_store_reserve(f->cache, &v, 1, 100));
+	KUNIT_EXPECT_FALSE(test, cachefs_store_wanted(f->cache, &v, 1, 100));
 	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_BYPASSED_BYTES), 100);
 	/* What is not cached is stored. */
-	KUNIT_EXPECT_TRUE(test, cachefs_store_reserve(f->cache, &v, 7, 100));
-	cachefs_store_unreserve(f->cache, 100);
+	KUNIT_EXPECT_TRUE(test, cachefs_store_wanted(f->cache, &v, 7, 100));
 
 	f->cache->next_probe = jiffies;
 	KUNIT_EXPECT_TRUE(test, is_cached(f, &v, 1));
@@ -346,7 +350,7 @@ static struct kunit_case pace_cases[] = {
 	KUNIT_CASE(bound_follows_the_device),
 	KUNIT_CASE(idle_device_is_not_slow),
 	KUNIT_CASE(no_bound_in_time_if_nobody_wants_one),
-	KUNIT_CASE(reservations_stay_within_the_bound_in_time),
+	KUNIT_CASE(stores_stay_within_the_bound_in_time),
 	KUNIT_CASE(store_that_takes_too_long_is_released),
 	KUNIT_CASE(store_that_ends_in_time_is_not_released),
 	KUNIT_CASE(without_a_bound_stores_take_what_they_take),

@@ -24,16 +24,12 @@ static void bad_blocks(u64 start, unsigned int nr)
 	model.device->bad_end = start + nr;
 }
 
-static bool reserve(void)
+static bool wanted(void)
 {
 	struct cachefs_version version = {};
-	bool reserved;
 
-	reserved = cachefs_store_reserve(model.cache, &version, 0,
-					 CACHEFS_BLOCK_SIZE);
-	if (reserved)
-		cachefs_store_unreserve(model.cache, CACHEFS_BLOCK_SIZE);
-	return reserved;
+	return cachefs_store_wanted(model.cache, &version, 0,
+				    CACHEFS_BLOCK_SIZE);
 }
 
 /* Store a block while all is well, and fail to read it. */
@@ -69,7 +65,7 @@ static void errors_in_a_row_fail(void)
 	EXPECT(!model_cached(1, 0));
 	EXPECT_EQ(model_read_now(1, 0, 1), -ENODATA);
 	EXPECT_EQ(model_store_now(1, 100, 1), -ENOBUFS);
-	EXPECT(!reserve());
+	EXPECT(!wanted());
 }
 
 /* All that was under way when a path failed, and time that heals. */
@@ -313,7 +309,7 @@ static void device_without_room(void)
 	EXPECT_EQ(model_store_now(1, 0, 50), 0);
 	no_room(true);
 	for (i = 0; i < 200; i++) {
-		if (reserve()) {
+		if (wanted()) {
 			tries++;
 			EXPECT_EQ(model_store_now(2, i, 1), -ENOSPC);
 		}
@@ -327,18 +323,22 @@ static void device_without_room(void)
 	EXPECT(shim_log_has("no room below the device"));
 	shim_log_clear();
 	shim_advance_ms(5000);
-	EXPECT(reserve());
-	EXPECT(!reserve());
+	EXPECT(wanted());
+	EXPECT(!wanted());
 	EXPECT(!cachefs_store_room(model.cache));
+	/* Nor does writeback try, which nobody has asked before. */
+	model.may_wait = true;
+	EXPECT_EQ(model_store_now(2, 0, 1), -ENOBUFS);
+	model.may_wait = false;
 	EXPECT(!shim_log_has("no room"));
 
 	no_room(false);
 	shim_advance_ms(5000);
 	EXPECT(cachefs_store_room(model.cache));
-	EXPECT(reserve());
+	EXPECT(wanted());
 	EXPECT_EQ(model_store_now(2, 0, 10), 0);
-	EXPECT(reserve());
-	EXPECT(reserve());
+	EXPECT(wanted());
+	EXPECT(wanted());
 	EXPECT_EQ(model_read_now(1, 0, 50), 0);
 	EXPECT_EQ(model_read_now(2, 0, 10), 0);
 }
@@ -395,7 +395,7 @@ static void device_that_cannot_be_written(void)
 	EXPECT_EQ(model_store_now(1, 0, 50), 0);
 	model.device->write_errors = 1000;
 	for (i = 0; i < 200; i++) {
-		if (reserve()) {
+		if (wanted()) {
 			tries++;
 			EXPECT_EQ(model_store_now(2, i, 1), -EIO);
 		}
@@ -407,9 +407,9 @@ static void device_that_cannot_be_written(void)
 	EXPECT_EQ(model_read_now(1, 0, 50), 0);
 	model.device->write_errors = 0;
 	shim_advance_ms(5000);
-	EXPECT(reserve());
+	EXPECT(wanted());
 	EXPECT_EQ(model_store_now(2, 0, 10), 0);
-	EXPECT(reserve());
+	EXPECT(wanted());
 }
 
 /* It may be that nobody reads from it any more. */

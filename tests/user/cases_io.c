@@ -121,11 +121,11 @@ static void damaged_metadata_is_counted(void)
 	EXPECT(!model_cached(1, 0));
 }
 
-static bool reserve(size_t bytes)
+static bool wanted(unsigned int block, unsigned int nr)
 {
-	struct cachefs_version version = {};
-
-	return cachefs_store_reserve(model.cache, &version, 0, bytes);
+	return cachefs_store_wanted(model.cache, &model.versions[1].core,
+				    model.versions[1].base + block,
+				    nr << CACHEFS_BLOCK_SHIFT);
 }
 
 static void write_errors_count(void)
@@ -208,18 +208,121 @@ static void all_slots_are_used(void)
 	EXPECT_EQ(model.cache->regions[3].live, 200 - 3 * TINY_SLOTS);
 }
 
-static void reservations_are_bounded(void)
+static s64 in_flight(void)
+{
+	return atomic64_read(&model.cache->in_flight) >> CACHEFS_BLOCK_SHIFT;
+}
+
+static void what_is_in_flight_is_bounded(void)
 {
 	tiny();
 	model.cache->max_in_flight = 10 * CACHEFS_BLOCK_SIZE;
-	EXPECT(reserve(6 * CACHEFS_BLOCK_SIZE));
-	EXPECT(!reserve(5 * CACHEFS_BLOCK_SIZE));
-	model_store(1, 0, 4, 0);
-	EXPECT(!reserve(1));
+	model_store(1, 0, 6, 0);
+	/* What does not fit as a whole is left out. */
+	model_store(1, 6, 5, 0);
+	EXPECT_EQ(in_flight(), 6);
+	EXPECT_EQ(stat(CACHEFS_STAT_STORE_REFUSED_BYTES), 5 * CACHEFS_BLOCK_SIZE);
+	EXPECT(wanted(6, 5));
+	model_store(1, 6, 4, 0);
+	EXPECT_EQ(in_flight(), 10);
+	EXPECT_EQ(stat(CACHEFS_STAT_STORES_IN_FLIGHT_BYTES),
+		  10 * CACHEFS_BLOCK_SIZE);
+	EXPECT(!wanted(10, 1));
+	EXPECT_EQ(model_store_now(1, 10, 1), -ENOBUFS);
 	shim_run();
-	EXPECT(reserve(4 * CACHEFS_BLOCK_SIZE));
-	EXPECT(!reserve(1));
-	cachefs_store_unreserve(model.cache, 10 * CACHEFS_BLOCK_SIZE);
+	EXPECT_EQ(in_flight(), 0);
+	EXPECT_EQ(model_count_cached(1), 10);
+	/* Of what never fits, as much as does. */
+	EXPECT_EQ(model_store_now(1, 20, 12), -ENOBUFS);
+	EXPECT_EQ(model_count_cached(1), 20);
+	/* What the log has no room for is not in flight. */
+	pin_all(1);
+	model.cache->max_in_flight = 1 << 30;
+	model_new_version(2, 200);
+	EXPECT_EQ(model_store_now(2, 0, 200), -ENOBUFS);
+	pin_all(-1);
+	EXPECT_EQ(in_flight(), 0);
+	model.cache->max_in_flight = 0;
+	EXPECT(!wanted(50, 1));
+	EXPECT_EQ(model_store_now(1, 50, 1), -ENOBUFS);
+}
+
+/* Of a server that does not answer; the server of others does. */
+static void reads_under_way_hold_no_room(void)
+{
+	unsigned int i;
+
+	tiny();
+	model.cache->max_in_flight = 10 * CACHEFS_BLOCK_SIZE;
+	for (i = 0; i < 600; i++)
+		EXPECT(wanted(i, 8));
+	EXPECT_EQ(model_store_now(2, 0, 10), 0);
+	EXPECT_EQ(stat(CACHEFS_STAT_STORE_REFUSED_BYTES), 0);
+}
+
+/* As writeback stores: it can wait. */
+static void store_patiently(unsigned int block)
+{
+	model.may_wait = true;
+	model_store(1, block, 1, 0);
+	model.may_wait = false;
+}
+
+static void who_can_wait_waits_for_room(void)
+{
+	unsigned int i;
+
+	tiny();
+	model.cache->max_in_flight = CACHEFS_BLOCK_SIZE;
+	for (i = 0; i < 20; i++)
+		store_patiently(i);
+	shim_run();
+	EXPECT_EQ(model_count_cached(1), 20);
+	EXPECT_EQ(stat(CACHEFS_STAT_STORE_REFUSED_BYTES), 0);
+}
+
+/* All files of a sync, one after the other, wait for it no longer than one. */
+static void nobody_waits_long_for_a_device_that_hangs(void)
+{
+	unsigned int i;
+	u64 began;
+
+	tiny();
+	model.cache->max_in_flight = CACHEFS_BLOCK_SIZE;
+	model.cache->max_in_flight_ms = 0;
+	model.cache->read_bypass_ms = 0;
+	model.device->hangs = true;
+	store_patiently(0);
+	shim_run();
+	began = shim_now_ns;
+	for (i = 1; i < 500; i++)
+		store_patiently(i % 199);
+	EXPECT(shim_now_ns - began <= 2 * NSEC_PER_SEC);
+	EXPECT_EQ(stat(CACHEFS_STAT_STORE_REFUSED_BYTES),
+		  499 * CACHEFS_BLOCK_SIZE);
+	/* It answers: there is something to wait for again. */
+	model.device->hangs = false;
+	shim_run();
+	EXPECT_EQ(model_count_cached(1), 1);
+	for (i = 1; i < 20; i++)
+		store_patiently(i);
+	shim_run();
+	EXPECT_EQ(model_count_cached(1), 20);
+}
+
+/* What the device would only get when it answers, if ever. */
+static void nothing_is_stored_on_a_device_that_hangs(void)
+{
+	tiny();
+	model.cache->read_bypass_ms = 100;
+	model.device->hangs = true;
+	model_store(1, 0, 1, 0);
+	shim_advance_ms(2000);
+	EXPECT_EQ(model_store_now(1, 1, 1), -ENOBUFS);
+	EXPECT_EQ(in_flight(), 1);
+	model.device->hangs = false;
+	shim_run();
+	EXPECT_EQ(model_store_now(1, 1, 1), 0);
 }
 
 static void stored_twice_is_kept_once(void)
@@ -684,7 +787,11 @@ const struct test_case io_cases[] = {
 	CASE(region_that_is_read_is_not_reused),
 	CASE(region_is_pinned_once_for_a_run),
 	CASE(all_slots_are_used),
-	CASE(reservations_are_bounded),
+	CASE(what_is_in_flight_is_bounded),
+	CASE(reads_under_way_hold_no_room),
+	CASE(who_can_wait_waits_for_room),
+	CASE(nobody_waits_long_for_a_device_that_hangs),
+	CASE(nothing_is_stored_on_a_device_that_hangs),
 	CASE(stored_twice_is_kept_once),
 	CASE(pinned_region_stays_as_it_is),
 	CASE(region_that_is_written_is_not_reused),

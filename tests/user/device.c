@@ -51,7 +51,7 @@ static void sparse_free(void *p, u64 bytes)
 
 static unsigned int ios_waiting(void)
 {
-	return the_device.nr_waiting;
+	return the_device.hangs ? 0 : the_device.nr_waiting;
 }
 
 static void check_range(struct cachefs_device *device, u64 block,

@@ -31,6 +31,7 @@ enum device_death {
  * @nr_waiting: how many
  * @liar: flushes are acknowledged and not done
  * @stable_pages: it wants pages not to change while they are written
+ * @hangs: data reads and writes do not end
  * @dead: the power is out; what is written goes nowhere
  * @writes: writes that have begun
  * @reads: synchronous reads that have begun
@@ -62,6 +63,7 @@ struct cachefs_device {
 	unsigned int		nr_waiting;
 	bool			liar;
 	bool			stable_pages;
+	bool			hangs;
 	bool			dead;
 	u64			writes;
 	u64			reads;

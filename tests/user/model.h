@@ -61,6 +61,7 @@ struct model {
 	u64			stored;		/* blocks */
 	u64			stores;
 	u64			mismatches;	/* reads that failed with EUCLEAN */
+	bool			may_wait;	/* stores may */
 	void			(*asked)(void);	/* after each answer of still_valid */
 };
 

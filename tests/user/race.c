@@ -318,23 +318,18 @@ static void store_some(void)
 	size_t bytes = op->nr << CACHEFS_BLOCK_SHIFT;
 	struct cachefs_version version = begin(op);
 	unsigned int i;
-	bool reserved;
 
 	for (i = 0; i < op->nr; i++)
 		fill(page_address(op->pages[i]), op->state, op->block + i);
 	if (op->block + op->nr == FILE_BLOCKS)
 		bytes -= CACHEFS_BLOCK_SIZE - 100;
-	reserved = shim_chance(50) ?
-		cachefs_store_reserve_wait(cache, &version, op->block,
-					   op->nr << CACHEFS_BLOCK_SHIFT) :
-		cachefs_store_reserve(cache, &version, op->block,
-				      op->nr << CACHEFS_BLOCK_SHIFT);
-	if (!reserved) {
+	op->store.may_wait = shim_chance(50);
+	if (!op->store.may_wait &&
+	    !cachefs_store_wanted(cache, &version, op->block, bytes)) {
 		count(&refused, 1);
 		operation_free(op);
 		return;
 	}
-	i = op->nr << CACHEFS_BLOCK_SHIFT;
 	op->store.cache = cache;
 	op->store.version = version;
 	op->store.block = op->block;
@@ -344,7 +339,6 @@ static void store_some(void)
 	op->store.release = shim_chance(80) ? store_release : NULL;
 	op->store.done = store_done;
 	cachefs_store(&op->store);
-	cachefs_store_unreserve(cache, i);
 }
 
 static void read_done(struct cachefs_read *read)
@@ -501,7 +495,7 @@ static void one_round(u64 seed)
 	for (i = 0; i < ARRAY_SIZE(jobs); i++)
 		pthread_join(threads[i].thread, NULL);
 	EXPECT_EQ(__atomic_load_n(&pending, __ATOMIC_ACQUIRE), 0);
-	EXPECT_EQ(atomic64_read(&cache->reserved), 0);
+	EXPECT_EQ(atomic64_read(&cache->in_flight), 0);
 	flush_delayed_work(&cache->log_work);
 	check_index(cache);
 	regions_used += (u32)cache->next_seq;
