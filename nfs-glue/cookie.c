@@ -25,6 +25,7 @@
  * cached until it has a new cookie, which it gets with a new inode.
  */
 #include <linux/slab.h>
+#include <linux/wait_bit.h>
 #include <trace/events/cachefs.h>
 #include <trace/events/fscache.h>
 #include "../fscache/device.h"
@@ -366,6 +367,13 @@ static void resize_cookie(struct netfs_cache_resources *cres, loff_t new_size)
 	spin_unlock(&cookie->lock);
 }
 
+/*
+ * Accesses whose end has not returned yet.  It may sleep, after the cache was told
+ * that nobody needs it any more: what waits for returns through the module's text
+ * (cachefs_exit()) does not see who sleeps there.
+ */
+static atomic_t accesses_ending;
+
 /**
  * cachefs_end_access - End an access that kept a cookie's object
  * @cookie: the cookie; may be gone afterwards, and the cache, too
@@ -377,10 +385,13 @@ static void resize_cookie(struct netfs_cache_resources *cres, loff_t new_size)
  */
 void cachefs_end_access(struct fscache_cookie *cookie)
 {
+	atomic_inc(&accesses_ending);
 	fscache_get_cookie(cookie, fscache_cookie_get_attach_object);
 	fscache_end_cookie_access(cookie, fscache_access_io_end);
-	/* The module may be on its way out; see cachefs_exit(). */
+	/* Of the last cookie of a volume this frees the volume, and sleeps. */
 	fscache_put_cookie(cookie, fscache_cookie_put_object);
+	if (atomic_dec_and_test(&accesses_ending))
+		wake_up_var(&accesses_ending);
 }
 
 /**
@@ -549,6 +560,7 @@ again:
 static void withdraw_objects(struct cachefs_glue *glue)
 {
 	struct cachefs_object *object;
+	unsigned int nr = 0;
 
 	spin_lock(&glue->lock);
 	while (!list_empty(&glue->objects)) {
@@ -557,6 +569,12 @@ static void withdraw_objects(struct cachefs_glue *glue)
 		list_del_init(&object->link);
 		/* The lock keeps withdraw_cookie() from freeing it. */
 		fscache_withdraw_cookie(object->cookie);
+		/* There may be a million of them. */
+		if (++nr % 64 == 0) {
+			spin_unlock(&glue->lock);
+			cond_resched();
+			spin_lock(&glue->lock);
+		}
 	}
 	spin_unlock(&glue->lock);
 }
@@ -606,6 +624,7 @@ void cachefs_glue_remove(struct cachefs_glue *glue)
 	fscache_relinquish_cache(glue->fscache);
 	/* What was read ahead of an object may outlive it. */
 	cachefs_quiesce(glue->cache);
+	wait_var_event(&accesses_ending, !atomic_read(&accesses_ending));
 	cachefs_glue_exit_io(glue);
 	kfree(glue);
 }
