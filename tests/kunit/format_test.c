@@ -8,7 +8,7 @@
 #include "../../fscache/internal.h"
 
 #define SEED		0x123456789abcdefULL
-#define DEVICE_BLOCKS	(CACHEFS_FIRST_BLOCK + 20 * 1024 + 1)
+#define DEVICE_BLOCKS	(CACHEFS_FIRST_BLOCK + 20 * 1024 + CACHEFS_LAST_BLOCKS)
 #define REGION		3
 
 static const u8 uuid[CACHEFS_UUID_SIZE] = "0123456789abcdef";
