@@ -77,7 +77,8 @@ bool cachefs_op_of_inode(const struct cachefs_op *op, struct inode *inode)
 /*
  * Whether each change of the file gives it another change attribute.  A server of
  * NFSv4.2 may say so.  Linux servers do not; they add the file system's counter to
- * the time of the change where it has one (nfsd4_change_attribute()).
+ * the time of the change where it has one (nfsd4_change_attribute()).  A counter that
+ * is still 0, of a new file on tmpfs, looks like none.
  */
 static bool change_attr_counts(const struct cachefs_op *op, struct inode *inode)
 {

@@ -273,6 +273,18 @@ nfs_server_start()	# [RTT_MS [RATE_MBIT]]
 	[ $# = 0 ] || net_shape "$@"
 }
 
+# From now on the server speaks NFSv3 as well, without a portmapper or locks.
+v3_options=vers=3,nolock,port=2049,mountport=20048,mountproto=tcp
+nfs_server_v3()
+{
+	srv_exec bash -c '
+		rpc.nfsd 0
+		rpcbind
+		rpc.mountd -p 20048 --no-udp
+		echo +3 > /proc/fs/nfsd/versions
+		rpc.nfsd 8' || t_die "no NFSv3 server"
+}
+
 # Round trip time and bandwidth of the link, set on both ends.
 net_shape()	# RTT_MS [RATE_MBIT]
 {

@@ -107,15 +107,10 @@ nfs_umount
 
 # --- NFSv3, on a clock of whole seconds: two changes of the same size in a second
 
-srv_exec bash -c '
-	rpc.nfsd 0
-	rpcbind
-	rpc.mountd -p 20048 --no-udp
-	echo +3 > /proc/fs/nfsd/versions
-	rpc.nfsd 8' || t_die "no NFSv3 server"
+nfs_server_v3
 mount_v3()
 {
-	mount -t nfs -o fsc,vers=3,nolock,port=2049,mountport=20048,mountproto=tcp \
+	mount -t nfs -o fsc,$v3_options \
 		"$server:$export_dir" "$MNT"
 }
 

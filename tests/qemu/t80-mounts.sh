@@ -5,7 +5,7 @@
 # security flavours, and, if told, the server's address.  What does name it is
 # kept apart.  And every version of NFS, and a re-export.
 #
-# bed: --disk-size cache:256M
+# bed: --disk-size cache:256M --disk-size srv:256M
 # run: all:debug
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
@@ -194,18 +194,12 @@ umount "$MNT"
 what="NFSv3"
 # Nothing but times tells its versions apart.
 wait_for 60 file_settled "$export_dir/large"
-srv_exec bash -c '
-	rpc.nfsd 0
-	rpcbind
-	rpc.mountd -p 20048 --no-udp
-	echo +3 > /proc/fs/nfsd/versions
-	rpc.nfsd 8' || t_die "no NFSv3 server"
-v3=vers=3,nolock,port=2049,mountport=20048,mountproto=tcp
-mount_at "$server" $v3
+nfs_server_v3
+mount_at "$server" $v3_options
 cold
 umount "$MNT"
 what="NFSv3, a file cut to nothing and grown again by name"
-mount_at "$server" $v3
+mount_at "$server" $v3_options
 tree_sum "$MNT" > /dev/null
 python3 -c 'import os, sys
 os.truncate(sys.argv[1], 0)
@@ -216,7 +210,7 @@ wait_for 60 file_settled "$export_dir/large"
 cold
 umount "$MNT"
 what="NFSv3 with another rsize"
-mount_at "$server" $v3,rsize=32768
+mount_at "$server" $v3_options,rsize=32768
 warm
 umount "$MNT"
 

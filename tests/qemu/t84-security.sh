@@ -33,12 +33,7 @@ python3 - "$disk" "$copy" <<-'END'
 END
 sync
 nfs_server_start
-srv_exec bash -c '
-	rpc.nfsd 0
-	rpcbind
-	rpc.mountd -p 20048 --no-udp
-	echo +3 > /proc/fs/nfsd/versions
-	rpc.nfsd 8'
+nfs_server_v3
 
 other=10.98.0.1
 ip netns add other
