@@ -43,6 +43,6 @@ in_guest()	# [OPTION...] < SCRIPT
 		echo '. /bed/lib.sh'
 		cat
 	} > "$BED_SCRATCH/boot$boots.sh"
-	"$bed/guest" --log "$BED_LOG.boot$boots.console" \
+	"$bed/guest" --strict --log "$BED_LOG.boot$boots.console" \
 		"${options[@]}" "$@" "$BED_SCRATCH/boot$boots.sh"
 }
