@@ -494,6 +494,8 @@ static void one_round(u64 seed)
 	WRITE_ONCE(stop, true);
 	for (i = 0; i < ARRAY_SIZE(jobs); i++)
 		pthread_join(threads[i].thread, NULL);
+	/* What was refused meanwhile ends in work that may not have run yet. */
+	cachefs_quiesce(cache);
 	EXPECT_EQ(__atomic_load_n(&pending, __ATOMIC_ACQUIRE), 0);
 	EXPECT_EQ(atomic64_read(&cache->in_flight), 0);
 	flush_delayed_work(&cache->log_work);
