@@ -138,6 +138,7 @@ static int check_device(struct block_device *bdev, const char *path)
 int cachefs_device_open(const char *path, struct cachefs_device **devicep)
 {
 	struct cachefs_device *device;
+	dev_t dev;
 	int ret;
 
 	BUILD_BUG_ON(PAGE_SIZE != CACHEFS_BLOCK_SIZE);
@@ -146,14 +147,18 @@ int cachefs_device_open(const char *path, struct cachefs_device **devicep)
 	if (!device)
 		return -ENOMEM;
 	mutex_init(&device->lock);
-	device->file = bdev_file_open_by_path(path, BLK_OPEN_READ |
-					      BLK_OPEN_WRITE, device,
-					      DEVICE_HOLDER_OPS);
-	if (IS_ERR(device->file)) {
-		ret = PTR_ERR(device->file);
-		/* What the block layer says of a device that is read-only. */
-		if (ret == -EACCES)
-			ret = -EROFS;
+	/*
+	 * Not by its path: where the device is read-only, that function closes
+	 * the file later, and @device would be its holder for longer than it lives.
+	 */
+	ret = lookup_bdev(path, &dev);
+	if (!ret) {
+		device->file = bdev_file_open_by_dev(dev, BLK_OPEN_READ |
+						     BLK_OPEN_WRITE, device,
+						     DEVICE_HOLDER_OPS);
+		ret = PTR_ERR_OR_ZERO(device->file);
+	}
+	if (ret) {
 		pr_err("%s: cannot be opened: %s (error %d)\n", path,
 		       ret == -ENOENT ? "no such file" :
 		       ret == -ENOTBLK ? "not a block device" :

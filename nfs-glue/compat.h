@@ -19,10 +19,10 @@
 #define BLK_OPEN_WRITE		FMODE_WRITE
 #define CACHEFS_BDEV_MODE	(FMODE_READ | FMODE_WRITE | FMODE_EXCL)
 
-static inline struct file *bdev_file_open_by_path(const char *path, fmode_t mode,
-						  void *holder, const void *ops)
+static inline struct file *bdev_file_open_by_dev(dev_t dev, fmode_t mode,
+						 void *holder, const void *ops)
 {
-	return ERR_CAST(blkdev_get_by_path(path, mode | FMODE_EXCL, holder));
+	return ERR_CAST(blkdev_get_by_dev(dev, mode | FMODE_EXCL, holder));
 }
 
 static inline struct block_device *file_bdev(struct file *file)

@@ -3,7 +3,7 @@
 #include <linux/blkdev.h>
 
 #ifndef ABSENT
-void *probe = bdev_file_open_by_path;
+void *probe = bdev_file_open_by_dev;
 #else
-extern int bdev_file_open_by_path;
+extern int bdev_file_open_by_dev;
 #endif
