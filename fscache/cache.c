@@ -367,21 +367,6 @@ void cachefs_version_id(struct cachefs_cache *cache, u8 id[16],
 }
 
 /**
- * cachefs_version_init - Start to use a version
- * @cache: the cache
- * @version: what is initialised
- * @id: from cachefs_version_id()
- *
- * Context: process; takes index_lock.
- */
-void cachefs_version_init(struct cachefs_cache *cache,
-			  struct cachefs_version *version, const u8 id[16])
-{
-	memcpy(version->id, id, sizeof(version->id));
-	version->floor = cachefs_index_floor(cache, id);
-}
-
-/**
  * cachefs_count_hit - Account bytes that a reader got from the cache
  * @cache: the cache
  * @volume: of the file, or %NULL

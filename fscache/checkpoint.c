@@ -218,13 +218,7 @@ static int ckpt_write_region(struct ckpt_writer *writer, u32 nr)
 		struct cachefs_extent *extent = &region->extents[i];
 		u64 block = cachefs_extent_block(extent);
 
-		/*
-		 * What is dead stays out, so tombstones may too: they are still
-		 * in the metadata, where an unclean stop makes them count.
-		 */
-		if (!extent->nr || extent->nr == CACHEFS_TOMBSTONE_NR ||
-		    cachefs_stamp(region->seq, extent->slot) <
-		    cachefs_index_floor(writer->cache, (u8 *)extent->id))
+		if (!extent->nr)
 			continue;
 		record = ckpt_record(writer);
 		if (!record)
@@ -264,12 +258,11 @@ static void ckpt_make_room(struct cachefs_cache *cache)
 
 /*
  * READY regions hold nothing: they come first again at the next attach.  What
- * the disk says of them has to go, the newest one's first: after a power loss in
- * the midst of it none may be missing before another one.  Should only one of the
- * next two get its new sequence number before a power loss, the other one's would
- * be the newest before it, and all that is older than that would look as if it was
- * reused.  And what they had before must not come back in the place of newer copies,
- * only to be reused at once.
+ * the disk says of them has to go.  Should only one of the next two get its new
+ * sequence number before a power loss, the other one's would be the newest before
+ * it, and all that is older than that would look as if it was reused.  And what they
+ * had before must not come back in the place of newer copies, only to be reused at
+ * once.  It is durable when the anchor is.
  */
 static void return_ready_regions(struct cachefs_cache *cache,
 				 const struct cachefs_ckpt_block *zeros)
@@ -278,13 +271,12 @@ static void return_ready_regions(struct cachefs_cache *cache,
 	u32 blocks = geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS, at, nr;
 	struct cachefs_open_region *open;
 
-	list_for_each_entry_reverse(open, &cache->ready, link) {
+	list_for_each_entry(open, &cache->ready, link) {
 		for (at = 0; at < blocks; at += nr) {
 			nr = min_t(u32, blocks - at, CKPT_BATCH);
 			cachefs_device_write(cache->device, at +
 					     cachefs_region_start(geo, open->nr),
-					     zeros, nr,
-					     REQ_PREFLUSH | REQ_FUA);
+					     zeros, nr, 0);
 		}
 	}
 

@@ -205,56 +205,20 @@ void cachefs_store_worked(struct cachefs_cache *cache, unsigned long began)
 }
 
 /**
- * cachefs_invalidation_missed - Note that a failed cache could not keep a tombstone
- * @cache: the cache
- *
- * Context: process.
- * Return: %false if the cache has not failed, or is in use again.
- */
-bool cachefs_invalidation_missed(struct cachefs_cache *cache)
-{
-	bool failed;
-
-	spin_lock(&cache->error_lock);
-	failed = READ_ONCE(cache->state) == CACHEFS_FAILED;
-	if (failed)
-		cache->missed = true;
-	spin_unlock(&cache->error_lock);
-	return failed;
-}
-
-/**
  * cachefs_use_again - Forget all errors; use a cache again that has failed
  * @cache: the cache
  *
- * Context: process, may sleep; takes index_lock.
+ * Context: process.
  * Return: 0, or %-EBUSY if the cache is being attached or detached.
  */
 int cachefs_use_again(struct cachefs_cache *cache)
 {
 	unsigned int state;
-	bool missed;
-	u32 region;
 
-	do {
-		spin_lock(&cache->error_lock);
-		missed = cache->missed;
-		cache->missed = false;
-		state = CACHEFS_FAILED;
-		if (!missed) {
-			cachefs_errors_reset(cache);
-			state = cmpxchg(&cache->state, CACHEFS_FAILED,
-					CACHEFS_ACTIVE);
-		}
-		spin_unlock(&cache->error_lock);
-		/* Any file may have changed meanwhile. */
-		for (region = 0; missed && region < cache->geo.nr_regions;
-		     region++) {
-			cachefs_index_drop_slots(cache, region, 0,
-						 cache->geo.slots);
-			cond_resched();
-		}
-	} while (missed);
+	spin_lock(&cache->error_lock);
+	cachefs_errors_reset(cache);
+	state = cmpxchg(&cache->state, CACHEFS_FAILED, CACHEFS_ACTIVE);
+	spin_unlock(&cache->error_lock);
 	if (state != CACHEFS_FAILED)
 		return state == CACHEFS_ACTIVE ? 0 : -EBUSY;
 	pr_info("%s: in use again, %llu MiB cached\n",

@@ -8,15 +8,12 @@
  * in an array of the region, which goes away as a whole when it is reused.
  *
  * All of it is under index_lock, which is never held across anything that
- * sleeps.  Tombstones are entries under a chunk number that no block has.
+ * sleeps.
  */
 #include <linux/log2.h>
 #include <linux/random.h>
 #include <linux/unaligned.h>
 #include "internal.h"
-
-/* No file block has this number, see CACHEFS_FILE_BLOCK_BITS. */
-#define TOMBSTONE_BLOCK	BIT_ULL(CACHEFS_FILE_BLOCK_BITS)
 
 static bool extent_of(const struct cachefs_extent *extent, const u8 id[16])
 {
@@ -121,23 +118,6 @@ void cachefs_index_free(struct cachefs_cache *cache)
 	cache->buckets = NULL;
 }
 
-/* A dead entry has no length and waits for its region to be reused. */
-static bool extent_live(const struct cachefs_extent *extent)
-{
-	return extent->nr && extent->nr != CACHEFS_TOMBSTONE_NR;
-}
-
-/* Is this entry what the index should find, or did a tombstone kill it? */
-static bool extent_counts(struct cachefs_cache *cache,
-			  const struct cachefs_extent *extent, u32 ref,
-			  u64 floor)
-{
-	struct cachefs_region *region = &cache->regions[ref >> cache->ref_shift];
-
-	return extent_live(extent) &&
-		cachefs_stamp(region->seq, extent->slot) >= floor;
-}
-
 /**
  * cachefs_index_reserve - Make room for the extents of a region
  * @cache: the cache
@@ -177,37 +157,12 @@ static int insert_entry(struct cachefs_cache *cache, u32 region_nr,
 	extent->block_hi = block >> 32;
 	extent->slot = slot;
 	extent->nr = nr;
-	bucket = bucket_of(cache, id, nr == CACHEFS_TOMBSTONE_NR ? TOMBSTONE_BLOCK :
-							   block);
+	bucket = bucket_of(cache, id, block);
 	extent->next = *bucket;
 	*bucket = region_nr << cache->ref_shift | region->nr_extents;
 	region->nr_extents++;
-	if (nr != CACHEFS_TOMBSTONE_NR)
-		account_live(cache, region, nr, 1);
+	account_live(cache, region, nr, 1);
 	return 0;
-}
-
-static u64 index_floor(struct cachefs_cache *cache, const u8 id[16])
-{
-	u64 floor = 0, stamp;
-	u32 ref = *bucket_of(cache, id, TOMBSTONE_BLOCK);
-	unsigned int i;
-
-	for (i = 0; i < cache->nr_floors; i++)
-		if (!memcmp(cache->floors[i].id, id, sizeof(cache->floors[i].id)))
-			floor = cache->floors[i].floor;
-	while (ref != CACHEFS_NO_REF) {
-		struct cachefs_extent *extent = extent_at(cache, ref);
-
-		if (extent->nr == CACHEFS_TOMBSTONE_NR && extent_of(extent, id)) {
-			stamp = cachefs_stamp(cache->regions[ref >>
-					      cache->ref_shift].seq,
-					      extent->slot);
-			floor = max(floor, stamp);
-		}
-		ref = extent->next;
-	}
-	return floor;
 }
 
 /* Grow the newest extent of the region if the new blocks continue it. */
@@ -220,7 +175,7 @@ static bool extend_last(struct cachefs_cache *cache,
 	if (!region->nr_extents)
 		return false;
 	last = &region->extents[region->nr_extents - 1];
-	if (!extent_live(last) || !extent_of(last, id) ||
+	if (!last->nr || !extent_of(last, id) ||
 	    cachefs_extent_block(last) + last->nr != block ||
 	    last->slot + last->nr != slot ||
 	    block % CACHEFS_CHUNK_BLOCKS == 0)
@@ -243,7 +198,7 @@ static void note_read(struct cachefs_cache *cache, u32 ref)
 
 /* Mark in @covered which blocks of the chunk of @block the index finds. */
 static void chunk_covered(struct cachefs_cache *cache, const u8 id[16],
-			  u64 block, u64 floor, unsigned long *covered)
+			  u64 block, unsigned long *covered)
 {
 	u64 chunk = round_down(block, CACHEFS_CHUNK_BLOCKS);
 	u32 ref = *bucket_of(cache, id, block);
@@ -254,8 +209,7 @@ static void chunk_covered(struct cachefs_cache *cache, const u8 id[16],
 		u64 start = cachefs_extent_block(extent);
 
 		if (start - chunk < CACHEFS_CHUNK_BLOCKS &&
-		    extent_of(extent, id) &&
-		    extent_counts(cache, extent, ref, floor))
+		    extent_of(extent, id))
 			bitmap_set(covered, start - chunk, extent->nr);
 		ref = extent->next;
 	}
@@ -289,7 +243,7 @@ int cachefs_index_insert(struct cachefs_cache *cache, u32 region,
 	if (WARN_ON_ONCE(!nr || end > CACHEFS_CHUNK_BLOCKS))
 		return -EINVAL;
 
-	chunk_covered(cache, id, block, index_floor(cache, id), covered);
+	chunk_covered(cache, id, block, covered);
 	for (at = find_next_zero_bit(covered, end, first); at < end;
 	     at = find_next_zero_bit(covered, end, stop)) {
 		u64 from = block + (at - first);
@@ -305,56 +259,6 @@ int cachefs_index_insert(struct cachefs_cache *cache, u32 region,
 			break;
 	}
 	return ret;
-}
-
-/**
- * cachefs_index_insert_tombstone - Make older blocks of a version dead
- * @cache: the cache
- * @region: region that the tombstone is in
- * @id: version id
- * @slot: its slot there
- *
- * Of a version's tombstones in one region only the newest is kept, or a file
- * that is invalidated often would have a chain as long as the log.
- *
- * Context: index_lock held for writing.
- * Return: 0 or -ENOSPC.
- */
-int cachefs_index_insert_tombstone(struct cachefs_cache *cache, u32 region,
-				   const u8 id[16], u32 slot)
-{
-	u32 ref = *bucket_of(cache, id, TOMBSTONE_BLOCK);
-
-	lockdep_assert_held_write(&cache->index_lock);
-	while (ref != CACHEFS_NO_REF) {
-		struct cachefs_extent *extent = extent_at(cache, ref);
-
-		if (ref >> cache->ref_shift == region && extent_of(extent, id) &&
-		    extent->nr == CACHEFS_TOMBSTONE_NR) {
-			extent->slot = max_t(u32, extent->slot, slot);
-			return 0;
-		}
-		ref = extent->next;
-	}
-	return insert_entry(cache, region, id, 0, slot, CACHEFS_TOMBSTONE_NR);
-}
-
-/**
- * cachefs_index_floor - The stamp below which blocks of a version are dead
- * @cache: the cache
- * @id: version id
- *
- * Context: any but interrupts; takes index_lock.
- * Return: the stamp of its newest tombstone, or 0.
- */
-u64 cachefs_index_floor(struct cachefs_cache *cache, const u8 id[16])
-{
-	u64 floor;
-
-	read_lock(&cache->index_lock);
-	floor = index_floor(cache, id);
-	read_unlock(&cache->index_lock);
-	return floor;
 }
 
 /**
@@ -388,8 +292,7 @@ void cachefs_index_map(struct cachefs_cache *cache,
 
 		from = max(start, block);
 		to = min(start + extent->nr, end);
-		if (from < to && extent_of(extent, version->id) &&
-		    extent_counts(cache, extent, ref, version->floor)) {
+		if (from < to && extent_of(extent, version->id)) {
 			u32 region = ref >> cache->ref_shift;
 
 			if (pin)
@@ -442,7 +345,7 @@ void cachefs_index_drop(struct cachefs_cache *cache, const u8 id[16],
 		struct cachefs_extent *extent = extent_at(cache, ref);
 		u64 start = cachefs_extent_block(extent);
 
-		if (extent_live(extent) && start < block + nr &&
+		if (extent->nr && start < block + nr &&
 		    block < start + extent->nr && extent_of(extent, id))
 			extent_kill(cache, ref, extent);
 		ref = extent->next;
@@ -468,9 +371,7 @@ bool cachefs_index_was_read(struct cachefs_cache *cache, u32 region,
 
 	read_lock(&cache->index_lock);
 	*copy = r->extents[i];
-	was_read = test_bit(i, extents_read(r->extents, r->max_extents)) &&
-		extent_counts(cache, copy, region << cache->ref_shift | i,
-			      index_floor(cache, (u8 *)copy->id));
+	was_read = copy->nr && test_bit(i, extents_read(r->extents, r->max_extents));
 	read_unlock(&cache->index_lock);
 	return was_read;
 }
@@ -490,39 +391,10 @@ bool cachefs_index_take(struct cachefs_cache *cache, u32 region, unsigned int i)
 	u32 ref = region << cache->ref_shift | i;
 
 	lockdep_assert_held_write(&cache->index_lock);
-	if (!extent_counts(cache, extent, ref,
-			   index_floor(cache, (u8 *)extent->id)))
+	if (!extent->nr)
 		return false;
 	extent_kill(cache, ref, extent);
 	return true;
-}
-
-/**
- * cachefs_index_drop_version - Make all blocks of a version unfindable
- * @cache: the cache
- * @id: version id
- *
- * Walks the whole index: for when there is no room for a tombstone.
- *
- * Context: process, may sleep; takes index_lock.
- */
-void cachefs_index_drop_version(struct cachefs_cache *cache, const u8 id[16])
-{
-	unsigned int i;
-	u32 region;
-
-	for (region = 0; region < cache->geo.nr_regions; region++) {
-		struct cachefs_region *r = &cache->regions[region];
-
-		write_lock(&cache->index_lock);
-		for (i = 0; i < r->nr_extents; i++)
-			if (extent_live(&r->extents[i]) &&
-			    extent_of(&r->extents[i], id))
-				extent_kill(cache, region << cache->ref_shift,
-					    &r->extents[i]);
-		write_unlock(&cache->index_lock);
-		cond_resched();
-	}
 }
 
 /**
@@ -531,8 +403,6 @@ void cachefs_index_drop_version(struct cachefs_cache *cache, const u8 id[16])
  * @region: the region
  * @slot: the first slot
  * @nr: how many
- *
- * Tombstones stay: they count wherever the index has them from.
  *
  * Context: process; takes index_lock.
  * Return: whether there were any.
@@ -548,7 +418,7 @@ bool cachefs_index_drop_slots(struct cachefs_cache *cache, u32 region,
 	for (i = 0; i < r->nr_extents; i++) {
 		struct cachefs_extent *extent = &r->extents[i];
 
-		if (!extent_live(extent) || extent->slot >= slot + nr ||
+		if (!extent->nr || extent->slot >= slot + nr ||
 		    extent->slot + extent->nr <= slot)
 			continue;
 		extent_kill(cache, region << cache->ref_shift, extent);
@@ -556,37 +426,6 @@ bool cachefs_index_drop_slots(struct cachefs_cache *cache, u32 region,
 	}
 	write_unlock(&cache->index_lock);
 	return dropped;
-}
-
-/**
- * cachefs_index_set_floor - Keep a tombstone for which the log has no room
- * @cache: the cache
- * @id: version id
- * @floor: stamp; blocks with an older one are dead
- *
- * Context: process; takes index_lock.
- * Return: %false if there are too many.
- */
-bool cachefs_index_set_floor(struct cachefs_cache *cache, const u8 id[16],
-			     u64 floor)
-{
-	struct cachefs_floor *f = cache->floors, *end;
-	bool room;
-
-	write_lock(&cache->index_lock);
-	end = f + cache->nr_floors;
-	while (f < end && memcmp(f->id, id, sizeof(f->id)))
-		f++;
-	room = f < cache->floors + CACHEFS_MAX_FLOORS;
-	if (f == end && room) {
-		memcpy(f->id, id, sizeof(f->id));
-		f->floor = 0;
-		WRITE_ONCE(cache->nr_floors, cache->nr_floors + 1);
-	}
-	if (room)
-		f->floor = max(f->floor, floor);
-	write_unlock(&cache->index_lock);
-	return room;
 }
 
 /**
@@ -613,13 +452,12 @@ void cachefs_index_forget(struct cachefs_cache *cache, u32 region)
 		u32 *link;
 
 		link = bucket_of(cache, (u8 *)extent->id,
-				 extent->nr == CACHEFS_TOMBSTONE_NR ?
-				 TOMBSTONE_BLOCK : cachefs_extent_block(extent));
+				 cachefs_extent_block(extent));
 		while (*link != me && *link != CACHEFS_NO_REF)
 			link = &extent_at(cache, *link)->next;
 		if (!WARN_ON_ONCE(*link != me))
 			*link = extent->next;
-		if (extent_live(extent))
+		if (extent->nr)
 			account_live(cache, r, -extent->nr, -1);
 	}
 	extents = r->extents;

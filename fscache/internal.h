@@ -32,8 +32,6 @@
 /* The index works in chunks of this many file blocks. */
 #define CACHEFS_CHUNK_BLOCKS	128
 #define CACHEFS_NO_REF		U32_MAX
-/* Length of an entry that is a tombstone. */
-#define CACHEFS_TOMBSTONE_NR	255
 
 /* After this many errors of the device in a row the cache is out of use. */
 #define CACHEFS_MAX_ERRORS	16
@@ -47,9 +45,6 @@
 /* So many regions' checksums can be loaded at a time. */
 #define CACHEFS_LOAD_LOCKS	64
 
-/* So many tombstones wait for room in the log. */
-#define CACHEFS_MAX_FLOORS	128
-
 /* Reads up to this size are verified where they complete. */
 #define CACHEFS_INLINE_VERIFY	(16 << 10)
 
@@ -62,7 +57,7 @@
  * @next: reference of the next extent in the same hash chain
  * @block_lo: first file block, bits 0-31
  * @slot: first slot
- * @nr: length in blocks, within one chunk; 0: a dead entry; 255: a tombstone
+ * @nr: length in blocks, within one chunk; 0: a dead entry
  * @block_hi: first file block, bits 32-39
  *
  * A reference is (region number << ref_shift) | index in the region's array.
@@ -179,16 +174,6 @@ struct cachefs_errors {
 	unsigned long	last;
 };
 
-/*
- * struct cachefs_floor - A tombstone for which the log had no room
- * @id: version id
- * @floor: stamp; blocks with an older one are dead
- */
-struct cachefs_floor {
-	u8	id[16];
-	u64	floor;
-};
-
 /* Where everything is on the device; derived from the superblock. */
 struct cachefs_geometry {
 	u64	device_blocks;
@@ -209,7 +194,6 @@ struct cachefs_geometry {
  * @next_try: when a store may try again, jiffies
  * @stores_stopped: the device does not take what is stored
  * @check_device: the log work shall see whether the device can be read at all
- * @missed: a tombstone was lost while the cache was out of use; error_lock
  * @head: region to be made READY next; flush_mutex
  * @next_seq: its sequence number; flush_mutex
  * @next_flush: when the open region's metadata is due, jiffies; flush_mutex
@@ -218,14 +202,10 @@ struct cachefs_geometry {
  * @ready: READY regions, oldest first; log_lock
  * @sealing: full regions whose metadata is not written; log_lock
  * @current_region: the OPEN region or %NULL; log_lock
- * @open_seq: sequence number of the region that was opened last; log_lock
  * @buckets: heads of the hash chains; index_lock
  * @nr_extents: live extents; written under index_lock
  * @live_blocks: blocks that the index can find; written under index_lock
  * @shrink_hand: where the shrinker looks next; any value is fine
- * @floors: tombstones for which the log had no room; index_lock
- * @nr_floors: how many; index_lock
- * @tombstones: that have a place in the log or look for one, and do not count yet
  * @max_in_flight: bound for @in_flight, bytes
  * @max_in_flight_ms: bound for how long the device takes for it; 0: none.  A page
  *	is marked for at most twice as long
@@ -266,7 +246,6 @@ struct cachefs_cache {
 	unsigned long			next_try;
 	bool				stores_stopped;
 	bool				check_device;
-	bool				missed;
 
 	struct mutex			flush_mutex;	/* the log's metadata */
 	u32				head;
@@ -280,7 +259,6 @@ struct cachefs_cache {
 	unsigned int			nr_ready;
 	struct list_head		sealing;
 	struct cachefs_open_region	*current_region;
-	u64				open_seq;
 
 	rwlock_t			index_lock;
 	u32				*buckets;
@@ -291,9 +269,6 @@ struct cachefs_cache {
 	u64				nr_extents;
 	u64				live_blocks;
 	u32				shrink_hand;
-	struct cachefs_floor		floors[CACHEFS_MAX_FLOORS];
-	unsigned int			nr_floors;
-	atomic_t			tombstones;
 
 	/* Reading of checksums; a region's is the one at its number, modulo. */
 	struct mutex			load_mutex[CACHEFS_LOAD_LOCKS];
@@ -400,22 +375,12 @@ static inline void cachefs_io_worked(struct cachefs_cache *cache, bool write)
 		WRITE_ONCE(cache->errors[write].nr, 0);
 }
 
-/*
- * How many regions are kept ready: one for what stays, the rest for stores.  More
- * where nothing is lost by it and a device may take its time; see prepare_region().
- */
+/* How many regions are kept ready: one for what stays, the rest for stores. */
 static inline unsigned int cachefs_ready_regions(const struct cachefs_cache *cache)
 {
-	u32 nr = cache->geo.nr_regions, ready = nr / 64;
+	u32 nr = cache->geo.nr_regions;
 
-	if (!cache->regions[cache->head].seq)
-		ready = max(ready, min(nr / 8, 8U));
-	return clamp(ready, nr < 12 ? 2U : 3U, 16U);
-}
-
-static inline u64 cachefs_stamp(u64 seq, u32 slot)
-{
-	return seq << 12 | slot;
+	return clamp(nr / 64, nr < 12 ? 2U : 3U, 16U);
 }
 
 static inline u64 cachefs_region_start(const struct cachefs_geometry *geo,
@@ -486,9 +451,6 @@ int cachefs_index_reserve(struct cachefs_cache *cache, u32 region,
 			  unsigned int nr);
 int cachefs_index_insert(struct cachefs_cache *cache, u32 region,
 			 const u8 id[16], u64 block, u32 slot, u32 nr);
-int cachefs_index_insert_tombstone(struct cachefs_cache *cache, u32 region,
-				   const u8 id[16], u32 slot);
-u64 cachefs_index_floor(struct cachefs_cache *cache, const u8 id[16]);
 void cachefs_index_map(struct cachefs_cache *cache,
 		       const struct cachefs_version *version, u64 block,
 		       unsigned int nr, u32 *slots, bool pin);
@@ -497,11 +459,8 @@ void cachefs_index_drop(struct cachefs_cache *cache, const u8 id[16],
 bool cachefs_index_was_read(struct cachefs_cache *cache, u32 region,
 			    unsigned int i, struct cachefs_extent *copy);
 bool cachefs_index_take(struct cachefs_cache *cache, u32 region, unsigned int i);
-void cachefs_index_drop_version(struct cachefs_cache *cache, const u8 id[16]);
 bool cachefs_index_drop_slots(struct cachefs_cache *cache, u32 region,
 			      u32 slot, u32 nr);
-bool cachefs_index_set_floor(struct cachefs_cache *cache, const u8 id[16],
-			     u64 floor);
 void cachefs_index_forget(struct cachefs_cache *cache, u32 region);
 void cachefs_index_trim(struct cachefs_cache *cache, u32 region);
 
@@ -618,7 +577,6 @@ void cachefs_check_device(struct cachefs_cache *cache);
 bool cachefs_stores_wait(struct cachefs_cache *cache);
 bool cachefs_store_try(struct cachefs_cache *cache);
 void cachefs_store_worked(struct cachefs_cache *cache, unsigned long began);
-bool cachefs_invalidation_missed(struct cachefs_cache *cache);
 int cachefs_use_again(struct cachefs_cache *cache);
 
 /* cache.c */

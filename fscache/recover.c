@@ -165,7 +165,7 @@ static void insert_records(struct cachefs_cache *cache, u32 region,
 	write_lock(&cache->index_lock);
 	for (slot = 0; slot <= geo->slots; slot++) {
 		const struct cachefs_slot_record *record = NULL;
-		bool data = false, tombstone = false;
+		bool data = false;
 		u32 at = slot % CACHEFS_RECORDS_PER_BLOCK;
 
 		if (slot < geo->slots && at == 0)
@@ -182,8 +182,6 @@ static void insert_records(struct cachefs_cache *cache, u32 region,
 			block = where >> CACHEFS_WHERE_BYTES_BITS;
 			data = bytes && bytes <= CACHEFS_BLOCK_SIZE &&
 				block < 1ULL << CACHEFS_FILE_BLOCK_BITS;
-			tombstone = !where &&
-				memchr_inv(record->id, 0, sizeof(record->id));
 		}
 		if (run && (!data || block != run_block + run ||
 			    block % CACHEFS_CHUNK_BLOCKS == 0 ||
@@ -199,9 +197,6 @@ static void insert_records(struct cachefs_cache *cache, u32 region,
 		}
 		if (data)
 			run++;
-		if (tombstone)
-			cachefs_index_insert_tombstone(cache, region,
-						       record->id, slot);
 	}
 	write_unlock(&cache->index_lock);
 }
@@ -216,27 +211,14 @@ static void forget_region(struct cachefs_cache *cache, u32 region)
 /*
  * From the head on, sequence numbers grow: regions are reused in that order, and
  * one after the other since the last attach.  One that is older than it has to be
- * was reused as well, and what says so was lost.  To keep it would bring back
- * blocks whose tombstone went when its own region, a later one, was reused.  For the
- * same reason nothing is kept that is older than a region of which nothing is left:
- * it could not be read, or a checkpoint was being written over it.
- *
- * Single blocks of a region that are damaged or cannot be read are another matter:
- * all that they say is lost, and no more.  If they had tombstones, older blocks of
- * those versions may come back.  They are what the server gave for the same coherency
- * data, as after a power loss that takes a tombstone with it.  And what a file has in
- * its next version has another id, which needs no tombstone.
- *
- * @epochs tells whether a number of an attach came twice, because the device lost
- * an anchor that it had said was safe.  Then nothing tells which of the two came
- * first, and what they and all before them left is forgotten.
+ * was reused as well, and what says so was lost.  Some of its blocks are others by
+ * now, and would not match their checksums.
  */
-static void forget_reused(struct cachefs_cache *cache, const u64 *epochs)
+static void forget_reused(struct cachefs_cache *cache)
 {
 	struct cachefs_geometry *geo = &cache->geo;
 	u32 last = (cache->head + geo->nr_regions - 1) % geo->nr_regions, i;
-	u64 max_seq = cache->regions[last].seq, newest = 0, epoch = 0, twice = 0;
-	u64 lost = 0;
+	u64 max_seq = cache->regions[last].seq, newest = 0;
 
 	for (i = 0; i < geo->nr_regions; i++) {
 		u32 nr = (cache->head + i) % geo->nr_regions;
@@ -244,27 +226,13 @@ static void forget_reused(struct cachefs_cache *cache, const u64 *epochs)
 		u64 seq = cache->regions[nr].seq;
 
 		cond_resched();
-		if (!seq) {
-			lost = newest;
+		if (!seq)
 			continue;
-		}
 		if (seq < newest ||
-		    (back < lower_32_bits(max_seq) && seq != max_seq - back)) {
+		    (back < lower_32_bits(max_seq) && seq != max_seq - back))
 			forget_region(cache, nr);
-			continue;
-		}
-		if (!epochs[nr] ||
-		    (seq >> 32 == newest >> 32 && epochs[nr] != epoch))
-			twice = seq >> 32;
-		newest = seq;
-		epoch = epochs[nr];
-	}
-	for (i = 0; i < geo->nr_regions; i++) {
-		u64 seq = cache->regions[i].seq;
-
-		cond_resched();
-		if (seq && (seq <= lost || seq >> 32 <= twice))
-			forget_region(cache, i);
+		else
+			newest = seq;
 	}
 	atomic64_set(&cache->stats[CACHEFS_STAT_EVICTED_BYTES], 0);
 }
@@ -274,13 +242,11 @@ static void forget_reused(struct cachefs_cache *cache, const u64 *epochs)
 
 /*
  * struct scans - A scan by many readers
- * @epochs: of all regions
  * @running: readers that have not ended
  * @bad: regions in a row of which no block could be read, by all readers
  * @stop: one has failed, or the scan is not wanted any more
  */
 struct scans {
-	u64		*epochs;
 	atomic_t	running;
 	atomic_t	bad;
 	bool		stop;
@@ -311,8 +277,7 @@ static int scan_region(struct scan *scan, u32 region,
 {
 	struct cachefs_cache *cache = scan->cache;
 	struct cachefs_geometry *geo = &cache->geo;
-	u64 *epoch = &scan->all->epochs[region];
-	u64 seq;
+	u64 seq, epoch;
 	int ret;
 
 	scan->blocks += blocks;
@@ -322,7 +287,8 @@ static int scan_region(struct scan *scan, u32 region,
 		return atomic_inc_return(&scan->all->bad) > CACHEFS_MAX_ERRORS ?
 			ret : 0;
 	atomic_set(&scan->all->bad, 0);
-	if (!cachefs_meta_newest(buffer, &seq, epoch, cache->uuid, cache->seed, region, geo))
+	if (!cachefs_meta_newest(buffer, &seq, &epoch, cache->uuid, cache->seed,
+				 region, geo))
 		return 0;
 	if (seq > scan->max_seq) {
 		scan->max_seq = seq;
@@ -333,7 +299,7 @@ static int scan_region(struct scan *scan, u32 region,
 	ret = cachefs_index_reserve(cache, region, geo->slots);
 	if (ret)
 		return ret;
-	insert_records(cache, region, buffer, *epoch);
+	insert_records(cache, region, buffer, epoch);
 	cachefs_index_trim(cache, region);
 	return 0;
 }
@@ -378,9 +344,9 @@ static int wait_for_scan(struct cachefs_cache *cache, struct scans *all)
 }
 
 /*
- * Rebuild the index from the metadata of all regions, in any order: tombstones count
- * whenever they are inserted, and of two copies of a block either will do.  Should the
- * one that was inserted first turn out to be dead, the block is cold.
+ * Rebuild the index from the metadata of all regions, in any order: of two copies of
+ * a block either will do.  Should the one that was inserted first turn out not to be
+ * there, the block is cold.
  */
 static int scan_regions(struct cachefs_cache *cache)
 {
@@ -392,12 +358,8 @@ static int scan_regions(struct cachefs_cache *cache)
 	u32 i;
 
 	scans = kcalloc(SCAN_READERS, sizeof(*scans), GFP_KERNEL);
-	all.epochs = kvcalloc(geo->nr_regions, sizeof(*all.epochs),
-			      GFP_KERNEL | __GFP_NOWARN);
-	if (!scans || !all.epochs) {
-		ret = -ENOMEM;
-		goto free;
-	}
+	if (!scans)
+		return -ENOMEM;
 	for (i = 0; i < SCAN_READERS; i++) {
 		scans[i].cache = cache;
 		scans[i].all = &all;
@@ -416,10 +378,8 @@ static int scan_regions(struct cachefs_cache *cache)
 		cache->head = (scans[i].newest + 1) % geo->nr_regions;
 	}
 	if (!ret)
-		forget_reused(cache, all.epochs);
+		forget_reused(cache);
 	cache->attach_count = max(cache->attach_count, max_seq >> 32);
-free:
-	kvfree(all.epochs);
 	kfree(scans);
 	return ret;
 }

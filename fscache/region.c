@@ -65,8 +65,7 @@ void cachefs_log_kick(struct cachefs_cache *cache)
 }
 
 static int write_meta(struct cachefs_cache *cache, u32 region, u32 block,
-		      const struct cachefs_meta_block *meta, u32 nr,
-		      blk_opf_t flags)
+		      const struct cachefs_meta_block *meta, u32 nr)
 {
 	int ret;
 
@@ -74,7 +73,7 @@ static int write_meta(struct cachefs_cache *cache, u32 region, u32 block,
 		return -EIO;
 	ret = cachefs_device_write(cache->device,
 				   cachefs_region_start(&cache->geo, region) +
-				   block, meta, nr, flags);
+				   block, meta, nr, 0);
 	if (ret)
 		cachefs_io_error(cache, true,
 				 cachefs_region_start(&cache->geo, region) +
@@ -102,8 +101,7 @@ static void meta_header_init(struct cachefs_cache *cache, u32 region,
  * than last time.
  */
 static int write_scratch(struct cachefs_cache *cache,
-			 struct cachefs_open_region *open, u32 index,
-			 blk_opf_t flags)
+			 struct cachefs_open_region *open, u32 index)
 {
 	struct cachefs_meta_block *scratch = cache->scratch;
 	int ret;
@@ -119,8 +117,7 @@ static int write_scratch(struct cachefs_cache *cache,
 	scratch->header.nr = cpu_to_le32(nr);
 	cachefs_block_seal(&scratch->header, cache->seed);
 	ret = write_meta(cache, open->nr,
-			 cache->geo.meta_blocks + open->scratch_turn, scratch, 1,
-			 flags);
+			 cache->geo.meta_blocks + open->scratch_turn, scratch, 1);
 	if (ret)
 		return ret;
 	open->scratch_turn = (open->scratch_turn + 1) % CACHEFS_SCRATCH_BLOCKS;
@@ -152,7 +149,7 @@ static void write_finished(struct cachefs_cache *cache,
 		}
 		if (end > first &&
 		    !write_meta(cache, open->nr, first, &open->meta[first],
-				end - first, 0))
+				end - first))
 			bitmap_set(open->written, first, end - first);
 	}
 }
@@ -165,7 +162,7 @@ static void write_region(struct cachefs_cache *cache,
 	write_finished(cache, open);
 	index = find_first_zero_bit(open->written, cache->geo.meta_blocks);
 	if (index < cache->geo.meta_blocks)
-		write_scratch(cache, open, index, 0);
+		write_scratch(cache, open, index);
 }
 
 static void region_free_checksums(struct cachefs_cache *cache,
@@ -230,14 +227,11 @@ static int prepare_region(struct cachefs_cache *cache)
 	/*
 	 * From here on the disk says that the old content does not count.  It
 	 * is no more than a hint, which saves checksum errors after a crash.  But
-	 * where it has said nothing so far, this must not come after what the next
-	 * region gets, or this one would look as if it was lost; see recover.c.
-	 * That may take its time, so it is done for more regions in advance.  And
-	 * if there is no room for it on the device, the log stays where it is.
+	 * where nothing was written before, and there is no room for it on the
+	 * device, the log stays where it is.
 	 */
 	open->scratch_nr = U32_MAX;
-	if (write_scratch(cache, open, 0, first ? REQ_FUA : 0) == -ENOSPC &&
-	    first) {
+	if (write_scratch(cache, open, 0) == -ENOSPC && first) {
 		region->seq = 0;
 		cache->next_seq--;
 		cachefs_index_forget(cache, nr);
@@ -354,55 +348,6 @@ static void resolved(struct cachefs_cache *cache, struct cachefs_open_region *op
 		cachefs_log_kick(cache);
 }
 
-/* Put a tombstone into its slot; returns its stamp. */
-static u64 log_tombstone(struct cachefs_cache *cache, u32 region, u32 slot,
-			 const u8 id[16])
-{
-	struct cachefs_region *r = &cache->regions[region];
-	struct cachefs_slot_record *record = slot_record(r->open, slot);
-
-	lockdep_assert_held_write(&cache->index_lock);
-	memcpy(record->id, id, sizeof(record->id));
-	cachefs_index_insert_tombstone(cache, region, id, slot);
-	resolve(cache, r, slot, 1);
-	return cachefs_stamp(r->seq, slot);
-}
-
-static bool log_has_room(struct cachefs_cache *cache)
-{
-	bool room;
-
-	spin_lock(&cache->log_lock);
-	room = cache->nr_ready || (cache->current_region &&
-				   cache->current_region->next_slot <
-				   cache->geo.slots);
-	spin_unlock(&cache->log_lock);
-	return room;
-}
-
-/*
- * Tombstones for which there was no room get their slots, as far as there is now.
- * What was stored of those versions meanwhile dies with what was there before.
- */
-static void log_floors(struct cachefs_cache *cache)
-{
-	struct cachefs_open_region *open;
-	u32 region, slot;
-
-	lockdep_assert_held(&cache->flush_mutex);
-	/* To ask for a slot where there is none would begin this work again. */
-	while (READ_ONCE(cache->nr_floors) && log_has_room(cache) &&
-	       cachefs_region_alloc_slots(cache, 1, &region, &slot, true)) {
-		open = cache->regions[region].open;
-		write_lock(&cache->index_lock);
-		WRITE_ONCE(cache->nr_floors, cache->nr_floors - 1);
-		log_tombstone(cache, region, slot,
-			      cache->floors[cache->nr_floors].id);
-		write_unlock(&cache->index_lock);
-		resolved(cache, open, 1);
-	}
-}
-
 static void look_after_log(struct cachefs_cache *cache)
 {
 	unsigned long delay = 0;
@@ -420,8 +365,6 @@ static void look_after_log(struct cachefs_cache *cache)
 			break;
 		}
 	}
-	if (cachefs_usable(cache))
-		log_floors(cache);
 	if (delay && READ_ONCE(cache->stores_stopped))
 		delay = CACHEFS_ROOM_INTERVAL;
 	mutex_unlock(&cache->flush_mutex);
@@ -482,7 +425,6 @@ int cachefs_region_alloc_slots(struct cachefs_cache *cache, u32 want,
 			WRITE_ONCE(cache->nr_ready, cache->nr_ready - 1);
 			region_set_state(cache, open->nr, CACHEFS_REGION_OPEN);
 			cache->current_region = open;
-			cache->open_seq = cache->regions[open->nr].seq;
 		}
 	}
 	if (open) {
@@ -555,9 +497,6 @@ void cachefs_region_publish(struct cachefs_cache *cache, u32 region, u32 slot,
  * @pieces: where it was copied to, in order; checksums were set
  * @nr: how many pieces
  *
- * The pieces may be behind a tombstone in the log that does not count yet: then the
- * extent would come back to life, and is given up instead.
- *
  * Context: process; takes index_lock.
  * Return: whether it counts at its new place; if not, that was abandoned.
  */
@@ -572,9 +511,7 @@ bool cachefs_region_move(struct cachefs_cache *cache, u32 region, unsigned int i
 	write_lock(&cache->index_lock);
 	extent = cache->regions[region].extents[i];
 	block = cachefs_extent_block(&extent);
-	/* Pairs with cachefs_tombstone(): those that have ended are in the index. */
-	ok = !atomic_read_acquire(&cache->tombstones) &&
-		cachefs_index_take(cache, region, i);
+	ok = cachefs_index_take(cache, region, i);
 	for (piece = pieces; piece < end; piece++) {
 		if (ok)
 			publish(cache, piece, (u8 *)extent.id, block,
@@ -608,60 +545,6 @@ void cachefs_region_abandon(struct cachefs_cache *cache, u32 region, u32 slot,
 	resolve(cache, r, slot, nr);
 	write_unlock(&cache->index_lock);
 	resolved(cache, open, nr);
-}
-
-/* The stamp that the next slot would have: above all that were handed out. */
-static u64 log_end(struct cachefs_cache *cache)
-{
-	u64 end;
-
-	spin_lock(&cache->log_lock);
-	end = cachefs_stamp(cache->open_seq, cache->current_region ?
-			    cache->current_region->next_slot :
-			    cache->geo.slots);
-	spin_unlock(&cache->log_lock);
-	return end;
-}
-
-/**
- * cachefs_tombstone - Forget what is cached of a version so far
- * @cache: the cache
- * @version: the version; its floor is raised
- *
- * For an invalidation that leaves the version id as it is.  Operations that
- * have their own copy of @version may still read older blocks; operations that
- * begin later do not.  If the log has no room, the tombstone is kept in memory until
- * it has.  That does not survive a power loss, after which the version is compared
- * with the server's again anyhow.  If there are too many of those, the extents are
- * looked up one by one.
- *
- * Context: process, may sleep; takes index_lock.
- */
-void cachefs_tombstone(struct cachefs_cache *cache,
-		       struct cachefs_version *version)
-{
-	struct cachefs_open_region *open;
-	u32 region, slot;
-
-	/* Before it has a slot; see cachefs_region_move(). */
-	atomic_inc(&cache->tombstones);
-	if (!cachefs_usable(cache) ||
-	    !cachefs_region_alloc_slots(cache, 1, &region, &slot, true)) {
-		version->floor = max(version->floor, log_end(cache));
-		if (!cachefs_index_set_floor(cache, version->id,
-					     version->floor) &&
-		    !cachefs_invalidation_missed(cache))
-			cachefs_index_drop_version(cache, version->id);
-		goto out;
-	}
-	open = cache->regions[region].open;
-
-	write_lock(&cache->index_lock);
-	version->floor = log_tombstone(cache, region, slot, version->id);
-	write_unlock(&cache->index_lock);
-	resolved(cache, open, 1);
-out:
-	atomic_dec_return_release(&cache->tombstones);
 }
 
 /**

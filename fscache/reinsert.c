@@ -7,8 +7,7 @@
  * half of a region stays, or nothing new would find room where everything is in use.
  *
  * An extent is copied first and then found at its new place, in one step, if it is
- * still found at the old one.  A tombstone that has come meanwhile is behind the copy
- * in the log, or else cachefs_region_move() gives the copy up.
+ * still found at the old one.
  */
 #include <linux/jiffies.h>
 #include <linux/mm.h>

@@ -203,22 +203,8 @@ static void store_work(struct work_struct *work)
 					       store->stale);
 		}
 	}
-	/*
-	 * Once more: an invalidation for which the log had no room walked over
-	 * the index, perhaps just before these blocks were in it.
-	 */
-	if (valid && !store->still_valid(store)) {
-		list_for_each_entry(io, &store->ios, link)
-			cachefs_index_drop(cache, store->version.id, io->block,
-					   io->nr);
-		cachefs_refuse(cache, &store->version, store->block,
-			       store->stored, store->stale ?: CACHEFS_WHY_VERSION);
-		valid = false;
-	}
-	if (!valid) {
+	if (!valid)
 		store->error = store->error ?: -ESTALE;
-		store->stored = 0;
-	}
 	if (store->released)
 		store_pages(store, false);
 	list_for_each_entry_safe(io, next, &store->ios, link) {

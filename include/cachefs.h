@@ -47,10 +47,6 @@
  * when a READY one is needed: its extents leave the index, and it is used again
  * when the last reader that pinned it is done.
  *
- * The position of a block in the log, (sequence of the region, slot), is its
- * stamp.  An invalidation that keeps the version writes a tombstone: blocks of
- * that version with an older stamp are dead.
- *
  * What is on disk needs no order.  Each block carries a checksum over its data,
  * seeded with its identity; it is verified on every read.  Whatever subset of
  * the writes reached the disk, a block is served as what it was stored, or not
@@ -123,11 +119,9 @@ enum cachefs_reason {
 /**
  * struct cachefs_version - One version of one file
  * @id: keyed hash from cachefs_version_id()
- * @floor: stamp; blocks with an older one are dead (see cachefs_tombstone())
  */
 struct cachefs_version {
 	u8	id[16];
-	u64	floor;
 };
 
 /**
@@ -162,9 +156,9 @@ struct cachefs_read {
  * @bytes: how many bytes; the last block may be partial and is padded with zeros
  * @pages: the pages, kept by the caller until @done; entries may be replaced
  * @may_wait: cachefs_store() may wait up to a second while too much is in flight
- * @still_valid: asked when the data is on disk, before it is published and once
- *	more after, in process context: are these pages still that version's,
- *	unmodified?  If not, it may set @stale
+ * @still_valid: asked when the data is on disk, before it is published, in process
+ *	context: are these pages still that version's, unmodified?  If not, it may
+ *	set @stale
  * @release: called at most once, before @done, in process context: the device
  *	does not take the blocks in time, and they will not be published.  The marks
  *	may be cleared: the cache holds references to the pages now.  %NULL: wait
@@ -218,10 +212,6 @@ void cachefs_version_id(struct cachefs_cache *cache, u8 id[16],
 			const void *volume_key, size_t volume_len,
 			const void *key, size_t key_len,
 			const void *coherency, size_t coherency_len, u64 size);
-void cachefs_version_init(struct cachefs_cache *cache,
-			  struct cachefs_version *version, const u8 id[16]);
-void cachefs_tombstone(struct cachefs_cache *cache,
-		       struct cachefs_version *version);
 
 /* Is it worth while to store something? */
 bool cachefs_store_wanted(struct cachefs_cache *cache,

@@ -60,7 +60,7 @@ static void object_sample(struct cachefs_object *object, bool first)
 	struct fscache_cookie *cookie = object->cookie;
 	const char *identity = object->volume->identity;
 	struct cachefs_version version;
-	u8 aux[CACHEFS_MAX_AUX], id[16];
+	u8 aux[CACHEFS_MAX_AUX];
 	unsigned int handled, aux_len;
 	loff_t size;
 	bool same;
@@ -83,10 +83,9 @@ static void object_sample(struct cachefs_object *object, bool first)
 	if (same && handled == object->handled)
 		return;
 
-	cachefs_version_id(object_cache(object), id, identity, strlen(identity),
-			   fscache_get_key(cookie), cookie->key_len,
-			   aux, aux_len, size);
-	cachefs_version_init(object_cache(object), &version, id);
+	cachefs_version_id(object_cache(object), version.id, identity,
+			   strlen(identity), fscache_get_key(cookie),
+			   cookie->key_len, aux, aux_len, size);
 	if (handled && !object->volume->nfs)
 		cachefs_object_local_write(object);
 

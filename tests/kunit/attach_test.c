@@ -156,35 +156,6 @@ static void reattach_of_a_full_device_finds_most(struct kunit *test)
 	KUNIT_EXPECT_GE(test, hits, live - SLOTS);
 }
 
-static void tombstone_survives_a_detach(struct kunit *test)
-{
-	struct fixture *f = test->priv;
-	struct cachefs_version v;
-
-	store_patiently(f, "file", 0, 4);
-	fixture_version(f, "file", &v);
-	cachefs_tombstone(f->cache, &v);
-	store_patiently(f, "file", 2, 1);
-	reattach(f);
-	KUNIT_EXPECT_EQ(test, found(f, "file", 0, 4), 1);
-	KUNIT_EXPECT_EQ(test, found(f, "file", 2, 1), 1);
-}
-
-static void tombstone_on_disk_survives_a_power_loss(struct kunit *test)
-{
-	struct fixture *f = test->priv;
-	struct cachefs_version v;
-
-	store_patiently(f, "file", 0, 4);
-	fixture_version(f, "file", &v);
-	cachefs_tombstone(f->cache, &v);
-	store_patiently(f, "file", 2, 1);
-	wait_flushed(f, 6);
-	crash_and_reattach(f);
-	KUNIT_EXPECT_EQ(test, found(f, "file", 0, 4), 1);
-	KUNIT_EXPECT_EQ(test, found(f, "file", 2, 1), 1);
-}
-
 static void power_loss_keeps_sealed_regions(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -632,8 +603,6 @@ static struct kunit_case attach_cases[] = {
 	KUNIT_CASE(reattach_again_and_again_loses_nothing),
 	KUNIT_CASE(stores_after_reattach_are_found_as_well),
 	KUNIT_CASE_SLOW(reattach_of_a_full_device_finds_most),
-	KUNIT_CASE(tombstone_survives_a_detach),
-	KUNIT_CASE_SLOW(tombstone_on_disk_survives_a_power_loss),
 	KUNIT_CASE(power_loss_keeps_sealed_regions),
 	KUNIT_CASE_SLOW(power_loss_keeps_the_open_region_s_last_flush),
 	KUNIT_CASE(power_loss_after_power_loss_keeps_what_is_there),

@@ -305,46 +305,6 @@ static void blocks_that_changed_places_are_euclean(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture_read(f, &other, 9, 1, 2), 0);
 }
 
-static void tombstone_hides_what_was_stored_before(struct kunit *test)
-{
-	struct cachefs_version v;
-	struct fixture *f = start(test, &v);
-
-	KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 0, 4, 1), 0);
-	cachefs_tombstone(f->cache, &v);
-	KUNIT_EXPECT_FALSE(test, is_cached(f, &v, 0));
-	KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 0, 4, 2), 0);
-	KUNIT_EXPECT_EQ(test, fixture_read(f, &v, 0, 4, 2), 0);
-}
-
-static void tombstone_hides_a_store_under_way(struct kunit *test)
-{
-	struct cachefs_version v;
-	struct fixture *f = start(test, &v);
-	struct transfer *t = transfer_alloc(f, 1);
-
-	transfer_fill(t, 0, 1);
-	WRITE_ONCE(f->ramdisk->hold_writes, true);
-	transfer_store(f, t, &v, 0, PAGE_SIZE);
-	KUNIT_EXPECT_TRUE(test, ramdisk_wait_held(f->ramdisk));
-	cachefs_tombstone(f->cache, &v);
-	let_writes_go(f);
-	KUNIT_EXPECT_EQ(test, transfer_wait(f, t), 0);
-	KUNIT_EXPECT_FALSE(test, is_cached(f, &v, 0));
-}
-
-static void tombstone_is_remembered_by_who_comes_later(struct kunit *test)
-{
-	struct cachefs_version v, later;
-	struct fixture *f = start(test, &v);
-
-	KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 0, 4, 1), 0);
-	cachefs_tombstone(f->cache, &v);
-	fixture_version(f, "file", &later);
-	KUNIT_EXPECT_EQ(test, later.floor, v.floor);
-	KUNIT_EXPECT_FALSE(test, is_cached(f, &later, 0));
-}
-
 static void stores_under_way_count_against_the_bound(struct kunit *test)
 {
 	struct cachefs_version v;
@@ -503,9 +463,6 @@ static struct kunit_case core_cases[] = {
 	KUNIT_CASE(damaged_block_is_euclean_and_dropped),
 	KUNIT_CASE(one_bad_block_fails_the_whole_read),
 	KUNIT_CASE(blocks_that_changed_places_are_euclean),
-	KUNIT_CASE(tombstone_hides_what_was_stored_before),
-	KUNIT_CASE(tombstone_hides_a_store_under_way),
-	KUNIT_CASE(tombstone_is_remembered_by_who_comes_later),
 	KUNIT_CASE(stores_under_way_count_against_the_bound),
 	KUNIT_CASE(store_without_a_ready_region_is_enobufs),
 	KUNIT_CASE_SLOW(wrapped_log_has_the_newest),

@@ -200,11 +200,8 @@ void fixture_crash(struct fixture *f)
 void fixture_version(struct fixture *f, const char *name,
 		     struct cachefs_version *version)
 {
-	u8 id[16];
-
-	cachefs_version_id(f->cache, id, "volume", 6, name, strlen(name),
-			   "coherency", 9, 1 << 20);
-	cachefs_version_init(f->cache, version, id);
+	cachefs_version_id(f->cache, version->id, "volume", 6, name,
+			   strlen(name), "coherency", 9, 1 << 20);
 }
 
 /**

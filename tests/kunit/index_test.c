@@ -42,25 +42,12 @@ static int insert(struct kunit *test, u32 region, const u8 id[16], u64 block,
 	return ret;
 }
 
-static int insert_tombstone(struct kunit *test, u32 region, const u8 id[16],
-			    u32 slot)
-{
-	struct cachefs_cache *cache = cache_of(test);
-	int ret;
-
-	write_lock(&cache->index_lock);
-	ret = cachefs_index_insert_tombstone(cache, region, id, slot);
-	write_unlock(&cache->index_lock);
-	return ret;
-}
-
-/* What a version that begins to be used now finds. */
 static u32 find(struct kunit *test, const u8 id[16], u64 block)
 {
 	struct cachefs_version version;
 	u32 ref;
 
-	cachefs_version_init(cache_of(test), &version, id);
+	memcpy(version.id, id, sizeof(version.id));
 	cachefs_index_map(cache_of(test), &version, block, 1, &ref, false);
 	return ref;
 }
@@ -118,7 +105,7 @@ static void map_tells_each_block_of_a_range(struct kunit *test)
 
 	insert(test, OLD, id_a, 1, 10, 2);
 	insert(test, NEW, id_a, 4, 20, 1);
-	cachefs_version_init(cache_of(test), &version, id_a);
+	memcpy(version.id, id_a, sizeof(version.id));
 	cachefs_index_map(cache_of(test), &version, 0, 6, refs, false);
 	KUNIT_EXPECT_EQ(test, refs[0], CACHEFS_NO_REF);
 	KUNIT_EXPECT_EQ(test, refs[1], ref_of(test, OLD, 10));
@@ -138,7 +125,7 @@ static void map_pins_the_region_of_each_run_found(struct kunit *test)
 	insert(test, OLD, id_a, 1, 10, 2);
 	insert(test, OLD, id_a, 3, 30, 1);
 	insert(test, NEW, id_a, 5, 20, 1);
-	cachefs_version_init(cache, &version, id_a);
+	memcpy(version.id, id_a, sizeof(version.id));
 	cachefs_index_map(cache, &version, 0, 8, refs, true);
 	KUNIT_EXPECT_EQ(test, atomic_read(&cache->regions[OLD].pins), 2);
 	KUNIT_EXPECT_EQ(test, atomic_read(&cache->regions[NEW].pins), 1);
@@ -232,72 +219,21 @@ static void dropped_block_can_be_inserted_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cache_of(test)->live_blocks, 4);
 }
 
-static void drop_version_takes_all_of_it(struct kunit *test)
-{
-	insert(test, OLD, id_a, 4, 0, 4);
-	insert(test, NEW, id_a, 1000, 0, 4);
-	insert(test, NEW, id_b, 4, 4, 1);
-	cachefs_index_drop_version(cache_of(test), id_a);
-	KUNIT_EXPECT_EQ(test, find(test, id_a, 4), CACHEFS_NO_REF);
-	KUNIT_EXPECT_EQ(test, find(test, id_a, 1003), CACHEFS_NO_REF);
-	KUNIT_EXPECT_EQ(test, find(test, id_b, 4), ref_of(test, NEW, 4));
-	KUNIT_EXPECT_EQ(test, cache_of(test)->live_blocks, 1);
-}
-
 static void forget_takes_all_of_a_region(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 
 	insert(test, OLD, id_a, 4, 0, 4);
 	insert(test, OLD, id_b, 4, 4, 2);
-	insert_tombstone(test, OLD, id_b, 6);
 	insert(test, NEW, id_a, 8, 0, 1);
 	cachefs_index_forget(f->cache, OLD);
 	KUNIT_EXPECT_EQ(test, find(test, id_a, 4), CACHEFS_NO_REF);
 	KUNIT_EXPECT_EQ(test, find(test, id_b, 4), CACHEFS_NO_REF);
 	KUNIT_EXPECT_EQ(test, find(test, id_a, 8), ref_of(test, NEW, 0));
-	KUNIT_EXPECT_EQ(test, cachefs_index_floor(f->cache, id_b), 0);
 	KUNIT_EXPECT_EQ(test, f->cache->live_blocks, 1);
 	KUNIT_EXPECT_EQ(test, f->cache->nr_extents, 1);
 	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_EVICTED_BYTES) >>
 			CACHEFS_BLOCK_SHIFT, 6);
-}
-
-static void tombstone_hides_what_is_older(struct kunit *test)
-{
-	insert(test, OLD, id_a, 0, 0, 1);
-	insert(test, NEW, id_a, 1, 9, 1);
-	KUNIT_EXPECT_EQ(test, insert_tombstone(test, NEW, id_a, 10), 0);
-	insert(test, NEW, id_a, 2, 11, 1);
-	KUNIT_EXPECT_EQ(test, find(test, id_a, 0), CACHEFS_NO_REF);
-	KUNIT_EXPECT_EQ(test, find(test, id_a, 1), CACHEFS_NO_REF);
-	KUNIT_EXPECT_EQ(test, find(test, id_a, 2), ref_of(test, NEW, 11));
-}
-
-static void tombstone_leaves_other_versions_alone(struct kunit *test)
-{
-	insert(test, OLD, id_b, 0, 0, 1);
-	insert_tombstone(test, NEW, id_a, 10);
-	KUNIT_EXPECT_EQ(test, find(test, id_b, 0), ref_of(test, OLD, 0));
-}
-
-static void block_hidden_by_a_tombstone_is_stored_anew(struct kunit *test)
-{
-	insert(test, OLD, id_a, 0, 0, 4);
-	insert_tombstone(test, NEW, id_a, 10);
-	KUNIT_EXPECT_EQ(test, insert(test, NEW, id_a, 0, 11, 4), 0);
-	KUNIT_EXPECT_EQ(test, find(test, id_a, 0), ref_of(test, NEW, 11));
-	KUNIT_EXPECT_EQ(test, find(test, id_a, 3), ref_of(test, NEW, 14));
-}
-
-static void newest_tombstone_counts(struct kunit *test)
-{
-	struct cachefs_cache *cache = cache_of(test);
-
-	insert_tombstone(test, NEW, id_a, 10);
-	insert_tombstone(test, OLD, id_a, 30);
-	KUNIT_EXPECT_EQ(test, cachefs_index_floor(cache, id_a),
-			cachefs_stamp(NEW, 10));
 }
 
 static void full_region_takes_no_more_extents(struct kunit *test)
@@ -441,12 +377,7 @@ static struct kunit_case index_cases[] = {
 	KUNIT_CASE(drop_takes_the_whole_extent),
 	KUNIT_CASE(drop_leaves_other_versions_alone),
 	KUNIT_CASE(dropped_block_can_be_inserted_again),
-	KUNIT_CASE(drop_version_takes_all_of_it),
 	KUNIT_CASE(forget_takes_all_of_a_region),
-	KUNIT_CASE(tombstone_hides_what_is_older),
-	KUNIT_CASE(tombstone_leaves_other_versions_alone),
-	KUNIT_CASE(block_hidden_by_a_tombstone_is_stored_anew),
-	KUNIT_CASE(newest_tombstone_counts),
 	KUNIT_CASE(full_region_takes_no_more_extents),
 	KUNIT_CASE(trim_gives_memory_back_and_loses_nothing),
 	KUNIT_CASE(many_versions_in_one_chain_are_told_apart),

@@ -269,16 +269,14 @@ struct markfs *markfs_create(struct cachefs_cache *cache, const char *name,
 {
 	struct markfs *fs = kzalloc(sizeof(*fs), GFP_KERNEL);
 	struct inode *inode;
-	u8 id[16];
 
 	if (!fs)
 		return NULL;
 	fs->cache = cache;
 	fs->pattern = pages;
-	cachefs_version_id(cache, id, "markfs", 6, name, strlen(name),
-			   &fs->pattern, sizeof(fs->pattern),
+	cachefs_version_id(cache, fs->version.id, "markfs", 6, name,
+			   strlen(name), &fs->pattern, sizeof(fs->pattern),
 			   pages << PAGE_SHIFT);
-	cachefs_version_init(cache, &fs->version, id);
 
 	fs->mount = kern_mount(&markfs_type);
 	if (IS_ERR(fs->mount))

@@ -60,16 +60,6 @@ void store_all(unsigned int v)
 	}
 }
 
-/* Also for who does not know of a tombstone that is not in the log. */
-void nothing_is_left(unsigned int v)
-{
-	struct cachefs_version *version = &model.versions[v].core;
-
-	EXPECT_EQ(model_count_cached(v), 0);
-	version->floor = cachefs_index_floor(model.cache, version->id);
-	EXPECT_EQ(model_count_cached(v), 0);
-}
-
 /* All slots that there are before the log gets its turn; how many? */
 u32 take_slots(bool last)
 {

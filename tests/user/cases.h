@@ -31,7 +31,5 @@ void store_all(unsigned int v);
 s64 stat(enum cachefs_stat which);
 /* All slots that there are before the log gets its turn; how many? */
 u32 take_slots(bool last);
-/* Also for who does not know of a tombstone that is not in the log. */
-void nothing_is_left(unsigned int v);
 
 #endif

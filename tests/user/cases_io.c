@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Reads, stores and tombstones of an attached cache, and the regions under them. */
+/* Reads, stores and invalidations of an attached cache, and the regions under them. */
 #include "cases.h"
 
 static void stored_is_read(void)
@@ -142,37 +142,22 @@ static void write_errors_count(void)
 	EXPECT_EQ(model_read_now(1, 0, 1), 0);
 }
 
-static void tombstone_hides_what_was_before(void)
+/* A store that is overtaken by an invalidation; what was there before stays. */
+static void invalidated_store_is_not_published(void)
 {
 	tiny();
-	EXPECT_EQ(model_store_now(1, 0, 10), 0);
-	model_tombstone(1);
-	EXPECT_EQ(model_count_cached(1), 0);
 	EXPECT_EQ(model_store_now(1, 0, 3), 0);
+	model_store(1, 10, 10, 0);
+	model_invalidate(1);
+	shim_run();
 	EXPECT_EQ(model_count_cached(1), 3);
-	EXPECT_EQ(model_read_now(1, 0, 3), 0);
-	reattach();
-	EXPECT_EQ(model_count_cached(1), 3);
+	EXPECT_EQ(model_store_now(1, 10, 10), 0);
+	EXPECT_EQ(model_count_cached(1), 13);
+	EXPECT_EQ(model_read_now(1, 10, 10), 0);
 	shim_advance_ms(11000);
 	lose_power(DEVICE_KEEPS_ALL);
-	EXPECT_EQ(model_count_cached(1), 3);
-	EXPECT_EQ(model_read_now(1, 0, 3), 0);
-}
-
-/* Each costs time at every later store and lookup of that version. */
-static void many_tombstones_are_one(void)
-{
-	unsigned int i, of_version = 0;
-
-	tiny();
-	for (i = 0; i < 2 * TINY_SLOTS; i++) {
-		model_tombstone(1);
-		shim_run();
-	}
-	for (i = 0; i < TINY_REGIONS; i++)
-		of_version += model.cache->regions[i].nr_extents;
-	EXPECT(of_version <= TINY_REGIONS);
-	check_index(model.cache);
+	EXPECT_EQ(model_count_cached(1), 13);
+	EXPECT_EQ(model_read_now(1, 10, 10), 0);
 }
 
 /* A reader holds its region; the log waits, and goes on afterwards. */
@@ -383,87 +368,6 @@ static void region_that_is_written_is_not_reused(void)
 	shim_advance_ms(1000);
 	EXPECT(region->seq != seq);
 	EXPECT_EQ(model_store_now(2, 0, 1), 0);
-}
-
-/* Nobody gets a slot, and no region becomes ready. */
-static void no_room_left(void)
-{
-	pin_all(1);
-	take_slots(true);
-	EXPECT_EQ(model.cache->nr_ready, 0);
-}
-
-/*
- * On a new device making a region ready waits for its disk; so more of them are, and
- * nothing is lost by it.  Once around the log they are as few as need be.
- */
-static void new_device_has_more_regions_ready(void)
-{
-	unsigned int i;
-
-	model_format(CACHEFS_FIRST_BLOCK + 64 * TINY_REGION_BLOCKS +
-		     CACHEFS_LAST_BLOCKS, TINY_REGION_BLOCKS);
-	EXPECT_EQ(model_attach(), 0);
-	EXPECT_EQ(take_slots(false), 7 * TINY_SLOTS);
-	for (i = 0; i < 20; i++) {
-		shim_run();
-		EXPECT(take_slots(false) > 0);
-	}
-	shim_run();
-	EXPECT_EQ(take_slots(false), 2 * TINY_SLOTS);
-}
-
-/* Without room for a tombstone the blocks are dropped one by one. */
-static void tombstone_without_room(void)
-{
-	tiny();
-	EXPECT_EQ(model_store_now(1, 0, 10), 0);
-	no_room_left();
-	model_tombstone(1);
-	EXPECT_EQ(model.versions[1].logged, 0);
-	nothing_is_left(1);
-	pin_all(-1);
-}
-
-static void tombstone_without_room_now(void)
-{
-	model.asked = NULL;
-	no_room_left();
-	model_tombstone(1);
-	EXPECT_EQ(model.versions[1].logged, 0);
-}
-
-/* The same between the question whether a store is valid and its publication. */
-static void tombstone_without_room_during_a_store(void)
-{
-	tiny();
-	model.asked = tombstone_without_room_now;
-	EXPECT_EQ(model_store_now(1, 0, 10), -ESTALE);
-	nothing_is_left(1);
-	pin_all(-1);
-}
-
-/* And who reads between its publication and the second question gets nothing. */
-static void read_after_tombstone(void)
-{
-	model.asked = NULL;
-	EXPECT_EQ(model_read_now(1, 0, 10), -ENODATA);
-	EXPECT_EQ(model_count_cached(1), 0);
-}
-
-static void tombstone_then_read(void)
-{
-	tombstone_without_room_now();
-	model.asked = read_after_tombstone;
-}
-
-static void read_of_a_store_that_is_too_late(void)
-{
-	tiny();
-	model.asked = tombstone_then_read;
-	EXPECT_EQ(model_store_now(1, 0, 10), -ESTALE);
-	EXPECT_EQ(model_count_cached(1), 0);
-	pin_all(-1);
 }
 
 /* There may be none for the second part, when the first one has it all. */
@@ -715,44 +619,22 @@ static void what_stayed_is_there_after_an_attach(void)
 	EXPECT_EQ(model_read_now(1, 0, 25), 0);
 }
 
-static void tombstone_hides_what_stayed(void)
+/* While the copy of what stays is written, a reader finds it damaged. */
+static void drop_meanwhile(void)
 {
-	read_and_not_read();
-	one_lap();
-	EXPECT_EQ(model_count_cached(1), 25);
-	model_tombstone(1);
-	EXPECT_EQ(model_count_cached(1), 0);
-	lose_power(DEVICE_KEEPS_ALL);
-	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 0);
+	struct model_version *version = &model.versions[1];
+
+	if (atomic_read(&model.cache->regions[model.cache->head].pins))
+		cachefs_index_drop(model.cache, version->core.id, version->base,
+				   1);
 }
 
-/* While the copy of what stays is written. */
-static void tombstone_meanwhile(void)
-{
-	if (atomic_read(&model.cache->regions[model.cache->head].pins) &&
-	    !model.versions[1].gen)
-		model_tombstone(1);
-}
-
-static void tombstone_comes_before_what_stays(void)
+static void what_is_dropped_meanwhile_does_not_stay(void)
 {
 	read_and_not_read();
-	model.device->meanwhile = tombstone_meanwhile;
+	model.device->meanwhile = drop_meanwhile;
 	one_lap();
 	model.device->meanwhile = NULL;
-	EXPECT_EQ(model.versions[1].gen, 1);
-	EXPECT_EQ(model_count_cached(1), 0);
-	EXPECT_EQ(stat(CACHEFS_STAT_REINSERTED_BYTES), 0);
-	check_index(model.cache);
-}
-
-/* It has its slot, and is not in the index yet. */
-static void nothing_stays_beside_half_a_tombstone(void)
-{
-	read_and_not_read();
-	atomic_inc(&model.cache->tombstones);
-	one_lap();
-	atomic_dec_return_release(&model.cache->tombstones);
 	EXPECT_EQ(model_count_cached(1), 0);
 	EXPECT_EQ(stat(CACHEFS_STAT_REINSERTED_BYTES), 0);
 	check_index(model.cache);
@@ -782,8 +664,7 @@ const struct test_case io_cases[] = {
 	CASE(large_mismatch_is_counted_and_dropped),
 	CASE(damaged_metadata_is_counted),
 	CASE(write_errors_count),
-	CASE(tombstone_hides_what_was_before),
-	CASE(many_tombstones_are_one),
+	CASE(invalidated_store_is_not_published),
 	CASE(region_that_is_read_is_not_reused),
 	CASE(region_is_pinned_once_for_a_run),
 	CASE(all_slots_are_used),
@@ -795,10 +676,6 @@ const struct test_case io_cases[] = {
 	CASE(stored_twice_is_kept_once),
 	CASE(pinned_region_stays_as_it_is),
 	CASE(region_that_is_written_is_not_reused),
-	CASE(new_device_has_more_regions_ready),
-	CASE(tombstone_without_room),
-	CASE(tombstone_without_room_during_a_store),
-	CASE(read_of_a_store_that_is_too_late),
 	CASE(store_does_not_wait_for_memory),
 	CASE(store_does_not_wait_for_the_device),
 	CASE(device_wants_stable_pages),
@@ -811,9 +688,7 @@ const struct test_case io_cases[] = {
 	CASE(what_cannot_be_copied_goes),
 	CASE(what_cannot_be_written_goes),
 	CASE(what_stayed_is_there_after_an_attach),
-	CASE(tombstone_hides_what_stayed),
-	CASE(tombstone_comes_before_what_stays),
-	CASE(nothing_stays_beside_half_a_tombstone),
+	CASE(what_is_dropped_meanwhile_does_not_stay),
 	CASE(what_is_damaged_does_not_stay),
 	{}
 };

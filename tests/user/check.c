@@ -19,7 +19,7 @@ void check_index(struct cachefs_cache *cache)
 			struct cachefs_extent *extent = &r->extents[i];
 
 			all++;
-			if (!extent->nr || extent->nr == CACHEFS_TOMBSTONE_NR)
+			if (!extent->nr)
 				continue;
 			EXPECT(extent->slot + extent->nr <= geo->slots);
 			region_live += extent->nr;

@@ -63,7 +63,6 @@ static void make_images(void)
 			}
 			stored[v - 1] = model.versions[v];
 		}
-		model_tombstone(3);
 		shim_advance_ms(11000);
 		if (image) {
 			model.device->death = DEVICE_KEEPS_ALL;
@@ -214,7 +213,7 @@ static void one_image(const u8 *data, size_t size, bool with_data)
 		model_store(4 + i % 3, i * 20, 20 + i, 0);
 		shim_run();
 	}
-	model_tombstone(4);
+	model_invalidate(4);
 	model_read_cached(5, 0);
 	check_index(model.cache);
 	model_detach();

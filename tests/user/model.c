@@ -19,8 +19,6 @@ struct operation {
 	bool			*ended;
 };
 
-#define POISON_GEN	0x80000000u
-
 static u64 mix(u64 z)
 {
 	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
@@ -33,16 +31,14 @@ static u64 block_key(u32 number, unsigned int block)
 	return mix((u64)number << 32 | block);
 }
 
-/* The first word tells the generation to who knows version and block. */
 static void fill(const struct model_version *version, unsigned int block,
-		 u32 gen, u8 *bytes)
+		 bool poison, u8 *bytes)
 {
 	u64 *words = (u64 *)bytes, state = block_key(version->number, block);
 	unsigned int i;
 
-	words[0] = state ^ gen;
-	state ^= mix(gen + 1);
-	for (i = 1; i < CACHEFS_BLOCK_SIZE / 8; i++) {
+	state ^= poison;
+	for (i = 0; i < CACHEFS_BLOCK_SIZE / 8; i++) {
 		state = state * 6364136223846793005ULL + 1442695040888963407ULL;
 		words[i] = state;
 	}
@@ -56,20 +52,12 @@ static void check_page(const struct operation *op, unsigned int i)
 	const struct model_version *version = &op->version;
 	unsigned int block = op->block + i;
 	const u8 *bytes = page_address(op->pages[i]);
-	u64 word = *(const u64 *)bytes ^ block_key(version->number, block);
 	u8 right[CACHEFS_BLOCK_SIZE];
 
-	/* With @tail at least 8, the first word is always there. */
-	if (word >= POISON_GEN)
-		shim_panic("version %u block %u: wrong bytes (%llx)",
-			   version->number, block, word);
-	fill(version, block, word, right);
+	fill(version, block, false, right);
 	if (memcmp(bytes, right, sizeof(right)))
-		shim_panic("version %u block %u: bytes wrong in part",
-			   version->number, block);
-	if (word < version->floor)
-		shim_panic("version %u block %u: generation %llu, of before the tombstone that began %u",
-			   version->number, block, word, version->floor);
+		shim_panic("version %u block %u: wrong bytes", version->number,
+			   block);
 }
 
 static struct operation *operation_alloc(unsigned int v, unsigned int block,
@@ -155,8 +143,8 @@ static struct operation *store_start(unsigned int v, unsigned int block,
 	op->result = result;
 	op->ended = ended;
 	for (i = 0; i < nr; i++)
-		fill(version, block + i, flags & MODEL_POISON ?
-		     POISON_GEN : version->gen, page_address(op->pages[i]));
+		fill(version, block + i, flags & MODEL_POISON,
+		     page_address(op->pages[i]));
 	op->store.cache = model.cache;
 	op->store.version = version->core;
 	op->store.block = version->base + block;
@@ -245,29 +233,9 @@ int model_read_now(unsigned int v, unsigned int block, unsigned int nr)
 	return result;
 }
 
-static bool waits_for_room(const struct model_version *version)
+void model_invalidate(unsigned int v)
 {
-	unsigned int i;
-
-	for (i = 0; i < model.cache->nr_floors; i++)
-		if (!memcmp(model.cache->floors[i].id, version->core.id, 16))
-			return true;
-	return false;
-}
-
-void model_tombstone(unsigned int v)
-{
-	struct model_version *version = &model.versions[v];
-	u64 old_floor = version->core.floor;
-
-	version->gen++;
-	cachefs_tombstone(model.cache, &version->core);
-	version->floor = version->gen;
-	/* Without room in the log it is only in memory. */
-	if (version->core.floor != old_floor && !waits_for_room(version) &&
-	    version->core.floor == cachefs_index_floor(model.cache,
-						       version->core.id))
-		version->logged = version->gen;
+	model.versions[v].gen++;
 }
 
 bool model_cached(unsigned int v, unsigned int block)
@@ -309,12 +277,10 @@ void model_read_cached(unsigned int v, unsigned int block)
 static void version_init(struct model_version *version)
 {
 	static const u8 volume[] = "volume", key[] = "file";
-	u8 id[16];
 
-	cachefs_version_id(model.cache, id, volume, sizeof(volume), key,
-			   sizeof(key), &version->number,
+	cachefs_version_id(model.cache, version->core.id, volume,
+			   sizeof(volume), key, sizeof(key), &version->number,
 			   sizeof(version->number), version->blocks);
-	cachefs_version_init(model.cache, &version->core, id);
 }
 
 void model_new_version(unsigned int v, unsigned int blocks)

@@ -2,9 +2,9 @@
 /*
  * What a cache may answer, and operations on it that check that it does.
  *
- * The content of a block is a function of version, block and generation.  A
- * tombstone begins a new generation of its version: what a server could give
- * under the same version id after an invalidation.
+ * The content of a block is a function of version and block.  An invalidation
+ * begins a new generation of the version: what was read from the server before may
+ * be of another version, and is not published any more.
  */
 #ifndef _MODEL_H
 #define _MODEL_H
@@ -30,10 +30,7 @@
  * @base: file block of its first block
  * @blocks: how many it has
  * @tail: valid bytes in the last one
- * @gen: what the server gives now
- * @floor: older generations must not be served
- * @logged: newest generation that began with a tombstone in the log
- * @durable: what @floor will be after a power loss
+ * @gen: how often it was invalidated
  * @scribbled: blocks that were stored with other bytes than were summed
  * @core: the core's idea of it
  */
@@ -43,9 +40,6 @@ struct model_version {
 	unsigned int		blocks;
 	unsigned int		tail;
 	u32			gen;
-	u32			floor;
-	u32			logged;
-	u32			durable;
 	bool			scribbled[MODEL_MAX_BLOCKS];
 	struct cachefs_version	core;
 };
@@ -83,7 +77,7 @@ void model_new_version(unsigned int v, unsigned int blocks);
 void model_store(unsigned int v, unsigned int block, unsigned int nr,
 		 unsigned int flags);
 void model_read(unsigned int v, unsigned int block, unsigned int nr);
-void model_tombstone(unsigned int v);
+void model_invalidate(unsigned int v);
 /* The same, waiting for the end; the core's error. */
 int model_store_now(unsigned int v, unsigned int block, unsigned int nr);
 int model_read_now(unsigned int v, unsigned int block, unsigned int nr);

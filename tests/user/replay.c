@@ -234,9 +234,7 @@ static void read_all(void)
 		for (i = 0; i < r->nr_extents; i++) {
 			struct cachefs_extent *e = &r->extents[i];
 
-			if (e->nr == CACHEFS_TOMBSTONE_NR)
-				continue;
-			cachefs_version_init(cache, &version, (u8 *)e->id);
+			memcpy(version.id, e->id, sizeof(version.id));
 			block = cachefs_extent_block(e);
 			for (end = block + e->nr; block < end; block += nr) {
 				nr = cachefs_lookup(cache, &version, block,

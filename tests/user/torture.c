@@ -154,8 +154,6 @@ static void promise_extent(u32 nr, const struct cachefs_extent *e)
  * Note what the index finds and the device has: after a detach, all; after a death
  * that keeps what was acknowledged, those whose records are written; after one that
  * does not, those of former lives, as the anchors of this one made them durable.
- * Where blocks are torn nothing is promised: when all that says which number a
- * region has is torn, older regions are forgotten as well.
  */
 static void make_promises(bool death)
 {
@@ -176,10 +174,7 @@ static void make_promises(bool death)
 		for (i = 0; i < r->nr_extents; i++) {
 			struct cachefs_extent *e = &r->extents[i];
 
-			if (e->nr && e->nr != CACHEFS_TOMBSTONE_NR &&
-			    cachefs_stamp(r->seq, e->slot) >=
-			    cachefs_index_floor(cache, (u8 *)e->id))
-				promise_extent(nr, e);
+			promise_extent(nr, e);
 		}
 	}
 }
@@ -255,28 +250,10 @@ static void check_promises(void)
 static void on_death(void)
 {
 	deaths++;
-	if (model.cache && !tainted && !lied &&
-	    model.device->death != DEVICE_KEEPS_ANY)
+	if (model.cache && !tainted && !lied)
 		make_promises(true);
 	else
 		nr_promises = 0;
-}
-
-/*
- * The floors after an attach, @clean: from a checkpoint.  Blocks of metadata that
- * cannot be read take their tombstones with them.
- */
-static void settle_floors(bool clean, bool errors)
-{
-	unsigned int v;
-
-	for (v = 0; v < MODEL_VERSIONS && !clean && errors; v++)
-		model.versions[v].durable = 0;
-
-	for (v = 0; v < MODEL_VERSIONS && !clean; v++) {
-		model.versions[v].floor = model.versions[v].durable;
-		model.versions[v].logged = model.versions[v].durable;
-	}
 }
 
 /* A cache that was just attached has to take a block and give it back. */
@@ -309,7 +286,7 @@ static void random_operation(void)
 	} else if (dice < 80) {
 		model_read_cached(v, block);
 	} else if (dice < 88) {
-		model_tombstone(v);
+		model_invalidate(v);
 	} else if (dice < 92) {
 		model_new_version(v, 1 + shim_below(MODEL_MAX_BLOCKS));
 	} else if (dice < 96) {
@@ -356,7 +333,6 @@ static void attach(bool clean, bool errors)
 	/* Regions that could not be read, or not be made ready, are missing. */
 	if (errors || shim_alloc_failed())
 		nr_promises = 0;
-	settle_floors(clean, errors);
 }
 
 /* One life, from attach to detach or death.  Returns whether it ended well. */
@@ -375,9 +351,6 @@ static bool live(bool clean)
 	lied |= device->liar;
 	if (shim_chance(80))
 		device->die_at = device->writes + 1 + shim_below(120);
-	if (device->liar)
-		for (v = 0; v < MODEL_VERSIONS; v++)
-			model.versions[v].durable = 0;
 	tainted |= errors;
 
 	attach(clean, errors);
@@ -428,9 +401,6 @@ static bool live(bool clean)
 	device->write_errors = 0;
 	if (!strict && !device->dead)
 		nr_promises = 0;
-	if (!device->dead && !tainted && strict && !device->liar)
-		for (v = 0; v < MODEL_VERSIONS; v++)
-			model.versions[v].durable = model.versions[v].logged;
 	strict = strict && !device->dead && !tainted;
 	/* Whatever the power loss takes, a detach that has returned is safe. */
 	if (!device->dead && shim_chance(30)) {
@@ -471,8 +441,9 @@ static void step(unsigned int what_step, enum device_death death)
 	case 1:		/* more than a region */
 		model_store_now(2, 10, TINY_SLOTS + 5);
 		break;
-	case 2:
-		model_tombstone(1);
+	case 2:		/* what is stored meanwhile is not published */
+		model_store(1, 2, 3, 0);
+		model_invalidate(1);
 		break;
 	case 3:
 		model_read(1, 0, 1);
@@ -489,7 +460,6 @@ static void step(unsigned int what_step, enum device_death death)
 			device_power_cycle(model.device, DEVICE_KEEPS_NONE);
 			model.device->on_death = on_death;
 			model.device->death = death;
-			model.versions[1].durable = model.versions[1].logged;
 			EXPECT_EQ(model_attach(), 0);
 			check_promises();
 		}
@@ -518,8 +488,6 @@ static u64 short_life(unsigned int life, bool wrapped, u64 die_at,
 		EXPECT_EQ(model_store_now(2, 0, 40), 0);
 		shim_run();
 		EXPECT_EQ(model_store_now(2, 40, 40), 0);
-		model_tombstone(1);
-		model_tombstone(2);
 		shim_run();
 	}
 	/* Of this one there are no older copies, which promises are not about. */
@@ -539,7 +507,6 @@ static u64 short_life(unsigned int life, bool wrapped, u64 die_at,
 	writes = device->writes - writes;
 	device_power_on(device);
 	EXPECT_EQ(model_attach(), 0);
-	settle_floors(!die_at, false);
 	if (die_at)
 		check_promises();
 	model_read_cached(1, 0);
