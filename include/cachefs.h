@@ -2,72 +2,35 @@
 /*
  * cachefs: a cache for network file systems on a block device.
  *
- * The protocol
- * ------------
- *
- * The pages of a network file system are stored on a local disk while they are
- * already in use.
+ * This is what the core offers.  Documentation/design.rst explains how the core works,
+ * what its words mean, and which locks there are.  Here is the protocol that a file
+ * system has to follow.  Its pages are stored on a local disk while they are already
+ * in use:
  *
  *  1. The VM asks for a page (read_folio, readahead).
- *  2. The file system asks the cache: cachefs_lookup().  Cached: cachefs_read()
- *     fills the page, and that is all.
- *  3. Not cached: the file system reads the page from its server.
+ *  2. The file system asks the cache: cachefs_lookup().  If the page is cached,
+ *     cachefs_read() fills it, and that is all.
+ *  3. Otherwise the file system reads the page from its server.
  *  4. It marks the page, cachefs_page_mark(), and hands it to the cache,
  *     cachefs_store().
- *  5. It sets uptodate and unlocks the page; readers go on at once.
+ *  5. It sets uptodate and unlocks the page.  Readers go on at once.
  *  6. When the block is on disk, the cache calls cachefs_store::done.
  *  7. There the file system clears the mark, cachefs_page_mark_end(), which
- *     wakes whoever waits for it.
+ *     wakes all who wait for the mark.
  *
- *  A write fault on such a page goes through cachefs_page_mkwrite(), and
- *  reclaim, invalidation and truncation through cachefs_page_wait(): what is on
- *  its way to the disk is not scribbled on.  write(2) does not wait.  That is
- *  allowed because of the order in which a store ends: the checksum was taken
- *  before the page went to the disk, cachefs_store::still_valid is asked after
- *  it arrived, and only then is the block published.  A page written to in
- *  between is either not published or does not match its checksum.
+ *  A write fault on such a page goes through cachefs_page_mkwrite().  Reclaim,
+ *  invalidation and truncation go through cachefs_page_wait().  So nobody writes to a
+ *  page that is on its way to the disk, except write(2), which does not wait.
  *
- * How a block is found
- * --------------------
+ *  The order of a store makes write(2) safe: the checksum is taken before the page goes
+ *  to the disk, cachefs_store::still_valid is asked after it has arrived, and only then
+ *  the block is published.  A page that was written to in between is not published, or
+ *  does not match its checksum when it is read.
  *
- * By what it is: (version id, file block).  A version id is a keyed 128-bit
- * hash of everything that identifies one version of one file.  Another version
- * has another id, so nothing is ever overwritten or compared; old versions age
- * out.  There is no per-file metadata, and no I/O at open, lookup or close.
- * The index (fscache/index.c) is a hash table over chunks of 128 file blocks
- * of a version, with one entry of 28 bytes for each extent.
- *
- * A region's life
- * ---------------
- *
- * The device is a ring of regions (fscache/region.c).  FREE: nothing in it
- * counts.  READY: it has its sequence number, its metadata says so on disk, and
- * its buffers are allocated.  OPEN: stores append to its slots.  SEALED: full;
- * written when its last store has ended.  The oldest SEALED region becomes FREE
- * when a READY one is needed: its extents leave the index, and it is used again
- * when the last reader that pinned it is done.
- *
- * What is on disk needs no order.  Each block carries a checksum over its data,
- * seeded with its identity; it is verified on every read.  Whatever subset of
- * the writes reached the disk, a block is served as what it was stored, or not
- * at all.
- *
- * Who locks what
- * --------------
- *
- * In this order, outer first:
- *
- *  cachefs_attach_mutex	the one attached cache, attach and detach
- *  cache::flush_mutex		writing of region metadata
- *  cache::load_mutex[]	loading a region's checksums; one at a time
- *  cache::error_lock		(spin) counts of errors, and what follows from them
- *  cache::log_lock		(spin) open region, ready list, slot allocation
- *  cache::stores_lock		(spin) stores that the device has not taken yet
- *  cache::index_lock		(rwlock) index chains, extents and records of all
- *				regions; a region can be pinned under it
- *
- * None of them is taken in interrupt context.  Completions of block I/O only
- * verify small reads and queue work.
+ * A block is found by its name: (version id, file block).  A version id is a keyed hash
+ * of everything that identifies one version of one file.  Another version has another
+ * id.  So nothing is overwritten or compared, and opening, looking up and closing a file
+ * cause no I/O.
  */
 #ifndef _CACHEFS_H
 #define _CACHEFS_H
