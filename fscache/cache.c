@@ -71,15 +71,28 @@ void cachefs_device_gone(struct cachefs_cache *cache)
 static int bad_super(const char *name, enum cachefs_refusal why,
 		     const struct cachefs_super_block *sb, u64 blocks)
 {
+	u32 version = le32_to_cpu(sb->version);
+
 	if (why == CACHEFS_BAD_DEVICE_SIZE)
 		pr_err("%s: bad superblock: %s: the device has %llu blocks of 4096 bytes, and had %llu when the cache was made; \"format\" makes a new one\n",
 		       name, cachefs_refusal_text(why),
 		       (unsigned long long)blocks,
 		       (unsigned long long)le64_to_cpu(sb->device_blocks));
+	else if (why == CACHEFS_BAD_VERSION)
+		pr_err("%s: bad superblock: %s: the cache has version %u, which is %s, and this module knows %u only; \"format\" makes a new one\n",
+		       name, cachefs_refusal_text(why), version,
+		       version < CACHEFS_FORMAT_VERSION ? "older" : "newer",
+		       CACHEFS_FORMAT_VERSION);
+	else if (why == CACHEFS_BAD_FEATURES)
+		pr_err("%s: bad superblock: %s: the cache has features that this module does not know (bits %#x); \"format\" makes a new one\n",
+		       name, cachefs_refusal_text(why),
+		       le32_to_cpu(sb->features_incompat) &
+		       ~CACHEFS_FEATURES_INCOMPAT);
 	else
 		pr_err("%s: bad superblock: %s\n", name,
 		       cachefs_refusal_text(why));
-	return why == CACHEFS_BAD_VERSION ? -EOPNOTSUPP : -EUCLEAN;
+	return why == CACHEFS_BAD_VERSION || why == CACHEFS_BAD_FEATURES ?
+		-EOPNOTSUPP : -EUCLEAN;
 }
 
 /* Read and check the superblock and its copy. */

@@ -3,16 +3,17 @@
  * Encoding and checking of everything that is on disk.  Pure: works on buffers,
  * touches no state, and trusts no byte before it is checked.
  */
-#include <linux/build_bug.h>
 #include <linux/unaligned.h>
 #include <linux/xxhash.h>
 #include "internal.h"
+#include "ondisk.h"
 
 static const char * const refusal_text[] = {
 	[CACHEFS_OK]			= "valid",
 	[CACHEFS_BAD_MAGIC]		= "magic",
 	[CACHEFS_BAD_CHECKSUM]		= "checksum",
 	[CACHEFS_BAD_VERSION]		= "format version",
+	[CACHEFS_BAD_FEATURES]		= "features",
 	[CACHEFS_BAD_BLOCK_SIZE]	= "block size",
 	[CACHEFS_BAD_REGION_SIZE]	= "region size",
 	[CACHEFS_BAD_DEVICE_SIZE]	= "device size",
@@ -39,10 +40,9 @@ const char *cachefs_refusal_text(enum cachefs_refusal why)
 	return refusal_text[why];
 }
 
-/* How many regions fit if the last @reserved blocks are not theirs. */
-static u64 max_regions(u64 device_blocks, u32 region_blocks, u32 reserved)
+static u64 max_regions(u64 device_blocks, u32 region_blocks)
 {
-	u64 used = CACHEFS_FIRST_BLOCK + reserved;
+	u64 used = CACHEFS_FIRST_BLOCK + CACHEFS_LAST_BLOCKS;
 
 	if (device_blocks < used)
 		return 0;
@@ -92,8 +92,7 @@ enum cachefs_refusal cachefs_geometry_init(struct cachefs_geometry *geo,
 	if (!region_size_valid(region_blocks))
 		return CACHEFS_BAD_REGION_SIZE;
 	return geometry_set(geo, device_blocks, region_blocks,
-			    max_regions(device_blocks, region_blocks,
-					CACHEFS_LAST_BLOCKS));
+			    max_regions(device_blocks, region_blocks));
 }
 
 static u64 super_checksum(const struct cachefs_super_block *sb)
@@ -116,8 +115,6 @@ void cachefs_super_encode(struct cachefs_super_block *sb,
 			  const char *label, const u8 *secret, u64 seed,
 			  u64 time)
 {
-	BUILD_BUG_ON(sizeof(*sb) != CACHEFS_BLOCK_SIZE);
-
 	memset(sb, 0, sizeof(*sb));
 	memcpy(sb->magic, CACHEFS_SUPER_MAGIC, sizeof(sb->magic));
 	sb->version = cpu_to_le32(CACHEFS_FORMAT_VERSION);
@@ -132,6 +129,8 @@ void cachefs_super_encode(struct cachefs_super_block *sb,
 	memcpy(sb->secret, secret, sizeof(sb->secret));
 	sb->checksum_seed = cpu_to_le64(seed);
 	sb->format_time = cpu_to_le64(time);
+	sb->features_compat = cpu_to_le32(CACHEFS_FEATURES_COMPAT);
+	sb->features_incompat = cpu_to_le32(CACHEFS_FEATURES_INCOMPAT);
 	sb->checksum = cpu_to_le64(super_checksum(sb));
 }
 
@@ -141,10 +140,9 @@ void cachefs_super_encode(struct cachefs_super_block *sb,
  * @device_blocks: size of the device that it was read from
  * @geo: the layout that it describes, if it is valid
  *
- * The version is looked at before the checksum, so that a newer format is
+ * The version is looked at before the checksum, so that another format is
  * called that, whatever its checksum is.  The device may have grown since it was
- * formatted: the cache is where it was.  Its regions may reach up to the copy, as they
- * did before the last MiB was left free.
+ * formatted: the cache is where it was.
  *
  * Return: %CACHEFS_OK or the first field that is wrong.
  */
@@ -162,6 +160,8 @@ enum cachefs_refusal cachefs_super_check(const struct cachefs_super_block *sb,
 		return CACHEFS_BAD_VERSION;
 	if (le64_to_cpu(sb->checksum) != super_checksum(sb))
 		return CACHEFS_BAD_CHECKSUM;
+	if (le32_to_cpu(sb->features_incompat) & ~CACHEFS_FEATURES_INCOMPAT)
+		return CACHEFS_BAD_FEATURES;
 	if (le32_to_cpu(sb->block_size) != CACHEFS_BLOCK_SIZE)
 		return CACHEFS_BAD_BLOCK_SIZE;
 	if (blocks > device_blocks)
@@ -170,8 +170,7 @@ enum cachefs_refusal cachefs_super_check(const struct cachefs_super_block *sb,
 		return CACHEFS_BAD_REGION_SIZE;
 	if (le64_to_cpu(sb->first_block) != CACHEFS_FIRST_BLOCK)
 		return CACHEFS_BAD_FIRST_BLOCK;
-	if (nr_regions != max_regions(blocks, region_blocks, CACHEFS_LAST_BLOCKS) &&
-	    nr_regions != max_regions(blocks, region_blocks, 1))
+	if (nr_regions != max_regions(blocks, region_blocks))
 		return CACHEFS_BAD_NR_REGIONS;
 	return geometry_set(geo, blocks, region_blocks, nr_regions);
 }
@@ -188,8 +187,6 @@ static u64 anchor_checksum(const struct cachefs_anchor *anchor, u64 seed)
  */
 void cachefs_anchor_seal(struct cachefs_anchor *anchor, u64 seed)
 {
-	BUILD_BUG_ON(sizeof(*anchor) != CACHEFS_BLOCK_SIZE);
-
 	anchor->checksum = cpu_to_le64(anchor_checksum(anchor, seed));
 }
 
@@ -218,7 +215,6 @@ enum cachefs_refusal cachefs_anchor_check(const struct cachefs_anchor *anchor,
 	if (le64_to_cpu(anchor->ckpt_blocks) >
 	    (u64)geo->nr_regions * geo->region_blocks)
 		return CACHEFS_BAD_COUNT;
-	/* A stamp has 52 bits for the sequence. */
 	if (le64_to_cpu(anchor->attach_count) >= 1 << 19 ||
 	    le64_to_cpu(anchor->next_seq) >> 51)
 		return CACHEFS_BAD_SEQ;
@@ -244,12 +240,6 @@ static u64 block_checksum(const struct cachefs_block_header *header, u64 seed)
  */
 void cachefs_block_seal(struct cachefs_block_header *header, u64 seed)
 {
-	BUILD_BUG_ON(sizeof(*header) != 64);
-	BUILD_BUG_ON(sizeof(struct cachefs_meta_block) != CACHEFS_BLOCK_SIZE);
-	BUILD_BUG_ON(sizeof(struct cachefs_ckpt_block) != CACHEFS_BLOCK_SIZE);
-	BUILD_BUG_ON(sizeof(struct cachefs_slot_record) != 32);
-	BUILD_BUG_ON(sizeof(struct cachefs_ckpt_record) != 32);
-
 	header->checksum = cpu_to_le64(block_checksum(header, seed));
 }
 

@@ -26,7 +26,11 @@
 #define CACHEFS_ANCHOR_MAGIC	0x68634e41	/* "ANch" */
 #define CACHEFS_META_MAGIC	0x7061654d	/* "Meap" */
 #define CACHEFS_CKPT_MAGIC	0x74706b43	/* "Ckpt" */
-#define CACHEFS_FORMAT_VERSION	1
+#define CACHEFS_FORMAT_VERSION	2
+
+/* Features that this code knows: it has none yet of either kind. */
+#define CACHEFS_FEATURES_COMPAT		0	/* others are ignored */
+#define CACHEFS_FEATURES_INCOMPAT	0	/* others are refused */
 
 #define CACHEFS_SUPER_BLOCK	0
 #define CACHEFS_ANCHOR_BLOCK	1		/* and the next one */
@@ -55,7 +59,9 @@ struct cachefs_super_block {
 	__u8	secret[CACHEFS_SECRET_SIZE];	/* key of the version hash */
 	__le64	checksum_seed;		/* of every other checksum */
 	__le64	format_time;		/* seconds since 1970 */
-	__u8	reserved1[CACHEFS_BLOCK_SIZE - 152];
+	__le32	features_compat;	/* CACHEFS_FEATURES_... */
+	__le32	features_incompat;
+	__u8	reserved1[CACHEFS_BLOCK_SIZE - 160];
 	__le64	checksum;		/* xxh64, seed 0, of all bytes before */
 };
 
@@ -98,7 +104,6 @@ struct cachefs_slot_record {
 	__le64	where;			/* file block << 16 | valid bytes */
 };
 
-/* Valid bytes of 0 with an id: older blocks of that version are dead. */
 #define CACHEFS_WHERE_BYTES_BITS	16
 #define CACHEFS_FILE_BLOCK_BITS		40
 

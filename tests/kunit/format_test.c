@@ -128,7 +128,22 @@ static void super_magic(struct cachefs_super_block *sb)
 
 static void super_version(struct cachefs_super_block *sb)
 {
-	sb->version = cpu_to_le32(2);
+	sb->version = cpu_to_le32(3);
+}
+
+static void super_older_version(struct cachefs_super_block *sb)
+{
+	sb->version = cpu_to_le32(1);
+}
+
+static void super_unknown_feature(struct cachefs_super_block *sb)
+{
+	sb->features_incompat = cpu_to_le32(1U << 31);
+}
+
+static void super_unknown_compatible_feature(struct cachefs_super_block *sb)
+{
+	sb->features_compat = cpu_to_le32(1);
 }
 
 static void super_block_size(struct cachefs_super_block *sb)
@@ -176,6 +191,11 @@ static const struct super_case super_cases[] = {
 	{ "version", super_version, false, CACHEFS_BAD_VERSION },
 	{ "version_of_unknown_checksum", super_version, true,
 	  CACHEFS_BAD_VERSION },
+	{ "older_version", super_older_version, false, CACHEFS_BAD_VERSION },
+	{ "unknown_feature", super_unknown_feature, false,
+	  CACHEFS_BAD_FEATURES },
+	{ "unknown_compatible_feature", super_unknown_compatible_feature,
+	  false, CACHEFS_OK },
 	{ "block_size", super_block_size, false, CACHEFS_BAD_BLOCK_SIZE },
 	{ "region_blocks", super_region_blocks, false,
 	  CACHEFS_BAD_REGION_SIZE },

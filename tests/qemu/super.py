@@ -13,7 +13,8 @@ FIELDS = {	# offset, format
 	"version": (8, "<I"), "block_size": (12, "<I"),
 	"region_blocks": (16, "<I"), "device_blocks": (72, "<Q"),
 	"first_block": (80, "<Q"), "nr_regions": (88, "<Q"),
-	"checksum_seed": (128, "<Q"),
+	"checksum_seed": (128, "<Q"), "features_compat": (144, "<I"),
+	"features_incompat": (148, "<I"),
 }
 CHECKSUM = 4088
 

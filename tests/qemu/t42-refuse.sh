@@ -283,10 +283,15 @@ bad()		# NAME ERRNO LOG-REGEX FIELD=NUMBER...
 	restore
 }
 # Sealed anew with nothing changed it is accepted, so refusals are the fields'.
-python3 /bed/super.py "$device" block_size=4096 > /dev/null
-check_equal "a superblock that was sealed anew" accepted "$(attach "$device")"
+python3 /bed/super.py "$device" features_compat=64 > /dev/null
+check_equal "a superblock with a compatible feature" accepted "$(attach "$device")"
 cachefs_detach
-bad "another format version" EOPNOTSUPP "format version" version=2
+restore
+bad "an older format version" EOPNOTSUPP \
+	"format version: .* version 1, which is older.*\"format\" makes a new one" version=1
+bad "a newer format version" EOPNOTSUPP "format version: .* version 3, which is newer" \
+	version=3
+bad "a feature that is not known" EOPNOTSUPP "features: .*bits 0x40" features_incompat=64
 bad "another block size" EUCLEAN "block size" block_size=8192
 bad "another device size" EUCLEAN "device size" "device_blocks=$((blocks + 1))"
 bad "a region size that is no power of two" EUCLEAN "region size" region_blocks=1000

@@ -59,15 +59,18 @@ static void refusals_name_the_field(void)
 		offsetof(typeof(sb), checksum), 0)), \
 		cachefs_super_check(&sb, TINY_BLOCKS, &out), why)
 	SUPER(magic[7], '2', CACHEFS_BAD_MAGIC);
-	SUPER(version, cpu_to_le32(2), CACHEFS_BAD_VERSION);
+	SUPER(version, cpu_to_le32(1), CACHEFS_BAD_VERSION);
+	SUPER(version, cpu_to_le32(3), CACHEFS_BAD_VERSION);
+	SUPER(features_incompat, cpu_to_le32(1U << 31), CACHEFS_BAD_FEATURES);
+	SUPER(features_compat, cpu_to_le32(U32_MAX), CACHEFS_OK);
 	SUPER(block_size, cpu_to_le32(8192), CACHEFS_BAD_BLOCK_SIZE);
 	SUPER(region_blocks, cpu_to_le32(65), CACHEFS_BAD_REGION_SIZE);
 	SUPER(device_blocks, cpu_to_le64(5000), CACHEFS_BAD_DEVICE_SIZE);
 	SUPER(first_block, cpu_to_le64(1), CACHEFS_BAD_FIRST_BLOCK);
 	SUPER(nr_regions, cpu_to_le64(9), CACHEFS_BAD_NR_REGIONS);
 	SUPER(nr_regions, cpu_to_le64(13), CACHEFS_BAD_NR_REGIONS);
-	/* Up to the copy, as it once was; and a device that has grown since. */
-	SUPER(nr_regions, cpu_to_le64(11), CACHEFS_OK);
+	SUPER(nr_regions, cpu_to_le64(11), CACHEFS_BAD_NR_REGIONS);
+	/* A device that has grown since. */
 	EXPECT_EQ(cachefs_super_check(&sb, TINY_BLOCKS + 100, &out), CACHEFS_OK);
 	EXPECT_EQ(out.device_blocks, TINY_BLOCKS);
 	EXPECT_EQ(out.nr_regions, TINY_REGIONS);
@@ -336,6 +339,44 @@ static void copy_of_superblock_is_compared(void)
 	copy[200] ^= 1;
 	EXPECT_EQ(model_attach(), -EUCLEAN);
 	EXPECT(shim_log_has("copy at the end of the device"));
+}
+
+/* Of another version of this module; the log says which, and how to go on. */
+static void refused_cache(unsigned int version, unsigned int features,
+			  const char *line)
+{
+	struct cachefs_super_block *sb, *copy;
+	u64 writes;
+
+	tiny();
+	model_detach();
+	sb = device_block(model.device, CACHEFS_SUPER_BLOCK);
+	copy = device_block(model.device, TINY_BLOCKS - 1);
+	sb->version = cpu_to_le32(version);
+	sb->features_incompat = cpu_to_le32(features);
+	sb->checksum = cpu_to_le64(xxh64(sb, offsetof(typeof(*sb), checksum), 0));
+	*copy = *sb;
+	writes = model.device->writes;
+	EXPECT_EQ(model_attach(), -EOPNOTSUPP);
+	EXPECT(shim_log_has(line));
+	EXPECT(shim_log_has("; \"format\" makes a new one"));
+	EXPECT_EQ(model.device->writes, writes);
+}
+
+static void older_format_is_refused(void)
+{
+	refused_cache(1, 0, "bad superblock: format version: the cache has version 1, which is older, and this module knows 2 only");
+}
+
+static void newer_format_is_refused(void)
+{
+	refused_cache(3, 0, "version 3, which is newer, and this module knows 2 only");
+}
+
+static void unknown_feature_is_refused(void)
+{
+	refused_cache(CACHEFS_FORMAT_VERSION, 0x50,
+		      "bad superblock: features: the cache has features that this module does not know (bits 0x50)");
 }
 
 /* After a clean detach, only one of the first two regions of the next life. */
@@ -800,6 +841,9 @@ const struct test_case disk_cases[] = {
 	CASE(checkpoint_makes_room),
 	CASE(anchors_alternate),
 	CASE(copy_of_superblock_is_compared),
+	CASE(older_format_is_refused),
+	CASE(newer_format_is_refused),
+	CASE(unknown_feature_is_refused),
 	CASE(power_loss_during_attach),
 	CASE(power_loss_takes_back_nothing),
 	CASE(lost_anchor_serves_nothing_wrong),
