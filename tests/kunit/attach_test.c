@@ -535,6 +535,19 @@ static int detach_task(void *argument)
 	return 0;
 }
 
+/* No request has failed: the block layer tells the holder. */
+static void vanished_device_fails_the_cache_without_io(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	cachefs_device_watch(f->device, f->cache);
+	ramdisk_vanish(f->ramdisk);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(f->cache->state), CACHEFS_FAILED);
+	cachefs_device_watch(f->device, NULL);
+	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_READ_ERRORS) +
+			fixture_stat(f, CACHEFS_STAT_WRITE_ERRORS), 0);
+}
+
 static void detach_of_a_vanished_device_ends(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -623,6 +636,7 @@ static struct kunit_case attach_cases[] = {
 	KUNIT_CASE(device_in_use_is_ebusy),
 	KUNIT_CASE(read_only_device_is_erofs),
 	KUNIT_CASE(path_that_is_no_block_device_is_told),
+	KUNIT_CASE(vanished_device_fails_the_cache_without_io),
 	KUNIT_CASE(detach_of_a_vanished_device_ends),
 	KUNIT_CASE(detach_waits_for_operations_under_way),
 	KUNIT_CASE(regions_are_read_side_by_side),

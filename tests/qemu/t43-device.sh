@@ -183,6 +183,34 @@ check_equal "it attaches again" accepted "$(attach "$device")"
 cachefs_detach
 unsized
 
+# --- what somebody wrote to the device before, and has not reached it yet
+
+zero
+exec 9<> "$disk"
+printf 'this is no superblock' >&9
+check_equal "a device that others have open, and wrote to" accepted \
+	"$(attach "$disk force")"
+cachefs_detach
+sync
+exec 9>&-
+blockdev --flushbufs "$disk"
+check_equal "the write does not arrive later, over the superblock" accepted \
+	"$(attach "$disk")"
+cachefs_detach
+
+# --- a zoned device
+
+if modprobe null_blk nr_devices=1 zoned=1 zone_size=4 gb=1 memory_backed=1; then
+	dmesg -C
+	check_equal "a zoned device: refused" "Invalid argument" \
+		"$(attach /dev/nullb0 force)"
+	check "a zoned device: by name" eval \
+		"dmesg | grep -q 'nullb0: zoned devices are not supported'"
+	rmmod null_blk
+else
+	check "a zoned device" false
+fi
+
 # --- a device that grows
 
 zero
