@@ -370,6 +370,50 @@ static void region_that_is_written_is_not_reused(void)
 	EXPECT_EQ(model_store_now(2, 0, 1), 0);
 }
 
+static bool always_valid(struct cachefs_store *store)
+{
+	return true;
+}
+
+static void must_not_be_released(struct cachefs_store *store)
+{
+	shim_panic("a store was given up whose I/O had ended");
+}
+
+static bool store_has_ended;
+
+static void note_end(struct cachefs_store *store)
+{
+	EXPECT_EQ(store->error, 0);
+	store_has_ended = true;
+}
+
+/* All I/O is done, and what is left is work of the cache's own. */
+static void store_that_has_arrived_is_not_given_up(void)
+{
+	struct page *page = alloc_page(GFP_KERNEL | __GFP_NOFAIL);
+	struct page *pages[] = { page };
+	struct cachefs_store store = {
+		.bytes = CACHEFS_BLOCK_SIZE, .pages = pages,
+		.still_valid = always_valid, .release = must_not_be_released,
+		.done = note_end,
+	};
+
+	tiny();
+	store.cache = model.cache;
+	store.version = model.versions[1].core;
+	memset(page_address(page), 1, CACHEFS_BLOCK_SIZE);
+	cachefs_store(&store);
+	while (atomic_read(&store.pending))
+		EXPECT(shim_run_some(1));
+	EXPECT(!store_has_ended);
+	store.began -= 100 * HZ;
+	cachefs_store_watch(&model.cache->watch.work);
+	shim_run();
+	EXPECT(store_has_ended);
+	__free_page(page);
+}
+
 /* There may be none for the second part, when the first one has it all. */
 static void store_does_not_wait_for_memory(void)
 {
@@ -676,6 +720,7 @@ const struct test_case io_cases[] = {
 	CASE(stored_twice_is_kept_once),
 	CASE(pinned_region_stays_as_it_is),
 	CASE(region_that_is_written_is_not_reused),
+	CASE(store_that_has_arrived_is_not_given_up),
 	CASE(store_does_not_wait_for_memory),
 	CASE(store_does_not_wait_for_the_device),
 	CASE(device_wants_stable_pages),
