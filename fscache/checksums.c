@@ -2,9 +2,9 @@
 /*
  * The checksums of a region's slots, in memory while there is enough of it.
  *
- * Of a region that is being written they are there from the beginning; of others
- * they are read from its metadata when somebody needs them, and are the first to go
- * when memory is short.
+ * A region that is being written has its checksums from the beginning.  The checksums
+ * of other regions are read from their metadata when somebody needs them.  They are
+ * the first to go when memory is short.
  */
 #include "internal.h"
 
@@ -24,16 +24,17 @@ void cachefs_region_set_checksum(struct cachefs_cache *cache, u32 region,
 }
 
 /**
- * cachefs_region_read_meta - Read what a region says of itself
+ * cachefs_region_read_meta - Read the metadata of a region
  * @cache: the cache
  * @region: the region
  * @buffer: for all its metadata blocks, final and scratch
  *
- * If they cannot be read at once, each is read by itself, and one that cannot be is
- * zero in @buffer, and so not valid.  All of that is one error.
+ * If the blocks cannot be read in one go, each is read by itself.  A block that
+ * cannot be read is zero in @buffer, and so is not valid.  All of this counts as one
+ * error.
  *
  * Context: process, sleeps.
- * Return: how many blocks could not be read, or the device's error if it was all.
+ * Return: how many blocks could not be read, or the device's error if no block could.
  */
 int cachefs_region_read_meta(struct cachefs_cache *cache, u32 region,
 			     struct cachefs_meta_block *buffer)
@@ -60,9 +61,9 @@ int cachefs_region_read_meta(struct cachefs_cache *cache, u32 region,
 }
 
 /*
- * Fill in what the metadata says.  Where it says nothing, there is nothing to verify
- * the data with: what the index finds there is dropped, and was lost by the device
- * or, if all could be read, damaged.
+ * Fill in the checksums that the metadata has.  Slots without a checksum cannot be
+ * verified, so the index drops their blocks.  If all metadata could be read, it was
+ * damaged.  Otherwise the device has lost a part of it.
  */
 static int checksums_read(struct cachefs_cache *cache, u32 region,
 			  struct cachefs_meta_block *buffer, u64 *checksums)
@@ -99,7 +100,7 @@ static int checksums_read(struct cachefs_cache *cache, u32 region,
 	}
 	if (seq)
 		return 0;
-	/* Nobody who has found it before needs to try again. */
+	/* Readers that found blocks here before do not read the metadata again. */
 	r->lost = true;
 	return unread < 0 ? unread : -EUCLEAN;
 }
@@ -110,7 +111,7 @@ static int checksums_load(struct cachefs_cache *cache, u32 region)
 	u32 blocks = geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS;
 	struct cachefs_region *r = &cache->regions[region];
 	struct cachefs_meta_block *buffer;
-	/* Without memory the server is asked: better than to wait for some. */
+	/* Without memory the server is asked.  That is better than to wait for memory. */
 	gfp_t gfp = GFP_NOIO | __GFP_NOWARN | __GFP_NORETRY;
 	u64 *checksums;
 	int ret = -ENOMEM;
@@ -142,13 +143,13 @@ free:
  * @slot: the first slot
  * @nr: how many
  *
- * Loads those of the whole region.  Where the disk does not tell them, the extents
- * are dropped.
+ * Loads the checksums of the whole region.  Extents without checksums on the disk are
+ * dropped.
  *
  * Context: process, may sleep; takes a load_mutex.
- * Return: 0, or why some are not there: -ENOMEM; -EUCLEAN if the metadata is not that
- * of this round of the region; the device's error; or -ENODATA if that is known
- * already, or is so of these slots only.
+ * Return: 0, or why some checksums are not there: -ENOMEM; -EUCLEAN if the metadata is
+ * not that of this round of the region; the device's error; or -ENODATA if the region
+ * is known to be lost, or if only these slots have no checksums.
  */
 int cachefs_region_load_checksums(struct cachefs_cache *cache, u32 region,
 				  u32 slot, u32 nr)
@@ -171,10 +172,10 @@ int cachefs_region_load_checksums(struct cachefs_cache *cache, u32 region,
 /**
  * cachefs_region_drop_checksums - Free checksums that can be loaded again
  * @cache: the cache
- * @nr: how many regions' at most
+ * @nr: of how many regions at most
  *
  * Context: process, also in reclaim; takes index_lock.
- * Return: of how many regions they were freed.
+ * Return: of how many regions the checksums were freed.
  */
 unsigned long cachefs_region_drop_checksums(struct cachefs_cache *cache,
 					    unsigned long nr)

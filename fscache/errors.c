@@ -4,10 +4,10 @@
  * storing, and when they are forgotten.
  *
  * A bad spot on a disk, a path that fails over and a pool without room are no
- * reason to give up what can be read.  The device is given up when it does nothing
- * else but fail: CACHEFS_MAX_ERRORS reads one after the other, or as many writes
+ * reason to give up blocks that can be read.  The device is given up when it does
+ * nothing but fail: CACHEFS_MAX_ERRORS reads one after the other, or as many writes
  * and then a read of the superblock.  Errors of the same second count once, since
- * a device that is gone for a moment fails all that is under way at that moment.
+ * a device that is gone for a moment fails all requests that are under way.
  */
 #include "internal.h"
 
@@ -15,7 +15,8 @@
  * cachefs_errors_reset - Forget all errors
  * @cache: the cache
  *
- * Context: any but interrupts; error_lock held, or nobody else uses the cache yet.
+ * Context: any but interrupts.  Either error_lock is held, or nobody else uses the
+ * cache yet.
  */
 void cachefs_errors_reset(struct cachefs_cache *cache)
 {
@@ -31,12 +32,12 @@ void cachefs_errors_reset(struct cachefs_cache *cache)
 }
 
 /**
- * cachefs_state - What a cache is
+ * cachefs_state - The state of a cache
  * @cache: the cache
  *
  * Context: any.
- * Return: its state; %CACHEFS_DEGRADED if it is in use and the device has given an
- * error not long ago.
+ * Return: the state.  %CACHEFS_DEGRADED means that the cache is in use, and that the
+ * device has given an error not long ago.
  */
 enum cachefs_state cachefs_state(const struct cachefs_cache *cache)
 {
@@ -58,7 +59,7 @@ static void give_up(struct cachefs_cache *cache)
 		       cachefs_device_name(cache->device), CACHEFS_MAX_ERRORS);
 }
 
-/* Refuse stores for a while.  The log has it once, not at each try. */
+/* Refuse stores for a while.  The log says so now and then, not at each try. */
 static void stop_stores(struct cachefs_cache *cache, const char *why)
 {
 	bool say;
@@ -85,9 +86,10 @@ static void stop_stores(struct cachefs_cache *cache, const char *why)
  * @block: where on the device
  * @error: the errno
  *
- * Reads that only fail put the cache out of use: lookups find nothing and stores
- * are refused, and NFS goes on without it.  Writes that only fail end storing for
- * a while, and so does one for which there is no room; the latter is no error of
+ * If nothing but reads that fail come in a row, the cache is out of use: lookups
+ * find nothing, stores are refused, and NFS goes on without the cache.  If nothing
+ * but writes that fail come in a row, storing ends for a while.  A single write for
+ * which there is no room (%-ENOSPC) also ends storing for a while.  It is no error of
  * the device.
  *
  * Context: process.
@@ -123,7 +125,7 @@ void cachefs_io_error(struct cachefs_cache *cache, bool write, u64 block,
 	many = nr >= CACHEFS_MAX_ERRORS;
 	if (many && write) {
 		stop_stores(cache, "nothing can be written");
-		/* Not here: who waits for a store must not wait for a read. */
+		/* Not here: nobody who waits for a store may wait for a read. */
 		WRITE_ONCE(cache->check_device, true);
 		cachefs_log_kick(cache);
 	} else if (many) {
@@ -132,7 +134,7 @@ void cachefs_io_error(struct cachefs_cache *cache, bool write, u64 block,
 }
 
 /**
- * cachefs_check_device - Give a device up that can neither be written nor read
+ * cachefs_check_device - Give up a device that can neither be written nor read
  * @cache: the cache
  *
  * Context: process, sleeps; flush_mutex held.
@@ -154,11 +156,11 @@ void cachefs_check_device(struct cachefs_cache *cache)
 }
 
 /**
- * cachefs_stores_wait - Is it too early to store anything?
+ * cachefs_stores_wait - Whether it is too early to store anything
  * @cache: the cache
  *
  * Context: any.
- * Return: whether the device did not take what was stored a short while ago.
+ * Return: whether the device did not take a store a short while ago.
  */
 bool cachefs_stores_wait(struct cachefs_cache *cache)
 {
@@ -167,13 +169,13 @@ bool cachefs_stores_wait(struct cachefs_cache *cache)
 }
 
 /**
- * cachefs_store_try - May this be stored?
+ * cachefs_store_try - Whether this store may go to the device
  * @cache: the cache
  *
- * While the device takes nothing, one store tries from time to time.
+ * While the device takes no writes, one store may try from time to time.
  *
  * Context: any.
- * Return: %false if the device does not take anything, as far as is known.
+ * Return: %false if the device takes no writes, as far as is known.
  */
 bool cachefs_store_try(struct cachefs_cache *cache)
 {
@@ -200,7 +202,7 @@ void cachefs_store_worked(struct cachefs_cache *cache, unsigned long began)
 	    !time_after(began, READ_ONCE(cache->stopped_since)))
 		return;
 	WRITE_ONCE(cache->stores_stopped, false);
-	/* What could not be written of the log. */
+	/* For the metadata that could not be written. */
 	cachefs_log_kick(cache);
 }
 

@@ -1,40 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How fast the device is, and what follows from it: how much may be on its way
- * to it, and when the server is asked for what is cached.
+ * How fast the device is.  Two things follow from that: how much may be on its way
+ * to the device, and when the server is asked for data that is cached.
  */
 #include <linux/math64.h>
 #include <linux/sizes.h>
 #include "internal.h"
 
-/* So much may be in flight to a device however slow it is, bytes. */
+/* This many bytes may be in flight even to the slowest device. */
 #define PACE_MIN_WINDOW		SZ_2M
 
-/* So long must it have been writing to say how fast it is. */
+/* A measurement of the write rate takes at least this time of writing. */
 #define PACE_INTERVAL		(100 * NSEC_PER_MSEC)
 
-/* It does not say how slow it is while less than this is in flight, bytes. */
+/* A lower rate is not believed while fewer bytes than this are in flight. */
 #define PACE_MIN_LOAD		SZ_1M
 
-/* No answer for so many times cache::read_bypass_ms: the device is stuck. */
+/* Without an answer for this many times cache::read_bypass_ms the device is stuck. */
 #define PACE_STUCK		10
 
-/* While reads go to the server, one goes to the device in 8 times what it takes. */
+/* A bypassed device gets one read in 8 times the time that a read takes. */
 #define PACE_PROBE		8
 
-/* A moving average in which a new value has one part in @parts. */
+/* A moving average, in which a new value has one part in @parts. */
 static void average(u64 *mean, u64 value, unsigned int parts)
 {
 	u64 old = READ_ONCE(*mean);
 
-	/* Of two at a time one may get lost. */
+	/* If two values come at the same time, one may get lost. */
 	WRITE_ONCE(*mean, old ? old - old / parts + value / parts : value);
 }
 
 /*
- * What has the device written since the last time, in how long?  Only the time
- * in which it had something to write counts.  What it did once it can do, so more
- * is believed at once; less, half of the way each time: it may have paused.
+ * Measure the write rate: the bytes since the last measurement, by the time in which
+ * the device had something to write.  A higher rate is believed at once, because the
+ * device can do again what it did once.  A lower rate is believed half of the way each
+ * time, because the device may have paused.
  */
 static void measure_writes(struct cachefs_cache *cache, u64 now)
 {
@@ -56,7 +57,7 @@ static void measure_writes(struct cachefs_cache *cache, u64 now)
 /**
  * cachefs_pace_begin - An I/O goes to the device
  * @io: the I/O
- * @write: its direction
+ * @write: whether it is a write
  *
  * Context: any.
  */
@@ -66,7 +67,7 @@ void cachefs_pace_begin(struct cachefs_io *io, bool write)
 	unsigned long flags;
 
 	io->began = ktime_get_ns();
-	/* Before it counts: an idle device has not been asked anything. */
+	/* Before the I/O counts.  The time of an idle device begins with its first I/O. */
 	if (!atomic_read(&cache->ios))
 		WRITE_ONCE(cache->last_answer, jiffies);
 	atomic_inc_return(&cache->ios);
@@ -79,9 +80,9 @@ void cachefs_pace_begin(struct cachefs_io *io, bool write)
 }
 
 /**
- * cachefs_pace_end - The device has done an I/O
+ * cachefs_pace_end - The device has completed an I/O
  * @io: given to cachefs_pace_begin()
- * @write: as then
+ * @write: as given to cachefs_pace_begin()
  *
  * Context: any.
  */
@@ -93,7 +94,7 @@ void cachefs_pace_end(struct cachefs_io *io, bool write)
 
 	if (!write) {
 		ns = max_t(u64, now - io->began, 1);
-		/* What goes well again is seen sooner. */
+		/* A device that is fast again is noticed sooner. */
 		average(&cache->read_ns, ns,
 			ns < READ_ONCE(cache->read_ns) / 2 ? 4 : 8);
 	} else {
@@ -111,7 +112,7 @@ void cachefs_pace_end(struct cachefs_io *io, bool write)
 /**
  * cachefs_server_answered - Note how long the server took
  * @cache: the cache
- * @ns: from the read that was not served from the cache to its reply
+ * @ns: the time from a read that went to the server to its reply
  *
  * Context: any.
  */
@@ -121,11 +122,11 @@ void cachefs_server_answered(struct cachefs_cache *cache, u64 ns)
 }
 
 /**
- * cachefs_pace_window - How much may be in flight to the device now?
+ * cachefs_pace_window - How much may be in flight to the device now
  * @cache: the cache
  *
- * As much as the device takes in cache::max_in_flight_ms, as far as is known,
- * within cache::max_in_flight.
+ * That is as much as the device takes in cache::max_in_flight_ms, as far as the rate
+ * is known, and at most cache::max_in_flight.
  *
  * Context: any.
  * Return: bytes.
@@ -143,11 +144,11 @@ u64 cachefs_pace_window(struct cachefs_cache *cache)
 }
 
 /**
- * cachefs_pace_stuck - Has the device not answered for long?
+ * cachefs_pace_stuck - Whether the device has not answered for long
  * @cache: the cache
  *
  * Context: any.
- * Return: whether something waits for it and nothing has come back for
+ * Return: whether an I/O waits for the device and no I/O has come back for
  * %PACE_STUCK times cache::read_bypass_ms.
  */
 bool cachefs_pace_stuck(struct cachefs_cache *cache)
@@ -160,11 +161,11 @@ bool cachefs_pace_stuck(struct cachefs_cache *cache)
 }
 
 /**
- * cachefs_pace_patience - How long may be waited for the device?
+ * cachefs_pace_patience - How long a store may wait for the device
  * @cache: the cache
  *
- * Up to a second since it has answered.  So of many who wait one after the other, for
- * a device that hangs, all but the first do not.
+ * The time ends a second after the device has answered last.  If many stores wait for
+ * a device that hangs, one after the other, only the first one really waits.
  *
  * Context: any.
  * Return: jiffies.
@@ -173,13 +174,13 @@ unsigned long cachefs_pace_patience(struct cachefs_cache *cache)
 {
 	unsigned long since = jiffies - READ_ONCE(cache->last_answer);
 
-	/* Nothing has been asked yet. */
+	/* No I/O waits, so the last answer says nothing. */
 	if (!atomic_read(&cache->ios))
 		return HZ;
 	return since < HZ ? HZ - since : 0;
 }
 
-/* Is the device, on average, too slow and slower than the server? */
+/* Whether the device, on average, is too slow, and slower than the server. */
 static bool too_slow(struct cachefs_cache *cache)
 {
 	u64 limit = (u64)READ_ONCE(cache->read_bypass_ms) * NSEC_PER_MSEC;
@@ -189,10 +190,11 @@ static bool too_slow(struct cachefs_cache *cache)
 }
 
 /**
- * cachefs_pace_bypass - Shall the server be asked for what is cached?
+ * cachefs_pace_bypass - Whether the server shall be asked for data that is cached
  * @cache: the cache
  *
- * While it is so, a read is let through now and then, which shows when it is not.
+ * Now and then one read goes to the device all the same.  It shows when the device is
+ * faster again.
  *
  * Context: any.
  * Return: whether the device is stuck, or slow, see cache::read_bypass_ms.
@@ -213,13 +215,14 @@ bool cachefs_pace_bypass(struct cachefs_cache *cache)
 }
 
 /**
- * cachefs_pace_bypassed - Is what comes from the server cached all the same?
+ * cachefs_pace_bypassed - Whether data that comes from the server is cached already
  * @cache: the cache
  * @version: of the file
  * @block: first file block
  *
  * Context: process; takes index_lock if the device is stuck or slow.
- * Return: whether it is, and cachefs_pace_bypass() sent its reader to the server.
+ * Return: whether it is cached, and cachefs_pace_bypass() has sent its reader to the
+ * server.
  */
 bool cachefs_pace_bypassed(struct cachefs_cache *cache,
 			   const struct cachefs_version *version, u64 block)

@@ -4,11 +4,11 @@
  * the cache until its blocks are on disk.
  *
  * One function for each step of the protocol in include/cachefs.h.  A folio is
- * marked as a whole and at most once; the mark holds a reference to the folio,
- * so that whoever clears it still finds it, whatever truncation did meanwhile.
+ * marked as a whole and at most once.  The mark holds a reference to the folio.
+ * So the folio is still there when the mark is cleared, even after a truncation.
  *
  * The bit and its waiters are the kernel's (mm/filemap.c), as file systems and
- * /proc/kpageflags know it.  What is added here is who may set it and when, the
+ * /proc/kpageflags know it.  This file adds who may set the bit and when, the
  * counts, and the rule for a write fault.
  */
 #include <linux/mm.h>
@@ -20,10 +20,10 @@
  * @cache: the cache that will store it
  * @folio: locked, in the page cache, not marked, with all its data in place
  *
- * To be called before cachefs_store() and before the folio is unlocked: the
- * store may end at once, and the lock is what orders the mark before everything
- * that a reader or a write fault can do with the folio.  Takes a reference to
- * the folio, which cachefs_page_mark_end() drops.
+ * Call this before cachefs_store(), because the store may end at once.  Call it
+ * before the folio is unlocked: the lock orders the mark before everything that
+ * a reader or a write fault can do with the folio.  Takes a reference to the
+ * folio, which cachefs_page_mark_end() drops.
  *
  * Context: any; the folio lock is held.
  */
@@ -44,15 +44,15 @@ void cachefs_page_mark(struct cachefs_cache *cache, struct folio *folio)
  * @folio: a folio marked by it
  *
  * Clears the mark, wakes everyone who waits for it and drops the reference that
- * the mark held.  To be called for every marked folio, whether the store worked
- * or not; the folio may have left the page cache meanwhile, and it may be gone
- * when this returns.
+ * the mark held.  Call this for every marked folio, whether the store worked or
+ * not.  The folio may have left the page cache meanwhile, and may be gone when
+ * this returns.
  *
  * Context: any, as folio_end_writeback(); takes no lock of the cache.
  */
 void cachefs_page_mark_end(struct cachefs_cache *cache, struct folio *folio)
 {
-	/* First: when the waiter returns, the count has come down already. */
+	/* Before the waiter is woken: it finds the count reduced. */
 	cachefs_page_mark_release(cache, folio_nr_pages(folio));
 	folio_end_private_2(folio);
 }
@@ -63,10 +63,10 @@ void cachefs_page_mark_end(struct cachefs_cache *cache, struct folio *folio)
  * @page: a page of a folio that must be marked
  *
  * Where fs/netfs does the storing, it sets PG_private_2 before it asks a cache to
- * write and clears it after the write has been terminated; or PG_writeback, if
- * the file system leaves that to writeback.  Write faults wait for either.  This
- * counts the page as marked and checks that it is; nothing else is touched.  By
- * page, because a store may have part of a large folio.
+ * write, and clears it after the write was terminated.  If the file system leaves
+ * the copy to writeback, the bit is PG_writeback.  Write faults wait for either.
+ * This function checks that the page is marked, and counts it.  It counts pages and
+ * not folios, because a store may have part of a large folio.
  *
  * Context: any.
  */
@@ -92,13 +92,13 @@ void cachefs_page_mark_release(struct cachefs_cache *cache, unsigned int nr)
 }
 
 /**
- * cachefs_page_marked - Is this folio being stored?
+ * cachefs_page_marked - Whether a folio is being stored
  * @folio: any folio that the caller has a reference to
  *
  * For release_folio, which must not sleep under some allocation flags.
  *
  * Context: any.
- * Return: whether the mark is set; without the folio lock a %false may be out
+ * Return: whether the mark is set.  Without the folio lock a %false may be out
  *	of date at once.
  */
 bool cachefs_page_marked(struct folio *folio)
@@ -110,8 +110,8 @@ bool cachefs_page_marked(struct folio *folio)
  * cachefs_page_wait - Wait until a folio is not being stored
  * @folio: any folio that the caller has a reference to
  *
- * For release_folio, invalidate_folio and migration: the page must not be given
- * to somebody else while the device reads it.
+ * For release_folio, invalidate_folio and migration: nobody else may get the page
+ * while the device reads it.
  *
  * Context: may sleep, uninterruptibly; the folio lock may be held.
  */
@@ -138,20 +138,20 @@ int cachefs_page_wait_killable(struct folio *folio)
  * @cache: for the count of faults that had to wait; %NULL: do not count
  * @vmf: as given to vm_operations_struct::page_mkwrite; the folio is unlocked
  *
- * To be called first by a page_mkwrite, which then locks the folio and checks
- * that it still belongs to its file.  No new mark can appear in between: marks
- * are set on locked folios whose read has just ended, and this one is mapped.
+ * A page_mkwrite calls this first.  Then it locks the folio and checks that the
+ * folio still belongs to its file.  No new mark can appear in between: marks are
+ * set on locked folios whose read has just ended, and this folio is mapped.
  * Waits for exactly this folio.
  *
- * When killed, NFS (nfs_vm_page_mkwrite() in fs/nfs/file.c) answers
- * %VM_FAULT_RETRY.  That is not one of the answers that page_mkwrite has:
- * do_page_mkwrite() in mm/memory.c goes on with whatever is neither in
- * %VM_FAULT_ERROR nor %VM_FAULT_NOPAGE, and makes the marked page writable.  A
- * system call of the dying task that copies into the mapping (read(2), say)
- * then does write to it.  %VM_FAULT_NOPAGE in its turn makes such a copy fault
- * again and again until the mark is clear, which is not what killing is for.
- * With %VM_FAULT_SIGBUS the page stays read-only, the copy ends with %EFAULT,
- * and nobody gets to see the SIGBUS: the task dies of its SIGKILL.
+ * A killed task gets %VM_FAULT_SIGBUS.  NFS (nfs_vm_page_mkwrite() in
+ * fs/nfs/file.c) answers %VM_FAULT_RETRY, which is not one of the answers that
+ * page_mkwrite has.  do_page_mkwrite() in mm/memory.c goes on with any answer that
+ * is neither in %VM_FAULT_ERROR nor %VM_FAULT_NOPAGE, and makes the marked page
+ * writable.  Then a system call of the dying task that copies into the mapping,
+ * such as read(2), writes to the marked page.  After %VM_FAULT_NOPAGE such a copy
+ * would fault again and again until the mark is clear, although the task was
+ * killed.  After %VM_FAULT_SIGBUS the page stays read-only, and the copy ends with
+ * %EFAULT.  Nobody sees the SIGBUS: the task dies of its SIGKILL.
  *
  * Context: may sleep; mmap lock or VMA lock held for reading.
  * Return: 0 when the page may be written to, %VM_FAULT_SIGBUS when the task has

@@ -48,35 +48,35 @@ struct folio;
 struct vm_fault;
 
 /*
- * Why something was not stored, or is not cached any more.  The texts are in
+ * Why data was not stored, or is not cached any more.  The texts are in
  * trace/events/cachefs.h.
  */
 enum cachefs_reason {
-	CACHEFS_WHY_NONE,		/* it was, or is */
+	CACHEFS_WHY_NONE,		/* it was stored, or is cached */
 	/* Refused for lack of something: */
 	CACHEFS_WHY_IN_FLIGHT,		/* the bound on what is in flight */
-	CACHEFS_WHY_NO_REGION,		/* none is ready */
+	CACHEFS_WHY_NO_REGION,		/* no region is ready */
 	CACHEFS_WHY_NO_MEMORY,
 	CACHEFS_WHY_UNUSABLE,		/* the cache has failed, or is detached */
 	CACHEFS_WHY_DEVICE,		/* the device's error */
 	CACHEFS_WHY_TOO_LARGE,		/* blocks beyond what the format has */
 	CACHEFS_WHY_PART,		/* part of a block inside of the file */
-	CACHEFS_WHY_PAGE,		/* large, or still being stored */
+	CACHEFS_WHY_PAGE,		/* the page is large, or is being stored */
 	CACHEFS_WHY_SLOW,		/* the device does not answer in time */
-	CACHEFS_WHY_CACHED,		/* it is, but the server answers sooner */
-	CACHEFS_WHY_NO_ROOM,		/* the device does not take it at present */
-	/* Stale, or it might be: */
-	CACHEFS_WHY_VERSION,		/* changed since the read began */
-	CACHEFS_WHY_OLDER_READ,		/* one from before a change is open */
-	CACHEFS_WHY_BEYOND_EOF,		/* of that version */
+	CACHEFS_WHY_CACHED,		/* it is cached; the server answers sooner */
+	CACHEFS_WHY_NO_ROOM,		/* the device takes no writes at present */
+	/* Stale, or perhaps stale: */
+	CACHEFS_WHY_VERSION,		/* the file changed after the read began */
+	CACHEFS_WHY_OLDER_READ,		/* a read from before a change is open */
+	CACHEFS_WHY_BEYOND_EOF,		/* the version ends before the data */
 	CACHEFS_WHY_NO_NOTE,		/* nobody knows when the read began */
-	CACHEFS_WHY_RECENT,		/* a later change might have the same time */
-	CACHEFS_WHY_LOCAL_WRITER,	/* wrote through the cache */
-	CACHEFS_WHY_NO_NAME,		/* that is no other file's */
+	CACHEFS_WHY_RECENT,		/* a later change may have the same time */
+	CACHEFS_WHY_LOCAL_WRITER,	/* a local writer wrote through the cache */
+	CACHEFS_WHY_NO_NAME,		/* the name may be another file's later */
 	CACHEFS_WHY_OPEN_TO_WRITE,	/* so FS-Cache has the cookie disabled */
 	/* Dropped: */
-	CACHEFS_WHY_CHECKSUM,		/* of the data */
-	CACHEFS_WHY_METADATA,		/* not of that round of the region */
+	CACHEFS_WHY_CHECKSUM,		/* the data does not match */
+	CACHEFS_WHY_METADATA,		/* it is not of that round of the region */
 };
 
 /**
@@ -93,9 +93,9 @@ struct cachefs_version {
  * @version: whose blocks
  * @block: first file block
  * @nr: number of blocks
- * @pages: @nr pages to read into, the caller's until @done
+ * @pages: @nr pages to read into; the caller keeps them until @done
  * @done: called once, in any context including softirq
- * @error: for @done: 0, or why nothing of it may be used: %-ENODATA (not or no
+ * @error: for @done: 0, or why no page may be used: %-ENODATA (not cached, or no
  *	longer cached), %-EUCLEAN (checksum mismatch), or the device's error
  */
 struct cachefs_read {
@@ -113,11 +113,11 @@ struct cachefs_read {
 /**
  * struct cachefs_store - A store of blocks into the cache
  * @cache: the cache
- * @version: which version they belong to: the one of when their read from the
- *	server *began*
+ * @version: the version that the blocks belong to: the version at the time when
+ *	their read from the server *began*
  * @block: first file block
  * @bytes: how many bytes; the last block may be partial and is padded with zeros
- * @pages: the pages, kept by the caller until @done; entries may be replaced
+ * @pages: the pages; the caller keeps them until @done; entries may be replaced
  * @may_wait: cachefs_store() may wait up to a second while too much is in flight
  * @still_valid: asked when the data is on disk, before it is published, in process
  *	context: are these pages still that version's, unmodified?  If not, it may
@@ -125,11 +125,11 @@ struct cachefs_read {
  * @release: called at most once, before @done, in process context: the device
  *	does not take the blocks in time, and they will not be published.  The marks
  *	may be cleared: the cache holds references to the pages now.  %NULL: wait
- *	however long it takes
+ *	for the device, however long it takes
  * @done: called once, in process context; the marks may be cleared
- * @error: for @done: 0, or %-ENOBUFS (no room in the log or refused), %-ESTALE
- *	(@still_valid said no), or the device's error; whatever it is, part of
- *	the blocks may have been stored
+ * @error: for @done: 0, or %-ENOBUFS (no room in the log, or refused), %-ESTALE
+ *	(@still_valid said no), or the device's error.  With any error part of the
+ *	blocks may have been stored
  * @stored: for @done: how many bytes were published
  * @stale: why @still_valid said no, if not for %CACHEFS_WHY_VERSION
  * @released: for @done: whether @release was called
@@ -176,22 +176,22 @@ void cachefs_version_id(struct cachefs_cache *cache, u8 id[16],
 			const void *key, size_t key_len,
 			const void *coherency, size_t coherency_len, u64 size);
 
-/* Is it worth while to store something? */
+/* Whether a store is worth while */
 bool cachefs_store_wanted(struct cachefs_cache *cache,
 			  const struct cachefs_version *version, u64 block,
 			  size_t bytes);
 bool cachefs_store_room(struct cachefs_cache *cache);
 
-/* How long the server takes, to compare the device with, and whether that answers */
+/* How long the server takes, and whether the device answers */
 void cachefs_server_answered(struct cachefs_cache *cache, u64 ns);
 bool cachefs_pace_stuck(struct cachefs_cache *cache);
 
-/* What is not stored, said once: counted and traced */
+/* Data that is not stored: counted and traced, once */
 void cachefs_refuse(struct cachefs_cache *cache,
 		    const struct cachefs_version *version, u64 block, u64 bytes,
 		    enum cachefs_reason why);
 
-/* Accounting by the glue, which alone knows where a file ends */
+/* Accounting by the glue, because only the glue knows where a file ends */
 struct cachefs_volume *cachefs_volume_add(struct cachefs_cache *cache,
 					  const char *key,
 					  const char *identity);

@@ -3,14 +3,14 @@
  * Whether an inode is of the version that its cookie says, and whether a later
  * change of the file will show in that version.
  *
- * These two questions are the reason why a version never needs to be taken back:
+ * Because of these two questions a version never needs to be taken back:
  *
  * - NFS does not tell FS-Cache of a SETATTR of its own.  truncate(2) by name, of a
  *   file that nobody has open for writing, changes the file and the inode
  *   (nfs_setattr_update_inode() in fs/nfs/inode.c), but not the cookie.  And a
  *   server that has given a delegation answers WRITEs without attributes.  The
  *   inode shows both: its attributes differ from the cookie's, or NFS has marked
- *   them as not valid (cache_validity).  Then the cache is not asked.
+ *   them as invalid (cache_validity).  Then the cache is not asked.
  *
  * - Two changes of a file within one tick of the server's clock have the same time.
  *   If only times tell the versions of a file apart, nothing is stored before the
@@ -24,7 +24,7 @@
 #include "compat.h"
 #include "glue.h"
 
-/* NFS sets one of these when an attribute that names the version may be wrong. */
+/* NFS sets one of these flags when an attribute that names the version may be wrong. */
 #define ATTRIBUTES_IN_DOUBT	(NFS_INO_INVALID_CHANGE | NFS_INO_INVALID_CTIME | \
 				 NFS_INO_INVALID_MTIME | NFS_INO_INVALID_SIZE | \
 				 NFS_INO_INVALID_BLOCKS)
@@ -40,8 +40,8 @@
  * @op: the operation
  * @inode: the inode whose pages the operation is about
  *
- * If not, nothing cached may be served, and nothing may be stored.  File systems
- * other than NFS tell FS-Cache of each change.
+ * If it is not, nothing cached may be served, and nothing may be stored.  File
+ * systems other than NFS tell FS-Cache of each change.
  *
  * Context: any but interrupts; takes i_lock.
  * Return: whether NFS has no doubt about the inode's attributes, and they are
@@ -55,10 +55,10 @@ bool cachefs_op_of_inode(const struct cachefs_op *op, struct inode *inode)
 
 	if (!op->object->volume->nfs)
 		return true;
-	/* The coherency data is not what this module knows. */
+	/* This module does not know coherency data of this length. */
 	if (!op->timed)
 		return false;
-	/* Under this lock NFS clears the doubts and sets the attributes. */
+	/* NFS clears the doubts and sets the attributes under this lock. */
 	spin_lock(&inode->i_lock);
 	mtime = inode_get_mtime(inode);
 	ctime = inode_get_ctime(inode);
@@ -112,7 +112,7 @@ static bool may_hide_writes(const struct cachefs_op *op, struct inode *inode)
  * @op: the operation; its READ has not begun yet
  * @inode: the file's inode; cachefs_op_of_inode() said that it is of the version
  *
- * If not, what the operation reads is not stored.
+ * If it will not, the data that the operation reads is not stored.
  *
  * Context: any.
  * Return: whether the change attribute counts changes, or the last change is older
@@ -127,7 +127,7 @@ bool cachefs_op_settled(const struct cachefs_op *op, struct inode *inode)
 	if (op->timed && change_attr_counts(op, inode) &&
 	    !may_hide_writes(op, inode))
 		return true;
-	/* Anybody may have set mtime to a time that has not come yet. */
+	/* Anybody may have set mtime to a time in the future. */
 	if (mtime <= now)
 		changed = max(changed, mtime);
 	return now - changed > SETTLED_SECONDS;

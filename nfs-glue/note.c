@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * In which generation of its file has a page been asked of the server?
+ * Notes: the generation of a file in which a page was asked of the server.
  *
- * For where the operation in which a page was not found is over when the page is
- * stored: it is noted by page until then, and a page is only stored in the same
- * generation.  See cookie.c.
+ * In some cases the operation in which a page was not found is over when the page is
+ * stored.  There the generation is noted by page, and a page is only stored in the
+ * generation of its note.  See cookie.c.
  */
 #include <linux/xarray.h>
 #include "glue.h"
 
-/* Who looks at the answer has the page locked: no note of it can come meanwhile. */
+/* A caller that uses the result has the page locked, so no new note can come meanwhile. */
 static void *forget_read(struct cachefs_object *object, pgoff_t index)
 {
 	void *note = NULL;
@@ -21,7 +21,7 @@ static void *forget_read(struct cachefs_object *object, pgoff_t index)
 	return note;
 }
 
-/* What is noted of a page whose read from the server begins. */
+/* The note of a page whose read from the server begins in this operation. */
 static void *note_of(struct cachefs_op *op)
 {
 	return xa_mk_value(op->generation & INT_MAX);
@@ -33,7 +33,7 @@ static void *note_of(struct cachefs_op *op)
  * @index: which page; the caller has it locked
  *
  * Context: process, may sleep.
- * Return: whether that has been noted; if not, the page will not be stored.
+ * Return: whether there is a note now.  Without a note the page will not be stored.
  */
 bool cachefs_note_read(struct cachefs_op *op, pgoff_t index)
 {
@@ -49,7 +49,7 @@ bool cachefs_note_read(struct cachefs_op *op, pgoff_t index)
 			return true;
 		}
 	}
-	/* What may be noted is of an earlier read. */
+	/* If there is a note, it is of an earlier read. */
 	forget_read(op->object, index);
 	return false;
 }
@@ -72,8 +72,8 @@ void cachefs_forget_read(struct cachefs_op *op, pgoff_t index)
  * @index: which page; its note is forgotten
  *
  * Context: process.
- * Return: %CACHEFS_WHY_NONE if its read began in the same generation as the
- * operation, or why it must not be stored.
+ * Return: %CACHEFS_WHY_NONE if the page's read began in the generation of the
+ * operation, or why the page must not be stored.
  */
 enum cachefs_reason cachefs_noted_read(struct cachefs_op *op, pgoff_t index)
 {
@@ -85,7 +85,7 @@ enum cachefs_reason cachefs_noted_read(struct cachefs_op *op, pgoff_t index)
 }
 
 /**
- * cachefs_forget_reads - Forget all that is noted of an object
+ * cachefs_forget_reads - Forget all notes of an object
  * @object: the object
  *
  * Context: process, may sleep.

@@ -2,27 +2,28 @@
 /*
  * Which volumes and files are cached, and by which name.
  *
- * Cached is what is in the table below, on the kernels that it says, and nothing
- * else.  And of that only what has a name that is no other file's, now or later:
- * not by this machine's choice, and not in this network only.
+ * The table below says which file systems are cached, and on which kernels.  Nothing
+ * else is cached.  Of these file systems only a file is cached whose name belongs to
+ * no other file, now or later.  A name that this machine has chosen, or that is
+ * unique in this network only, is no such name.
  *
  * NFS makes the key of a volume (nfs_fscache_get_super_cookie() in
- * fs/nfs/fscache.c) of what names the data and of how it is mounted:
+ * fs/nfs/fscache.c) of the name of the data and of the options of the mount:
  *
  *	nfs,VERSION.MINOR,FAMILY,PORT,ADDRESS...,FSID,FSID,
  *	SB_FLAGS,FLAGS,RSIZE,WSIZE,ACREGMIN,ACREGMAX,ACDIRMIN,ACDIRMAX,FLAVOUR
  *
- * in hexadecimal, where nothing stands for zero, and behind that the tag of
- * the mount option fsc=TAG.  Another actimeo= would make another key, and what
- * is cached would never be found again.  The identity of a volume is therefore
- * the key without the second line and without the minor version:
+ * in hexadecimal, where nothing stands for zero.  The tag of the mount option
+ * fsc=TAG comes behind that.  Another actimeo= makes another key, and under another
+ * key nothing that is cached would be found.  So the identity of a volume is the key
+ * without the second line and without the minor version:
  *
  *	nfs,VERSION,FAMILY,PORT,ADDRESS...,FSID,FSID[,TAG]
  *
- * Two mounts that differ in the rest share what is cached of the same file in
+ * Two mounts that differ in the rest share the cached blocks of the same file in
  * the same version: its file handle and coherency data are of that server.  A
- * key that does not look like this is its own identity, together with what
- * coherency data the volume has.
+ * key that does not look like this is its own identity, together with the
+ * coherency data of the volume.
  */
 #include <linux/ctype.h>
 #include <linux/fs.h>
@@ -52,22 +53,22 @@
 #define PAGE_BY_PAGE	true
 #endif
 
-/* Why a file has no lasting name; %NULL: it has one. */
+/* Why a file has no lasting name, or %NULL if it has one. */
 static const char *nfs_unnamed(struct fscache_cookie *cookie,
 			       struct inode *inode);
 static const char *cifs_unnamed(struct fscache_cookie *cookie,
 				struct inode *inode);
 
 /*
- * What has been shown to be right, and where.
+ * The file systems for which the cache was shown to be right.
  *
  * @name: the first word of a volume's key
- * @page_by_page: also where the file system itself reads and stores each page
- * (Linux 6.1), not only where fs/netfs does
- * @unnamed: whether it also depends on the file, and on how it is mounted
+ * @page_by_page: also right where the file system itself reads and stores each page
+ * (Linux 6.1), and not only where fs/netfs does
+ * @unnamed: asks about the file, and about the options of its mount; may be %NULL
  *
- * Where CIFS comes page by page, what a local writer writes looks like a copy of
- * what was read from the server.  9p does not use a cache there.
+ * Where CIFS comes page by page, a local write looks like a copy of data that was
+ * read from the server.  9p does not use a cache there.
  */
 static const struct cachefs_file_system {
 	const char	*name;
@@ -87,7 +88,7 @@ static size_t field_len(const char *field)
 	return strchrnul(field, ',') - field;
 }
 
-/* The field @n fields further on, or NULL. */
+/* Find the field @n fields further on, or NULL. */
 static const char *field_after(const char *field, unsigned int n)
 {
 	while (field && n--) {
@@ -98,7 +99,7 @@ static const char *field_after(const char *field, unsigned int n)
 	return field;
 }
 
-/* @nr fields of hexadecimal digits. */
+/* Read @nr fields of hexadecimal digits; false if they are something else. */
 static bool hex_fields(const char *field, unsigned int nr, u32 *values)
 {
 	size_t len, i;
@@ -231,7 +232,7 @@ static const struct kernel_param_ops server_alias_ops = {
 module_param_cb(server_alias, &server_alias_ops, &server_alias, 0644);
 MODULE_PARM_DESC(server_alias, "NEW=OLD[,NEW=OLD...]: what was cached of the server at address OLD is found at NEW; ADDRESS, IPV4:PORT or [IPV6]:PORT");
 
-/* What follows the server's address in a key of NFS's, or NULL. */
+/* Read the server's address in a key of NFS's.  Returns the field behind, or NULL. */
 static const char *nfs_key_server(const char *key, struct server *server)
 {
 	const char *version, *family, *address;
@@ -251,7 +252,7 @@ static const char *nfs_key_server(const char *key, struct server *server)
 }
 
 /**
- * cachefs_volume_identity - What names the data of a volume
+ * cachefs_volume_identity - Make the name of a volume's data
  * @key: the key that the network file system gave it
  * @aliases: addresses of servers, as in the parameter server_alias; or %NULL
  * @identity: for the result, with room for @size bytes
@@ -289,12 +290,10 @@ void cachefs_volume_identity(const char *key, const char *aliases,
 }
 
 /**
- * cachefs_volume_identity_now - What names the data of a volume at present
+ * cachefs_volume_identity_now - Make the name of a volume's data, with the aliases set now
  * @key: the key that the network file system gave it
  * @coherency: coherency data of the volume, which NFS does not have
  * @coherency_len: bytes of it, at most 64 count
- *
- * With the aliases that are set at present.
  *
  * Context: process, may sleep.
  * Return: the identity, to be freed by kfree(), or %NULL without memory.
@@ -331,7 +330,7 @@ static const struct cachefs_file_system *file_system(const char *key)
 	return NULL;
 }
 
-/* An address that is another server's on another link, which no key names. */
+/* Whether the address may be another server's on another link.  No key has the link. */
 static bool link_local(const char *key)
 {
 	struct server server;
@@ -350,7 +349,7 @@ static bool link_local(const char *key)
  * @page_by_page: whether the file system itself reads and stores each page
  *
  * Context: any.
- * Return: why, or %NULL if its files may be.
+ * Return: why, or %NULL if its files may be cached.
  */
 const char *cachefs_volume_refusal(const char *key, bool page_by_page)
 {
@@ -387,7 +386,7 @@ static const char *nfs_unnamed(struct fscache_cookie *cookie,
 	return "mounted in another network namespace than the first one";
 }
 
-/* Is this one of the options, each of which is shown behind a comma? */
+/* Whether this is one of the options.  Each of them is shown behind a comma. */
 static bool has_option(const char *options, const char *option)
 {
 	size_t len = strlen(option);
@@ -400,7 +399,7 @@ static bool has_option(const char *options, const char *option)
 	return false;
 }
 
-/* Does a mount show this option?  No, if that cannot be found out now. */
+/* Whether a mount shows this option.  False if that cannot be found out now. */
 static bool shows_option(struct super_block *sb, const char *option)
 {
 	unsigned int nofs = memalloc_nofs_save();
@@ -408,7 +407,7 @@ static bool shows_option(struct super_block *sb, const char *option)
 	bool shown = false;
 
 	options.buf = kmalloc(options.size, CACHEFS_GFP_MAYBE);
-	/* Nobody mounts it with other options meanwhile. */
+	/* Under this lock nobody remounts it with other options. */
 	if (options.buf && down_read_trylock(&sb->s_umount)) {
 		if (sb->s_root && sb->s_op->show_options &&
 		    !sb->s_op->show_options(&options, sb->s_root) &&
@@ -424,11 +423,11 @@ static bool shows_option(struct super_block *sb, const char *option)
 }
 
 /*
- * A file of CIFS is named by the number of its inode, its time of creation and
- * its type (struct cifs_fscache_inode_key in fs/smb/client/fscache.c).  Without
- * the option serverino, which CIFS takes back by itself from a server that has
- * none, the number is one that this machine counts up, from the same one after
- * each boot.  Zero is all numbers of a server that gives none.
+ * The name of a CIFS file is the number of its inode, its time of creation and its
+ * type (struct cifs_fscache_inode_key in fs/smb/client/fscache.c).  Without the
+ * option serverino this machine counts the numbers up, and begins with the same
+ * number after each boot.  CIFS takes the option back by itself if a server has no
+ * numbers.  A server that gives files no numbers has zero for each.
  */
 static const char *cifs_unnamed(struct fscache_cookie *cookie,
 				struct inode *inode)
@@ -442,16 +441,16 @@ static const char *cifs_unnamed(struct fscache_cookie *cookie,
 }
 
 /**
- * cachefs_object_named - Is what a file is called in the cache its own?
- * @object: a file's
+ * cachefs_object_named - Whether the name of a file in the cache is its own
+ * @object: the file's object
  * @inode: the file
  *
- * The name of a file that has none of its own may be another file's after a
- * reboot, or in another network.  So nothing may be served or stored.  The log
- * says why, once for each volume.
+ * A name that is not the file's own may be another file's after a reboot, or in
+ * another network.  Then nothing of the file may be served or stored.  The log says
+ * why, once for each volume.
  *
  * Context: process, does not wait.
- * Return: whether it is.
+ * Return: whether the name is its own.
  */
 bool cachefs_object_named(struct cachefs_object *object, struct inode *inode)
 {
@@ -468,7 +467,7 @@ bool cachefs_object_named(struct cachefs_object *object, struct inode *inode)
 		WRITE_ONCE(object->named, true);
 		return true;
 	}
-	/* As long as it has this cookie, however it is mounted then. */
+	/* As long as the file has this cookie, even after a remount. */
 	cachefs_object_local_write(object);
 	if (!xchg(&volume->told, true))
 		pr_notice("%s: files are not cached: %s\n",

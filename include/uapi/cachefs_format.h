@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
  * The cachefs disk format.  Documentation/ondisk-format.rst explains every
- * field; nothing but the format is in this file.  All integers are little
+ * field.  This file has nothing but the format.  All integers are little
  * endian.  A block is 4096 bytes.
  *
  *	block 0			superblock
@@ -9,7 +9,8 @@
  *	first_block ...		nr_regions regions of region_blocks blocks each
  *	device_blocks - 1	copy of the superblock
  *
- * Regions leave the first and the last MiB free: other formats are looked for there.
+ * Regions leave the first and the last MiB free, because other formats are looked for
+ * there.
  *
  * A region starts with its metadata: CACHEFS_REGION_META_BLOCKS() final blocks,
  * then two scratch blocks, then the data blocks (called slots, from 0).
@@ -65,7 +66,7 @@ struct cachefs_super_block {
 	__le64	checksum;		/* xxh64, seed 0, of all bytes before */
 };
 
-/* A clean detach leaves a checkpoint; attaching takes the flag back. */
+/* A clean detach leaves a checkpoint and sets this flag.  Attaching takes it back. */
 #define CACHEFS_ANCHOR_CLEAN	1
 
 struct cachefs_anchor {
@@ -84,10 +85,10 @@ struct cachefs_anchor {
 	__le64	checksum;		/* xxh64, checksum_seed, of all before */
 };
 
-/* Starts each metadata and each checkpoint block; 64 bytes. */
+/* The first 64 bytes of each metadata block and each checkpoint block. */
 struct cachefs_block_header {
 	__le32	magic;
-	__le32	region;			/* the region that it lies in */
+	__le32	region;			/* the region that the block lies in */
 	__u8	uuid[CACHEFS_UUID_SIZE];
 	__le64	epoch;
 	__le64	seq;			/* the region's sequence number */
@@ -97,7 +98,7 @@ struct cachefs_block_header {
 	__le64	checksum;		/* see Documentation/ondisk-format.rst */
 };
 
-/* What one slot holds; 32 bytes.  All zero: nothing. */
+/* The content of one slot; 32 bytes.  All zero: the slot is empty. */
 struct cachefs_slot_record {
 	__u8	id[16];			/* version id */
 	__le64	checksum;		/* of the slot, see cachefs_data_checksum() */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A page's way through the cache, and why something was not cached.
+ * A page's way through the cache, and why data was not cached.
  *
- * Versions of files go by the first 8 bytes of their id.  cachefs_object says
- * which cookie has which: the number is the one in /proc/fs/fscache/cookies.
+ * The events name a version by the first 8 bytes of its id.  cachefs_object says
+ * which cookie has which version.  The number of the cookie is the one in
+ * /proc/fs/fscache/cookies.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM cachefs
@@ -21,7 +22,7 @@
 enum cachefs_object_event {
 	CACHEFS_OBJECT_LOOKED_UP,
 	CACHEFS_OBJECT_CHANGED,		/* a new generation */
-	CACHEFS_OBJECT_INVALIDATED,	/* one of the same version */
+	CACHEFS_OBJECT_INVALIDATED,	/* a new generation of the same version */
 	CACHEFS_OBJECT_WITHDRAWN,
 };
 
@@ -77,7 +78,7 @@ CACHEFS_OBJECT_EVENTS
 #define EM(value, text)	{ value, text },
 #define E_(value, text)	{ value, text }
 
-/* What a lookup said of @nr blocks. */
+/* A lookup has found that @nr blocks are all cached, or all not. */
 TRACE_EVENT(cachefs_lookup,
 	    TP_PROTO(const u8 *id, u64 block, unsigned int nr, bool cached),
 
@@ -149,7 +150,7 @@ TRACE_EVENT(cachefs_store,
 		      __entry->version, __entry->block, __entry->bytes)
 );
 
-/* It is on disk, and published as far as it was stored. */
+/* A store has ended: @stored bytes are on disk and published. */
 TRACE_EVENT(cachefs_store_done,
 	    TP_PROTO(const struct cachefs_store *store),
 
@@ -199,21 +200,21 @@ DECLARE_EVENT_CLASS(cachefs_why,
 			      __print_symbolic(__entry->why, CACHEFS_REASONS))
 );
 
-/* Not stored. */
+/* Data was not stored. */
 DEFINE_EVENT(cachefs_why, cachefs_refuse,
 	     TP_PROTO(const u8 *id, u64 block, u64 bytes,
 		      enum cachefs_reason why),
 	     TP_ARGS(id, block, bytes, why)
 );
 
-/* Was stored, and is not cached any more. */
+/* Data was stored, and is not cached any more. */
 DEFINE_EVENT(cachefs_why, cachefs_drop,
 	     TP_PROTO(const u8 *id, u64 block, u64 bytes,
 		      enum cachefs_reason why),
 	     TP_ARGS(id, block, bytes, why)
 );
 
-/* A region goes from one state to another; from "sealed": its blocks go. */
+/* A region goes from one state to another.  When it leaves "sealed", its blocks go. */
 TRACE_EVENT(cachefs_region,
 	    TP_PROTO(u32 region, u64 seq, unsigned int from, unsigned int to),
 
@@ -239,7 +240,7 @@ TRACE_EVENT(cachefs_region,
 		      __print_symbolic(__entry->to, CACHEFS_REGION_STATES))
 );
 
-/* What happens to a cookie's object; afterwards it has this version. */
+/* A cookie's object was looked up, changed or withdrawn.  Now it has this version. */
 TRACE_EVENT(cachefs_object,
 	    TP_PROTO(unsigned int cookie, const u8 *id, unsigned int generation,
 		     u64 size, enum cachefs_object_event what),
