@@ -29,7 +29,8 @@
  */
 void cachefs_op_begin(struct cachefs_cache *cache)
 {
-	atomic_inc(&cache->ops);
+	/* A full barrier: then it looks at the state, see cachefs_quiesce(). */
+	atomic_inc_return(&cache->ops);
 }
 
 /**
@@ -302,14 +303,15 @@ fail:
  * cachefs_quiesce - Refuse new operations and wait for those under way
  * @cache: the cache
  *
- * Afterwards lookups find nothing and stores are refused.
+ * Afterwards lookups find nothing and stores are refused.  A cache that has failed
+ * stays so.
  *
  * Context: process, may sleep as long as the device takes.
  */
 void cachefs_quiesce(struct cachefs_cache *cache)
 {
-	if (READ_ONCE(cache->state) != CACHEFS_FAILED)
-		WRITE_ONCE(cache->state, CACHEFS_DETACHING);
+	/* A full barrier: an operation that is not seen here sees the new state. */
+	cmpxchg(&cache->state, CACHEFS_ACTIVE, CACHEFS_DETACHING);
 	wait_event(cache->wait, !atomic_read(&cache->ops));
 	/* The last one may still hold the lock to wake us. */
 	spin_lock_irq(&cache->wait.lock);
@@ -317,31 +319,49 @@ void cachefs_quiesce(struct cachefs_cache *cache)
 }
 
 /**
- * cachefs_detach - Take a cache out of service
- * @cache: nobody begins operations on it any more; freed
+ * cachefs_finish - Write all that the next attach needs, and use the device no more
+ * @cache: the cache; lookups find nothing from now on, and stores are refused
  *
- * Writes what is needed to find everything again.  If the device does not take
- * it, the next attach finds less.
+ * A cache that has failed, or is finished already, is left as it is.  If the device
+ * does not take what is written, the next attach finds less.
  *
  * Context: process, may sleep as long as the device takes.
+ * Return: whether the device has a checkpoint now that it had not before.
  */
-void cachefs_detach(struct cachefs_cache *cache)
+bool cachefs_finish(struct cachefs_cache *cache)
 {
+	bool write;
 	int ret;
 
 	cachefs_quiesce(cache);
+	write = READ_ONCE(cache->state) == CACHEFS_DETACHING;
+	if (write)
+		cachefs_log_seal_all(cache);
+	/* After that: an error of the device has the log looked after. */
 	cancel_delayed_work_sync(&cache->log_work);
 	cancel_delayed_work_sync(&cache->watch);
 	flush_workqueue(cache->submit_wq);
 	flush_workqueue(cache->wq);
 	flush_workqueue(cache->read_wq);
-	if (READ_ONCE(cache->state) != CACHEFS_FAILED) {
-		cachefs_log_seal_all(cache);
-		ret = cachefs_checkpoint(cache);
-		if (ret)
-			pr_warn("%s: no checkpoint (error %d), the next attach reads all regions\n",
-				cachefs_device_name(cache->device), ret);
-	}
+	if (!write)
+		return false;
+	ret = cachefs_checkpoint(cache);
+	if (ret)
+		pr_warn("%s: no checkpoint (error %d), the next attach reads all regions\n",
+			cachefs_device_name(cache->device), ret);
+	WRITE_ONCE(cache->state, CACHEFS_DETACHED);
+	return !ret;
+}
+
+/**
+ * cachefs_detach - Take a cache out of service
+ * @cache: nobody begins operations on it any more; freed
+ *
+ * Context: process, may sleep as long as the device takes.
+ */
+void cachefs_detach(struct cachefs_cache *cache)
+{
+	cachefs_finish(cache);
 	cache_free(cache);
 }
 

@@ -136,6 +136,7 @@ enum cachefs_state {
 	CACHEFS_DEGRADED,	/* active, with errors: only from cachefs_state() */
 	CACHEFS_FAILED,		/* nothing but errors: out of use */
 	CACHEFS_DETACHING,
+	CACHEFS_DETACHED,	/* the device is not used any more */
 };
 
 enum cachefs_stat {
@@ -583,6 +584,7 @@ int cachefs_use_again(struct cachefs_cache *cache);
 /* cache.c */
 int cachefs_attach(struct cachefs_device *device, const char *label,
 		   unsigned int flags, struct cachefs_cache **cachep);
+bool cachefs_finish(struct cachefs_cache *cache);
 void cachefs_detach(struct cachefs_cache *cache);
 void cachefs_device_gone(struct cachefs_cache *cache);
 void cachefs_op_begin(struct cachefs_cache *cache);

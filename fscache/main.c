@@ -5,6 +5,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
+#include <linux/reboot.h>
 #include <linux/shrinker.h>
 #include "../nfs-glue/compat.h"
 #include "internal.h"
@@ -23,6 +24,12 @@ static struct cachefs_glue *attached_glue;
 
 static struct shrinker *cachefs_shrinker;
 
+/* How long a reboot waits for the device, seconds. */
+#define REBOOT_PATIENCE		20
+
+/* The system goes down: nothing is attached any more. */
+static bool going_down;
+
 static int attach(const char *path, unsigned int flags)
 {
 	struct cachefs_device *device;
@@ -34,6 +41,10 @@ static int attach(const char *path, unsigned int flags)
 		pr_err("%s: not attached, %s already is\n", path,
 		       cachefs_device_name(attached_cache->device));
 		return -EBUSY;
+	}
+	if (READ_ONCE(going_down)) {
+		pr_err("%s: not attached, the system is going down\n", path);
+		return -ESHUTDOWN;
 	}
 	ret = cachefs_device_open(path, &device);
 	if (ret)
@@ -76,8 +87,7 @@ static void detach(void)
 	lockdep_assert_held(&cachefs_attach_mutex);
 	cachefs_device_watch(device, NULL);
 	/* No lookup finds anything from here on, and no store is taken. */
-	if (READ_ONCE(cache->state) != CACHEFS_FAILED)
-		WRITE_ONCE(cache->state, CACHEFS_DETACHING);
+	cmpxchg(&cache->state, CACHEFS_ACTIVE, CACHEFS_DETACHING);
 	cachefs_glue_remove(attached_glue);
 	cachefs_sysfs_remove(cache);
 	attached_cache = NULL;
@@ -152,6 +162,43 @@ int cachefs_control_detach(struct cachefs_sysfs *sysfs)
 	return ret;
 }
 
+static DECLARE_COMPLETION(reboot_done);
+
+/*
+ * The system goes down.  File systems may still be mounted, and their server may be
+ * out of reach already.  So the cache is not withdrawn from FS-Cache: lookups find
+ * nothing from now on, and files come from the server.
+ */
+static void reboot_finish(struct work_struct *work)
+{
+	mutex_lock(&cachefs_attach_mutex);
+	if (attached_cache && cachefs_finish(attached_cache))
+		pr_info("%s: written, the next attach finds all of it\n",
+			cachefs_device_name(attached_cache->device));
+	mutex_unlock(&cachefs_attach_mutex);
+	complete_all(&reboot_done);
+}
+
+static DECLARE_WORK(reboot_work, reboot_finish);
+
+static int reboot_notify(struct notifier_block *block, unsigned long event,
+			 void *data)
+{
+	WRITE_ONCE(going_down, true);
+	queue_work(system_unbound_wq, &reboot_work);
+	/* A disk that hangs does not hold the system. */
+	if (!wait_for_completion_timeout(&reboot_done, REBOOT_PATIENCE * HZ))
+		pr_warn("the device does not answer in %u seconds, the system goes down without a detach\n",
+			REBOOT_PATIENCE);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block reboot_block = {
+	.notifier_call	= reboot_notify,
+	/* Before those of the devices below. */
+	.priority	= INT_MAX,
+};
+
 static unsigned long checksums_count(struct shrinker *shrinker,
 				     struct shrink_control *sc)
 {
@@ -184,7 +231,9 @@ static unsigned long checksums_scan(struct shrinker *shrinker,
 /* Also when loading fails: somebody may have used "attach" meanwhile. */
 static void leave(void)
 {
-	/* First the way in. */
+	/* First the ways in. */
+	unregister_reboot_notifier(&reboot_block);
+	flush_work(&reboot_work);
 	cachefs_sysfs_close();
 	mutex_lock(&cachefs_attach_mutex);
 	if (attached_cache)
@@ -217,6 +266,7 @@ static int __init cachefs_init(void)
 	ret = cachefs_sysfs_init();
 	if (ret)
 		goto free_shrinker;
+	register_reboot_notifier(&reboot_block);
 	if (cache_param && *cache_param) {
 		mutex_lock(&cachefs_attach_mutex);
 		ret = attach(cache_param, 0);

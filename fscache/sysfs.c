@@ -52,6 +52,7 @@ static const char * const state_names[] = {
 	[CACHEFS_DEGRADED]	= "degraded",
 	[CACHEFS_FAILED]	= "failed",
 	[CACHEFS_DETACHING]	= "detaching",
+	[CACHEFS_DETACHED]	= "detached",
 };
 
 static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr,

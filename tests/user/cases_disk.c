@@ -498,6 +498,34 @@ static void checkpoint_counts_once(void)
 }
 
 /* Nor a block of it in the place of a newer one. */
+/*
+ * The system goes down: the cache stays where it is, and finds nothing any more.
+ * What the device has is what a detach leaves, whatever is asked for afterwards.
+ */
+static void finished_cache_is_clean(void)
+{
+	u64 writes;
+
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 5), 0);
+	EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
+	EXPECT(cachefs_finish(model.cache));
+	writes = model.device->writes;
+	EXPECT_EQ(model_count_cached(1), 0);
+	EXPECT_EQ(model_store_now(4, 0, 1), -ENOBUFS);
+	EXPECT_EQ(cachefs_use_again(model.cache), -EBUSY);
+	cachefs_log_kick(model.cache);
+	shim_advance_ms(11000);
+	EXPECT(!cachefs_finish(model.cache));
+	model_detach();
+	EXPECT_EQ(model.device->writes, writes);
+	shim_log_clear();
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT(!shim_log_has("unclean stop"));
+	EXPECT_EQ(model_count_cached(1), 5);
+	EXPECT_EQ(model_read_now(2, 0, TINY_SLOTS), 0);
+}
+
 static void checkpoint_of_another_detach(void)
 {
 	u8 old[CACHEFS_BLOCK_SIZE];
@@ -837,6 +865,7 @@ const struct test_case disk_cases[] = {
 	CASE(checkpoint_stays_within_chunks),
 	CASE(checkpoint_has_each_region_once),
 	CASE(checkpoint_counts_once),
+	CASE(finished_cache_is_clean),
 	CASE(checkpoint_of_another_detach),
 	CASE(checkpoint_makes_room),
 	CASE(anchors_alternate),

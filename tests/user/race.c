@@ -50,6 +50,10 @@ struct race_io {
 static u8 *disk;
 static struct workqueue_struct *device_wq;
 static bool device_fails;
+/* The cache has said that it does not use the device any more. */
+static bool device_idle;
+/* As cachefs_attach_mutex: no shrinker while the cache is finished. */
+static pthread_mutex_t attach_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 static struct cachefs_cache *cache;
 static struct file files[FILES];
@@ -113,6 +117,7 @@ int cachefs_device_write(struct cachefs_device *device, u64 block,
 			 const void *buffer, unsigned int nr, blk_opf_t flags)
 {
 	might_sleep();
+	EXPECT(!READ_ONCE(device_idle));
 	shim_pause();
 	memcpy(at(block), buffer, (size_t)nr << CACHEFS_BLOCK_SHIFT);
 	return device_error();
@@ -166,6 +171,7 @@ void cachefs_io_submit(struct cachefs_io *io)
 	struct race_io *rio = container_of(io, struct race_io, io);
 
 	might_sleep();
+	EXPECT(!READ_ONCE(device_idle));
 	if (rio->write)
 		EXPECT(__atomic_add_fetch(&writing,
 					  io->nr << CACHEFS_BLOCK_SHIFT,
@@ -407,7 +413,10 @@ static void invalidate_some(void)
 
 static void shrink_some(void)
 {
-	cachefs_region_drop_checksums(cache, 1 + shim_below(REGIONS));
+	if (!pthread_mutex_trylock(&attach_mutex)) {
+		cachefs_region_drop_checksums(cache, 1 + shim_below(REGIONS));
+		pthread_mutex_unlock(&attach_mutex);
+	}
 	usleep(shim_below(500));
 }
 
@@ -477,7 +486,15 @@ static void one_round(u64 seed)
 		}
 	}
 	/* Not the end: they go on for a while and are refused. */
-	cachefs_quiesce(cache);
+	if (shim_chance(50)) {
+		pthread_mutex_lock(&attach_mutex);
+		cachefs_finish(cache);
+		pthread_mutex_unlock(&attach_mutex);
+		WRITE_ONCE(device_idle,
+			   READ_ONCE(cache->state) == CACHEFS_DETACHED);
+	} else {
+		cachefs_quiesce(cache);
+	}
 	usleep(shim_below(5000));
 	WRITE_ONCE(stop, true);
 	for (i = 0; i < ARRAY_SIZE(jobs); i++)
@@ -487,9 +504,12 @@ static void one_round(u64 seed)
 	EXPECT_EQ(__atomic_load_n(&pending, __ATOMIC_ACQUIRE), 0);
 	EXPECT_EQ(atomic64_read(&cache->in_flight), 0);
 	flush_delayed_work(&cache->log_work);
-	check_index(cache);
+	/* A checkpoint takes the READY regions back. */
+	if (!device_idle)
+		check_index(cache);
 	regions_used += (u32)cache->next_seq;
 	cachefs_detach(cache);
+	WRITE_ONCE(device_idle, false);
 	rounds++;
 }
 
