@@ -8,8 +8,8 @@ repo=$(cd "$bed_dir/../.." && pwd)
 cache=$(realpath -m "${CACHEFS_CACHE:-$repo/.cache}")
 # The QEMU that prepare.sh has put there comes before the host's.
 PATH=$cache/qemu/bin:$PATH
-# What runs where nothing else is asked for; "debug", "debug-6.1" and "debug-kcsan"
-# are the tests' own kernels.
+# The kernel series where no other one is asked for.  "debug", "debug-6.1" and
+# "debug-kcsan" are the tests' own kernels.
 # shellcheck disable=SC2034 # used by those who source this
 default_series=6.12
 
@@ -32,8 +32,8 @@ kver_of_series()
 	cat "$cache/kver-$1"
 }
 
-# Where the tests' own kernel of a series is, or the one with KCSAN, which no kernel
-# with KASAN can have; see kernel-debug.sh.
+# Where the tests' own kernel of a series is.  The kernel with KCSAN is apart, because no
+# kernel can have KCSAN and KASAN.  See kernel-debug.sh.
 own_kernel()	# [SERIES|debug[-SERIES]|debug-kcsan]: sets these variables
 {
 	series=${1:-}
@@ -51,9 +51,9 @@ own_kernel()	# [SERIES|debug[-SERIES]|debug-kcsan]: sets these variables
 	tree=$cache/src/linux-source-$series
 }
 
-# kunit.py's arguments for fragments of its configuration.  It refuses what the
-# source does not have or lets nobody choose; in other series than the default
-# one that may be so.
+# kunit.py's arguments for fragments of its configuration.  kunit.py refuses options that
+# the source does not have, or that nobody can choose.  Series other than the default one
+# may lack some options, so these are taken out.
 own_config()	# FRAGMENT...; after own_kernel
 {
 	local fragment file
@@ -85,8 +85,8 @@ own_config()	# FRAGMENT...; after own_kernel
 	done
 }
 
-# Build, and leave in FILE what the compiler said of our files, or that it failed.
-# Only what is built anew is warned about.
+# Build.  FILE gets the compiler's messages about our files, or a line that the build
+# failed.  The compiler warns only about files that are built anew.
 build_complaints()	# FILE COMMAND...
 {
 	local out=$1
@@ -100,7 +100,7 @@ build_complaints()	# FILE COMMAND...
 	rm -f "$out.all"
 }
 
-# What a build of the module depends on, as one word.
+# One word that changes with everything that a build of the module depends on.
 build_stamp()	# WORD...: of what is not in the sources
 {
 	(
@@ -111,7 +111,7 @@ build_stamp()	# WORD...: of what is not in the sources
 	) | sha256sum | cut -c 1-32
 }
 
-# Did a check pass when all it depends on was the same?  Then that is its result.
+# If a check has passed with the same input before, print that result.
 passed_before()	# NAME STAMP
 {
 	[ "$2" = "$(cat "$cache/passed/${1//[^a-zA-Z0-9.]/_}" 2>/dev/null)" ] || return
@@ -125,7 +125,7 @@ has_passed()	# NAME STAMP
 	echo "$2" > "$cache/passed/${1//[^a-zA-Z0-9.]/_}"
 }
 
-# The result line of a tool that is content when it has left FILE empty.
+# Print the result line of a tool.  An empty FILE means that the tool found nothing.
 content_verdict()	# NAME FILE
 {
 	if grep -q . "$2"; then

@@ -8,8 +8,8 @@
 #
 # usage: demo.sh [SERIES [GUEST-OPTION...]]
 #
-# SERIES is 6.12 or 6.1.  Needs what prepare.sh makes of it, and
-# build/KVER/cachefs.ko.
+# SERIES is 6.12 or 6.1.  prepare.sh must have run for it, and build/KVER/cachefs.ko
+# must be there.
 
 set -eu
 # shellcheck source-path=SCRIPTDIR source=common.sh

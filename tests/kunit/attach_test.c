@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Attaching: what is found again after a detach and after a power loss, and
- * what is refused.
+ * Attaching: which blocks are found again after a detach and after a power loss,
+ * and which devices are refused.
  */
 #include <kunit/test.h>
 #include "fixture.h"
 
 #define SLOTS	(FIXTURE_REGION_BLOCKS - 3)	/* per region */
 
-/* Enough for the size of region that a blank device gets. */
+/* Large enough for the regions that a blank device gets. */
 #define BLANK_BLOCKS	(CACHEFS_FIRST_BLOCK + CACHEFS_MIN_REGIONS * 1024 + \
 			 CACHEFS_LAST_BLOCKS)
 
@@ -26,7 +26,7 @@ static void store_patiently(struct fixture *f, const char *name, u64 block,
 								    1)));
 }
 
-/* How many of these blocks are cached; those that are must be right. */
+/* Count the blocks that are cached.  Each of them must have the right bytes. */
 static unsigned int found(struct fixture *f, const char *name, u64 block,
 			  unsigned int nr)
 {
@@ -64,7 +64,7 @@ static void wait_sealed(struct fixture *f, u32 region)
 					     CACHEFS_REGION_SEALED));
 }
 
-/* Wait until what is in the open region so far would survive. */
+/* Wait until a power loss would spare the blocks that are in the open region so far. */
 static void wait_flushed(struct fixture *f, unsigned int slots)
 {
 	KUNIT_ASSERT_TRUE(f->test,
@@ -192,7 +192,7 @@ static void power_loss_after_power_loss_keeps_what_is_there(struct kunit *test)
 	KUNIT_EXPECT_GE(test, found(f, "file", 0, SLOTS), SLOTS);
 }
 
-/* The checkpoint of the detach before must not be believed any more. */
+/* The checkpoint of the detach before must not be used any more. */
 static void power_loss_after_a_reattach_forgets_the_checkpoint(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -282,7 +282,7 @@ static void damaged_anchors_are_replaced_by_a_scan(struct kunit *test)
 	}
 }
 
-/* As long as it can be written. */
+/* An anchor that cannot be read costs nothing, as long as its block can be written. */
 static void unreadable_anchor_is_not_missed(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -315,7 +315,7 @@ static void damaged_metadata_costs_its_region_only(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, found(f, "file", SLOTS, SLOTS), SLOTS);
 }
 
-/* Data that did not get to the disk, although its metadata did. */
+/* The metadata got to the disk, and the data did not. */
 static void lost_data_is_not_served_after_a_power_loss(struct kunit *test)
 {
 	struct fixture *f = test->priv;

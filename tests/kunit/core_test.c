@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Lookup, read and store on a block device: what comes back is what was stored,
+ * Lookup, read and store on a block device: a read gives the bytes that were stored,
  * or nothing.
  */
 #include <kunit/test.h>
@@ -26,7 +26,7 @@ static bool is_cached(struct fixture *f, const struct cachefs_version *version,
 	return cached;
 }
 
-/* Store blocks one by one, waiting for a free region where need be. */
+/* Store blocks one by one.  Wait for a free region where there is none. */
 static void store_patiently(struct fixture *f,
 			    const struct cachefs_version *version, u64 block,
 			    unsigned int nr)
@@ -100,7 +100,7 @@ static void read_of_what_is_cached_in_part_is_enodata(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 0, 4, 1), 0);
 	KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 5, 4, 1), 0);
 	KUNIT_EXPECT_EQ(test, fixture_read(f, &v, 0, 9, 1), -ENODATA);
-	/* Nothing was wrong with the rest. */
+	/* The other blocks were right. */
 	KUNIT_EXPECT_EQ(test, fixture_read(f, &v, 5, 4, 1), 0);
 }
 
@@ -138,7 +138,7 @@ static void end_of_file_is_padded_with_zeros(struct kunit *test)
 	transfer_read(f, out, &v, 0);
 	KUNIT_EXPECT_EQ(test, transfer_wait(f, out), 0);
 	KUNIT_EXPECT_TRUE(test, transfer_matches(out, 0, 1, bytes));
-	/* The page that was given is as it was. */
+	/* The caller's page has not changed. */
 	KUNIT_EXPECT_TRUE(test, transfer_matches(in, 0, 1, 2 * PAGE_SIZE));
 }
 
@@ -284,7 +284,7 @@ static void one_bad_block_fails_the_whole_read(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture_read(f, &v, 0, 40, 1), -EUCLEAN);
 }
 
-/* Whole and valid blocks, but not where they belong. */
+/* Whole and valid blocks at the wrong place. */
 static void blocks_that_changed_places_are_euclean(struct kunit *test)
 {
 	struct cachefs_version v, other;

@@ -2,8 +2,8 @@
 /*
  * A cache on a block device in memory, for the suites.
  *
- * Nothing here waits for ever: a case whose store or read does not end has
- * failed, and the cache that it is stuck in is left as it is.
+ * Nothing here waits for ever.  A case whose store or read does not end has
+ * failed, and its cache is left as it is.
  */
 #include <linux/err.h>
 #include <linux/highmem.h>
@@ -43,7 +43,7 @@ static void helper_stop(void *data)
  * helper_start - Start a task beside the case
  * @test: the case, with which the task ends
  * @function: what the task does
- * @argument: with what
+ * @argument: the argument of @function
  *
  * Return: the task.
  */
@@ -72,7 +72,7 @@ struct helper *helper_start(struct kunit *test, int (*function)(void *argument),
  * helper_ended - Wait for the end of a helper
  * @helper: the helper
  *
- * Return: whether it came.
+ * Return: whether the helper has ended.
  */
 bool helper_ended(struct helper *helper)
 {
@@ -80,7 +80,7 @@ bool helper_ended(struct helper *helper)
 }
 
 /**
- * helper_goes_on - Is a helper still at it after a while?
+ * helper_goes_on - Whether a helper is still running after a while
  * @helper: the helper
  *
  * Return: whether it has not ended within 200 ms.
@@ -118,7 +118,7 @@ static void fixture_exit(void *data)
  * fixture_init - Give the case a formatted and attached cache
  * @test: the case; its priv becomes the fixture
  *
- * It is taken away after everything that the case adds to it.
+ * The cache goes after everything that the case adds to it.
  *
  * Return: 0 or an errno.
  */
@@ -155,7 +155,7 @@ int fixture_attach(struct fixture *f, unsigned int flags)
 		f->cache = NULL;
 		return ret;
 	}
-	/* Cases about something else hold I/O as long as they like. */
+	/* Other cases may hold I/O as long as they like. */
 	f->cache->max_in_flight_ms = 0;
 	f->cache->read_bypass_ms = 0;
 	return 0;
@@ -173,7 +173,7 @@ void fixture_detach(struct fixture *f)
 		f->cache = NULL;
 		return;
 	}
-	/* Nothing may be left of what the case did. */
+	/* The case must have ended all that it began. */
 	KUNIT_EXPECT_EQ(f->test, fixture_stat(f, CACHEFS_STAT_PAGES_MARKED), 0);
 	KUNIT_EXPECT_EQ(f->test, atomic64_read(&f->cache->in_flight), 0);
 	cachefs_detach(f->cache);
@@ -287,11 +287,11 @@ void transfer_fill(struct transfer *t, u64 block, u64 pattern)
 }
 
 /**
- * transfer_matches - Is it the pattern, and zeros after it?
+ * transfer_matches - Whether the pages hold the pattern, and zeros after it
  * @t: the transfer
  * @block: file block of the first page
  * @pattern: which
- * @bytes: how many bytes of it, a multiple of 8
+ * @bytes: how many bytes of the pattern, a multiple of 8
  *
  * Return: whether every byte is right.
  */
@@ -387,9 +387,9 @@ void transfer_read(struct fixture *f, struct transfer *t,
  * @f: the fixture
  * @t: the transfer
  *
- * Ends the case if that does not come.
+ * If the store or read does not end, the case ends.
  *
- * Return: how it ended.
+ * Return: the error of the store or read, or 0.
  */
 int transfer_wait(struct fixture *f, struct transfer *t)
 {

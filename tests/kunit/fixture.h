@@ -22,10 +22,10 @@
 /* Longest store or read, in blocks. */
 #define FIXTURE_PAGES		256
 
-/* How long something may take that takes no time but the machine's. */
+/* The longest wait for an event that takes only the time of the machine. */
 #define FIXTURE_PATIENCE	(20 * HZ)
 
-/* Wait until @condition, but not for ever; its value in the end. */
+/* Wait until @condition, but not for ever.  Gives its value in the end. */
 #define fixture_eventually(condition)					\
 ({									\
 	unsigned long __end = jiffies + FIXTURE_PATIENCE;		\
@@ -79,8 +79,8 @@ struct transfer {
 /**
  * struct helper - A task beside the case, which can be killed
  * @task: the task
- * @function: what it does
- * @argument: with what
+ * @function: what it runs
+ * @argument: the argument of @function
  * @ret: what @function returned
  * @ended: when it has
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The disk format: what is written is accepted, and everything else is refused
- * for the field that is wrong.
+ * The disk format: blocks that this module writes are accepted.  All others are
+ * refused, and the field that is wrong is named.
  */
 #include <kunit/test.h>
 #include <linux/xxhash.h>
@@ -457,7 +457,7 @@ static struct cachefs_meta_block *blank_meta(struct kunit *test,
 	return meta;
 }
 
-/* Which block holds the records of final block @index; -1: none. */
+/* The block that holds the records of final block @index, or -1 if there is none. */
 static int pick(const struct cachefs_meta_block *meta, u32 index,
 		const struct cachefs_geometry *geo)
 {
@@ -521,7 +521,7 @@ static void meta_newest_has_the_highest_sequence(struct kunit *test)
 	meta_init(&meta[0], 7, 1, 0, 126);
 	meta_init(&meta[geo.meta_blocks], 9, 2, 0, 0);
 	meta_init(&meta[1], 8, 3, 1, 126);
-	/* Valid but for an index that there is not. */
+	/* Valid, but no final block has this index. */
 	meta_init(&meta[2], 10, 4, geo.meta_blocks, 126);
 	KUNIT_EXPECT_TRUE(test, cachefs_meta_newest(meta, &seq, &epoch, uuid,
 						    SEED, REGION, &geo));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The index by itself, and version ids.  The regions used here are free ones of
- * an attached cache, which are not in its log.
+ * The index by itself, and version ids.  The cases use free regions of an attached
+ * cache, which are not in its log.
  */
 #include <kunit/test.h>
 #include "fixture.h"
@@ -341,8 +341,8 @@ static void version_id_is_the_same_for_the_same(struct kunit *test)
 }
 
 /*
- * Every kernel finds what another one has stored.  From Python's
- * hashlib.blake2s(struct.pack("<4Q", 6, 3, 9, 100) + b"volumekeycoherency",
+ * Every kernel finds the blocks that another kernel has stored.  The id is that of
+ * Python's hashlib.blake2s(struct.pack("<4Q", 6, 3, 9, 100) + b"volumekeycoherency",
  * key=bytes(range(32)), digest_size=16).
  */
 static void version_id_is_the_same_on_every_kernel(struct kunit *test)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Whether an inode is of the version of its cookie, and whether a later change
- * will show in that version.  The inode is one of NFS, made by hand.
+ * will show in that version.  The test makes the inode of NFS by hand.
  */
 #include <kunit/test.h>
 #include <linux/iversion.h>
@@ -59,7 +59,7 @@ static void set_change_attr(struct nfs_file *file, u64 change_attr)
 	inode_set_iversion_raw(file_inode_of(file), change_attr);
 }
 
-/* Of NFSv4, last changed an hour ago. */
+/* Make a file of NFSv4 that changed an hour ago. */
 static struct nfs_file *file_new(struct kunit *test)
 {
 	struct nfs_file *file = kunit_kzalloc(test, sizeof(*file), GFP_KERNEL);
@@ -137,7 +137,7 @@ static void change_attr_of_nfsv3_does_not_matter(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, of_inode(file));
 }
 
-/* A reply without attributes leaves the old ones in the inode, and one of these. */
+/* After a reply without attributes the inode has old ones, and one of these flags. */
 static void nfs_has_doubts(struct kunit *test)
 {
 	static const unsigned long doubts[] = {
@@ -158,7 +158,7 @@ static void nfs_has_doubts(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, of_inode(file));
 }
 
-/* This module does not know what a longer or a shorter one means. */
+/* This module does not know longer or shorter coherency data. */
 static void unknown_coherency_data_is_of_no_inode(struct kunit *test)
 {
 	struct nfs_file *file = file_new(test);
@@ -170,7 +170,7 @@ static void unknown_coherency_data_is_of_no_inode(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, of_inode(file));
 }
 
-/* Only times tell: not while the last change is younger than a tick. */
+/* Only times tell versions apart: the last change must be older than a tick. */
 static void recent_change_is_not_settled(struct kunit *test)
 {
 	struct nfs_file *file = file_new(test);
@@ -193,7 +193,7 @@ static void recent_change_is_not_settled(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, settled(file));
 }
 
-/* So do other file systems than NFS. */
+/* The same holds for other file systems than NFS. */
 static void recent_change_elsewhere_is_not_settled(struct kunit *test)
 {
 	struct nfs_file *file = file_new(test);
@@ -246,7 +246,7 @@ static void change_attr_counts(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, settled(file), param->counts);
 }
 
-/* Under a delegation the server does not say what a WRITE made of it. */
+/* Under a delegation the server does not send the new change attribute of a WRITE. */
 static void change_attr_counts_no_hidden_writes(struct kunit *test)
 {
 	struct nfs_file *file = file_new(test);

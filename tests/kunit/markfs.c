@@ -2,9 +2,8 @@
 /*
  * markfs: the smallest file system that is wired to the cache.
  *
- * One file, whose server is a formula.  What it does with the cache is what any
- * network file system would do: the steps of the protocol in include/cachefs.h,
- * and nothing else.
+ * It has one file, whose server is a formula.  It uses the cache as any network file
+ * system would: by the steps of the protocol in include/cachefs.h, and nothing else.
  */
 #include <linux/err.h>
 #include <linux/mount.h>
@@ -34,7 +33,7 @@ static struct markfs *markfs_of(struct inode *inode)
 }
 
 /**
- * markfs_expect - What the server has at some place
+ * markfs_expect - The bytes that the server has at some place
  * @fs: the file
  * @pos: where, a multiple of 8
  *
@@ -59,7 +58,7 @@ static struct markfs_io *markfs_io_alloc(struct markfs *fs, struct folio *folio)
 	return io;
 }
 
-/* Asked by the cache before it publishes what it has stored. */
+/* The cache asks this before it publishes the blocks. */
 static bool markfs_still_valid(struct cachefs_store *store)
 {
 	struct markfs_io *io = container_of(store, struct markfs_io, store);
@@ -133,7 +132,7 @@ static void markfs_read_missed(struct work_struct *work)
 	kfree(io);
 }
 
-/* In any context: what needs to sleep is left to a work item. */
+/* Runs in any context, so a work item does the rest. */
 static void markfs_read_done(struct cachefs_read *read)
 {
 	struct markfs_io *io = container_of(read, struct markfs_io, read);
@@ -258,7 +257,7 @@ static struct file_system_type markfs_type = {
 /**
  * markfs_create - Make a file
  * @cache: the cache that stores its pages
- * @name: what tells it from other files in the cache
+ * @name: its name in the cache, which no other file has
  * @pages: its size
  * @order: of its folios
  *
@@ -304,7 +303,7 @@ no_mount:
 	return NULL;
 }
 
-/* Clear what marks are left: nobody else will. */
+/* Clear the marks that are left, because nobody else will. */
 static unsigned int markfs_clear_marks(struct markfs *fs)
 {
 	pgoff_t index, end = i_size_read(file_inode(fs->file)) >> PAGE_SHIFT;

@@ -17,7 +17,7 @@
  * @file: open for reading and writing
  * @cache: where its pages are stored
  * @version: of the file
- * @pattern: what the server says is in it, see markfs_expect()
+ * @pattern: its content on the server, see markfs_expect()
  * @modified: the file system knows that its pages are not the server's any more
  * @server_reads: folios read from the server
  * @cache_reads: folios read from the cache

@@ -17,7 +17,7 @@
 #define TOUCHED		0x746f756368656421ULL
 #define PAGE_WORDS	(PAGE_SIZE / sizeof(u64))
 
-/* A file, mapped, and what is written to it. */
+/* A file, its mapping, and the word that a task writes to it. */
 struct markfs_case {
 	struct kunit		*test;
 	struct fixture		*f;
@@ -37,7 +37,7 @@ static void destroy_fs(void *data)
 {
 	struct markfs_case *c = data;
 
-	/* What the disk still holds must not keep it. */
+	/* The disk must hold no request that keeps the file. */
 	WRITE_ONCE(c->disk->hold_writes, false);
 	WRITE_ONCE(c->disk->hold_reads, false);
 	ramdisk_kick(c->disk);
@@ -145,7 +145,7 @@ static void forget_pages(struct markfs_case *c)
 {
 	unsigned int page;
 
-	/* It would wait for ever for a mark that nobody clears. */
+	/* Otherwise it would wait for ever for a mark that nobody clears. */
 	for (page = 0; page < FILE_PAGES; page++)
 		KUNIT_ASSERT_FALSE(c->test, marked(c, page));
 	KUNIT_EXPECT_EQ(c->test,
@@ -332,7 +332,7 @@ static void killed_task_does_not_write_to_the_marked_page(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, looks_right(c, 0));
 	let_writes_go(c);
 	KUNIT_EXPECT_TRUE(test, all_stored(c, 1));
-	/* Another task's fault is none the worse for it. */
+	/* The fault of another task goes on as before. */
 	helper = touch(c, 0, 0);
 	KUNIT_EXPECT_TRUE(test, helper_ended(helper));
 	KUNIT_EXPECT_EQ(test, look(c, 0), TOUCHED);
@@ -489,7 +489,7 @@ static void vanished_device_clears_the_mark(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, helper->ret, 0);
 	KUNIT_EXPECT_NE(test, c->fs->store_error, 0);
 	KUNIT_EXPECT_FALSE(test, marked(c, 0));
-	/* And the next page is read as if there were no cache. */
+	/* The next page is read as if there were no cache. */
 	KUNIT_EXPECT_TRUE(test, looks_right(c, 1));
 	KUNIT_EXPECT_TRUE(test, all_stored(c, 2));
 	KUNIT_EXPECT_FALSE(test, marked(c, 1));
@@ -604,7 +604,7 @@ static void page_known_to_be_modified_is_not_published(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, cached(c, 0));
 }
 
-/* What write(2) does, which does not wait, while nobody noticed. */
+/* Change a page as write(2) does, without waiting and without telling the cache. */
 static void page_scribbled_on_while_stored_is_never_served(struct kunit *test)
 {
 	struct markfs_case *c = new_case(test, 0);

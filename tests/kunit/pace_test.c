@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A slow device, and one that does not answer: neither holds up anybody but who
- * has asked it already.
+ * A slow device, and a device that does not answer: only a task that has asked the
+ * device already waits for it.
  */
 #include <kunit/test.h>
 #include <linux/sizes.h>
@@ -17,7 +17,7 @@ static struct fixture *start(struct kunit *test, struct cachefs_version *version
 	return f;
 }
 
-/* As if a read had taken @ms. */
+/* Make the cache believe that a read has taken @ms. */
 static void read_took(struct fixture *f, unsigned int ms)
 {
 	struct cachefs_io io = { .cache = f->cache };
@@ -27,7 +27,7 @@ static void read_took(struct fixture *f, unsigned int ms)
 	cachefs_pace_end(&io, false);
 }
 
-/* As if a write of @bytes had taken @ms while so much was in flight. */
+/* Make the cache believe that a write of @bytes has taken @ms, with this in flight. */
 static void write_took(struct fixture *f, u64 bytes, unsigned int ms,
 		       u64 in_flight)
 {
@@ -68,7 +68,7 @@ static void unknown_device_is_bound_in_bytes_alone(struct kunit *test)
 	f->cache->write_rate = 0;
 	f->cache->max_in_flight_ms = 1000;
 	KUNIT_EXPECT_EQ(test, cachefs_pace_window(f->cache), 64 * MIB);
-	/* What says nothing of the speed: next to nothing was in flight ... */
+	/* These say nothing about the speed: next to nothing was in flight ... */
 	write_took(f, 4096, 2000, 4096);
 	KUNIT_EXPECT_EQ(test, cachefs_pace_window(f->cache), 64 * MIB);
 	/* ... or for next to no time. */
@@ -113,10 +113,10 @@ static void bound_follows_the_device(struct kunit *test)
 	for (i = 0; i < 4; i++)
 		write_took(f, MIB / 4, 100, 10 * MIB);
 	KUNIT_EXPECT_LT(test, cachefs_pace_window(f->cache), 3 * MIB);
-	/* What it does once it can do. */
+	/* The device can do again what it did once. */
 	write_took(f, 2 * MIB, 100, 10 * MIB);
 	KUNIT_EXPECT_GT(test, cachefs_pace_window(f->cache), 15 * MIB);
-	/* There was not more to write. */
+	/* A lower rate does not count: there was not more to write. */
 	for (i = 0; i < 10; i++)
 		write_took(f, MIB / 4, 100, MIB / 4);
 	KUNIT_EXPECT_GT(test, cachefs_pace_window(f->cache), 15 * MIB);
@@ -201,7 +201,7 @@ static void store_that_takes_too_long_is_released(struct kunit *test)
 	let_go(f);
 	KUNIT_EXPECT_EQ(test, transfer_wait(f, t), -ESTALE);
 	KUNIT_EXPECT_TRUE(test, t->store.released);
-	/* Its pages may have changed since: nobody was asked. */
+	/* Its pages may have changed since, so it is not published. */
 	KUNIT_EXPECT_EQ(test, t->asked, 0);
 	KUNIT_EXPECT_EQ(test, t->store.stored, 0);
 	KUNIT_EXPECT_FALSE(test, is_cached(f, &v, 0));
@@ -259,7 +259,7 @@ static void device_that_does_not_answer_is_not_asked(struct kunit *test)
 	WRITE_ONCE(f->ramdisk->hold_reads, true);
 	transfer_read(f, t, &v, 0);
 	KUNIT_EXPECT_TRUE(test, fixture_eventually(!is_cached(f, &v, 1)));
-	/* What is cached is not stored again, nor is anything else. */
+	/* Cached data is not stored again, and other data is not stored either. */
 	KUNIT_EXPECT_FALSE(test, cachefs_store_wanted(f->cache, &v, 1, 100));
 	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_BYPASSED_BYTES), 100);
 	KUNIT_EXPECT_FALSE(test, cachefs_store_wanted(f->cache, &v, 7, 1000));
@@ -287,7 +287,7 @@ static void slow_device_is_asked_now_and_then(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, is_cached(f, &v, 1));
 	KUNIT_EXPECT_FALSE(test, cachefs_store_wanted(f->cache, &v, 1, 100));
 	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_BYPASSED_BYTES), 100);
-	/* What is not cached is stored. */
+	/* Data that is not cached is stored. */
 	KUNIT_EXPECT_TRUE(test, cachefs_store_wanted(f->cache, &v, 7, 100));
 
 	f->cache->next_probe = jiffies;

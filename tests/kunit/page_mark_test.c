@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The functions of fscache/page_mark.c, each by itself, on folios that belong
- * to no file.  What they are together is in markfs_test.c.
+ * to no file.  markfs_test.c tests them together.
  */
 #include <kunit/test.h>
 #include <linux/mm.h>
@@ -30,7 +30,7 @@ static void put_case_folio(void *data)
 {
 	struct mark_case *c = data;
 
-	/* So that no task is left waiting for what a failed case left. */
+	/* No task may wait for a mark that a failed case has left. */
 	if (folio_test_private_2(c->folio))
 		folio_end_private_2(c->folio);
 	folio_put(c->folio);
@@ -110,7 +110,7 @@ static void mark_of_large_folio_holds_one_reference(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, folio_ref_count(c->folio), c->refs);
 }
 
-/* The last reference may be the mark's: KASAN sees what is touched after. */
+/* The last reference may be the mark's.  KASAN sees a use of the folio after that. */
 static void mark_end_may_free_the_folio(struct kunit *test)
 {
 	struct mark_case *c = new_case(test, 0);

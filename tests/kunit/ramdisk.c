@@ -152,11 +152,11 @@ static void __ref remove_node(struct ramdisk *ramdisk)
 }
 
 /**
- * ramdisk_open - As cachefs_device_open(), from a kernel thread
- * @path: what to open
- * @device: where to return it
+ * ramdisk_open - Call cachefs_device_open() from a kernel thread
+ * @path: the device node
+ * @device: where to return the device
  *
- * Return: that of cachefs_device_open().
+ * Return: what cachefs_device_open() returns.
  */
 int ramdisk_open(const char *path, struct cachefs_device **device)
 {
@@ -260,7 +260,7 @@ void ramdisk_vanish(struct ramdisk *ramdisk)
  * ramdisk_wait_held - Wait until some request is held
  * @ramdisk: a device with a hold switch on
  *
- * Return: whether that came about within 20 seconds.
+ * Return: whether a request was held within 20 seconds.
  */
 bool ramdisk_wait_held(struct ramdisk *ramdisk)
 {

@@ -16,8 +16,8 @@ struct cachefs_device;
  * @path: its device node
  * @data: its contents, @blocks blocks of 4096 bytes
  * @hold_reads: reads do not complete until this is cleared and ramdisk_kick()
- * @hold_from: that is about reads from this block of 4096 bytes on
- * @hold_to: and before this one; 0: to the end
+ * @hold_from: only reads from this block of 4096 bytes on are held
+ * @hold_to: and only reads before this block; 0: to the end
  * @hold_writes: the same for writes; data is taken from memory at that time
  * @let_pass: the write of this page is not held
  * @fail_reads: reads end with an error

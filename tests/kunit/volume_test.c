@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which volumes are cached, what names their data, and what does not.
+ * Which volumes are cached, and which parts of a key name their data.
  */
 #include <kunit/test.h>
 #include <linux/string.h>
@@ -134,7 +134,7 @@ static void volume_refusal(struct kunit *test)
 			!cachefs_volume_refusal(want->key, true));
 }
 
-/* Whatever the key is cut to, nothing is read or written beyond its end. */
+/* A key may be cut anywhere: nothing is read or written beyond its end. */
 static void cut_key_is_no_danger(struct kunit *test)
 {
 	const char *key = V6 OPTIONS ",red";
