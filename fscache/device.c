@@ -410,7 +410,7 @@ static const char *foreign_cache(struct cachefs_device *device, void *buffer,
 }
 
 /**
- * cachefs_device_signature - What is on the device?
+ * cachefs_device_signature - Find out what the device holds
  * @device: the device
  * @what: a name for something foreign
  *
@@ -574,11 +574,11 @@ void cachefs_io_free(struct cachefs_io *io)
 }
 
 /**
- * cachefs_device_stable_writes - Must pages not change while they are written?
+ * cachefs_device_stable_writes - Whether pages must not change while they are written
  * @device: the device
  *
- * So it is where something below takes a checksum of its own: a difference would be
- * an error of the device, or make the parity of a RAID wrong.
+ * That is so if a layer below takes a checksum of its own: a difference would be an
+ * error of the device, or make the parity of a RAID wrong.
  *
  * Context: any.
  * Return: whether they must not.

@@ -354,14 +354,14 @@ void cachefs_index_drop(struct cachefs_cache *cache, const u8 id[16],
 }
 
 /**
- * cachefs_index_was_read - What is an extent, if it was read since it was stored?
+ * cachefs_index_was_read - Get an extent that was read since it was stored
  * @cache: the cache
  * @region: its region, which gets no more extents
  * @i: which one
  * @copy: where it goes
  *
  * Context: process; takes index_lock.
- * Return: whether it was, and can still be found.
+ * Return: whether it was read, and can still be found.
  */
 bool cachefs_index_was_read(struct cachefs_cache *cache, u32 region,
 			    unsigned int i, struct cachefs_extent *copy)

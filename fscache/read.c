@@ -8,15 +8,15 @@
 #include "internal.h"
 
 /**
- * cachefs_lookup - How far is the cache's answer the same?
+ * cachefs_lookup - Find the run of blocks that are all cached, or all missing
  * @cache: the cache
  * @version: whose blocks
  * @block: first file block
  * @nr: number of blocks, at least 1
  * @cached: whether @block is cached
  *
- * Advice: what is cached now may be gone when it is read.  While the device is
- * stuck, or slower than the server, what is cached counts as if it were not.
+ * This is advice: a block that is cached now may be gone when it is read.  While the
+ * device is stuck, or slower than the server, cached blocks count as missing.
  *
  * Context: process; does not sleep; takes index_lock.
  * Return: the number of blocks from @block on that are all cached, or all not,

@@ -75,13 +75,13 @@ static bool has_room(struct cachefs_cache *cache)
 }
 
 /**
- * cachefs_store_room - Would a small store be taken now?
+ * cachefs_store_room - Whether a small store would be taken now
  * @cache: the cache
  *
- * For those who can save themselves work if not; see cachefs_store_wanted().
+ * For callers that can save work if it would not; see cachefs_store_wanted().
  *
  * Context: any.
- * Return: whether it would.
+ * Return: whether it would be taken.
  */
 bool cachefs_store_room(struct cachefs_cache *cache)
 {
@@ -90,19 +90,19 @@ bool cachefs_store_room(struct cachefs_cache *cache)
 }
 
 /**
- * cachefs_store_wanted - Shall what is read from the server now be stored?
+ * cachefs_store_wanted - Whether data that is read from the server now shall be stored
  * @cache: the cache
  * @version: of the file
  * @block: first file block
  * @bytes: how much
  *
- * Not if the device cannot keep up as it is, and not what comes from the server only
- * because the device is slow: that is cached already.  This is advice, and promises
- * nothing: the server may take its time, or never answer, and others do not wait for
- * it.  Whether there is room says cachefs_store() when the data is there.
+ * It shall not if the device cannot keep up already.  Data that comes from the server
+ * only because the device is slow is cached already, and is not stored again.  This is
+ * advice and reserves no room: the server may answer late or never, and others must not
+ * wait for it.  cachefs_store() decides whether there is room when the data is there.
  *
  * Context: process; may take index_lock.
- * Return: whether it shall; if not, cachefs_refuse() was called.
+ * Return: whether it shall be stored; if not, cachefs_refuse() was called.
  */
 bool cachefs_store_wanted(struct cachefs_cache *cache,
 			  const struct cachefs_version *version, u64 block,
