@@ -53,8 +53,8 @@ cd /root || exit
 echo "bed: the script begins" > /dev/kmsg
 bash /bed/script "${arguments[@]}" </dev/null >/dev/virtio-ports/results 2>&1
 status=$?
-# What the kernel has still to say belongs to this run.  kmemleak reports what
-# two scans, some seconds apart, find nothing pointing to.
+# The last messages of the kernel belong to this run.  kmemleak reports memory to which
+# two scans, some seconds apart, find no pointer.
 leaks=/sys/kernel/debug/kmemleak
 if [ -e "$leaks" ]; then
 	echo scan > "$leaks"

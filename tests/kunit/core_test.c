@@ -342,7 +342,7 @@ static void store_without_a_ready_region_is_enobufs(struct kunit *test)
 	transfer_store(f, t, &v, 0, 4 * SLOTS * PAGE_SIZE);
 	let_writes_go(f);
 	KUNIT_EXPECT_EQ(test, transfer_wait(f, t), -ENOBUFS);
-	/* What did find room counts. */
+	/* The pages that found room count. */
 	KUNIT_EXPECT_GT(test, t->store.stored, 0);
 	KUNIT_EXPECT_EQ(test, t->store.stored >> PAGE_SHIFT,
 			f->cache->live_blocks);
