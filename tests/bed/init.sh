@@ -27,14 +27,14 @@ taskset -c 0 bash -c ': < /dev/tcp/127.0.0.1/9' 2>/dev/null
 # The disks and ports by the names that the host gave them.
 mkdir -p /dev/disk /dev/virtio-ports
 for serial in /sys/block/vd*/serial; do
-	name=$(cat "$serial")
+	read -r name < "$serial" || [ "$name" ] || continue
 	device=${serial%/serial}
 	[ "$name" ] && ln -sf "../${device##*/}" "/dev/disk/$name"
 done
 for file in /sys/class/virtio-ports/*/name; do
 	[ -e "$file" ] || continue
 	port=${file%/name}
-	ln -sf "../${port##*/}" "/dev/virtio-ports/$(cat "$file")"
+	ln -sf "../${port##*/}" "/dev/virtio-ports/$(< "$file")"
 done
 
 # An emulated processor on a busy machine stands still for seconds at a time.

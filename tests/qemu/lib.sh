@@ -121,6 +121,13 @@ t_die()		# WHY
 	exit 1
 }
 
+# A tenth of a second, without a new process: under the checkers each one costs more.
+exec {t_nobody}<> <(:)
+t_pause()
+{
+	read -r -t 0.1 -u "$t_nobody" || true
+}
+
 # Wait until a command succeeds; fails after SECONDS.
 wait_for()	# SECONDS COMMAND...
 {
@@ -129,7 +136,7 @@ wait_for()	# SECONDS COMMAND...
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ "$SECONDS" -lt "$end" ] || return 1
-		sleep 0.1
+		t_pause
 	done
 }
 
@@ -286,6 +293,36 @@ nfs_server_v3()
 		rpc.nfsd 8' || t_die "no NFSv3 server"
 }
 
+# A second server with an address and a network namespace of its own, which exports the
+# same directory, or there what is on DISK.  It speaks NFSv3, as to NFSv4.2 it would be
+# the first one: mount it with other_options.  After nfs_server_v3.
+other_server=10.98.0.1
+# shellcheck disable=SC2034 # used by those who source this
+other_options=fsc,vers=3,nolock,proto=tcp,port=2049,mountvers=3,mountproto=tcp,mountport=20048
+other_server_start()	# NAME [DISK]
+{
+	ip netns add "$1"
+	ip link add "nfs-$1" type veth peer name nfs-server netns "$1"
+	ip addr add 10.98.0.2/24 dev "nfs-$1"
+	ip link set "nfs-$1" up
+	ip -n "$1" addr add "$other_server/24" dev nfs-server
+	ip -n "$1" link set nfs-server up
+	ip -n "$1" link set lo up
+	ip netns exec "$1" bash -c "
+		${2:+mount '$2' '$export_dir' || exit}
+		mount -t tmpfs nfs /var/lib/nfs
+		mkdir /var/lib/nfs/nfsdcld
+		mount -t nfsd nfsd /proc/fs/nfsd
+		exportfs -a
+		rpc.mountd -p 20048 --no-udp
+		echo +3 > /proc/fs/nfsd/versions
+		rpc.nfsd 8 || exit
+		echo ready > /run/other
+		exec sleep infinity" </dev/null >/run/other.log 2>&1 &
+	wait_for 60 test -e /run/other ||
+		t_die "no second server: $(cat /run/other.log)"
+}
+
 # Round trip time and bandwidth of the link, set on both ends.
 net_shape()	# RTT_MS [RATE_MBIT]
 {
@@ -332,8 +369,10 @@ mount_stats()	# DIR
 # READ requests that the client has sent since the mount.
 rpc_reads()	# [DIR]
 {
-	mount_stats "${1:-$MNT}" |
-		awk '$1 ~ /^READ(_PLUS)?:$/ { sum += $2 } END { print sum + 0 }'
+	awk -v dir="${1:-$MNT}" '
+		$1 == "device" { inside = $5 == dir }
+		inside && $1 ~ /^READ(_PLUS)?:$/ { sum += $2 }
+		END { print sum + 0 }' /proc/self/mountstats
 }
 
 # Bytes that came from the server since the mount.
@@ -372,7 +411,7 @@ tree_sum()	# DIR
 {
 	(cd "$1" && find . -type f -print0 | sort -z |
 		xargs -0 -r xxhsum -q -H2 2>/dev/null) | xxhsum -q -H2 - |
-		cut -c 1-32
+		{ read -r -n 32 sum; echo "$sum"; }
 }
 
 # The last change of a file is so old that a later one has another time: from now on
@@ -491,7 +530,9 @@ cachefs_damage()	# FILE OFFSET
 
 cachefs_stat()	# NAME
 {
-	cat "$(cachefs_dir)/stats/$1"
+	local value
+
+	read -r value < "$(cachefs_dir)/stats/$1" && echo "$value"
 }
 
 # What FS-Cache counts: "IO rd" is "rd=" in the line "IO".

@@ -20,30 +20,9 @@ nfs_server_start
 fill "$export_dir/file" 4M 1
 fill_many "$export_dir/files" $readers $bytes 2
 
-# The same files from another server, with NFSv3: to NFSv4.2 it would be the same one.
-dead=10.98.0.1
-srv_exec bash -c '
-	rpc.nfsd 0
-	rpcbind
-	rpc.nfsd 8'
-ip netns add dead
-ip link add nfs-dead type veth peer name nfs-server netns dead
-ip addr add 10.98.0.2/24 dev nfs-dead
-ip link set nfs-dead up
-ip -n dead addr add "$dead/24" dev nfs-server
-ip -n dead link set nfs-server up
-ip -n dead link set lo up
-ip netns exec dead bash -c "
-	mount -t tmpfs nfs /var/lib/nfs
-	mkdir /var/lib/nfs/nfsdcld
-	mount -t nfsd nfsd /proc/fs/nfsd
-	exportfs -a
-	rpc.mountd -p 20048 --no-udp
-	echo +3 > /proc/fs/nfsd/versions
-	rpc.nfsd 8 || exit
-	echo ready > /run/dead
-	exec sleep infinity" </dev/null >/run/dead.log 2>&1 &
-wait_for 60 test -e /run/dead || t_die "no second server: $(cat /run/dead.log)"
+# The same files from another server.
+nfs_server_v3
+other_server_start dead
 
 cachefs_load
 dir=$(cachefs_dir)
@@ -51,9 +30,8 @@ dir=$(cachefs_dir)
 echo $((readers * bytes * 2 / 3)) > "$dir/max_in_flight_bytes"
 nfs_mount
 mkdir /mnt/dead
-mount -t nfs -o fsc,vers=3,nolock,proto=tcp,port=2049,mountvers=3,mountproto=tcp,mountport=20048,actimeo=3600 \
-	"$dead:$export_dir" /mnt/dead ||
-	t_die "no mount of the second server: $(cat /run/dead.log)"
+mount -t nfs -o "$other_options,actimeo=3600" "$other_server:$export_dir" /mnt/dead ||
+	t_die "no mount of the second server: $(cat /run/other.log)"
 
 # All are open before the server dies; what is read is compared when it is back.
 cat > /run/readers.py <<'END'

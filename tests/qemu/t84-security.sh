@@ -35,32 +35,13 @@ sync
 nfs_server_start
 nfs_server_v3
 
-other=10.98.0.1
-ip netns add other
-ip link add nfs-other type veth peer name nfs-server netns other
-ip addr add 10.98.0.2/24 dev nfs-other
-ip link set nfs-other up
-ip -n other addr add "$other/24" dev nfs-server
-ip -n other link set nfs-server up
-ip -n other link set lo up
-ip netns exec other bash -c "
-	mount '$copy' '$export_dir'
-	mount -t tmpfs nfs /var/lib/nfs
-	mkdir /var/lib/nfs/nfsdcld
-	mount -t nfsd nfsd /proc/fs/nfsd
-	exportfs -a
-	rpc.mountd -p 20048 --no-udp
-	echo +3 > /proc/fs/nfsd/versions
-	rpc.nfsd 4 || exit
-	echo ready > /run/other
-	exec sleep infinity" </dev/null >/run/other.log 2>&1 &
-wait_for 60 test -e /run/other || t_die "no second server: $(cat /run/other.log)"
+other_server_start other "$copy"
 
 cachefs_load
 dir=$(cachefs_dir)
-options=fsc,vers=3,nolock,proto=tcp,port=2049,mountvers=3,mountproto=tcp,mountport=20048
+options=$other_options
 mount -t nfs -o "$options" "$server:$export_dir" "$MNT"
-mount -t nfs -o "$options" "$other:$export_dir" /mnt/copy ||
+mount -t nfs -o "$options" "$other_server:$export_dir" /mnt/copy ||
 	t_die "no mount of the second server: $(cat /run/other.log)"
 
 facts()		# DIR: what the client knows of the file
