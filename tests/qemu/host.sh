@@ -5,7 +5,8 @@
 # after another, cut their power, and look at what is left on the disks.
 #
 # tests/run gives them BED_SCRATCH, a directory that it removes afterwards, and
-# BED_SERIES, whose kernel is booted where no other is asked for.
+# BED_SERIES, whose kernel is booted where no other is asked for.  BED_SMP is there when
+# all guests are to have so many processors.
 
 bed=$(cd "$(dirname "${BASH_SOURCE[0]}")/../bed" && pwd)
 : "${BED_SCRATCH:=$(mktemp -d)}" "${BED_LOG:=$BED_SCRATCH/log}"

@@ -4,7 +4,7 @@
 # A working set larger than the device: it fills up and wraps many times, data
 # stays right, and the statistics add up.
 #
-# bed: --disk-size cache:48M --disk-size srv:512M --timeout 600
+# bed: --smp 1 --disk-size cache:48M --disk-size srv:512M --timeout 600
 # run: debug
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
@@ -22,7 +22,7 @@ sync
 wanted=$(tree_sum "$export_dir")
 cachefs_load
 nfs_mount
-rounds=6
+rounds=4
 on_debug_kernel && rounds=2
 
 for ((i = 1; i <= rounds; i++)); do
