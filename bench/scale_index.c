@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The index: how long it takes, what it costs, and how long a reader is held up. */
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "scale_main.h"
+#include "shim.h"
+
+#define KEYS		BIT(17)
+#define BATCHES		5
+#define INSERTS		20000
+/* Longer than this, the other thread is looked at, too. */
+#define SUSPECT_NS	2000
+#define ROUNDS		8
+#define ROUND_MS	150
+#define BUCKETS		24
+
+/**
+ * struct waits - What a reader sees while another thread stores and reuses
+ * @cache: the cache
+ * @keys: what it looks up
+ * @stop: the reader ends
+ * @longest_ns: for so long it was held up
+ * @nr: lookups by time, in powers of two of ns
+ */
+struct waits {
+	struct cachefs_cache	*cache;
+	const struct key	*keys;
+	bool			stop;
+	u64			longest_ns;
+	u64			nr[BUCKETS];
+};
+
+static bool is_cached(struct cachefs_cache *cache, const struct key *key)
+{
+	bool cached;
+
+	cachefs_lookup(cache, &key->version, key->block, 1, &cached);
+	return cached;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Processor time of one lookup, the median of some batches. */
+static double lookup_ns(struct cachefs_cache *cache, const struct key *keys,
+			bool expected)
+{
+	double ns[BATCHES];
+	u64 begin, wrong = 0;
+	int batch, i;
+
+	for (batch = 0; batch < BATCHES; batch++) {
+		const struct key *part = keys + batch * (KEYS / BATCHES);
+
+		begin = sim_cpu_ns();
+		for (i = 0; i < KEYS / BATCHES; i++)
+			wrong += is_cached(cache, &part[i]) != expected;
+		ns[batch] = (double)(sim_cpu_ns() - begin) / (KEYS / BATCHES);
+	}
+	/* Of what was stored a little may be gone. */
+	if (wrong > KEYS / 20)
+		shim_panic("%llu of %lu lookups are %s", wrong, KEYS,
+			   expected ? "misses" : "hits");
+	qsort(ns, BATCHES, sizeof(*ns), by_size);
+	return ns[BATCHES / 2];
+}
+
+static struct key *keys_of(const struct fill *fill, bool cached)
+{
+	struct key *keys = calloc(KEYS, sizeof(*keys));
+	u64 n = fill->stored - fill->first;
+	int i;
+
+	for (i = 0; i < KEYS; i++) {
+		u64 store = cached ? fill->first + shim_rand() % n :
+				     fill->stored + (1 << 20) + shim_rand() % n;
+
+		keys[i] = fill_key(fill, store);
+		keys[i].block += shim_below(keys[i].nr);
+	}
+	return keys;
+}
+
+/*
+ * A reader spins while it is held up, and the one that holds it up works.  So the
+ * time that counts is what both had a processor: if one of them has lost its own,
+ * that says nothing about the core.
+ */
+static u64 held_up(const struct waits *waits, u64 begin, u64 cpu_ns)
+{
+	u64 end = sim_real_ns(), worked;
+
+	if (cpu_ns < SUSPECT_NS)
+		return cpu_ns;
+	while (!sim_marked(begin, end, &worked) && !READ_ONCE(waits->stop))
+		sched_yield();
+	return min(cpu_ns, worked);
+}
+
+static void *reader(void *arg)
+{
+	struct waits *waits = arg;
+	u64 i, ns, begin;
+
+	for (i = 0; !READ_ONCE(waits->stop); i++) {
+		begin = sim_real_ns();
+		ns = sim_cpu_ns();
+		is_cached(waits->cache, &waits->keys[i % KEYS]);
+		ns = held_up(waits, begin, sim_cpu_ns() - ns);
+		if (READ_ONCE(waits->stop))
+			break;
+		waits->longest_ns = max(waits->longest_ns, ns);
+		waits->nr[min(ilog2(ns | 1), BUCKETS - 1)]++;
+	}
+	return NULL;
+}
+
+/*
+ * Store and reuse while another thread looks up, for one round.  A device that is not
+ * full gets there by taking its oldest region out, as reuse does, for each that is
+ * stored.
+ */
+static void hold_up(struct fill *fill, struct waits *waits, double full)
+{
+	u32 nr = fill_key(fill, 0).nr, slots = core_region_slots(fill->cache);
+	u64 end = sim_real_ns() + ROUND_MS * NSEC_PER_MSEC, blocks = 0;
+	pthread_t thread;
+	u64 regions = 0;
+
+	sim_marks(true);
+	sim_mark();
+	pthread_create(&thread, NULL, reader, waits);
+	while (sim_real_ns() < end || regions < 2) {
+		fill_one(fill);
+		blocks += nr;
+		if (blocks >= slots) {
+			blocks -= slots;
+			regions++;
+			if (full < 0.8)
+				core_forget_oldest(fill->cache);
+			if (regions % 256 == 0)
+				core_drop_checksums(fill->cache);
+		}
+	}
+	WRITE_ONCE(waits->stop, true);
+	pthread_join(thread, NULL);
+	sim_marks(false);
+}
+
+/*
+ * The longest time of a round, the lower quartile of some rounds: reuse comes in all of
+ * them, and a virtual machine that stands still while it counts as working in some.
+ */
+static double longest_wait_us(struct fill *fill, struct waits *waits, double full)
+{
+	double longest[ROUNDS];
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		waits->stop = false;
+		waits->longest_ns = 0;
+		hold_up(fill, waits, full);
+		longest[i] = waits->longest_ns / 1000.0;
+	}
+	qsort(longest, ROUNDS, sizeof(*longest), by_size);
+	return longest[ROUNDS / 4];
+}
+
+static void print_waits(const struct waits *waits)
+{
+	u64 slow = 0;
+	int i, last = 0;
+
+	for (i = 0; i < BUCKETS; i++)
+		if (waits->nr[i])
+			last = i;
+	printf(", \"wait_histogram_ns\": {");
+	for (i = 0; i <= last; i++) {
+		if (waits->nr[i])
+			printf("%s\"%llu\": %llu", slow++ ? ", " : "",
+			       2ULL << i, waits->nr[i]);
+	}
+	printf("}");
+}
+
+static double thread_rate(struct cachefs_cache *cache, const struct key *keys,
+			  u64 end)
+{
+	u64 begin = sim_cpu_ns(), ops = 0;
+
+	while (sim_real_ns() < end) {
+		int i;
+
+		for (i = 0; i < 256; i++)
+			is_cached(cache, &keys[(ops + i) % KEYS]);
+		ops += 256;
+	}
+	return (double)ops / (sim_cpu_ns() - begin);
+}
+
+struct rate {
+	struct cachefs_cache	*cache;
+	const struct key	*keys;
+	u64			end;
+	double			rate;
+};
+
+static void *rate_thread(void *arg)
+{
+	struct rate *rate = arg;
+
+	rate->rate = thread_rate(rate->cache, rate->keys, rate->end);
+	return NULL;
+}
+
+/* Lookups per processor second by two threads at a time, over those of one. */
+static double two_readers(struct cachefs_cache *cache, const struct key *keys)
+{
+	double ratio[BATCHES], one;
+	int i, j;
+
+	for (i = 0; i < BATCHES; i++) {
+		struct rate rates[2];
+		pthread_t threads[2];
+
+		one = thread_rate(cache, keys, sim_real_ns() +
+				  40 * NSEC_PER_MSEC);
+		for (j = 0; j < 2; j++) {
+			rates[j] = (struct rate) {
+				.cache = cache,
+				.keys = keys,
+				.end = sim_real_ns() + 40 * NSEC_PER_MSEC,
+			};
+			pthread_create(&threads[j], NULL, rate_thread, &rates[j]);
+		}
+		for (j = 0; j < 2; j++)
+			pthread_join(threads[j], NULL);
+		ratio[i] = (rates[0].rate + rates[1].rate) / one;
+	}
+	qsort(ratio, BATCHES, sizeof(*ratio), by_size);
+	return ratio[BATCHES / 2];
+}
+
+void bench_index(u64 bytes, enum mix mix)
+{
+	struct cachefs_device *device = device_new(bytes);
+	double full, hit, miss, insert, readers, per_extent, per_gib, wait;
+	struct core_inserts inserts = {};
+	struct waits waits = {};
+	struct key *hits, *misses;
+	u64 extents, blocks, i;
+	struct fill fill;
+
+	core_fast_checksums = true;
+	fill_init(&fill, core_attach(device, 1024), mix);
+	full = fill_up(&fill, max_extents, max_blocks);
+	core_time_inserts(&inserts);
+	for (i = 0; i < INSERTS; i++)
+		fill_one(&fill);
+	core_time_inserts(NULL);
+	insert = (double)inserts.ns / inserts.nr;
+	core_drop_checksums(fill.cache);
+	extents = core_nr_extents(fill.cache);
+	blocks = core_live_blocks(fill.cache);
+	per_extent = (double)core_index_memory(fill.cache) / extents;
+	per_gib = (double)core_index_memory(fill.cache) / blocks * (1 << 18);
+	/* A small device may have gone round since. */
+	if (fill.stored * fill_key(&fill, 0).nr > blocks)
+		fill.first = fill.stored - blocks / fill_key(&fill, 0).nr;
+	hits = keys_of(&fill, true);
+	misses = keys_of(&fill, false);
+	hit = lookup_ns(fill.cache, hits, true);
+	miss = lookup_ns(fill.cache, misses, false);
+	readers = two_readers(fill.cache, hits);
+	waits.cache = fill.cache;
+	waits.keys = hits;
+	wait = longest_wait_us(&fill, &waits, full);
+
+	printf("{\"bench\": \"index\", \"device_tib\": %.10g, \"mix\": \"%s\", \"extents\": %llu, \"hit_ns\": %.1f, \"miss_ns\": %.1f, \"insert_ns\": %.1f, \"bytes_per_extent\": %.2f, \"longest_wait_us\": %.1f, \"full\": %.3f, \"bytes_per_gib\": %.0f, \"two_readers\": %.2f, \"refused\": %llu",
+	       tib(device), mix_names[mix], extents, hit, miss, insert,
+	       per_extent, wait, full, per_gib, readers,
+	       fill.refused);
+	print_waits(&waits);
+	printf("}\n");
+}
