@@ -150,6 +150,10 @@ static void metadata_of_another_life_does_not_count(void)
 	EXPECT(!PICK(1, 7, 6));
 	EXPECT(!PICK(0, 7, 4));
 	EXPECT(!PICK(0, 8, 5));
+	/* Of two epochs with the same number neither counts. */
+	EXPECT(cachefs_meta_newest(meta, &seq, &epoch, uuid, 5, 3, &geo));
+	EXPECT_EQ(seq, 7);
+	EXPECT_EQ(epoch, 0);
 	scratch[1].header.seq = cpu_to_le64(9);
 	cachefs_block_seal(&scratch[1].header, 5);
 	EXPECT(PICK(0, 7, 6) == &scratch[0]);

@@ -15,7 +15,9 @@
 #include "check.h"
 #include "shim.h"
 
-#define REGION_BLOCKS	CACHEFS_MIN_REGION_BLOCKS
+/* With one block of metadata, and with two: half of the time each. */
+#define REGION_BLOCKS	256		/* the most */
+static const u32 region_sizes[] = { CACHEFS_MIN_REGION_BLOCKS, REGION_BLOCKS };
 #define REGIONS		(CACHEFS_MIN_REGIONS + 2)
 #define BLOCKS		(CACHEFS_FIRST_BLOCK + REGIONS * REGION_BLOCKS + \
 			 CACHEFS_LAST_BLOCKS)
@@ -48,6 +50,7 @@ struct race_io {
 };
 
 static u8 *disk;
+static u64 device_blocks;
 static struct workqueue_struct *device_wq;
 static bool device_fails;
 /* The cache has said that it does not use the device any more. */
@@ -73,7 +76,7 @@ static void count(u64 *counter, u64 n)
 
 u64 cachefs_device_blocks(struct cachefs_device *device)
 {
-	return BLOCKS;
+	return device_blocks;
 }
 
 const char *cachefs_device_name(struct cachefs_device *device)
@@ -525,10 +528,13 @@ int main(int argc, char **argv)
 	for (i = 0; i < FILES; i++)
 		mutex_init(&files[i].lock);
 	device_wq = alloc_workqueue("device", 0, 0);
-	EXPECT_EQ(cachefs_format(NULL, "race", REGION_BLOCKS), 0);
-	do {
-		one_round(seed++ * 100);
-	} while (time(NULL) < end);
+	for (i = 0; i < ARRAY_SIZE(region_sizes); i++) {
+		device_blocks = BLOCKS - REGIONS * (REGION_BLOCKS - region_sizes[i]);
+		EXPECT_EQ(cachefs_format(NULL, "race", region_sizes[i]), 0);
+		do {
+			one_round(seed++ * 100);
+		} while (time(NULL) < end - (i ? 0 : seconds / 2));
+	}
 	destroy_workqueue(device_wq);
 	free(disk);
 	printf("# %llu rounds, %llu of them with a cache that failed; %llu regions used\n",
