@@ -1,0 +1,209 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+#
+# Make a directory that looks like /proc, /sys, /dev and /lib to cachefsctl --sysroot.
+#
+# usage: tree.py DIR SCENARIO [MOUNTPOINT]
+#
+# With MOUNTPOINT the NFS mount is that directory of this machine.
+import os, re, sys
+
+UUID = "b5f1a1c0-1111-4222-8333-444455556666"
+STATS = os.path.join(os.path.dirname(__file__), "../../Documentation/ABI/testing/sysfs-fs-cachefs")
+NFS_KEY = "nfs,4.2,2,108,100630a,1,2,1000000,4,100000,100000,2ee,3a98,1d4c,3a98,1"
+NFS6_KEY = "nfs,3.0,a,108,fd,,1000000,7000000,10,,,4,40000,40000,2ee,3a98,1d4c,3a98,1,red"
+CIFS_KEY = "cifs,10.99.0.7:445,share"
+P9_KEY = "9p,host,tag"
+
+def stat_names():
+	with open(STATS) as abi:
+		return re.findall(r"^What:\t+/sys/fs/cachefs/<uuid>/stats/(\w+)$",
+				  abi.read(), re.M)
+
+class Tree:
+	def __init__(self, root):
+		self.root = root
+		self.kernel("6.12.57+deb12-amd64")
+		self.installed = True
+		self.attached = False
+		self.mounts = []
+		self.volumes = []	# number, key, identity, hit, miss, stored
+		self.bound = []		# cache, key
+		self.nfs = []		# version, address, device, fsid, fsc
+
+	def write(self, path, text):
+		path = os.path.join(self.root, path)
+		os.makedirs(os.path.dirname(path), exist_ok=True)
+		with open(path, "w") as file:
+			file.write(text)
+
+	def kernel(self, release):
+		self.release = release
+
+	def cache(self, state="active", stats={}, device="/dev/vdc"):
+		base = f"sys/fs/cachefs/{UUID}/"
+		values = dict(state=state, device=device, label="fast",
+			      block_size=4096, region_size=4194304,
+			      capacity_bytes=106_000_000_000,
+			      used_bytes=42_000_000_000, objects_open=17,
+			      extents=90_000, max_in_flight_bytes=67108864,
+			      max_in_flight_ms=1000, read_bypass_ms=100, detach="")
+		for name, value in values.items():
+			self.write(base + name, f"{value}\n")
+		numbers = dict(hit_bytes=9_000_000_000, miss_bytes=1_000_000_000,
+			       stored_bytes=990_000_000, store_refused_bytes=10_000_000,
+			       index_bytes=5_000_000, checksum_bytes=3_000_000,
+			       device_read_us=250, server_read_us=1500,
+			       in_flight_limit_bytes=67108864)
+		for name in stat_names():
+			self.write(f"{base}stats/{name}",
+				   f"{dict(numbers, **stats).get(name, 0)}\n")
+		self.attached = True
+
+	def volume(self, key, identity, hit, miss, stored, cache="cachefs"):
+		self.bound.append((cache, key))
+		if cache == "cachefs":
+			self.volumes.append((key, identity, hit, miss, stored))
+
+	def mount(self, number, target, type, source, options):
+		self.mounts.append(f"{40 + number} 1 0:{50 + number} / {target} rw,relatime "
+				   f"shared:{number} - {type} {source} rw,{options}\n")
+
+	def nfs_volume(self, number, version, address, fsid, fsc):
+		self.nfs.append(f"v{version} {address}  801 0:{50 + number:<10} "
+				f"{fsid:<33} {fsc}\n")
+
+	def finish(self, loaded=True, backends=(("A", "cachefs"),)):
+		self.write("proc/sys/kernel/osrelease", self.release + "\n")
+		self.write("proc/stat", "cpu 1 2 3\nbtime 1700000000\n")
+		self.write("proc/self/mountinfo", "25 1 8:1 / / rw - ext4 /dev/vda1 rw\n" +
+			   "".join(self.mounts))
+		self.write("proc/partitions", "major minor  #blocks  name\n\n" +
+			   " 253       32   65536 vdc\n 253       48   65536 vdd\n")
+		self.write("proc/fs/nfsfs/volumes", "NV SERVER   PORT DEV          FSID"
+			   "                              FSC\n" + "".join(self.nfs))
+		self.write("proc/fs/fscache/caches",
+			   "CACHE    REF   VOLS  OBJS  ACCES S NAME\n"
+			   "======== ===== ===== ===== ===== = ===============\n" +
+			   "".join(f"{i + 1:08x}     2     1     0     1 {state} {name}\n"
+				   for i, (state, name) in enumerate(backends)))
+		self.write("proc/fs/fscache/volumes",
+			   "VOLUME   REF   nCOOK ACC FL CACHE           KEY\n"
+			   "======== ===== ===== === == =============== ================\n" +
+			   "".join(f"{i + 1:08x}     2     1   0 00 {cache:<15} {key}\n"
+				   for i, (cache, key) in enumerate(self.bound)))
+		self.write(f"lib/modules/{self.release}/modules.dep",
+			   "kernel/fs/nfs/nfs.ko.xz: kernel/fs/netfs/netfs.ko.xz\n" +
+			   ("updates/dkms/cachefs.ko: kernel/fs/netfs/netfs.ko.xz\n"
+			    if self.installed else ""))
+		self.write("dev/kmsg",
+			   "6,1,1000000,-;Linux version\n"
+			   f"6,700,62000000,-;cachefs: vdc: attached as {UUID}, 101089 MiB\n"
+			   " SUBSYSTEM=block\n")
+		if loaded:
+			self.write("sys/fs/cachefs/attach", "")
+		for i, (key, identity, *counts) in enumerate(self.volumes if self.attached else []):
+			base = f"sys/fs/cachefs/{UUID}/volumes/{i}/"
+			self.write(base + "key", key + "\n")
+			self.write(base + "identity", identity + "\n")
+			for name, count in zip(("hit", "miss", "stored"), counts):
+				self.write(f"{base}{name}_bytes", f"{count}\n")
+
+NFS_OPTIONS = "vers=4.2,rsize=1048576,wsize=1048576,addr=10.99.0.1"
+
+def add_nfs(tree, target="/mnt/nfs", options=NFS_OPTIONS + ",fsc", cache="cachefs",
+	    fsc="yes", identity="nfs,4,2,108,100630a,1,2"):
+	tree.mount(1, target, "nfs4", "10.99.0.1:/export", options)
+	tree.nfs_volume(1, 4, "0a630001", "1:2", fsc)
+	if fsc == "yes" and cache:
+		tree.volume(NFS_KEY, identity, 8_000_000_000, 500_000_000, 490_000_000,
+			    cache)
+
+def healthy(tree):
+	tree.cache()
+	add_nfs(tree)
+	tree.mount(2, "/mnt/six", "nfs", "[fd00::1:0:7]:/x",
+		   "vers=3,rsize=262144,wsize=262144,addr=fd00::1:0:7,fsc=red")
+	tree.nfs_volume(2, 3, "fd000000000000000000000100000007", "10:0", "yes")
+	tree.volume(NFS6_KEY, "nfs,3,a", 3, 1, 1)
+	tree.mount(3, "/mnt/win", "cifs", "//10.99.0.7/Share/sub", "vers=3.1.1,addr=10.99.0.7,fsc")
+	tree.volume(CIFS_KEY, CIFS_KEY, 500, 500, 500)
+	tree.mount(4, "/mnt/9p", "9p", "host", "access=client,cache=0x8f,cachetag=tag")
+	tree.volume(P9_KEY, P9_KEY, 0, 0, 0)
+	tree.finish()
+
+def nothing(tree):
+	tree.installed = False
+	tree.finish(loaded=False, backends=())
+
+def not_loaded(tree):
+	add_nfs(tree, cache="-")
+	tree.finish(loaded=False, backends=())
+
+def detached(tree):
+	add_nfs(tree)
+	tree.finish(backends=(("N", "cachefs"),))
+
+def no_cache(tree):
+	add_nfs(tree, cache="-")
+	tree.finish(backends=())
+
+def failed(tree):
+	tree.cache("failed", dict(read_errors=16, checksum_errors=3))
+	add_nfs(tree)
+	tree.finish()
+
+def degraded(tree):
+	tree.cache("degraded", dict(write_errors=1))
+	tree.finish()
+
+def no_fsc(tree):
+	tree.cache()
+	add_nfs(tree, options=NFS_OPTIONS, fsc="no")
+	tree.mount(4, "/mnt/9p", "9p", "host", "access=client,cache=0xf")
+	tree.finish()
+
+def ignored(tree):
+	tree.cache()
+	add_nfs(tree, fsc="no")
+	tree.finish()
+
+def cachefiles(tree):
+	tree.cache()
+	add_nfs(tree, cache="mycache")
+	tree.finish(backends=(("A", "mycache"), ("A", "cachefs")))
+
+def no_volume(tree):
+	tree.cache()
+	add_nfs(tree, cache="")
+	tree.finish()
+
+def not_cached(tree):
+	tree.kernel("6.1.0-41-amd64")
+	tree.cache()
+	add_nfs(tree, options=NFS_OPTIONS + ",sync,fsc")
+	tree.mount(4, "/mnt/9p", "9p", "host", "access=client,fscache,cachetag=tag")
+	tree.volume(P9_KEY, "not cached: this file system is not cached on this kernel",
+		    0, 0, 0)
+	tree.finish()
+
+# Another user than root cannot read which export a volume is of.
+def user(tree):
+	healthy(tree)
+	for number in range(4):
+		for name in "key", "identity":
+			os.unlink(os.path.join(tree.root, "sys/fs/cachefs", UUID, "volumes",
+					       str(number), name))
+	os.unlink(os.path.join(tree.root, "dev/kmsg"))
+
+# The NFS mount is a directory of this machine.
+def local(tree):
+	tree.cache()
+	add_nfs(tree, sys.argv[3])
+	dev = os.stat(sys.argv[3]).st_dev
+	device = f"{os.major(dev)}:{os.minor(dev)}"
+	tree.mounts = [line.replace("0:51", device) for line in tree.mounts]
+	tree.nfs = [re.sub(r"0:51 *", device + " ", line) for line in tree.nfs]
+	tree.finish()
+
+globals()[sys.argv[2]](Tree(sys.argv[1]))

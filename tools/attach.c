@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * cachefsctl attach, detach and reload.
+ */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "attach.h"
+#include "cachefsctl.h"
+#include "pages.h"
+#include "system.h"
+
+static const char attach_usage[] =
+	"Usage: cachefsctl attach [options] DEVICE\n"
+	"       cachefsctl attach --boot [options]\n"
+	"\n"
+	"Put the cache on a device into service; load the module if need be.\n"
+	"DEVICE is a path, UUID=, LABEL=, PARTUUID= or PARTLABEL=.\n"
+	"\n"
+	"Options:\n"
+	" -B, --boot      attach what /etc/cachefs.conf says, and wait for its device\n"
+	" -c, --create    make a cache on a device that is blank\n"
+	" -n, --dry-run   only say what would be done\n"
+	" -h, --help      display this help\n";
+
+static const char detach_usage[] =
+	"Usage: cachefsctl detach [options] [DEVICE|UUID]\n"
+	"\n"
+	"Take the cache out of service.  Mounts go on without it.\n"
+	"\n"
+	"Options:\n"
+	" -i, --if-attached  no error if no cache is attached\n"
+	" -h, --help         display this help\n";
+
+static const char reload_usage[] =
+	"Usage: cachefsctl reload [options]\n"
+	"\n"
+	"Take the module out and load it again, a newer one if it was installed meanwhile,\n"
+	"and attach the cache as it was.  File systems stay mounted.\n"
+	"\n"
+	"Options:\n"
+	" -n, --dry-run   only say what would be done\n"
+	" -h, --help      display this help\n";
+
+/* What the device holds decides; may it be attached?  An exit status. */
+static int attach_check(const char *device, bool create, bool *make)
+{
+	struct core_super super;
+	const char *why;
+	struct stat st;
+	char *foreign;
+	int ret = device_look(device, &super, &why, &foreign), status = EXIT_SUCCESS;
+
+	*make = false;
+	if (!*root && (stat(device, &st) || !S_ISBLK(st.st_mode)))
+		status = cmd_fails(ENOTBLK, "%s: for a cache in a file: losetup --find --show --direct-io=on %s",
+				   device, device);
+	else if (ret < 0)
+		status = cmd_fails(-ret, "%s: cannot be read", device);
+	else if (foreign)
+		status = cmd_fails(0, "%s: holds no cache but %s\n"
+				   "If nobody needs that any more: cachefsctl format --force %s",
+				   device, foreign, device);
+	else if (ret == CORE_BAD_CACHE)
+		status = cmd_fails(0, "%s: bad superblock: %s\n"
+				   "For a new, empty cache: cachefsctl format %s",
+				   device, why, device);
+	else if (ret == CORE_NO_CACHE && !create)
+		status = cmd_fails(0, "%s: is blank\n"
+				   "For a cache on it: cachefsctl format %s, or attach --create",
+				   device, device);
+	else
+		*make = ret == CORE_NO_CACHE;
+	free(foreign);
+	return status;
+}
+
+/* Is another cache in the way?  An exit status; @done: it is attached already. */
+static int attach_check_other(const char *device, bool *done)
+{
+	int status = EXIT_SUCCESS;
+	struct system sys;
+	char *real;
+
+	*done = false;
+	system_read(&sys);
+	if (sys.nr_caches) {
+		real = realpath(sys.caches[0].device, NULL);
+		*done = !strcmp(real ?: sys.caches[0].device, device);
+		free(real);
+		if (!*done)
+			status = cmd_fails(EBUSY, "%s: not attached, %s already is\n"
+					   "There can be one: cachefsctl detach first",
+					   device, sys.caches[0].device);
+	}
+	system_free(&sys);
+	return status;
+}
+
+/* Write the limits of the configuration, which an attach sets back. */
+static void attach_set_limits(const struct config *config)
+{
+	struct system sys;
+	char *path;
+	int i, ret;
+
+	system_read(&sys);
+	for (i = 0; i < 3 && sys.nr_caches; i++) {
+		if (!config->limits[i])
+			continue;
+		path = cmd_text("/sys/fs/cachefs/%s/%s", sys.caches[0].uuid,
+				config_limits[i]);
+		ret = root_write(path, config->limits[i]);
+		if (ret)
+			cmd_fails(-ret, "%s: cannot be set to %s", path,
+				  config->limits[i]);
+		free(path);
+	}
+	system_free(&sys);
+}
+
+static int attach_device(const char *device, bool create, bool dry)
+{
+	bool make, done;
+	int status = attach_check_other(device, &done);
+
+	if (done && !status)
+		printf("%s: is attached already\n", device);
+	if (status || done)
+		return status;
+	status = attach_check(device, create, &make);
+	if (status)
+		return status;
+	if (strpbrk(device, " \t\n"))
+		return cmd_fails(0, "%s: a path with blanks cannot be attached",
+				 device);
+	if (dry) {
+		printf("%s: would be %s\n", device, make ?
+		       "formatted, since it is blank, and attached" : "attached");
+		return EXIT_SUCCESS;
+	}
+	status = control_load();
+	return status ?: control_attach(device);
+}
+
+/*
+ * At boot nobody may be kept waiting by a disk that does not answer: a child attaches,
+ * and goes on when this process has given up.  Then its end is in the kernel's log.
+ */
+static int attach_boot_child(const char *device, const struct config *config,
+			     unsigned int seconds)
+{
+	int status;
+	pid_t pid = fork();
+	unsigned int i;
+
+	if (pid < 0)
+		return cmd_fails(errno, "%s: not attached", device);
+	if (!pid) {
+		status = attach_device(device, config->create, false);
+		if (!status)
+			attach_set_limits(config);
+		exit(status);
+	}
+	for (i = 0; i <= 10 * seconds; i++) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return WIFEXITED(status) ? WEXITSTATUS(status) :
+				EXIT_FAILURE;
+		pages_sleep_ms(100);
+	}
+	warnx("%s: still being attached after %u seconds; network file systems start uncached, and use the cache when it is there",
+	      device, seconds);
+	return EXIT_SUCCESS;
+}
+
+static int attach_configured(struct config *config, bool dry)
+{
+	char *device = NULL;
+	unsigned int i;
+	int status;
+
+	if (!config->device) {
+		warnx("%s names no device: nothing is attached", config_path);
+		return EXIT_SUCCESS;
+	}
+	for (i = 0; i <= 10 * config->wait; i++) {
+		device = device_find(config->device);
+		if (device || dry)
+			break;
+		pages_sleep_ms(100);
+	}
+	if (!device)
+		return cmd_fails(errno, "%s: not there after %u seconds; network file systems start uncached",
+				 config->device, dry ? 0 : config->wait);
+	if (dry)
+		status = attach_device(device, config->create, true);
+	else
+		status = attach_boot_child(device, config, config->wait ?: 1);
+	free(device);
+	return status;
+}
+
+static int attach_boot(bool dry)
+{
+	int ret, status = EXIT_FAILURE;
+	struct config config;
+
+	ret = config_read(&config);
+	if (ret != -EINVAL)
+		status = attach_configured(&config, dry);
+	config_free(&config);
+	return status;
+}
+
+int cmd_attach(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "boot", no_argument, NULL, 'B' },
+		{ "create", no_argument, NULL, 'c' },
+		{ "dry-run", no_argument, NULL, 'n' },
+		{ "help", no_argument, NULL, 'h' },
+		{}
+	};
+	bool boot = false, create = false, dry = false;
+	char *device;
+	int c, status;
+
+	while ((c = getopt_long(argc, argv, "Bcnh", options, NULL)) != -1)
+		switch (c) {
+		case 'B':
+			boot = true;
+			break;
+		case 'c':
+			create = true;
+			break;
+		case 'n':
+			dry = true;
+			break;
+		case 'h':
+			return cmd_help(attach_usage);
+		default:
+			return cmd_misused("attach");
+		}
+	if (boot && optind == argc)
+		return attach_boot(dry);
+	if (boot || optind != argc - 1)
+		return cmd_bad_usage("attach", "one device is needed, or --boot");
+	device = device_find(argv[optind]);
+	if (!device)
+		return cmd_fails(errno, "%s", argv[optind]);
+	status = attach_device(device, create, dry);
+	if (!status && !dry)
+		printf("%s: attached\n", device);
+	free(device);
+	return status;
+}
+
+/* The cache that was meant, or NULL, which has been said. */
+static const struct system_cache *attach_find(const struct system *sys,
+					      const char *name)
+{
+	char *device = name ? device_find(name) : NULL;
+	size_t i;
+
+	for (i = 0; i < sys->nr_caches; i++)
+		if (!name || !strcasecmp(sys->caches[i].uuid, name) ||
+		    !strcmp(sys->caches[i].device, device ?: name))
+			break;
+	free(device);
+	return i < sys->nr_caches ? &sys->caches[i] : NULL;
+}
+
+int cmd_detach(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "if-attached", no_argument, NULL, 'i' },
+		{ "help", no_argument, NULL, 'h' },
+		{}
+	};
+	const struct system_cache *cache;
+	bool if_attached = false;
+	struct system sys;
+	int c, status;
+
+	while ((c = getopt_long(argc, argv, "ih", options, NULL)) != -1)
+		switch (c) {
+		case 'i':
+			if_attached = true;
+			break;
+		case 'h':
+			return cmd_help(detach_usage);
+		default:
+			return cmd_misused("detach");
+		}
+	if (optind < argc - 1)
+		return cmd_bad_usage("detach", "unexpected: %s", argv[optind + 1]);
+	system_read(&sys);
+	cache = attach_find(&sys, argv[optind]);
+	if (cache)
+		status = control_detach(cache->uuid);
+	else if (if_attached)
+		status = EXIT_SUCCESS;
+	else if (argv[optind])
+		status = cmd_fails(0, "%s: is not attached", argv[optind]);
+	else
+		status = cmd_fails(0, "no cache is attached");
+	if (cache && !status)
+		printf("%s: detached\n", cache->device);
+	system_free(&sys);
+	return status;
+}
+
+/* The limits as they are, to be set again. */
+static void reload_note_limits(struct config *config, const char *uuid)
+{
+	int i;
+
+	for (i = 0; i < 3; i++)
+		config->limits[i] = root_text("/sys/fs/cachefs/%s/%s", uuid,
+					      config_limits[i]);
+}
+
+static int reload_now(const struct system *sys)
+{
+	static const char *const rmmod[] = { "rmmod", "cachefs", NULL };
+	struct config config = {};
+	char *device = NULL;
+	int status, ret;
+
+	if (sys->nr_caches) {
+		device = cmd_text("%s", sys->caches[0].device);
+		reload_note_limits(&config, sys->caches[0].uuid);
+	}
+	ret = sys->loaded ? control_run(rmmod) : 0;
+	if (ret)
+		return cmd_fails(ret < 0 ? -ret : 0, "rmmod cachefs failed; the module is as it was");
+	status = control_load();
+	if (!status && device) {
+		status = control_attach(device);
+		if (!status)
+			attach_set_limits(&config);
+	}
+	if (status && device)
+		warnx("network file systems go on uncached; when the cause is gone: cachefsctl attach %s",
+		      device);
+	else if (!status)
+		printf("module loaded again%s%s\n", device ? ", attached: " : "",
+		       device ?: "");
+	config_free(&config);
+	free(device);
+	return status;
+}
+
+int cmd_reload(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "dry-run", no_argument, NULL, 'n' },
+		{ "help", no_argument, NULL, 'h' },
+		{}
+	};
+	struct system sys;
+	bool dry = false;
+	int c, status;
+
+	while ((c = getopt_long(argc, argv, "nh", options, NULL)) != -1)
+		switch (c) {
+		case 'n':
+			dry = true;
+			break;
+		case 'h':
+			return cmd_help(reload_usage);
+		default:
+			return cmd_misused("reload");
+		}
+	if (optind != argc)
+		return cmd_bad_usage("reload", "unexpected: %s", argv[optind]);
+	system_read(&sys);
+	if (!sys.installed) {
+		status = cmd_fails(0, "there is no module cachefs for the running kernel, %s, that modprobe would find\n"
+				   "install it first: dkms autoinstall, or make install in the sources",
+				   sys.kernel);
+	} else if (dry) {
+		printf("the module would be %sloaded%s%s\n",
+		       sys.loaded ? "removed and " : "",
+		       sys.nr_caches ? ", and attached again: " : "",
+		       sys.nr_caches ? sys.caches[0].device : "");
+		status = EXIT_SUCCESS;
+	} else {
+		status = reload_now(&sys);
+	}
+	system_free(&sys);
+	return status;
+}

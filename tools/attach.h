@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Commands to the module (control.c), and devices by their names (device.c).
+ */
+#ifndef _TOOLS_ATTACH_H
+#define _TOOLS_ATTACH_H
+
+#include "core.h"
+
+/* control.c */
+int control_log_open(void);
+void control_log_print(int log);
+int control_run(const char *const *argv);
+int control_load(void);
+int control_attach(const char *device);
+int control_detach(const char *uuid);
+
+/* device.c */
+char *device_find(const char *spec);
+int device_look(const char *path, struct core_super *super, const char **why,
+		char **foreign);
+
+/* config.c */
+struct config {
+	char		*device;
+	bool		create;
+	unsigned int	wait;
+	char		*limits[3];
+};
+
+extern const char *const config_limits[3];
+extern const char *config_path;
+int config_read(struct config *config);
+void config_free(struct config *config);
+
+#endif

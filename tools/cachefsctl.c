@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * cachefsctl: look at and command a cache of the module cachefs.
+ */
+#include <err.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <errno.h>
+#include "cachefsctl.h"
+
+static const struct {
+	const char	*name;
+	int		(*run)(int argc, char **argv);
+	const char	*does;
+} verbs[] = {
+	{ "status", cmd_status, "show the cache, each mount, and what is wrong" },
+	{ "top", cmd_top, "show the same live, with rates" },
+	{ "attach", cmd_attach, "put a cache into service" },
+	{ "detach", cmd_detach, "take the cache out of service" },
+	{ "reload", cmd_reload, "change the module while file systems stay mounted" },
+	{ "format", cmd_format, "make an empty cache on a device" },
+	{ "wipe", cmd_wipe, "take a cache from a device" },
+	{ "warm", cmd_warm, "read files so that they are cached" },
+	{ "doctor", cmd_doctor, "check step by step whether a mount is cached" },
+	{ "metrics", cmd_metrics, "print the numbers for Prometheus" },
+	{ "dump", cmd_dump, "show what is on the disk of a cache" },
+};
+
+static void cmd_usage(FILE *out)
+{
+	size_t i;
+
+	fputs("Usage: cachefsctl [--sysroot DIR] VERB [options]\n\n"
+	      "Look at and command the cache of network file systems on a block device.\n\n"
+	      "Verbs:\n", out);
+	for (i = 0; i < ARRAY_SIZE(verbs); i++)
+		fprintf(out, " %-9s %s\n", verbs[i].name, verbs[i].does);
+	fputs("\nOptions:\n"
+	      " --sysroot DIR  read /proc and /sys below this directory\n"
+	      " -h, --help     display this help\n"
+	      " -V, --version  display the version\n\n"
+	      "\"cachefsctl VERB --help\" says more; so does cachefsctl(8).\n", out);
+}
+
+/**
+ * cmd_help - End a verb that was asked for its help
+ * @usage: the text
+ *
+ * Return: the exit status.
+ */
+int cmd_help(const char *usage)
+{
+	fputs(usage, stdout);
+	return EXIT_SUCCESS;
+}
+
+/**
+ * cmd_misused - End a verb of which getopt has complained
+ * @verb: its name
+ *
+ * Return: the exit status.
+ */
+int cmd_misused(const char *verb)
+{
+	fprintf(stderr, "Try 'cachefsctl %s --help' for more information.\n", verb);
+	return EXIT_USAGE;
+}
+
+/**
+ * cmd_bad_usage - Say what is wrong about a verb's words
+ * @verb: its name
+ * @format: as for printf
+ *
+ * Return: the exit status.
+ */
+int cmd_bad_usage(const char *verb, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vwarnx(format, args);
+	va_end(args);
+	return cmd_misused(verb);
+}
+
+/**
+ * cmd_fails - Say why a verb fails
+ * @error: an errno whose text is added, or 0
+ * @format: as for printf
+ *
+ * Return: the exit status.
+ */
+int cmd_fails(int error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	errno = error;
+	if (error)
+		vwarn(format, args);
+	else
+		vwarnx(format, args);
+	va_end(args);
+	return EXIT_FAILURE;
+}
+
+/**
+ * cmd_text - A formatted text in memory of its own
+ * @format: as for printf
+ *
+ * Return: the text, to be freed.  Without memory the program ends.
+ */
+char *cmd_text(const char *format, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		err(EXIT_FAILURE, NULL);
+	va_end(args);
+	return text;
+}
+
+/**
+ * cmd_grow - Make room for one more member of an array
+ * @array: the array or %NULL
+ * @nr: how many members it has
+ * @size: of each
+ *
+ * Return: the array; the new member is zero.  Without memory the program ends.
+ */
+void *cmd_grow(void *array, size_t nr, size_t size)
+{
+	array = reallocarray(array, nr + 1, size);
+	if (!array)
+		err(EXIT_FAILURE, NULL);
+	memset((char *)array + nr * size, 0, size);
+	return array;
+}
+
+int main(int argc, char **argv)
+{
+	size_t i;
+
+	setlocale(LC_ALL, "");
+	if (argc > 2 && !strcmp(argv[1], "--sysroot")) {
+		root = argv[2];
+		argv += 2;
+		argc -= 2;
+	}
+	if (argc < 2) {
+		warnx("no verb given");
+		cmd_usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help")) {
+		cmd_usage(stdout);
+		return EXIT_SUCCESS;
+	}
+	if (!strcmp(argv[1], "-V") || !strcmp(argv[1], "--version")) {
+		puts("cachefsctl " VERSION);
+		return EXIT_SUCCESS;
+	}
+	for (i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (!strcmp(argv[1], verbs[i].name))
+			return verbs[i].run(argc - 1, argv + 1);
+	warnx("unknown verb: %s", argv[1]);
+	cmd_usage(stderr);
+	return EXIT_USAGE;
+}

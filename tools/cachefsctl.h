@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the verbs of cachefsctl share.
+ */
+#ifndef _TOOLS_CACHEFSCTL_H
+#define _TOOLS_CACHEFSCTL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#ifndef ARRAY_SIZE
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#endif
+#ifndef __printf
+#define __printf(a, b)	__attribute__((format(printf, a, b)))
+#endif
+
+/* cachefsctl.c: how a verb ends */
+#define EXIT_USAGE	1
+int cmd_help(const char *usage);
+int cmd_misused(const char *verb);
+int cmd_bad_usage(const char *verb, const char *format, ...) __printf(2, 3);
+int cmd_fails(int error, const char *format, ...) __printf(2, 3);
+char *cmd_text(const char *format, ...) __printf(1, 2);
+void *cmd_grow(void *array, size_t nr, size_t size);
+
+/* root.c: files below --sysroot */
+extern const char *root;
+char *root_path(const char *format, ...) __printf(1, 2);
+char *root_text(const char *format, ...) __printf(1, 2);
+int64_t root_number(const char *format, ...) __printf(1, 2);
+FILE *root_open(const char *path);
+bool root_has(const char *path);
+int root_write(const char *path, const char *text);
+
+/* units.c: numbers for people */
+char *unit_size(int64_t bytes);
+char *unit_ratio(int64_t hit, int64_t miss);
+int unit_parse_size(const char *text, uint64_t *bytes);
+int unit_parse_number(const char *text, unsigned int max, unsigned int *number);
+
+/* One file each */
+int cmd_attach(int argc, char **argv);
+int cmd_detach(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
+int cmd_dump(int argc, char **argv);
+int cmd_format(int argc, char **argv);
+int cmd_metrics(int argc, char **argv);
+int cmd_reload(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_top(int argc, char **argv);
+int cmd_warm(int argc, char **argv);
+int cmd_wipe(int argc, char **argv);
+
+#endif

@@ -1,0 +1,91 @@
+#compdef cachefsctl
+# SPDX-License-Identifier: GPL-2.0
+#
+# zsh completion of cachefsctl
+
+local -a verbs
+local context state state_descr line
+typeset -A opt_args
+
+verbs=(
+	'status:show the cache, each mount, and what is wrong'
+	'top:show the same live, with rates'
+	'attach:put a cache into service'
+	'detach:take the cache out of service'
+	'reload:change the module while file systems stay mounted'
+	'format:make an empty cache on a device'
+	'wipe:take a cache from a device'
+	'warm:read files so that they are cached'
+	'doctor:check step by step whether a mount is cached'
+	'metrics:print the numbers for Prometheus'
+	'dump:show what is on the disk of a cache'
+)
+
+_arguments -C \
+	'--sysroot[read /proc and /sys below this directory]:directory:_directories' \
+	'(- *)'{-h,--help}'[display help]' \
+	'(- *)'{-V,--version}'[display the version]' \
+	'1:verb:->verb' '*::argument:->argument'
+
+case $state in
+verb)
+	_describe verb verbs
+	;;
+argument)
+	case $words[1] in
+	status)
+		_arguments {-b,--bytes}'[print bytes]' {-J,--json}'[print JSON]' \
+			{-h,--help}'[display help]'
+		;;
+	top)
+		_arguments {-d,--delay}'[time between two looks]:seconds' \
+			{-n,--iterations}'[end after so many]:number' \
+			{-b,--batch}'[do not clear the screen]' {-h,--help}'[display help]'
+		;;
+	attach)
+		_arguments {-B,--boot}'[attach what /etc/cachefs.conf says]' \
+			{-c,--create}'[make a cache on a blank device]' \
+			{-n,--dry-run}'[only say what would be done]' \
+			{-h,--help}'[display help]' '1:device:_files'
+		;;
+	detach)
+		_arguments {-i,--if-attached}'[no error if none is attached]' \
+			{-h,--help}'[display help]' '1:device:_files'
+		;;
+	reload)
+		_arguments {-n,--dry-run}'[only say what would be done]' \
+			{-h,--help}'[display help]'
+		;;
+	format)
+		_arguments {-L,--label}'[a name]:label' {-f,--force}'[overwrite anything]' \
+			{-n,--dry-run}'[only say what would be lost]' \
+			{-h,--help}'[display help]' '1:device:_files'
+		;;
+	wipe)
+		_arguments {-d,--data}'[overwrite all of it]' {-f,--force}'[whatever is there]' \
+			{-n,--dry-run}'[only say what would be lost]' \
+			{-h,--help}'[display help]' '1:device:_files'
+		;;
+	warm)
+		_arguments {-j,--jobs}'[pieces at a time]:number' \
+			{-l,--limit}'[bytes per second]:rate' \
+			{-f,--files}'[read names from a file]:list:_files' \
+			{-x,--one-file-system}'[stay on the file system]' \
+			{-q,--quiet}'[print nothing]' {-h,--help}'[display help]' '*:path:_files'
+		;;
+	doctor)
+		_arguments {-F,--file}'[the file to read]:file:_files' \
+			{-h,--help}'[display help]' '1:mount:_directories'
+		;;
+	metrics)
+		_arguments {-h,--help}'[display help]'
+		;;
+	dump)
+		_arguments {-r,--regions}'[list regions]' {-e,--extents}'[list extents]' \
+			{-v,--verify}'[verify the data]' {-J,--json}'[print JSON]' \
+			{-u,--udev}'[print lines for udev]' {-h,--help}'[display help]' \
+			'1:device:_files'
+		;;
+	esac
+	;;
+esac

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /etc/cachefs.conf: which cache is attached at boot.
+ */
+#include <err.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "attach.h"
+#include "cachefsctl.h"
+
+const char *config_path = "/etc/cachefs.conf";
+
+/* Files of the cache that an administrator may write numbers to. */
+const char *const config_limits[3] = {
+	"max_in_flight_bytes", "max_in_flight_ms", "read_bypass_ms",
+};
+
+/* Cut blanks off. */
+static char *config_trim(char *text)
+{
+	char *end;
+
+	text += strspn(text, " \t\n");
+	end = text + strlen(text);
+	while (end > text && strchr(" \t\n", end[-1]))
+		*--end = 0;
+	return text;
+}
+
+static bool config_set(struct config *config, const char *key, const char *value)
+{
+	unsigned int i, ignored;
+
+	if (!strcmp(key, "device")) {
+		free(config->device);
+		config->device = *value ? cmd_text("%s", value) : NULL;
+		return true;
+	}
+	if (!strcmp(key, "create")) {
+		config->create = !strcmp(value, "blank");
+		return config->create || !strcmp(value, "never");
+	}
+	if (!strcmp(key, "wait"))
+		return !unit_parse_number(value, 3600, &config->wait);
+	for (i = 0; i < 3; i++)
+		if (!strcmp(key, config_limits[i])) {
+			free(config->limits[i]);
+			config->limits[i] = cmd_text("%s", value);
+			return !unit_parse_number(value, ~0U, &ignored);
+		}
+	return false;
+}
+
+/**
+ * config_read - Read the configuration
+ * @config: the result
+ *
+ * Return: 0; -ENOENT if there is no file; -EINVAL for a line that is not understood,
+ * which has been said.
+ */
+int config_read(struct config *config)
+{
+	FILE *file = root_open(config_path);
+	char line[1024], *key, *value;
+	unsigned int number = 0;
+	int ret = 0;
+
+	*config = (struct config) { .wait = 10 };
+	if (!file)
+		return -errno;
+	while (fgets(line, sizeof(line), file)) {
+		number++;
+		key = config_trim(line);
+		if (!*key || *key == '#')
+			continue;
+		value = strchr(key, '=');
+		if (value) {
+			*value = 0;
+			key = config_trim(key);
+			value = config_trim(value + 1);
+		}
+		if (!value || !config_set(config, key, value)) {
+			warnx("%s, line %u: not understood: %s%s%s", config_path,
+			      number, key, value ? "=" : "", value ?: "");
+			ret = -EINVAL;
+		}
+	}
+	fclose(file);
+	return ret;
+}
+
+/**
+ * config_free - Free what config_read() has allocated
+ * @config: what it has read
+ */
+void config_free(struct config *config)
+{
+	int i;
+
+	free(config->device);
+	for (i = 0; i < 3; i++)
+		free(config->limits[i]);
+}

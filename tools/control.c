@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Commands to the module, and what the kernel says to them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "attach.h"
+#include "cachefsctl.h"
+#include "system.h"
+
+extern char **environ;
+
+/**
+ * control_log_open - Begin to listen to the kernel's log
+ *
+ * Return: for control_log_print(); -1 if it cannot be read.
+ */
+int control_log_open(void)
+{
+	char *path = root_path("/dev/kmsg");
+	int log = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	free(path);
+	if (log >= 0)
+		lseek(log, 0, SEEK_END);
+	return log;
+}
+
+/**
+ * control_log_print - Print what the module has said meanwhile, on stderr
+ * @log: from control_log_open(); closed
+ */
+void control_log_print(int log)
+{
+	char record[8193], *text;
+	ssize_t n;
+
+	if (log < 0)
+		return;
+	while ((n = read(log, record, sizeof(record) - 1)) > 0 ||
+	       (n < 0 && errno == EPIPE)) {
+		if (n < 0)
+			continue;
+		record[n] = 0;
+		text = strstr(record, ";cachefs: ");
+		if (text)
+			fprintf(stderr, "kernel: %.*s\n",
+				(int)strcspn(text + 1, "\n"), text + 1);
+	}
+	close(log);
+}
+
+/**
+ * control_run - Run a program
+ * @argv: its words
+ *
+ * Return: its exit status, or an errno.
+ */
+int control_run(const char *const *argv)
+{
+	pid_t pid;
+	int status;
+	int ret;
+
+	ret = posix_spawnp(&pid, argv[0], NULL, NULL, (char **)argv, environ);
+	if (ret)
+		return -ret;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -EINTR;
+}
+
+/**
+ * control_load - Load the module unless it is loaded
+ *
+ * Return: the exit status.
+ */
+int control_load(void)
+{
+	static const char *const modprobe[] = { "modprobe", "cachefs", NULL };
+	const struct system_problem *problem;
+	struct system sys;
+	int ret = EXIT_SUCCESS, log;
+
+	if (root_has("/sys/fs/cachefs/attach"))
+		return EXIT_SUCCESS;
+	if (geteuid() && !*root)
+		return cmd_fails(EPERM, "cannot load the module");
+	system_read(&sys);
+	problem = system_problem_of(&sys, "module");
+	if (!sys.installed)
+		ret = cmd_fails(0, "%s\n%s", problem->what, problem->advice);
+	system_free(&sys);
+	if (ret)
+		return ret;
+	log = control_log_open();
+	ret = control_run(modprobe);
+	if (ret) {
+		ret = cmd_fails(ret < 0 ? -ret : 0, "modprobe cachefs failed");
+		control_log_print(log);
+	} else if (log >= 0) {
+		close(log);
+	}
+	return ret;
+}
+
+/**
+ * control_attach - Attach a cache that is there
+ * @device: its path, without blanks
+ *
+ * Return: the exit status.
+ */
+int control_attach(const char *device)
+{
+	int log = control_log_open();
+	int ret = root_write("/sys/fs/cachefs/attach", device);
+
+	if (!ret) {
+		if (log >= 0)
+			close(log);
+		return EXIT_SUCCESS;
+	}
+	ret = cmd_fails(-ret, "%s: not attached", device);
+	control_log_print(log);
+	return ret;
+}
+
+/**
+ * control_detach - Detach a cache
+ * @uuid: which
+ *
+ * Return: the exit status.
+ */
+int control_detach(const char *uuid)
+{
+	char *path = cmd_text("/sys/fs/cachefs/%s/detach", uuid);
+	int log = control_log_open();
+	int ret = root_write(path, "1");
+
+	free(path);
+	if (ret) {
+		ret = cmd_fails(-ret, "%s: not detached", uuid);
+		control_log_print(log);
+	} else if (log >= 0) {
+		close(log);
+	}
+	return ret;
+}

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * cachefsctl doctor: is a mount cached?  Step by step, and at the end a proof: a file
+ * is read twice, and the second time it must come from the cache.
+ */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fts.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include "cachefsctl.h"
+#include "pages.h"
+#include "system.h"
+
+static const char doctor_usage[] =
+	"Usage: cachefsctl doctor [options] [MOUNT]\n"
+	"\n"
+	"Check step by step whether mounts are cached, all of them or one.  At the end a file\n"
+	"of each is read twice, and is to come from the cache the second time.  Only this\n"
+	"file's pages are dropped in between.\n"
+	"\n"
+	"Options:\n"
+	" -F, --file FILE   the file to read; else a small one is looked for\n"
+	" -h, --help        display this help\n";
+
+#define DOCTOR_MIN	4096
+#define DOCTOR_MAX	(16 << 20)
+#define DOCTOR_LOOK	20000	/* names that are looked at for a file */
+#define DOCTOR_AGE	10	/* seconds since its last change */
+#define DOCTOR_WAIT	60	/* seconds, for a disk */
+
+static bool doctor_failed;
+
+static void doctor_ok(const char *about, const char *what)
+{
+	printf("ok    %s: %s\n", about, what);
+}
+
+static void doctor_bad(const char *about, const char *what, const char *advice)
+{
+	printf("BAD   %s: %s\n", about, what);
+	if (advice)
+		printf("      -> %s\n", advice);
+	doctor_failed = true;
+}
+
+/* One step: what is wrong with something, or that it is well. */
+static bool doctor_step(const struct system *sys, const char *about,
+			const char *well)
+{
+	bool good = true;
+	size_t i;
+
+	for (i = 0; i < sys->nr_problems; i++) {
+		if (strcmp(sys->problems[i].about, about))
+			continue;
+		doctor_bad(about, sys->problems[i].what, sys->problems[i].advice);
+		good = false;
+	}
+	if (good && well)
+		doctor_ok(about, well);
+	return good;
+}
+
+static bool doctor_may_read(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && st->st_size >= DOCTOR_MIN &&
+		st->st_size <= DOCTOR_MAX &&
+		st->st_ctime + DOCTOR_AGE < time(NULL);
+}
+
+/* A file of the mount that can be read twice; NULL: none was found. */
+static char *doctor_find_file(const char *mount)
+{
+	char *const paths[] = { (char *)mount, NULL };
+	FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_XDEV, NULL);
+	char *found = NULL;
+	FTSENT *entry;
+	int looks = 0;
+
+	while (tree && !found && looks++ < DOCTOR_LOOK) {
+		entry = fts_read(tree);
+		if (!entry)
+			break;
+		if (entry->fts_info == FTS_F && doctor_may_read(entry->fts_statp) &&
+		    !access(entry->fts_accpath, R_OK))
+			found = cmd_text("%s", entry->fts_path);
+	}
+	if (tree)
+		fts_close(tree);
+	return found;
+}
+
+static int doctor_read(int fd, char *buffer, size_t bytes)
+{
+	ssize_t n;
+	size_t at;
+
+	for (at = 0; at < bytes; at += n) {
+		n = pread(fd, buffer + at, bytes - at, at);
+		if (n < 0)
+			return -errno;
+		if (!n)
+			return -ESTALE;
+	}
+	return 0;
+}
+
+/* What counts for the mount, or else for the cache. */
+static int64_t doctor_count(const struct system_cache *cache,
+			    const struct system_mount *mount, const char *name)
+{
+	if (mount->volume)
+		return root_number("/sys/fs/cachefs/%s/volumes/%d/%s",
+				   cache->uuid, mount->volume->number, name);
+	return pages_stat(cache->uuid, name);
+}
+
+/* Why the second reading was not from the cache, as far as the numbers say. */
+static void doctor_explain(const struct system_cache *cache,
+			   const struct system_mount *mount, int64_t refused,
+			   int64_t stale, long long got, long long wanted)
+{
+	char *what = cmd_text("only %lld of %lld bytes came from the cache", got,
+			      wanted);
+	const char *advice;
+
+	if (pages_stat(cache->uuid, "store_refused_bytes") > refused)
+		advice = "stores were refused: the device does not keep up, or gave an error; see dmesg and \"Why was this not cached?\" in the administrator's guide";
+	else if (pages_stat(cache->uuid, "stale_bytes") > stale)
+		advice = "the file may have changed: somebody has it open for writing, or changed it a moment ago; try another one with --file";
+	else
+		advice = "see \"Why was this not cached?\" in the administrator's guide";
+	doctor_bad(mount->target, what, advice);
+	free(what);
+}
+
+static void doctor_prove_fd(const struct system_cache *cache,
+			    const struct system_mount *mount, const char *path,
+			    int fd, size_t bytes)
+{
+	char *first = malloc(bytes), *second = malloc(bytes), *what;
+	int64_t hits, refused, stale;
+	int ret;
+
+	if (!first || !second)
+		err(EXIT_FAILURE, NULL);
+	refused = pages_stat(cache->uuid, "store_refused_bytes");
+	stale = pages_stat(cache->uuid, "stale_bytes");
+	pages_drop(fd, 0, 0);
+	ret = doctor_read(fd, first, bytes);
+	/* All but NFS stores what was read when dirty pages are written. */
+	if (!ret && strncmp(mount->type, "nfs", 3))
+		fsync(fd);
+	if (!ret && !pages_settle(cache->uuid, DOCTOR_WAIT)) {
+		doctor_bad(cache->device, "stores do not end",
+			   "the device does not answer: see dmesg");
+	} else if (!ret && !pages_dropped(fd, bytes, 10)) {
+		what = cmd_text("%s stays in the page cache", path);
+		doctor_bad(mount->target, what,
+			   "somebody uses it: try another one with --file");
+		free(what);
+	} else if (!ret) {
+		hits = doctor_count(cache, mount, "hit_bytes");
+		ret = doctor_read(fd, second, bytes);
+		hits = doctor_count(cache, mount, "hit_bytes") - hits;
+		if (!ret && memcmp(first, second, bytes))
+			doctor_bad(mount->target, "the file has other bytes the second time",
+				   "did somebody change it meanwhile?");
+		else if (!ret && hits < (int64_t)bytes)
+			doctor_explain(cache, mount, refused, stale, hits, bytes);
+		else if (!ret)
+			doctor_ok(mount->target, "the second reading came from the cache, and is the same");
+	}
+	if (ret) {
+		what = cmd_text("%s cannot be read: %s", path, strerror(-ret));
+		doctor_bad(mount->target, what, NULL);
+		free(what);
+	}
+	free(first);
+	free(second);
+}
+
+static void doctor_prove(const struct system_cache *cache,
+			 const struct system_mount *mount, const char *file)
+{
+	char *path = file ? cmd_text("%s", file) : doctor_find_file(mount->target);
+	struct stat st;
+	char *what;
+	int fd;
+
+	if (!path) {
+		doctor_bad(mount->target, "no file between 4 KiB and 16 MiB to try, older than ten seconds, that may be read",
+			   "name one with --file");
+		return;
+	}
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st)) {
+		what = cmd_text("%s: %s", path, strerror(errno));
+		doctor_bad(mount->target, what, NULL);
+		free(what);
+	} else if (!doctor_may_read(&st)) {
+		doctor_bad(mount->target, "the file is not one between 4 KiB and 16 MiB, older than ten seconds",
+			   "name another one");
+	} else {
+		what = cmd_text("reading %s, %lld bytes", path,
+				(long long)st.st_size);
+		doctor_ok(mount->target, what);
+		free(what);
+		doctor_prove_fd(cache, mount, path, fd, st.st_size);
+	}
+	if (fd >= 0)
+		close(fd);
+	free(path);
+}
+
+static void doctor_mount(const struct system *sys,
+			 const struct system_mount *mount, const char *file)
+{
+	if (doctor_step(sys, mount->target, "is bound to the cache") &&
+	    sys->nr_caches && strcmp(sys->caches[0].state, "failed"))
+		doctor_prove(&sys->caches[0], mount, file);
+}
+
+static void doctor_all(const struct system *sys, const char *target,
+		       const char *file)
+{
+	bool found = false;
+	char *what;
+	size_t i;
+
+	doctor_step(sys, "module", "is loaded");
+	for (i = 0; i < sys->nr_caches; i++)
+		doctor_step(sys, sys->caches[i].device, "the cache is in use");
+	doctor_step(sys, "FS-Cache", NULL);
+	for (i = 0; i < sys->nr_mounts; i++)
+		if (!target || !strcmp(sys->mounts[i].target, target)) {
+			found = true;
+			doctor_mount(sys, &sys->mounts[i], file);
+		}
+	if (found)
+		return;
+	what = cmd_text("no mount of NFS, CIFS or 9p%s%s", target ? " at " : "",
+			target ?: "");
+	doctor_bad("mounts", what, NULL);
+	free(what);
+}
+
+int cmd_doctor(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "file", required_argument, NULL, 'F' },
+		{ "help", no_argument, NULL, 'h' },
+		{}
+	};
+	const char *file = NULL;
+	struct system sys;
+	char *target;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "F:h", options, NULL)) != -1)
+		switch (c) {
+		case 'F':
+			file = optarg;
+			break;
+		case 'h':
+			return cmd_help(doctor_usage);
+		default:
+			return cmd_misused("doctor");
+		}
+	if (optind < argc - 1)
+		return cmd_bad_usage("doctor", "unexpected: %s", argv[optind + 1]);
+	if (file && optind == argc)
+		return cmd_bad_usage("doctor", "--file needs the MOUNT that it is in");
+	target = argv[optind] ? realpath(argv[optind], NULL) ?:
+		cmd_text("%s", argv[optind]) : NULL;
+	system_read(&sys);
+	doctor_all(&sys, target, file);
+	system_free(&sys);
+	free(target);
+	return doctor_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,560 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * cachefsctl dump: what is on a cache's disk, or in an image of one.  Nothing is
+ * written, and nothing is believed that format.c has not checked.
+ */
+#include <linux/slab.h>
+#include "internal.h"
+#include <ctype.h>
+#include <err.h>
+#include <getopt.h>
+#include <time.h>
+#include <unistd.h>
+#include "cachefsctl.h"
+#include "image.h"
+#include "json.h"
+
+static const char dump_usage[] =
+	"Usage: cachefsctl dump [options] DEVICE|IMAGE\n"
+	"\n"
+	"Show what is on the disk of a cache.  The disk is only read, and it may be in use.\n"
+	"\n"
+	"Options:\n"
+	" -r, --regions   list the regions that hold something\n"
+	" -e, --extents   list the runs of blocks in each region as well\n"
+	" -v, --verify    read the data, too, and verify it\n"
+	" -J, --json      print JSON\n"
+	" -u, --udev      print KEY=VALUE lines for udev, of the superblock alone\n"
+	" -h, --help      display this help\n";
+
+/**
+ * struct dump - One run
+ * @device: what is read
+ * @sb: its superblock
+ * @geo: and what follows from it
+ * @seed: of its checksums
+ * @json: where JSON goes, if it is asked for
+ * @as_json: whether it is
+ * @meta: the metadata of one region
+ * @regions: list regions
+ * @extents: and extents
+ * @verify: and read the data
+ */
+struct dump {
+	struct cachefs_device		device;
+	struct cachefs_super_block	sb;
+	struct cachefs_geometry		geo;
+	u64				seed;
+	struct json			json;
+	bool				as_json;
+	struct cachefs_meta_block	*meta;
+	bool				regions;
+	bool				extents;
+	bool				verify;
+};
+
+/* What is known of a region once its metadata was read. */
+struct dump_region {
+	u32	nr;
+	u64	seq;
+	u64	epoch;
+	u32	resolved;
+	u32	blocks;
+	u32	bad;
+};
+
+/* The same of all regions. */
+struct dump_sum {
+	u32	used;
+	u32	empty;
+	u32	unreadable;
+	u64	blocks;
+	u64	bad;
+};
+
+static void dump_hex(char *text, const u8 *bytes, unsigned int n)
+{
+	for (; n; n--)
+		text += sprintf(text, "%02x", *bytes++);
+}
+
+/* A field, as a line or as JSON. */
+static void dump_number(struct dump *dump, const char *key, u64 value)
+{
+	if (dump->as_json)
+		json_unsigned(&dump->json, key, value);
+	else
+		printf("  %-17s %llu\n", key, value);
+}
+
+static void dump_string(struct dump *dump, const char *key, const char *value)
+{
+	if (dump->as_json)
+		json_string(&dump->json, key, value);
+	else
+		printf("  %-17s %s\n", key, value ?: "no");
+}
+
+static void dump_open(struct dump *dump, const char *key, char bracket)
+{
+	if (dump->as_json)
+		json_open(&dump->json, key, bracket);
+	else if (key)
+		printf("%s:\n", key);
+}
+
+static void dump_close(struct dump *dump, char bracket)
+{
+	if (dump->as_json)
+		json_close(&dump->json, bracket);
+}
+
+static void dump_super(struct dump *dump)
+{
+	const struct cachefs_super_block *sb = &dump->sb;
+	char uuid[37], label[CACHEFS_LABEL_SIZE + 1] = "", made[32] = "";
+	time_t when = le64_to_cpu(sb->format_time);
+	struct tm tm;
+
+	core_uuid_text(uuid, sb->uuid);
+	memcpy(label, sb->label, sizeof(sb->label));
+	dump_open(dump, "superblock", '{');
+	dump_number(dump, "version", le32_to_cpu(sb->version));
+	dump_number(dump, "features_compat", le32_to_cpu(sb->features_compat));
+	dump_number(dump, "features_incompat", le32_to_cpu(sb->features_incompat));
+	dump_string(dump, "uuid", uuid);
+	dump_string(dump, "label", label);
+	dump_number(dump, "device_blocks", dump->geo.device_blocks);
+	dump_number(dump, "first_block", dump->geo.first_block);
+	dump_number(dump, "nr_regions", dump->geo.nr_regions);
+	dump_number(dump, "region_blocks", dump->geo.region_blocks);
+	dump_number(dump, "meta_blocks", dump->geo.meta_blocks);
+	dump_number(dump, "slots", dump->geo.slots);
+	dump_number(dump, "format_time", le64_to_cpu(sb->format_time));
+	if (gmtime_r(&when, &tm) &&
+	    strftime(made, sizeof(made), "%Y-%m-%dT%H:%M:%SZ", &tm))
+		dump_string(dump, "formatted", made);
+	dump_close(dump, '}');
+}
+
+/* Both anchors; @newest: the one that counts, if any does. */
+static int dump_anchors(struct dump *dump, struct cachefs_anchor *newest)
+{
+	struct cachefs_anchor anchors[2], *anchor;
+	enum cachefs_refusal why;
+	int ret;
+
+	ret = cachefs_device_read(&dump->device, CACHEFS_ANCHOR_BLOCK, anchors, 2);
+	if (ret)
+		return ret;
+	newest->magic = 0;
+	if (dump->as_json)
+		json_open(&dump->json, "anchors", '[');
+	for (anchor = anchors; anchor < anchors + 2; anchor++) {
+		why = cachefs_anchor_check(anchor, dump->sb.uuid, dump->seed,
+					   &dump->geo);
+		if (dump->as_json)
+			json_open(&dump->json, NULL, '{');
+		else
+			printf("anchor:\n");
+		dump_number(dump, "block",
+			    CACHEFS_ANCHOR_BLOCK + (anchor - anchors));
+		dump_string(dump, "bad", why ? cachefs_refusal_text(why) : NULL);
+		if (!why) {
+			dump_number(dump, "clean", le32_to_cpu(anchor->flags) &
+				    CACHEFS_ANCHOR_CLEAN);
+			dump_number(dump, "generation",
+				    le64_to_cpu(anchor->generation));
+			dump_number(dump, "attach_count",
+				    le64_to_cpu(anchor->attach_count));
+			dump_number(dump, "epoch", le64_to_cpu(anchor->epoch));
+			dump_number(dump, "next_seq",
+				    le64_to_cpu(anchor->next_seq));
+			dump_number(dump, "head", le32_to_cpu(anchor->head));
+			dump_number(dump, "ckpt_region",
+				    le32_to_cpu(anchor->ckpt_region));
+			dump_number(dump, "ckpt_blocks",
+				    le64_to_cpu(anchor->ckpt_blocks));
+			dump_number(dump, "ckpt_seq",
+				    le64_to_cpu(anchor->ckpt_seq));
+			if (!newest->magic || le64_to_cpu(anchor->generation) >
+					      le64_to_cpu(newest->generation))
+				*newest = *anchor;
+		}
+		dump_close(dump, '}');
+	}
+	dump_close(dump, ']');
+	return 0;
+}
+
+/* One block of the checkpoint that @anchor names. */
+static enum cachefs_refusal dump_check_ckpt(struct dump *dump,
+					    const struct cachefs_anchor *anchor,
+					    const struct cachefs_ckpt_block *block,
+					    u64 index, u32 region)
+{
+	enum cachefs_refusal why;
+
+	why = cachefs_block_check(&block->header, CACHEFS_CKPT_MAGIC,
+				  dump->sb.uuid, dump->seed, region);
+	if (!why && (block->header.seq != anchor->ckpt_seq ||
+		     block->header.epoch != anchor->epoch))
+		why = CACHEFS_BAD_SEQ;
+	if (!why && le32_to_cpu(block->header.index) != index)
+		why = CACHEFS_BAD_INDEX;
+	return why;
+}
+
+static int dump_checkpoint(struct dump *dump, const struct cachefs_anchor *anchor)
+{
+	u64 nr = le64_to_cpu(anchor->ckpt_blocks), i, regions = 0, extents = 0;
+	u32 region = le32_to_cpu(anchor->ckpt_region), at = 0, k;
+	enum cachefs_refusal why = CACHEFS_OK;
+	struct cachefs_ckpt_block block;
+	int ret;
+
+	for (i = 0; i < nr && !why; i++) {
+		ret = cachefs_device_read(&dump->device, dump->geo.first_block +
+					  (u64)region * dump->geo.region_blocks +
+					  at, &block, 1);
+		if (ret)
+			return ret;
+		why = dump_check_ckpt(dump, anchor, &block, i, region);
+		for (k = 0; !why && k < le32_to_cpu(block.header.nr); k++) {
+			regions += le32_to_cpu(block.records[k].kind) ==
+				   CACHEFS_CKPT_REGION;
+			extents += le32_to_cpu(block.records[k].kind) ==
+				   CACHEFS_CKPT_EXTENT;
+		}
+		if (++at == dump->geo.region_blocks) {
+			region = (region + 1) % dump->geo.nr_regions;
+			at = 0;
+		}
+	}
+	dump_open(dump, "checkpoint", '{');
+	dump_number(dump, "blocks", nr);
+	dump_string(dump, "bad", why ? cachefs_refusal_text(why) : NULL);
+	dump_number(dump, "regions", regions);
+	dump_number(dump, "extents", extents);
+	dump_close(dump, '}');
+	return 0;
+}
+
+static u64 dump_region_block(struct dump *dump, u32 region)
+{
+	return dump->geo.first_block + (u64)region * dump->geo.region_blocks;
+}
+
+/* The record of a slot, or NULL. */
+static const struct cachefs_slot_record *
+dump_record(struct dump *dump, const struct dump_region *region, u32 slot)
+{
+	const struct cachefs_meta_block *meta;
+
+	meta = cachefs_meta_pick(dump->meta, slot / CACHEFS_RECORDS_PER_BLOCK,
+				 region->seq, region->epoch, dump->sb.uuid,
+				 dump->seed, region->nr, &dump->geo);
+	slot %= CACHEFS_RECORDS_PER_BLOCK;
+	if (!meta || slot >= le32_to_cpu(meta->header.nr))
+		return NULL;
+	return &meta->records[slot];
+}
+
+static u32 dump_bytes(const struct cachefs_slot_record *record)
+{
+	return le64_to_cpu(record->where) & ((1 << CACHEFS_WHERE_BYTES_BITS) - 1);
+}
+
+static u64 dump_file_block(const struct cachefs_slot_record *record)
+{
+	return le64_to_cpu(record->where) >> CACHEFS_WHERE_BYTES_BITS;
+}
+
+/* Does a slot hold a block? */
+static bool dump_is_block(const struct cachefs_slot_record *record)
+{
+	return record && dump_bytes(record) &&
+		dump_bytes(record) <= CACHEFS_BLOCK_SIZE;
+}
+
+/* Does @next go on where @record ends? */
+static bool dump_continues(const struct cachefs_slot_record *record,
+			   const struct cachefs_slot_record *next)
+{
+	return dump_is_block(next) &&
+		!memcmp(record->id, next->id, sizeof(record->id)) &&
+		dump_file_block(next) == dump_file_block(record) + 1;
+}
+
+static void dump_extent(struct dump *dump, u32 slot, u32 nr,
+			const struct cachefs_slot_record *first)
+{
+	char id[33];
+
+	dump_hex(id, first->id, sizeof(first->id));
+	if (dump->as_json) {
+		json_open(&dump->json, NULL, '{');
+		json_string(&dump->json, "id", id);
+		json_unsigned(&dump->json, "slot", slot);
+		json_unsigned(&dump->json, "block", dump_file_block(first));
+		json_unsigned(&dump->json, "blocks", nr);
+		json_close(&dump->json, '}');
+	} else {
+		printf("    slot %-5u blocks %llu to %llu of %s\n", slot,
+		       dump_file_block(first), dump_file_block(first) + nr - 1,
+		       id);
+	}
+}
+
+static void dump_extents(struct dump *dump, const struct dump_region *region)
+{
+	const struct cachefs_slot_record *first, *last, *next;
+	u32 slot, nr;
+
+	if (dump->as_json)
+		json_open(&dump->json, "extents", '[');
+	for (slot = 0; slot < dump->geo.slots; slot += nr) {
+		nr = 1;
+		first = dump_record(dump, region, slot);
+		if (!dump_is_block(first))
+			continue;
+		for (last = first; slot + nr < dump->geo.slots;
+		     last = next, nr++) {
+			next = dump_record(dump, region, slot + nr);
+			if (!dump_continues(last, next))
+				break;
+		}
+		dump_extent(dump, slot, nr, first);
+	}
+	dump_close(dump, ']');
+}
+
+/* Does a slot hold what its record says? */
+static int dump_verify(struct dump *dump, u32 region, u32 slot,
+		       const struct cachefs_slot_record *record, bool *good)
+{
+	u8 data[CACHEFS_BLOCK_SIZE];
+	int ret;
+
+	ret = cachefs_device_read(&dump->device, dump_region_block(dump, region) +
+				  dump->geo.meta_blocks + CACHEFS_SCRATCH_BLOCKS +
+				  slot, data, 1);
+	if (!ret)
+		*good = cachefs_data_checksum(dump->seed, record->id,
+					      dump_file_block(record), data) ==
+			le64_to_cpu(record->checksum);
+	return ret;
+}
+
+static int dump_count(struct dump *dump, struct dump_region *region)
+{
+	const struct cachefs_slot_record *record;
+	bool good = true;
+	int ret = 0;
+	u32 slot;
+
+	for (slot = 0; slot < dump->geo.slots; slot++) {
+		record = dump_record(dump, region, slot);
+		region->resolved += !!record;
+		if (!dump_is_block(record))
+			continue;
+		region->blocks++;
+		if (dump->verify)
+			ret = dump_verify(dump, region->nr, slot, record, &good);
+		if (ret)
+			return ret;
+		region->bad += !good;
+	}
+	return 0;
+}
+
+static void dump_region(struct dump *dump, const struct dump_region *region)
+{
+	if (dump->as_json) {
+		json_open(&dump->json, NULL, '{');
+		json_unsigned(&dump->json, "region", region->nr);
+		json_unsigned(&dump->json, "seq", region->seq);
+		json_unsigned(&dump->json, "epoch", region->epoch);
+		json_unsigned(&dump->json, "resolved", region->resolved);
+		json_unsigned(&dump->json, "blocks", region->blocks);
+		if (dump->verify)
+			json_unsigned(&dump->json, "damaged", region->bad);
+	} else {
+		printf("  region %-8u seq %llu:%llu  blocks %u",
+		       region->nr, region->seq >> 32, region->seq & U32_MAX,
+		       region->blocks);
+		if (dump->verify)
+			printf("  damaged %u", region->bad);
+		putchar('\n');
+	}
+	if (dump->extents)
+		dump_extents(dump, region);
+	if (dump->as_json)
+		json_close(&dump->json, '}');
+}
+
+static int dump_regions(struct dump *dump)
+{
+	u32 nr_meta = dump->geo.meta_blocks + CACHEFS_SCRATCH_BLOCKS, nr;
+	struct dump_region region;
+	struct dump_sum sum = {};
+	int ret;
+
+	dump->meta = kvcalloc(nr_meta, CACHEFS_BLOCK_SIZE, GFP_KERNEL);
+	if (!dump->meta)
+		return -ENOMEM;
+	dump_open(dump, "regions", '[');
+	for (nr = 0; nr < dump->geo.nr_regions; nr++) {
+		region = (struct dump_region) { .nr = nr };
+		if (cachefs_device_read(&dump->device, dump_region_block(dump, nr),
+					dump->meta, nr_meta)) {
+			sum.unreadable++;
+			continue;
+		}
+		if (!cachefs_meta_newest(dump->meta, &region.seq, &region.epoch,
+					 dump->sb.uuid, dump->seed, nr,
+					 &dump->geo)) {
+			sum.empty++;
+			continue;
+		}
+		ret = dump_count(dump, &region);
+		if (ret)
+			return ret;
+		sum.used++;
+		sum.blocks += region.blocks;
+		sum.bad += region.bad;
+		dump_region(dump, &region);
+	}
+	dump_close(dump, ']');
+	kvfree(dump->meta);
+	dump_open(dump, "sum", '{');
+	dump_number(dump, "used", sum.used);
+	dump_number(dump, "empty", sum.empty);
+	dump_number(dump, "unreadable", sum.unreadable);
+	dump_number(dump, "blocks", sum.blocks);
+	if (dump->verify)
+		dump_number(dump, "damaged", sum.bad);
+	dump_close(dump, '}');
+	return 0;
+}
+
+static int dump_all(struct dump *dump)
+{
+	struct cachefs_anchor anchor;
+	int ret;
+
+	dump->seed = le64_to_cpu(dump->sb.checksum_seed);
+	dump->json.out = stdout;
+	if (dump->as_json)
+		json_open(&dump->json, NULL, '{');
+	dump_super(dump);
+	ret = dump_anchors(dump, &anchor);
+	if (!ret && anchor.magic &&
+	    le32_to_cpu(anchor.flags) & CACHEFS_ANCHOR_CLEAN)
+		ret = dump_checkpoint(dump, &anchor);
+	if (!ret && dump->regions)
+		ret = dump_regions(dump);
+	if (!ret && dump->as_json)
+		json_close(&dump->json, '}');
+	return ret;
+}
+
+/* As blkid -o udev would. */
+static void dump_udev(const struct cachefs_super_block *sb)
+{
+	char uuid[37], label[CACHEFS_LABEL_SIZE + 1] = "", *c;
+
+	core_uuid_text(uuid, sb->uuid);
+	memcpy(label, sb->label, sizeof(sb->label));
+	for (c = label; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr("#+-.:=@_", *c))
+			*c = '_';
+	printf("ID_FS_TYPE=cachefs\nID_FS_USAGE=other\nID_FS_VERSION=%u\n"
+	       "ID_FS_UUID=%s\nID_FS_UUID_ENC=%s\n",
+	       le32_to_cpu(sb->version), uuid, uuid);
+	if (*label)
+		printf("ID_FS_LABEL=%s\nID_FS_LABEL_ENC=%s\n", label, label);
+}
+
+/* An exit status. */
+static int dump_refused(const char *path, const struct cachefs_super_block *sb,
+			enum cachefs_refusal why)
+{
+	const char *field = cachefs_refusal_text(why);
+
+	switch (why) {
+	case CACHEFS_BAD_VERSION:
+		return cmd_fails(0, "%s: bad superblock: %s: it is %u, and this tool knows %u",
+				 path, field, le32_to_cpu(sb->version),
+				 CACHEFS_FORMAT_VERSION);
+	case CACHEFS_BAD_FEATURES:
+		return cmd_fails(0, "%s: bad superblock: %s: bits %#x are not known",
+				 path, field, le32_to_cpu(sb->features_incompat) &
+				 ~CACHEFS_FEATURES_INCOMPAT);
+	default:
+		return cmd_fails(0, "%s: bad superblock: %s", path, field);
+	}
+}
+
+int cmd_dump(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "regions", no_argument, NULL, 'r' },
+		{ "extents", no_argument, NULL, 'e' },
+		{ "verify", no_argument, NULL, 'v' },
+		{ "json", no_argument, NULL, 'J' },
+		{ "udev", no_argument, NULL, 'u' },
+		{ "help", no_argument, NULL, 'h' },
+		{}
+	};
+	enum cachefs_refusal why;
+	enum core_content content;
+	struct dump dump = {};
+	bool udev = false;
+	const char *path;
+	int c, ret;
+
+	while ((c = getopt_long(argc, argv, "revJuh", options, NULL)) != -1)
+		switch (c) {
+		case 'r':
+			dump.regions = true;
+			break;
+		case 'e':
+			dump.regions = true;
+			dump.extents = true;
+			break;
+		case 'v':
+			dump.regions = true;
+			dump.verify = true;
+			break;
+		case 'J':
+			dump.as_json = true;
+			break;
+		case 'u':
+			udev = true;
+			break;
+		case 'h':
+			return cmd_help(dump_usage);
+		default:
+			return cmd_misused("dump");
+		}
+	if (optind != argc - 1)
+		return cmd_bad_usage("dump", "one device or image is needed");
+	path = argv[optind];
+	ret = image_open(&dump.device, path);
+	if (ret)
+		return cmd_fails(-ret, "%s: cannot be opened", path);
+	ret = image_read_super(&dump.device, &dump.sb, &dump.geo, &content, &why);
+	if (!ret && content == CORE_NO_CACHE)
+		ret = cmd_fails(0, "%s: holds no cache", path);
+	else if (!ret && content == CORE_BAD_CACHE)
+		ret = dump_refused(path, &dump.sb, why);
+	else if (!ret && udev)
+		dump_udev(&dump.sb);
+	else if (!ret)
+		ret = dump_all(&dump);
+	if (ret < 0)
+		ret = cmd_fails(-ret, "%s: cannot be read", path);
+	close(dump.device.fd);
+	return ret;
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * cachefsctl format and wipe.
+ */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include "attach.h"
+#include "cachefsctl.h"
+
+static const char format_usage[] =
+	"Usage: cachefsctl format [options] DEVICE\n"
+	"\n"
+	"Make an empty cache on a device, or in a file.  A cache that is there is replaced,\n"
+	"and what it had cached is lost; anything else is left alone without --force.\n"
+	"\n"
+	"Options:\n"
+	" -L, --label LABEL   up to 32 characters\n"
+	" -f, --force         overwrite whatever is there\n"
+	" -n, --dry-run       only say what would be lost\n"
+	" -h, --help          display this help\n";
+
+static const char wipe_usage[] =
+	"Usage: cachefsctl wipe [options] DEVICE\n"
+	"\n"
+	"Take a cache from a device: zeros are written to its first and its last MiB.\n"
+	"What was cached stays on the device, and can be read by who has it, but with --data.\n"
+	"\n"
+	"Options:\n"
+	" -d, --data      overwrite all of the device with zeros: it takes long\n"
+	" -f, --force     whatever is there\n"
+	" -n, --dry-run   only say what would be lost\n"
+	" -h, --help      display this help\n";
+
+/* Says what is on the device.  May it go?  An exit status. */
+static int format_check(const char *path, bool force, bool wipe)
+{
+	char made[32] = "", *size, *foreign;
+	struct core_super super;
+	const char *why;
+	int ret = device_look(path, &super, &why, &foreign), status = EXIT_SUCCESS;
+	time_t when;
+
+	if (ret < 0) {
+		status = cmd_fails(-ret, "%s: cannot be read", path);
+	} else if (foreign && !force) {
+		status = cmd_fails(0, "%s: holds %s, not overwritten without --force",
+				   path, foreign);
+	} else if (foreign) {
+		printf("%s: what is lost: %s\n", path, foreign);
+	} else if (ret == CORE_BAD_CACHE) {
+		printf("%s: what is lost: a damaged cache (bad superblock: %s)\n",
+		       path, why);
+	} else if (ret == CORE_CACHE) {
+		when = super.format_time;
+		strftime(made, sizeof(made), "%Y-%m-%d", gmtime(&when));
+		size = unit_size(super.capacity_bytes);
+		printf("%s: what is lost: the content of the cache %s%s%s%s, %s, made on %s\n",
+		       path, super.uuid, *super.label ? " (" : "", super.label,
+		       *super.label ? ")" : "", size, made);
+		free(size);
+	} else if (wipe && !force) {
+		status = cmd_fails(0, "%s: holds no cache", path);
+	}
+	free(foreign);
+	return status;
+}
+
+/* Open a device that nobody else uses, or a file; the errno has been said. */
+static int format_open(const char *path)
+{
+	struct stat st;
+	int fd = -1;
+
+	if (stat(path, &st)) {
+		cmd_fails(errno, "%s", path);
+		return -1;
+	}
+	if (S_ISBLK(st.st_mode) || S_ISREG(st.st_mode))
+		fd = open(path, O_RDWR | O_CLOEXEC |
+			  (S_ISBLK(st.st_mode) ? O_EXCL : 0));
+	else
+		errno = ENOTBLK;
+	if (fd < 0 && errno == EBUSY)
+		cmd_fails(EBUSY, "%s: is in use: lsblk says by what, cachefsctl status whether it is attached",
+			  path);
+	else if (fd < 0)
+		cmd_fails(errno, "%s: cannot be opened", path);
+	return fd;
+}
+
+/* A file gets its blocks back, a device zeros, as fast as it can do that. */
+static int format_zero_all(int fd)
+{
+	uint64_t range[2] = {};
+	struct stat st;
+	off_t size;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (S_ISREG(st.st_mode)) {
+		size = st.st_size;
+		return ftruncate(fd, 0) || ftruncate(fd, size) || fsync(fd) ?
+			-errno : 0;
+	}
+	if (ioctl(fd, BLKGETSIZE64, &range[1]) ||
+	    ioctl(fd, BLKZEROOUT, range) || fsync(fd))
+		return -errno;
+	return 0;
+}
+
+int cmd_format(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "label", required_argument, NULL, 'L' },
+		{ "force", no_argument, NULL, 'f' },
+		{ "dry-run", no_argument, NULL, 'n' },
+		{ "help", no_argument, NULL, 'h' },
+		{}
+	};
+	bool force = false, dry = false;
+	const char *label = NULL;
+	char *path;
+	int c, fd, ret, status;
+
+	while ((c = getopt_long(argc, argv, "L:fnh", options, NULL)) != -1)
+		switch (c) {
+		case 'L':
+			label = optarg;
+			if (strlen(label) > 32)
+				return cmd_bad_usage("format", "label of more than 32 bytes: %s",
+						     label);
+			break;
+		case 'f':
+			force = true;
+			break;
+		case 'n':
+			dry = true;
+			break;
+		case 'h':
+			return cmd_help(format_usage);
+		default:
+			return cmd_misused("format");
+		}
+	if (optind != argc - 1)
+		return cmd_bad_usage("format", "one device is needed");
+	path = device_find(argv[optind]);
+	if (!path)
+		return cmd_fails(errno, "%s", argv[optind]);
+	fd = format_open(path);
+	status = fd < 0 ? EXIT_FAILURE : format_check(path, force, false);
+	if (!status && !dry) {
+		ret = core_format(fd, path, label);
+		if (ret == -ENOSPC)
+			status = cmd_fails(0, "%s: too small, at least 30 MiB are needed",
+					   path);
+		else if (ret)
+			status = cmd_fails(-ret, "%s: cannot be formatted", path);
+		else
+			printf("%s: formatted\n", path);
+	}
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return status;
+}
+
+int cmd_wipe(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "data", no_argument, NULL, 'd' },
+		{ "force", no_argument, NULL, 'f' },
+		{ "dry-run", no_argument, NULL, 'n' },
+		{ "help", no_argument, NULL, 'h' },
+		{}
+	};
+	bool force = false, dry = false, data = false;
+	int c, fd, ret, status;
+	char *path;
+
+	while ((c = getopt_long(argc, argv, "dfnh", options, NULL)) != -1)
+		switch (c) {
+		case 'd':
+			data = true;
+			break;
+		case 'f':
+			force = true;
+			break;
+		case 'n':
+			dry = true;
+			break;
+		case 'h':
+			return cmd_help(wipe_usage);
+		default:
+			return cmd_misused("wipe");
+		}
+	if (optind != argc - 1)
+		return cmd_bad_usage("wipe", "one device is needed");
+	path = device_find(argv[optind]);
+	if (!path)
+		return cmd_fails(errno, "%s", argv[optind]);
+	fd = format_open(path);
+	status = fd < 0 ? EXIT_FAILURE : format_check(path, force, true);
+	if (!status && !dry) {
+		ret = core_erase(fd, path);
+		if (!ret && data)
+			ret = format_zero_all(fd);
+		if (ret)
+			status = cmd_fails(-ret, "%s: cannot be wiped", path);
+		else
+			printf("%s: wiped\n", path);
+	}
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return status;
+}

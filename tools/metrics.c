@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * cachefsctl metrics: the numbers as Prometheus reads them.
+ */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include "cachefsctl.h"
+#include "system.h"
+
+static const char metrics_usage[] =
+	"Usage: cachefsctl metrics [options]\n"
+	"\n"
+	"Print the numbers of the cache in the text format of Prometheus, for the textfile\n"
+	"collector of node_exporter for one.  Root sees the numbers of each mount.\n"
+	"\n"
+	"Options:\n"
+	" -h, --help    display this help\n";
+
+static const char *const metrics_states[] = {
+	"active", "degraded", "failed", "detaching",
+};
+
+static void metrics_head(const char *name, const char *type, const char *help)
+{
+	printf("# HELP cachefs_%s %s\n# TYPE cachefs_%s %s\n", name, help, name,
+	       type);
+}
+
+/* A label's value, quoted. */
+static void metrics_label(const char *name, const char *value, const char *before)
+{
+	printf("%s%s=\"", before, name);
+	for (; *value; value++)
+		if (*value == '\n')
+			fputs("\\n", stdout);
+		else if (*value == '"' || *value == '\\')
+			printf("\\%c", *value);
+		else
+			putchar(*value);
+	putchar('"');
+}
+
+static void metrics_one(const char *name, const struct system_cache *cache,
+			double value)
+{
+	printf("cachefs_%s", name);
+	metrics_label("uuid", cache->uuid, "{");
+	printf("} %.15g\n", value);
+}
+
+static void metrics_number(const struct system *sys, const char *name,
+			   const char *help, size_t offset)
+{
+	const struct system_cache *cache;
+	int64_t value;
+	size_t i;
+
+	metrics_head(name, "gauge", help);
+	for (i = 0; i < sys->nr_caches; i++) {
+		cache = &sys->caches[i];
+		memcpy(&value, (const char *)cache + offset, sizeof(value));
+		if (value >= 0)
+			metrics_one(name, cache, value);
+	}
+}
+
+static void metrics_caches(const struct system *sys)
+{
+	const struct system_stat_info *info;
+	const struct system_cache *cache;
+	size_t i, k;
+
+	metrics_head("info", "gauge", "The attached cache.");
+	for (i = 0; i < sys->nr_caches; i++) {
+		cache = &sys->caches[i];
+		fputs("cachefs_info", stdout);
+		metrics_label("uuid", cache->uuid, "{");
+		metrics_label("device", cache->device, ",");
+		metrics_label("label", cache->label, ",");
+		puts("} 1");
+	}
+	metrics_head("state", "gauge", "1 for the state that the cache is in.");
+	for (i = 0; i < sys->nr_caches; i++)
+		for (k = 0; k < ARRAY_SIZE(metrics_states); k++) {
+			cache = &sys->caches[i];
+			fputs("cachefs_state", stdout);
+			metrics_label("uuid", cache->uuid, "{");
+			metrics_label("state", metrics_states[k], ",");
+			printf("} %d\n", !strcmp(cache->state, metrics_states[k]));
+		}
+	metrics_number(sys, "capacity_bytes", "How much data the cache has room for.",
+		       offsetof(struct system_cache, capacity));
+	metrics_number(sys, "used_bytes", "How much data a lookup can find.",
+		       offsetof(struct system_cache, used));
+	metrics_number(sys, "open_objects", "Files in use.",
+		       offsetof(struct system_cache, objects));
+	metrics_number(sys, "extents", "Extents in the index.",
+		       offsetof(struct system_cache, extents));
+	for (k = 0; k < NR_STATS; k++) {
+		info = &system_stats[k];
+		metrics_head(info->metric, info->type, info->help);
+		for (i = 0; i < sys->nr_caches; i++)
+			if (sys->caches[i].stats[k] >= 0)
+				metrics_one(info->metric, &sys->caches[i],
+					    sys->caches[i].stats[k] /
+					    info->divisor);
+	}
+}
+
+static void metrics_mount(const char *name, const struct system_mount *mount,
+			  int64_t value)
+{
+	if (value < 0)
+		return;
+	printf("cachefs_mount_%s", name);
+	metrics_label("mountpoint", mount->target, "{");
+	metrics_label("source", mount->source, ",");
+	metrics_label("fstype", mount->type, ",");
+	printf("} %lld\n", (long long)value);
+}
+
+static void metrics_mounts(const struct system *sys)
+{
+	static const struct {
+		const char	*name;
+		const char	*help;
+		size_t		offset;
+	} counters[] = {
+		{ "hit_bytes_total", "Bytes of this mount given from the cache.",
+		  offsetof(struct system_volume, hit) },
+		{ "miss_bytes_total", "Bytes of this mount asked of the server.",
+		  offsetof(struct system_volume, miss) },
+		{ "stored_bytes_total", "Bytes of this mount written to the cache.",
+		  offsetof(struct system_volume, stored) },
+	};
+	const struct system_volume *volume;
+	char name[64];
+	int64_t value;
+	size_t i, k;
+
+	metrics_head("mount_cached", "gauge",
+		     "1 if nothing keeps the mount from using the cache.");
+	for (i = 0; i < sys->nr_mounts; i++)
+		metrics_mount("cached", &sys->mounts[i],
+			      sys->nr_caches &&
+			      !system_problem_of(sys, sys->mounts[i].target));
+	for (k = 0; k < ARRAY_SIZE(counters); k++) {
+		snprintf(name, sizeof(name), "mount_%s", counters[k].name);
+		metrics_head(name, "counter", counters[k].help);
+		for (i = 0; i < sys->nr_mounts; i++) {
+			volume = sys->mounts[i].volume;
+			if (!volume)
+				continue;
+			memcpy(&value, (const char *)volume + counters[k].offset,
+			       sizeof(value));
+			metrics_mount(counters[k].name, &sys->mounts[i], value);
+		}
+	}
+}
+
+int cmd_metrics(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{}
+	};
+	struct system sys;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1)
+		return c == 'h' ? cmd_help(metrics_usage) : cmd_misused("metrics");
+	if (optind != argc)
+		return cmd_bad_usage("metrics", "unexpected: %s", argv[optind]);
+	system_read(&sys);
+	metrics_head("module_loaded", "gauge", "1 if the module is loaded.");
+	printf("cachefs_module_loaded %d\n", sys.loaded);
+	metrics_head("module_installed", "gauge",
+		     "1 if there is a module for the running kernel.");
+	printf("cachefs_module_installed %d\n", sys.installed || sys.loaded);
+	metrics_head("attached", "gauge", "1 if a cache is attached.");
+	printf("cachefs_attached %d\n", sys.nr_caches > 0);
+	metrics_caches(&sys);
+	metrics_mounts(&sys);
+	system_free(&sys);
+	return EXIT_SUCCESS;
+}

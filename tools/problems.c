@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is wrong, in words, and what to do about it.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "cachefsctl.h"
+#include "system.h"
+
+/* Linux before 6.12 has only NFS in the cache, and not every mount of it. */
+static bool problem_old_kernel(const struct system *sys)
+{
+	unsigned int major = 0, minor = 0;
+
+	return sscanf(sys->kernel, "%u.%u", &major, &minor) == 2 &&
+		(major < 6 || (major == 6 && minor < 12));
+}
+
+static void problem_add(struct system *sys, const char *about, char *what,
+			char *advice)
+{
+	struct system_problem *problem;
+
+	sys->problems = cmd_grow(sys->problems, sys->nr_problems,
+				 sizeof(*problem));
+	problem = &sys->problems[sys->nr_problems++];
+	problem->about = cmd_text("%s", about);
+	problem->what = what;
+	problem->advice = advice;
+}
+
+static void problem_module(struct system *sys)
+{
+	if (sys->loaded && sys->nr_caches)
+		return;
+	if (sys->loaded)
+		problem_add(sys, "module", cmd_text("no cache is attached"),
+			    cmd_text("cachefsctl attach DEVICE"));
+	else if (sys->installed)
+		problem_add(sys, "module", cmd_text("the module is not loaded"),
+			    cmd_text("cachefsctl attach DEVICE, which loads it"));
+	else
+		problem_add(sys, "module",
+			    cmd_text("there is no module cachefs for the running kernel, %s",
+				     sys->kernel),
+			    cmd_text("install its headers (linux-headers-%s), then: dkms autoinstall, or make install in the sources",
+				     sys->kernel));
+}
+
+static void problem_cache(struct system *sys, const struct system_cache *cache)
+{
+	if (!strcmp(cache->state, "failed"))
+		problem_add(sys, cache->device,
+			    cmd_text("the cache has failed: files are read from the server"),
+			    cmd_text("see dmesg; when the device works again: echo active > /sys/fs/cachefs/%s/state",
+				     cache->uuid));
+	else if (!strcmp(cache->state, "degraded"))
+		problem_add(sys, cache->device,
+			    cmd_text("the device has given errors in the last five minutes"),
+			    cmd_text("see dmesg, and smartctl -a %s",
+				     cache->device));
+	if (cache->stats[STAT_checksum_errors] > 0)
+		problem_add(sys, cache->device,
+			    cmd_text("%lld reads from the cache did not verify, and were read from the server instead",
+				     (long long)cache->stats[STAT_checksum_errors]),
+			    cmd_text("some are normal after a power loss; others mean that the device damages data"));
+}
+
+static void problem_backends(struct system *sys)
+{
+	size_t i;
+
+	for (i = 0; i < sys->nr_backends; i++)
+		if (sys->backends[i].state == 'A' &&
+		    strcmp(sys->backends[i].cache, "cachefs"))
+			problem_add(sys, "FS-Cache",
+				    cmd_text("another cache is active: %s; a mount binds to the first one that FS-Cache finds",
+					     sys->backends[i].cache),
+				    cmd_text("stop it (systemctl disable --now cachefilesd), unmount what is bound to it, and mount again"));
+}
+
+static void problem_volume(struct system *sys, const struct system_mount *mount)
+{
+	static const char word[] = "not cached: ";
+	const char *identity = mount->volume ? mount->volume->identity : NULL;
+
+	if (identity && !strncmp(identity, word, strlen(word)))
+		problem_add(sys, mount->target,
+			    cmd_text("not cached: %s", identity + strlen(word)),
+			    cmd_text("see \"What is cached\" in the administrator's guide"));
+}
+
+static bool problem_uncached_options(const struct system *sys,
+				     const struct system_mount *mount)
+{
+	char *sync = mount_option(mount->options, "sync");
+	char *noac = mount_option(mount->options, "noac");
+	bool is = (sync || noac) && problem_old_kernel(sys);
+
+	free(sync);
+	free(noac);
+	return is;
+}
+
+static void problem_mount(struct system *sys, const struct system_mount *mount)
+{
+	bool is_9p = !strcmp(mount->type, "9p");
+
+	if (!mount->fsc)
+		problem_add(sys, mount->target,
+			    cmd_text("mounted without %s", is_9p ?
+				     "cache=fscache" : "fsc"),
+			    cmd_text(is_9p ? "umount, add cache=fscache to its options, and mount again" :
+				     "unmount all mounts of this file system of the server, add fsc to the options of each, and mount again: the first one decides, and a remount does not do"));
+	else if (mount->ignored)
+		problem_add(sys, mount->target,
+			    cmd_text("fsc is ignored: NFS does not use FS-Cache for this export"),
+			    cmd_text("it was mounted before without fsc: unmount all its mounts and mount each with fsc, or use nosharecache"));
+	else if (mount->cache && !strcmp(mount->cache, "-"))
+		problem_add(sys, mount->target,
+			    cmd_text("not bound to a cache"),
+			    cmd_text("attach a cache; the mount uses it from then on"));
+	else if (mount->cache && !strcmp(mount->cache, "cachefs") &&
+		 !sys->nr_caches)
+		problem_add(sys, mount->target,
+			    cmd_text("its cache is detached"),
+			    cmd_text("attach a cache; the mount uses it from then on"));
+	else if (mount->cache && strcmp(mount->cache, "cachefs"))
+		problem_add(sys, mount->target,
+			    cmd_text("bound to the cache %s instead of cachefs",
+				     mount->cache),
+			    cmd_text("stop that cache, umount, and mount again"));
+	else if (!mount->cache)
+		problem_add(sys, mount->target,
+			    cmd_text("FS-Cache has no volume for it"),
+			    cmd_text("read a file of it; if that changes nothing, the kernel's %s was built without FS-Cache",
+				     mount->type));
+	else if (problem_uncached_options(sys, mount))
+		problem_add(sys, mount->target,
+			    cmd_text("Linux %s does not read mounts with sync or noac from a cache",
+				     sys->kernel),
+			    cmd_text("mount without these options"));
+	else
+		problem_volume(sys, mount);
+}
+
+/**
+ * system_find_problems - Say what is wrong
+ * @sys: all else of it was read
+ */
+void system_find_problems(struct system *sys)
+{
+	size_t i;
+
+	problem_module(sys);
+	for (i = 0; i < sys->nr_caches; i++)
+		problem_cache(sys, &sys->caches[i]);
+	problem_backends(sys);
+	for (i = 0; i < sys->nr_mounts; i++)
+		problem_mount(sys, &sys->mounts[i]);
+}
+
+/**
+ * system_problem_of - The first thing that is wrong with something
+ * @sys: all of it
+ * @about: a mount, a device, or "module"
+ *
+ * Return: the problem or %NULL.
+ */
+const struct system_problem *system_problem_of(const struct system *sys,
+					       const char *about)
+{
+	size_t i;
+
+	for (i = 0; i < sys->nr_problems; i++)
+		if (!strcmp(sys->problems[i].about, about))
+			return &sys->problems[i];
+	return NULL;
+}

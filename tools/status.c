@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * cachefsctl status: the cache, each mount, and what is wrong.
+ */
+#include <err.h>
+#include <getopt.h>
+#include <libsmartcols.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "cachefsctl.h"
+#include "json.h"
+#include "status.h"
+
+static const char status_usage[] =
+	"Usage: cachefsctl status [options]\n"
+	"\n"
+	"Show the cache, each mount of NFS, CIFS and 9p, and what is wrong with them.\n"
+	"As root it shows more: who but root may not see which export a volume is of.\n"
+	"\n"
+	"Options:\n"
+	" -b, --bytes   print numbers of bytes, without units\n"
+	" -J, --json    print JSON\n"
+	" -h, --help    display this help\n";
+
+/**
+ * struct status_table - A table while it is filled
+ * @table: the library's
+ * @line: the line that is filled
+ * @column: the next one in it
+ */
+struct status_table {
+	struct libscols_table	*table;
+	struct libscols_line	*line;
+	unsigned int		column;
+};
+
+static void status_begin(struct status_table *status, const char *const *columns)
+{
+	status->table = scols_new_table();
+	if (!status->table)
+		err(EXIT_FAILURE, NULL);
+	for (; *columns; columns++)
+		if (!scols_table_new_column(status->table, *columns + 1, 0,
+					    **columns == '>' ?
+					    SCOLS_FL_RIGHT : 0))
+			err(EXIT_FAILURE, NULL);
+}
+
+static void status_line(struct status_table *status)
+{
+	status->line = scols_table_new_line(status->table, NULL);
+	if (!status->line)
+		err(EXIT_FAILURE, NULL);
+	status->column = 0;
+}
+
+/* The next column; @text is freed. */
+static void status_add(struct status_table *status, char *text)
+{
+	if (scols_line_refer_data(status->line, status->column++, text))
+		err(EXIT_FAILURE, NULL);
+}
+
+static void status_end(struct status_table *status)
+{
+	scols_print_table(status->table);
+	scols_unref_table(status->table);
+}
+
+static char *status_bytes(int64_t bytes, bool plain)
+{
+	if (plain && bytes >= 0)
+		return cmd_text("%lld", (long long)bytes);
+	return unit_size(bytes);
+}
+
+static char *status_time(int64_t when)
+{
+	time_t seconds = when;
+	char text[32];
+	struct tm tm;
+
+	if (when < 0 || !localtime_r(&seconds, &tm))
+		return cmd_text("-");
+	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
+	return cmd_text("%s", text);
+}
+
+static void status_caches(const struct system *sys, bool plain)
+{
+	static const char *const columns[] = {
+		"<CACHE", "<LABEL", "<STATE", "<SINCE", ">SIZE", ">USED", ">HIT",
+		">MISS", ">RATIO", ">REFUSED", ">MEMORY", NULL
+	};
+	const struct system_cache *cache;
+	struct status_table status;
+	size_t i;
+
+	status_begin(&status, columns);
+	for (i = 0; i < sys->nr_caches; i++) {
+		cache = &sys->caches[i];
+		status_line(&status);
+		status_add(&status, cmd_text("%s", cache->device));
+		status_add(&status, cmd_text("%s", *cache->label ?
+					     cache->label : "-"));
+		status_add(&status, cmd_text("%s", cache->state));
+		status_add(&status, status_time(cache->since));
+		status_add(&status, status_bytes(cache->capacity, plain));
+		status_add(&status, status_bytes(cache->used, plain));
+		status_add(&status, status_bytes(cache->stats[STAT_hit_bytes],
+						 plain));
+		status_add(&status, status_bytes(cache->stats[STAT_miss_bytes],
+						 plain));
+		status_add(&status, unit_ratio(cache->stats[STAT_hit_bytes],
+					       cache->stats[STAT_miss_bytes]));
+		status_add(&status,
+			   status_bytes(cache->stats[STAT_store_refused_bytes],
+					plain));
+		status_add(&status,
+			   status_bytes(cache->stats[STAT_index_bytes] +
+					cache->stats[STAT_checksum_bytes],
+					plain));
+	}
+	status_end(&status);
+}
+
+static void status_mounts(const struct system *sys, bool plain)
+{
+	static const char *const columns[] = {
+		"<MOUNT", "<SOURCE", "<TYPE", "<FSC", "<BOUND", ">HIT", ">MISS",
+		">RATIO", ">STORED", NULL
+	};
+	const struct system_volume *volume;
+	const struct system_mount *mount;
+	struct status_table status;
+	size_t i;
+
+	status_begin(&status, columns);
+	for (i = 0; i < sys->nr_mounts; i++) {
+		mount = &sys->mounts[i];
+		volume = mount->volume;
+		status_line(&status);
+		status_add(&status, cmd_text("%s", mount->target));
+		status_add(&status, cmd_text("%s", mount->source));
+		status_add(&status, cmd_text("%s", mount->type));
+		status_add(&status, cmd_text("%s", mount->ignored ? "ignored" :
+					     mount->fsc ? "yes" : "no"));
+		status_add(&status, cmd_text("%s", mount->cache ?: "-"));
+		status_add(&status, status_bytes(volume ? volume->hit : -1, plain));
+		status_add(&status, status_bytes(volume ? volume->miss : -1, plain));
+		status_add(&status, unit_ratio(volume ? volume->hit : -1,
+					       volume ? volume->miss : -1));
+		status_add(&status, status_bytes(volume ? volume->stored : -1,
+						 plain));
+	}
+	status_end(&status);
+}
+
+/**
+ * status_print - Print tables of the caches and the mounts
+ * @sys: what is printed
+ * @plain: numbers of bytes, without units
+ */
+void status_print(const struct system *sys, bool plain)
+{
+	if (sys->nr_caches)
+		status_caches(sys, plain);
+	if (sys->nr_caches && sys->nr_mounts)
+		putchar('\n');
+	if (sys->nr_mounts)
+		status_mounts(sys, plain);
+}
+
+static void status_print_problems(const struct system *sys)
+{
+	const struct system_problem *problem;
+	size_t i;
+
+	for (i = 0; i < sys->nr_problems; i++) {
+		problem = &sys->problems[i];
+		if (!i && (sys->nr_caches || sys->nr_mounts))
+			putchar('\n');
+		printf("%s: %s\n", problem->about, problem->what);
+		printf("   -> %s\n", problem->advice);
+	}
+}
+
+static void status_json_caches(struct json *json, const struct system *sys)
+{
+	const struct system_cache *cache;
+	size_t i, k;
+
+	json_open(json, "caches", '[');
+	for (i = 0; i < sys->nr_caches; i++) {
+		cache = &sys->caches[i];
+		json_open(json, NULL, '{');
+		json_string(json, "uuid", cache->uuid);
+		json_string(json, "device", cache->device);
+		json_string(json, "label", cache->label);
+		json_string(json, "state", cache->state);
+		json_number(json, "since", cache->since);
+		json_number(json, "capacity_bytes", cache->capacity);
+		json_number(json, "used_bytes", cache->used);
+		json_number(json, "objects_open", cache->objects);
+		json_number(json, "extents", cache->extents);
+		json_open(json, "stats", '{');
+		for (k = 0; k < NR_STATS; k++)
+			json_number(json, system_stats[k].name, cache->stats[k]);
+		json_close(json, '}');
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+}
+
+static void status_json_mounts(struct json *json, const struct system *sys)
+{
+	const struct system_mount *mount;
+	size_t i;
+
+	json_open(json, "mounts", '[');
+	for (i = 0; i < sys->nr_mounts; i++) {
+		mount = &sys->mounts[i];
+		json_open(json, NULL, '{');
+		json_string(json, "target", mount->target);
+		json_string(json, "source", mount->source);
+		json_string(json, "fstype", mount->type);
+		json_bool(json, "fsc", mount->fsc);
+		json_bool(json, "ignored", mount->ignored);
+		json_string(json, "bound", mount->cache);
+		json_string(json, "identity", mount->volume ?
+			    mount->volume->identity : NULL);
+		json_number(json, "hit_bytes", mount->volume ?
+			    mount->volume->hit : -1);
+		json_number(json, "miss_bytes", mount->volume ?
+			    mount->volume->miss : -1);
+		json_number(json, "stored_bytes", mount->volume ?
+			    mount->volume->stored : -1);
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+}
+
+static void status_json(const struct system *sys)
+{
+	struct json json = { .out = stdout };
+	size_t i;
+
+	json_open(&json, NULL, '{');
+	json_open(&json, "module", '{');
+	json_string(&json, "kernel", sys->kernel);
+	json_bool(&json, "installed", sys->installed);
+	json_bool(&json, "loaded", sys->loaded);
+	json_close(&json, '}');
+	status_json_caches(&json, sys);
+	status_json_mounts(&json, sys);
+	json_open(&json, "problems", '[');
+	for (i = 0; i < sys->nr_problems; i++) {
+		json_open(&json, NULL, '{');
+		json_string(&json, "about", sys->problems[i].about);
+		json_string(&json, "what", sys->problems[i].what);
+		json_string(&json, "advice", sys->problems[i].advice);
+		json_close(&json, '}');
+	}
+	json_close(&json, ']');
+	json_close(&json, '}');
+}
+
+int cmd_status(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "bytes", no_argument, NULL, 'b' },
+		{ "json", no_argument, NULL, 'J' },
+		{ "help", no_argument, NULL, 'h' },
+		{}
+	};
+	bool plain = false, as_json = false;
+	struct system sys;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "bJh", options, NULL)) != -1)
+		switch (c) {
+		case 'b':
+			plain = true;
+			break;
+		case 'J':
+			as_json = true;
+			break;
+		case 'h':
+			return cmd_help(status_usage);
+		default:
+			return cmd_misused("status");
+		}
+	if (optind != argc)
+		return cmd_bad_usage("status", "unexpected: %s", argv[optind]);
+	system_read(&sys);
+	if (as_json) {
+		status_json(&sys);
+	} else {
+		status_print(&sys, plain);
+		status_print_problems(&sys);
+	}
+	system_free(&sys);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Numbers as people read and write them.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "cachefsctl.h"
+
+/**
+ * unit_size - A number of bytes, as lsblk prints it
+ * @bytes: how many; negative: not known
+ *
+ * Return: the text, to be freed.
+ */
+char *unit_size(int64_t bytes)
+{
+	const char *units = "BKMGTPE";
+	double size = bytes;
+
+	if (bytes < 0)
+		return cmd_text("-");
+	for (; size >= 1024 && units[1]; units++)
+		size /= 1024;
+	return cmd_text(*units == 'B' || size >= 100 ? "%.0f%c" : "%.1f%c", size,
+			*units);
+}
+
+/**
+ * unit_ratio - Which part came from the cache
+ * @hit: bytes that did; negative: not known
+ * @miss: bytes that did not
+ *
+ * Return: the text, to be freed.
+ */
+char *unit_ratio(int64_t hit, int64_t miss)
+{
+	if (hit < 0 || miss < 0 || !(hit + miss))
+		return cmd_text("-");
+	return cmd_text("%.1f%%", 100.0 * hit / (hit + miss));
+}
+
+/**
+ * unit_parse_size - Understand a number of bytes
+ * @text: a number, and K, M, G or T behind it, if wanted
+ * @bytes: the result
+ *
+ * Return: 0 or -EINVAL.
+ */
+int unit_parse_size(const char *text, uint64_t *bytes)
+{
+	static const char units[] = "KMGT";
+	const char *unit;
+	double size;
+	char *end;
+
+	size = strtod(text, &end);
+	if (end == text || !(size > 0) || size > 1e15)
+		return -EINVAL;
+	unit = *end ? strchr(units, *end) : NULL;
+	if (unit)
+		end++;
+	if (*end)
+		return -EINVAL;
+	*bytes = size * (double)(1ULL << (unit ? 10 * (unit - units + 1) : 0));
+	return *bytes ? 0 : -EINVAL;
+}
+
+/**
+ * unit_parse_number - Understand a number
+ * @text: a number
+ * @max: the largest that is allowed
+ * @number: the result
+ *
+ * Return: 0 or -EINVAL.
+ */
+int unit_parse_number(const char *text, unsigned int max, unsigned int *number)
+{
+	unsigned long value;
+	char *end;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (errno || end == text || *end || *text == '-' || value > max)
+		return -EINVAL;
+	*number = value;
+	return 0;
+}
