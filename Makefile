@@ -3,6 +3,8 @@
 # make [KVER=version]	build build/<version>/cachefs.ko; V=1: say what the kernel has
 #	[UNTESTED=1]	for a kernel, too, that META does not name
 # make install		put it where modprobe finds it; make uninstall removes it
+# make tools		build build/tools/cachefsctl
+# make deb		build Debian packages in build/deb
 # make demo [SERIES=6.1]	show it at work, in a guest
 # make test		all tests
 # make torture		the long tests, and a table of what they did; HOURS=n: for so long
@@ -69,12 +71,27 @@ bed:
 	tests/bed/prepare.sh
 	tests/bed/prepare.sh headers-$(SERIES) image-$(SERIES)
 	$(MAKE) KVER="$$(cat $(CACHEFS_CACHE)/kver-$(SERIES))"
+	$(MAKE) -C tools
 
 demo: bed
 	tests/bed/demo.sh $(SERIES)
 
 test: bed
 	BED_UPDATED=1 tests/run
+
+# Debian packages of the module for DKMS and of the tools, in build/deb.
+VERSION	= $(shell sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)
+deb:
+	rm -rf build/deb
+	mkdir -p build/deb/cachefs-$(VERSION)
+	cp -a $(SOURCES) COPYING Documentation META Makefile README.md debian tools \
+		build/deb/cachefs-$(VERSION)/
+	mkdir -p build/deb/cachefs-$(VERSION)/tests/user
+	cp -a tests/user/include build/deb/cachefs-$(VERSION)/tests/user/
+	cd build/deb/cachefs-$(VERSION) && dpkg-buildpackage -us -uc -b
+
+tools:
+	$(MAKE) -C tools
 
 torture:
 	tests/torture
@@ -88,4 +105,5 @@ clean:
 distclean: clean
 	rm -rf "$(CACHEFS_CACHE)"
 
-.PHONY: all module install uninstall bed demo test torture mutants clean distclean
+.PHONY: all module install uninstall bed demo test deb tools torture \
+	mutants clean distclean
