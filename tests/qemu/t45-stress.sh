@@ -119,7 +119,7 @@ for ((i = 1; i <= rounds; i++)); do
 	(cd "$MNT/$(((i - 1) / 2 * 2 + 1))" && : > /run/inside &&
 		exec cat ./* > /dev/null) &
 	reader=$!
-	wait_for 10 test -e /run/inside
+	wait_for 120 test -e /run/inside
 	rm /run/inside
 	moment
 	umount -l "$MNT"

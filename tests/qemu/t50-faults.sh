@@ -482,7 +482,7 @@ check "a hung disk: what is not cached is read, written and listed" \
 	wait_for 60 test -e /run/others
 check "a hung disk: stores are in flight" \
 	test "$(cachefs_stat stores_in_flight_bytes)" -gt 0
-check "a hung disk: they give their pages back" wait_for 30 \
+check "a hung disk: they give their pages back" wait_for 120 \
 	eval '[ "$(cachefs_stat pages_marked)" = 0 ]'
 check "a hung disk: which the statistics say" \
 	test "$(cachefs_stat released_bytes)" -gt 0

@@ -110,7 +110,7 @@ python3 - "$MNT/late" <<-'END' &
 	os.pread(fd, 4096, 0)
 END
 reader=$!
-wait_for 30 test -e /run/late.open
+wait_for 120 test -e /run/late.open
 dmsetup suspend --nolockfs --noflush srvdm
 : > /run/late.go
 sleep 1

@@ -114,7 +114,7 @@ link_local=$(ip -n srv -6 -o addr show dev nfs-server scope link |
 	awk '{ sub("/.*", "", $4); print $4 }')
 stored=$(cachefs_stat stored_bytes)
 # Nobody else may have the address; that takes a second to find out.
-wait_for 30 mount -t nfs -o fsc,vers=4.2 \
+wait_for 120 mount -t nfs -o fsc,vers=4.2 \
 	"[$link_local%nfs-client]:$export_dir" /mnt/copy ||
 	t_die "no mount of $link_local"
 check "a link-local address: the right bytes" is_all GENUINE /mnt/copy/file
