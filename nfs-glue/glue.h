@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Between the kernel's FS-Cache and the core: cookies become versions (cookie.c),
+ * Between the kernel's FS-Cache and the core: cookies become versions (operation.c),
  * and netfs's reads and copies become reads and stores (io.c).
  */
 #ifndef _CACHEFS_GLUE_H
@@ -38,7 +38,7 @@ struct cachefs_nfs_coherency {
  * struct cachefs_glue - The binding of one cache to FS-Cache
  * @lock: protects @objects and @volumes
  * @noted: entries in all objects' @reads
- * @wq: stores that pages.c has gathered
+ * @wq: stores that linux-6.1/pages.c has gathered
  * @stage_lock: all objects' stages
  * @stages: all stages, oldest first; stage_lock
  * @spare_lock: the next three; with interrupts off
@@ -53,7 +53,7 @@ struct cachefs_glue {
 	struct list_head	objects;
 	struct list_head	volumes;
 	atomic_t		noted;
-	/* pages.c and stage.c: */
+	/* Linux 6.1: */
 	struct workqueue_struct	*wq;
 	spinlock_t		stage_lock;	/* see stage.c */
 	struct list_head	stages;
@@ -70,7 +70,7 @@ struct cachefs_glue {
  * @refusal: why nothing of it is cached, or %NULL
  * @told: the log says why some of its files are not cached
  * @withdrawn: the access that acquire_volume() took has been given back
- * @nfs: whether it is one of NFS, see cookie.c
+ * @nfs: whether it is one of NFS, see operation.c
  */
 struct cachefs_glue_volume {
 	struct list_head	link;
@@ -148,7 +148,7 @@ struct cachefs_object {
 	bool				local_data;
 	bool				named;
 	struct xarray			reads;
-	/* pages.c and stage.c: */
+	/* Linux 6.1: */
 	struct list_head		batches;
 	struct list_head		stages;
 	struct cachefs_miss		miss;
@@ -187,19 +187,27 @@ struct cachefs_op {
  */
 #define CACHEFS_GFP_MAYBE	(GFP_NOFS | __GFP_NORETRY | __GFP_NOWARN)
 
-/* cookie.c */
-extern const struct fscache_cache_ops cachefs_fscache_ops;
+/* operation.c */
+void cachefs_object_sample(struct cachefs_object *object, bool first);
+void cachefs_object_local_write(struct cachefs_object *object);
 void cachefs_op_init(struct cachefs_op *op, struct cachefs_object *object);
 void cachefs_op_exit(struct cachefs_op *op);
 struct cachefs_op *cachefs_op_new(struct cachefs_object *object);
 void cachefs_op_free(struct cachefs_op *op);
 enum cachefs_reason cachefs_op_stale(struct cachefs_op *op);
 enum cachefs_reason cachefs_op_refusal(struct cachefs_op *op);
-void cachefs_object_local_write(struct cachefs_object *object);
-void cachefs_end_access(struct fscache_cookie *cookie);
 int cachefs_query_occupancy(struct netfs_cache_resources *cres, loff_t start,
 			    size_t len, size_t granularity, loff_t *data_start,
 			    size_t *data_len);
+void cachefs_end_access(struct fscache_cookie *cookie);
+void cachefs_end_access_wait(void);
+
+/* cookie.c */
+bool cachefs_cookie_lookup(struct fscache_cookie *cookie);
+void cachefs_cookie_withdraw(struct fscache_cookie *cookie);
+bool cachefs_cookie_invalidate(struct fscache_cookie *cookie);
+void cachefs_cookie_resize(struct netfs_cache_resources *cres, loff_t new_size);
+void cachefs_cookie_prepare_to_write(struct fscache_cookie *cookie);
 
 /* note.c */
 bool cachefs_note_read(struct cachefs_op *op, pgoff_t index);
@@ -222,13 +230,13 @@ const char *cachefs_volume_refusal(const char *key, bool page_by_page);
 const char *cachefs_volume_refusal_now(const char *key);
 bool cachefs_object_named(struct cachefs_object *object, struct inode *inode);
 
-/* stage.c */
+/* linux-6.1/stage.c */
 bool cachefs_stage_read(struct cachefs_op *op, struct page *page);
 int cachefs_stages_init(struct cachefs_glue *glue);
 void cachefs_stages_exit(struct cachefs_glue *glue);
 void cachefs_stages_drop(struct cachefs_object *object);
 
-/* io.c or pages.c */
+/* io.c, or linux-6.1/pages.c */
 bool cachefs_begin_operation(struct netfs_cache_resources *cres,
 			     enum fscache_want_state want_state);
 int cachefs_glue_init_io(struct cachefs_glue *glue);

@@ -4,7 +4,7 @@
  *
  * In some cases the operation in which a page was not found is over when the page is
  * stored.  There the generation is noted by page, and a page is only stored in the
- * generation of its note.  See cookie.c.
+ * generation of its note.  See operation.c.
  */
 #include <linux/xarray.h>
 #include "glue.h"

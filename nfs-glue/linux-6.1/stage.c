@@ -18,7 +18,7 @@
 #include <linux/pagemap.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
-#include "glue.h"
+#include "../glue.h"
 
 /* Pages in one stage: what one I/O of the core takes. */
 #define STAGE_PAGES		128

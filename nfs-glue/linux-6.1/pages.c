@@ -21,7 +21,7 @@
 #include <linux/slab.h>
 #include <linux/uio.h>
 #include <trace/events/fscache.h>
-#include "glue.h"
+#include "../glue.h"
 
 /* Pages in one batch: what one I/O of the core takes. */
 #define BATCH_PAGES		128

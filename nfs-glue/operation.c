@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Operations, and which version of a file an operation is about.
+ *
+ * FS-Cache changes a cookie's coherency data and increments its invalidation
+ * counter without a call to the backend, or with a late one.  So the backend
+ * samples the cookie when an operation begins, and compares again before a store is
+ * published.  Each change that a sample shows begins a new generation of the
+ * object.  An operation belongs to the generation in which it began.  Data that was requested before a
+ * change is never stored as the data after that change:
+ * Where the read that feeds a store is always open when the store begins, stores
+ * are only taken while no operation of an older generation is open.  Elsewhere
+ * the generation of the read is noted, by page, until the page is stored.
+ *
+ * An invalidation that leaves the coherency data and the size as they were begins
+ * a new generation of the same version.  What is cached of that version stays
+ * valid: inode.c lets nobody use a version that NFS itself has doubts about, and
+ * has nothing stored of a version that a later change might not show in.
+ *
+ * NFS has a cookie disabled while the file is open for writing, and the cookie's
+ * coherency data always is what the server said.  Other file systems write
+ * through the cache, and may leave the coherency data behind what they know.  A
+ * file of theirs that was written to here, truncated or invalidated is not
+ * cached until it has a new cookie, which it gets with a new inode.
+ */
+#include <linux/slab.h>
+#include <linux/wait_bit.h>
+#include <trace/events/cachefs.h>
+#include <trace/events/fscache.h>
+#include "glue.h"
+
+static const u8 *op_cookie_aux(struct fscache_cookie *cookie)
+{
+	return cookie->aux_len <= sizeof(cookie->inline_aux) ?
+		cookie->inline_aux : cookie->aux;
+}
+
+/* Whether the cookie says what it said at the last sample. */
+static bool op_cookie_same(struct cachefs_object *object)
+{
+	struct fscache_cookie *cookie = object->cookie;
+
+	lockdep_assert_held(&cookie->lock);
+	lockdep_assert_held(&object->lock);
+	return cookie->inval_counter == object->handled &&
+		cookie->object_size == object->size &&
+		cookie->aux_len == object->aux_len &&
+		!memcmp(op_cookie_aux(cookie), object->aux, object->aux_len);
+}
+
+/**
+ * cachefs_object_sample - Begin a new generation if the cookie has changed
+ * @object: the object; its sample_mutex is held
+ * @first: the object has no version yet
+ *
+ * Here alone a change has consequences.  cachefs_op_stale() only compares.
+ *
+ * Context: process, may sleep.
+ */
+void cachefs_object_sample(struct cachefs_object *object, bool first)
+{
+	struct fscache_cookie *cookie = object->cookie;
+	const char *identity = object->volume->identity;
+	struct cachefs_version version;
+	u8 aux[CACHEFS_MAX_AUX];
+	unsigned int handled, aux_len;
+	loff_t size;
+	bool same;
+
+	lockdep_assert_held(&object->sample_mutex);
+
+	/*
+	 * FS-Cache changes all three under this lock, but for the last close of a
+	 * file: what is seen of that in the midst of it agrees with no inode.
+	 */
+	spin_lock(&cookie->lock);
+	handled = cookie->inval_counter;
+	size = cookie->object_size;
+	aux_len = cookie->aux_len;
+	memcpy(aux, op_cookie_aux(cookie), aux_len);
+	spin_unlock(&cookie->lock);
+
+	same = !first && size == object->size && aux_len == object->aux_len &&
+		!memcmp(aux, object->aux, aux_len);
+	if (same && handled == object->handled)
+		return;
+
+	cachefs_version_id(object->volume->glue->cache, version.id, identity,
+			   strlen(identity), fscache_get_key(cookie),
+			   cookie->key_len, aux, aux_len, size);
+	if (handled && !object->volume->nfs)
+		cachefs_object_local_write(object);
+
+	spin_lock(&object->lock);
+	object->handled = handled;
+	object->aux_len = aux_len;
+	memcpy(object->aux, aux, aux_len);
+	object->version = version;
+	object->size = size;
+	object->generation++;
+	object->nr_old += object->nr_current;
+	object->nr_current = 0;
+	spin_unlock(&object->lock);
+	if (!first)
+		trace_cachefs_object(cookie->debug_id, version.id,
+				     object->generation, size,
+				     same ? CACHEFS_OBJECT_INVALIDATED :
+				     CACHEFS_OBJECT_CHANGED);
+	cachefs_forget_reads(object);
+}
+
+static void op_begin(struct cachefs_op *op)
+{
+	struct cachefs_object *object = op->object;
+
+	lockdep_assert_held(&object->lock);
+	op->version = object->version;
+	op->size = object->size;
+	op->i_size = object->size;
+	op->generation = object->generation;
+	op->invalidated = object->handled;
+	op->timed = object->volume->nfs &&
+		object->aux_len == sizeof(op->coherency);
+	if (op->timed)
+		memcpy(&op->coherency, object->aux, sizeof(op->coherency));
+	object->nr_current++;
+}
+
+/*
+ * Begin an operation if the cookie says what it said last time.  This is on the
+ * way of each page where NFS comes page by page, from several tasks: no mutex.
+ * Whoever samples something else shows it all at once, under the object's lock.
+ */
+static bool op_begin_unchanged(struct cachefs_op *op)
+{
+	struct cachefs_object *object = op->object;
+	struct fscache_cookie *cookie = object->cookie;
+	bool same;
+
+	spin_lock(&cookie->lock);
+	spin_lock(&object->lock);
+	same = op_cookie_same(object);
+	if (same)
+		op_begin(op);
+	spin_unlock(&object->lock);
+	spin_unlock(&cookie->lock);
+	return same;
+}
+
+/**
+ * cachefs_op_init - Begin an operation
+ * @op: the operation, to be ended with cachefs_op_exit()
+ * @object: on this object
+ *
+ * Context: process, may sleep.
+ */
+void cachefs_op_init(struct cachefs_op *op, struct cachefs_object *object)
+{
+	memset(op, 0, sizeof(*op));
+	op->object = object;
+	if (op_begin_unchanged(op))
+		return;
+	mutex_lock(&object->sample_mutex);
+	cachefs_object_sample(object, false);
+	spin_lock(&object->lock);
+	op_begin(op);
+	spin_unlock(&object->lock);
+	mutex_unlock(&object->sample_mutex);
+}
+
+/**
+ * cachefs_op_exit - End an operation
+ * @op: the operation
+ *
+ * Context: any but interrupts.
+ */
+void cachefs_op_exit(struct cachefs_op *op)
+{
+	struct cachefs_object *object = op->object;
+
+	if (op->asked)
+		cachefs_server_answered(object->volume->glue->cache,
+					ktime_get_ns() - op->asked);
+	spin_lock(&object->lock);
+	if (op->generation == object->generation)
+		object->nr_current--;
+	else
+		object->nr_old--;
+	spin_unlock(&object->lock);
+}
+
+/**
+ * cachefs_op_new - Begin an operation that outlives its caller
+ * @object: on this object
+ *
+ * Context: process, may sleep.
+ * Return: the operation, or %NULL without memory.
+ */
+struct cachefs_op *cachefs_op_new(struct cachefs_object *object)
+{
+	struct cachefs_op *op = kmalloc(sizeof(*op), CACHEFS_GFP_MAYBE);
+
+	if (op)
+		cachefs_op_init(op, object);
+	return op;
+}
+
+/**
+ * cachefs_op_free - End an operation that cachefs_op_new() began
+ * @op: freed
+ *
+ * Context: any but interrupts.
+ */
+void cachefs_op_free(struct cachefs_op *op)
+{
+	cachefs_op_exit(op);
+	kfree(op);
+}
+
+/* Why an operation is stale; the locks keep both sides as they are. */
+static enum cachefs_reason op_compare(struct cachefs_op *op)
+{
+	struct cachefs_object *object = op->object;
+
+	if (object->local_data)
+		return CACHEFS_WHY_LOCAL_WRITER;
+	if (test_bit(FSCACHE_COOKIE_DISABLED, &object->cookie->flags))
+		return CACHEFS_WHY_OPEN_TO_WRITE;
+	if (op->generation != object->generation || !op_cookie_same(object))
+		return CACHEFS_WHY_VERSION;
+	return CACHEFS_WHY_NONE;
+}
+
+static enum cachefs_reason op_ask(struct cachefs_op *op, bool only_reader)
+{
+	struct cachefs_object *object = op->object;
+	enum cachefs_reason why;
+
+	spin_lock(&object->cookie->lock);
+	spin_lock(&object->lock);
+	why = op_compare(op);
+	if (!why && only_reader && object->nr_old)
+		why = CACHEFS_WHY_OLDER_READ;
+	spin_unlock(&object->lock);
+	spin_unlock(&object->cookie->lock);
+	return why;
+}
+
+/**
+ * cachefs_op_stale - Whether the file has changed since an operation began
+ * @op: the operation
+ *
+ * Compares only.  The consequences of a change are for the next operation that
+ * begins, see cachefs_object_sample().
+ *
+ * Context: any but interrupts.
+ * Return: why what the operation has must not be published, which is also so
+ * when the file is open for writing now; or %CACHEFS_WHY_NONE.
+ */
+enum cachefs_reason cachefs_op_stale(struct cachefs_op *op)
+{
+	return op_ask(op, false);
+}
+
+/**
+ * cachefs_op_refusal - Why the data of an operation must not be stored
+ * @op: the operation
+ *
+ * Context: any but interrupts.
+ * Return: why not: the operation is stale, or an older operation is open, whose data
+ * it might be; or %CACHEFS_WHY_NONE.
+ */
+enum cachefs_reason cachefs_op_refusal(struct cachefs_op *op)
+{
+	return op_ask(op, true);
+}
+
+/**
+ * cachefs_object_local_write - A local writer has changed the file
+ * @object: not cached from here on, until it is closed and looked up again, or
+ * until it has a new cookie; see the head of this file
+ *
+ * Context: any but interrupts.
+ */
+void cachefs_object_local_write(struct cachefs_object *object)
+{
+	spin_lock(&object->lock);
+	object->local_data = true;
+	spin_unlock(&object->lock);
+	/* For the cookie's next object. */
+	set_bit(FSCACHE_COOKIE_LOCAL_WRITE, &object->cookie->flags);
+}
+
+/**
+ * cachefs_query_occupancy - netfs_cache_ops::query_occupancy
+ * @cres: ignored, as all that follows
+ * @start: ignored
+ * @len: ignored
+ * @granularity: ignored
+ * @data_start: not set
+ * @data_len: not set
+ *
+ * Asked by file systems that keep what no server has; not for us.
+ *
+ * Context: any.
+ * Return: -ENOBUFS.
+ */
+int cachefs_query_occupancy(struct netfs_cache_resources *cres, loff_t start,
+			    size_t len, size_t granularity, loff_t *data_start,
+			    size_t *data_len)
+{
+	return -ENOBUFS;
+}
+
+/*
+ * Accesses whose end has not returned yet.  It may sleep, after the cache was told
+ * that nobody needs it any more: what waits for returns through the module's text
+ * (cachefs_exit()) does not see who sleeps there.
+ */
+static atomic_t accesses_ending;
+
+/**
+ * cachefs_end_access - End an access that kept a cookie's object
+ * @cookie: the cookie; may be gone afterwards, and the cache, too
+ *
+ * FS-Cache looks at the cookie after it has let go of it, and counts on its owner to
+ * keep it; NFS may be giving it up just then.
+ *
+ * Context: process.
+ */
+void cachefs_end_access(struct fscache_cookie *cookie)
+{
+	atomic_inc(&accesses_ending);
+	fscache_get_cookie(cookie, fscache_cookie_get_attach_object);
+	fscache_end_cookie_access(cookie, fscache_access_io_end);
+	/* Of the last cookie of a volume this frees the volume, and sleeps. */
+	fscache_put_cookie(cookie, fscache_cookie_put_object);
+	if (atomic_dec_and_test(&accesses_ending))
+		wake_up_var(&accesses_ending);
+}
+
+/**
+ * cachefs_end_access_wait - Wait until the end of each access has returned
+ *
+ * Context: process, may sleep.
+ */
+void cachefs_end_access_wait(void)
+{
+	wait_var_event(&accesses_ending, !atomic_read(&accesses_ending));
+}
