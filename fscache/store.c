@@ -171,15 +171,11 @@ static void store_work(struct work_struct *work)
 						   work);
 	struct cachefs_cache *cache = store->cache;
 	struct cachefs_io *io, *next;
+	enum cachefs_reason stale;
 	unsigned int nr = 0;
-	bool valid;
 
 	store_unwatch(store);
-	valid = !store->released && store->still_valid(store);
-	if (store->released)
-		store->stale = CACHEFS_WHY_SLOW;
-	else if (!valid)
-		store->stale = store->stale ?: CACHEFS_WHY_VERSION;
+	stale = store->released ? CACHEFS_WHY_SLOW : store->still_valid(store);
 	list_for_each_entry(io, &store->ios, link) {
 		u32 last = last_bytes(store, io);
 		size_t data = ((io->nr - 1) << CACHEFS_BLOCK_SHIFT) + last;
@@ -190,7 +186,7 @@ static void store_work(struct work_struct *work)
 					 io->error);
 		else
 			cachefs_store_worked(cache, store->began);
-		if (valid && !io->error) {
+		if (!stale && !io->error) {
 			cachefs_region_publish(cache, io->region, io->slot,
 					       io->nr, store->version.id,
 					       io->block, last);
@@ -199,11 +195,10 @@ static void store_work(struct work_struct *work)
 			cachefs_region_abandon(cache, io->region, io->slot,
 					       io->nr);
 			cachefs_refuse(cache, &store->version, io->block, data,
-				       valid ? CACHEFS_WHY_DEVICE :
-					       store->stale);
+				       stale ?: CACHEFS_WHY_DEVICE);
 		}
 	}
-	if (!valid)
+	if (stale)
 		store->error = store->error ?: -ESTALE;
 	if (store->released)
 		store_pages(store, false);
@@ -214,6 +209,8 @@ static void store_work(struct work_struct *work)
 	give_room(cache, nr);
 	trace_cachefs_store_done(store);
 	wake_up(&cache->wait);
+	if (store->release && !store->released)
+		store->release(store);
 	store->done(store);
 	cachefs_op_end(cache);
 }
@@ -435,7 +432,6 @@ void cachefs_store(struct cachefs_store *store)
 	cachefs_op_begin(cache);
 	store->error = 0;
 	store->stored = 0;
-	store->stale = CACHEFS_WHY_NONE;
 	store->released = false;
 	store->began = jiffies;
 	trace_cachefs_store(store);

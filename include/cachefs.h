@@ -120,19 +120,18 @@ struct cachefs_read {
  * @pages: the pages; the caller keeps them until @done; entries may be replaced
  * @may_wait: cachefs_store() may wait up to a second while too much is in flight
  * @still_valid: asked when the data is on disk, before it is published, in process
- *	context: are these pages still that version's, unmodified?  If not, it may
- *	set @stale
- * @release: called at most once, before @done, in process context: the device
- *	does not take the blocks in time, and they will not be published.  The marks
- *	may be cleared: the cache holds references to the pages now.  %NULL: wait
- *	for the device, however long it takes
- * @done: called once, in process context; the marks may be cleared
+ *	context: why these pages are not that version's any more, or not as they
+ *	were; %CACHEFS_WHY_NONE if they are
+ * @release: called once, in process context: the marks may be cleared.  Either just
+ *	before @done; or early, if the device does not take the blocks in time: then
+ *	they will not be published, and the cache holds references to the pages.
+ *	%NULL: the store waits for the device, however long it takes
+ * @done: called once, in process context: the cache does not use @store any more
  * @error: for @done: 0, or %-ENOBUFS (no room in the log, or refused), %-ESTALE
- *	(@still_valid said no), or the device's error.  With any error part of the
+ *	(@still_valid said why), or the device's error.  With any error part of the
  *	blocks may have been stored
- * @stored: for @done: how many bytes were published
- * @stale: why @still_valid said no, if not for %CACHEFS_WHY_VERSION
- * @released: for @done: whether @release was called
+ * @stored: for @release and @done: how many bytes were published
+ * @released: for @release and @done: @release was called early
  */
 struct cachefs_store {
 	struct cachefs_cache	*cache;
@@ -141,12 +140,11 @@ struct cachefs_store {
 	size_t			bytes;
 	struct page		**pages;
 	bool			may_wait;
-	bool			(*still_valid)(struct cachefs_store *store);
+	enum cachefs_reason	(*still_valid)(struct cachefs_store *store);
 	void			(*release)(struct cachefs_store *store);
 	void			(*done)(struct cachefs_store *store);
 	int			error;
 	size_t			stored;
-	enum cachefs_reason	stale;
 	bool			released;
 	/* private: */
 	struct list_head	watch;		/* in cache::stores, or empty */

@@ -182,6 +182,15 @@ struct cachefs_op {
 };
 
 /*
+ * struct cachefs_op_store - A store of an operation
+ * @op: the operation, until the store is released
+ */
+struct cachefs_op_store {
+	struct cachefs_store	store;
+	struct cachefs_op	*op;
+};
+
+/*
  * What can do without memory does not wait for long: NFS may be in the middle of what
  * will free some.
  */
@@ -196,6 +205,8 @@ struct cachefs_op *cachefs_op_new(struct cachefs_object *object);
 void cachefs_op_free(struct cachefs_op *op);
 enum cachefs_reason cachefs_op_stale(struct cachefs_op *op);
 enum cachefs_reason cachefs_op_refusal(struct cachefs_op *op);
+void cachefs_op_store(struct cachefs_op_store *store);
+struct cachefs_op_store *cachefs_op_stored(struct cachefs_store *core);
 int cachefs_query_occupancy(struct netfs_cache_resources *cres, loff_t start,
 			    size_t len, size_t granularity, loff_t *data_start,
 			    size_t *data_len);

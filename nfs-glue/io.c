@@ -348,45 +348,31 @@ static void prepare_write_subreq(struct netfs_io_subrequest *subreq)
 	stream->sreq_max_len = CACHEFS_MAX_STORE;
 }
 
-struct glue_store {
-	struct cachefs_store		store;
-	struct cachefs_op		*op;
+struct io_store {
+	struct cachefs_op_store		store;
 	struct netfs_io_subrequest	*subreq;
 	size_t				len;
 	unsigned int			nr_pages;
 	struct page			*pages[];
 };
 
-static bool store_still_valid(struct cachefs_store *core)
-{
-	core->stale = cachefs_op_stale(container_of(core, struct glue_store,
-						    store)->op);
-	return !core->stale;
-}
-
 /*
  * Whatever became of a store: netfs shall clear the marks and go on with the
  * next one, so it always hears that all is well.  Its operation may end then.
  */
-static void store_release(struct cachefs_store *core)
+static void io_store_release(struct cachefs_store *core)
 {
-	struct glue_store *store = container_of(core, struct glue_store, store);
+	struct io_store *store = container_of(cachefs_op_stored(core),
+					      struct io_store, store);
 
 	cachefs_page_mark_release(core->cache, store->nr_pages);
 	cachefs_terminated(netfs_write_subrequest_terminated, store->subreq,
 			   store->len);
 }
 
-static void store_done(struct cachefs_store *core)
+static void io_store_done(struct cachefs_store *core)
 {
-	struct glue_store *store = container_of(core, struct glue_store, store);
-
-	if (!core->released) {
-		cachefs_count_stored(core->cache, cachefs_op_volume(store->op),
-				     core->stored);
-		store_release(core);
-	}
-	kfree(store);
+	kfree(container_of(core, struct io_store, store.store));
 }
 
 /* Is all that a request writes what was read from the server? */
@@ -411,7 +397,7 @@ static void issue_write(struct netfs_io_subrequest *subreq)
 	struct cachefs_cache *cache = cachefs_op_cache(op);
 	loff_t start = subreq->start + subreq->transferred;
 	u64 block = start >> CACHEFS_BLOCK_SHIFT;
-	struct glue_store *store = NULL;
+	struct io_store *store = NULL;
 	enum cachefs_reason why;
 	unsigned int nr, i;
 
@@ -447,22 +433,18 @@ static void issue_write(struct netfs_io_subrequest *subreq)
 			       len - bytes, CACHEFS_WHY_PART);
 	for (i = 0; i < nr; i++)
 		cachefs_page_mark_adopt(cache, store->pages[i]);
-	store->op = op;
 	store->subreq = subreq;
 	store->len = len;
 	store->nr_pages = nr;
-	store->store.cache = cache;
-	store->store.version = op->version;
-	store->store.block = block;
-	store->store.bytes = bytes;
-	store->store.pages = store->pages;
+	store->store.op = op;
+	store->store.store.block = block;
+	store->store.store.bytes = bytes;
+	store->store.store.pages = store->pages;
 	/* It comes with more at once than may be in flight. */
-	store->store.may_wait = writeback;
-	store->store.still_valid = store_still_valid;
-	store->store.release = store_release;
-	store->store.done = store_done;
-	fscache_count_write();
-	cachefs_store(&store->store);
+	store->store.store.may_wait = writeback;
+	store->store.store.release = io_store_release;
+	store->store.store.done = io_store_done;
+	cachefs_op_store(&store->store);
 	return;
 
 refuse:

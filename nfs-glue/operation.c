@@ -275,6 +275,44 @@ enum cachefs_reason cachefs_op_refusal(struct cachefs_op *op)
 	return op_ask(op, true);
 }
 
+static enum cachefs_reason op_still_valid(struct cachefs_store *core)
+{
+	return cachefs_op_stale(container_of(core, struct cachefs_op_store,
+					     store)->op);
+}
+
+/**
+ * cachefs_op_store - Store data of an operation
+ * @store: block, bytes, pages, may_wait, release and done are the caller's, and op
+ *
+ * Context: process.
+ */
+void cachefs_op_store(struct cachefs_op_store *store)
+{
+	store->store.cache = cachefs_op_cache(store->op);
+	store->store.version = store->op->version;
+	store->store.still_valid = op_still_valid;
+	fscache_count_write();
+	cachefs_store(&store->store);
+}
+
+/**
+ * cachefs_op_stored - First of all in cachefs_store::release
+ * @core: the store that is released
+ *
+ * Context: process.
+ * Return: the store, whose published bytes are accounted for.
+ */
+struct cachefs_op_store *cachefs_op_stored(struct cachefs_store *core)
+{
+	struct cachefs_op_store *store = container_of(core, struct cachefs_op_store,
+						      store);
+
+	cachefs_count_stored(core->cache, cachefs_op_volume(store->op),
+			     core->stored);
+	return store;
+}
+
 /**
  * cachefs_object_local_write - A local writer has changed the file
  * @object: not cached from here on, until it is closed and looked up again, or

@@ -20,7 +20,6 @@
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
-#include <trace/events/fscache.h>
 #include "../glue.h"
 
 /* Pages in one batch: what one I/O of the core takes. */
@@ -29,15 +28,14 @@
 /*
  * struct batch - Pages to be stored together
  * @link: in cachefs_object::batches
- * @op: holds the version, and the object
+ * @store: its operation holds the version, and the object
  * @born: jiffies
  * @folios: @nr of them, marked
  * @pages: the same for the core, which may replace some
  */
 struct batch {
 	struct list_head	link;
-	struct cachefs_store	store;
-	struct cachefs_op	*op;
+	struct cachefs_op_store	store;
 	unsigned long		born;
 	unsigned int		nr;
 	struct folio		*folios[BATCH_PAGES];
@@ -105,61 +103,44 @@ static int read_cache(struct netfs_cache_resources *cres, loff_t start,
 
 /* Batches */
 
-static bool batch_still_valid(struct cachefs_store *store)
-{
-	store->stale = cachefs_op_stale(container_of(store, struct batch,
-						     store)->op);
-	return !store->stale;
-}
-
 /* Steps 6 and 7. */
-static void batch_release(struct cachefs_store *store)
+static void batch_release(struct cachefs_store *core)
 {
-	struct batch *batch = container_of(store, struct batch, store);
-	struct fscache_cookie *cookie = batch->op->object->cookie;
+	struct batch *batch = container_of(cachefs_op_stored(core),
+					   struct batch, store);
+	struct cachefs_op *op = batch->store.op;
+	struct fscache_cookie *cookie = op->object->cookie;
 	unsigned int i;
 
 	for (i = 0; i < batch->nr; i++)
-		cachefs_page_mark_end(store->cache, batch->folios[i]);
-	cachefs_op_free(batch->op);
+		cachefs_page_mark_end(core->cache, batch->folios[i]);
+	cachefs_op_free(op);
 	/* The object may go away now; the core still counts this store. */
 	cachefs_end_access(cookie);
 }
 
-static void batch_done(struct cachefs_store *store)
+static void batch_done(struct cachefs_store *core)
 {
-	struct batch *batch = container_of(store, struct batch, store);
-
-	if (!store->released) {
-		cachefs_count_stored(store->cache, cachefs_op_volume(batch->op),
-				     store->stored);
-		batch_release(store);
-	}
-	kfree(batch);
+	kfree(container_of(core, struct batch, store.store));
 }
 
 static void batch_submit(struct batch *batch)
 {
-	struct cachefs_op *op = batch->op;
 	unsigned int i;
 
 	for (i = 0; i < batch->nr; i++)
 		batch->pages[i] = folio_page(batch->folios[i], 0);
-	batch->store.cache = cachefs_op_cache(op);
-	batch->store.version = op->version;
-	batch->store.pages = batch->pages;
-	batch->store.may_wait = false;
-	batch->store.still_valid = batch_still_valid;
-	batch->store.release = batch_release;
-	batch->store.done = batch_done;
-	fscache_count_write();
-	cachefs_store(&batch->store);
+	batch->store.store.pages = batch->pages;
+	batch->store.store.may_wait = false;
+	batch->store.store.release = batch_release;
+	batch->store.store.done = batch_done;
+	cachefs_op_store(&batch->store);
 }
 
 static bool batch_full(struct batch *batch)
 {
 	return batch->nr == BATCH_PAGES ||
-		batch->store.bytes % CACHEFS_BLOCK_SIZE;
+		batch->store.store.bytes % CACHEFS_BLOCK_SIZE;
 }
 
 /* Store what is full, and what has waited for more pages long enough. */
@@ -194,20 +175,20 @@ static struct batch *batch_new(struct cachefs_op *op)
 
 	if (!batch)
 		return NULL;
-	batch->op = cachefs_op_new(op->object);
-	if (!batch->op)
+	batch->store.op = cachefs_op_new(op->object);
+	if (!batch->store.op)
 		goto free_batch;
-	if (batch->op->generation != op->generation)
+	if (batch->store.op->generation != op->generation)
 		goto free_op;
 	batch->nr = 0;
-	batch->store.bytes = 0;
+	batch->store.store.bytes = 0;
 	batch->born = jiffies;
 	/* The caller's access keeps the cookie from being withdrawn now. */
 	atomic_inc(&cookie->n_accesses);
 	return batch;
 
 free_op:
-	cachefs_op_free(batch->op);
+	cachefs_op_free(batch->store.op);
 free_batch:
 	kfree(batch);
 	return NULL;
@@ -221,8 +202,8 @@ static struct batch *batch_find(struct cachefs_op *op, u64 block)
 	lockdep_assert_held(&op->object->lock);
 	list_for_each_entry(batch, &op->object->batches, link)
 		if (!batch_full(batch) &&
-		    batch->op->generation == op->generation &&
-		    batch->store.block + batch->nr == block)
+		    batch->store.op->generation == op->generation &&
+		    batch->store.store.block + batch->nr == block)
 			return batch;
 	return NULL;
 }
@@ -241,13 +222,13 @@ static bool batch_add(struct cachefs_op *op, struct folio *folio, size_t bytes)
 		batch = batch_new(op);
 		if (!batch)
 			return false;
-		batch->store.block = folio->index;
+		batch->store.store.block = folio->index;
 		spin_lock(&object->lock);
 		list_add_tail(&batch->link, &object->batches);
 	}
 	cachefs_page_mark(cachefs_op_cache(op), folio);
 	batch->folios[batch->nr++] = folio;
-	batch->store.bytes += bytes;
+	batch->store.store.bytes += bytes;
 	if (batch_full(batch))
 		mod_delayed_work(wq, &object->store_work, 0);
 	else

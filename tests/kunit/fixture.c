@@ -314,12 +314,12 @@ bool transfer_matches(struct transfer *t, u64 block, u64 pattern, size_t bytes)
 	return true;
 }
 
-static bool transfer_still_valid(struct cachefs_store *store)
+static enum cachefs_reason transfer_still_valid(struct cachefs_store *store)
 {
 	struct transfer *t = container_of(store, struct transfer, store);
 
 	t->asked++;
-	return READ_ONCE(t->valid);
+	return READ_ONCE(t->valid) ? CACHEFS_WHY_NONE : CACHEFS_WHY_VERSION;
 }
 
 static void transfer_stored(struct cachefs_store *store)

@@ -59,11 +59,12 @@ static struct markfs_io *markfs_io_alloc(struct markfs *fs, struct folio *folio)
 }
 
 /* The cache asks this before it publishes the blocks. */
-static bool markfs_still_valid(struct cachefs_store *store)
+static enum cachefs_reason markfs_still_valid(struct cachefs_store *store)
 {
 	struct markfs_io *io = container_of(store, struct markfs_io, store);
 
-	return !READ_ONCE(io->fs->modified);
+	return READ_ONCE(io->fs->modified) ? CACHEFS_WHY_LOCAL_WRITER :
+					     CACHEFS_WHY_NONE;
 }
 
 /* Steps 6 and 7: the blocks are on disk, or will not get there. */

@@ -97,7 +97,7 @@ static void operation_end(struct operation *op, int result)
 }
 
 /* As the glue has it: the pages are of the version and generation of now. */
-static bool still_valid(struct cachefs_store *store)
+static enum cachefs_reason still_valid(struct cachefs_store *store)
 {
 	struct operation *op = container_of(store, struct operation, store);
 	struct model_version *now = &model.versions[op->v];
@@ -109,7 +109,7 @@ static bool still_valid(struct cachefs_store *store)
 	might_sleep();
 	if (model.asked)
 		model.asked();
-	return valid;
+	return valid ? CACHEFS_WHY_NONE : CACHEFS_WHY_VERSION;
 }
 
 static void store_done(struct cachefs_store *store)

@@ -269,8 +269,6 @@ static void free_pages(struct operation *op)
 
 static void operation_free(struct operation *op)
 {
-	if (!op->store.released)
-		free_pages(op);
 	kfree(op->pages);
 	kfree(op->given);
 	kfree(op);
@@ -288,22 +286,23 @@ static struct cachefs_version begin(struct operation *op)
 	return version;
 }
 
-static bool still_valid(struct cachefs_store *store)
+static enum cachefs_reason still_valid(struct cachefs_store *store)
 {
 	struct operation *op = container_of(store, struct operation, store);
 
 	might_sleep();
 	shim_pause();
 	/* Not the lock: it would put too much into an order. */
-	return __atomic_load_n(&op->file->state, __ATOMIC_ACQUIRE) == op->state;
+	return __atomic_load_n(&op->file->state, __ATOMIC_ACQUIRE) == op->state ?
+		CACHEFS_WHY_NONE : CACHEFS_WHY_VERSION;
 }
 
-/* The device may still read the pages. */
+/* If it is early, the device may still read the pages. */
 static void store_release(struct cachefs_store *store)
 {
 	might_sleep();
 	free_pages(container_of(store, struct operation, store));
-	count(&released, 1);
+	count(&released, store->released);
 }
 
 static void store_done(struct cachefs_store *store)
@@ -337,6 +336,7 @@ static void store_some(void)
 	if (!op->store.may_wait &&
 	    !cachefs_store_wanted(cache, &version, op->block, bytes)) {
 		count(&refused, 1);
+		free_pages(op);
 		operation_free(op);
 		return;
 	}
