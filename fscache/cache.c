@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The life of an attached cache: attach and detach; version ids; and the counters.
+ * The life of an attached cache, from attach to detach; and version ids.
  */
-#include <linux/random.h>
 #include <linux/sched/signal.h>
-#include <linux/unaligned.h>
-#include <trace/events/cachefs.h>
 #include "../nfs-glue/compat/blake2s.h"
 #include "internal.h"
 
@@ -17,120 +14,6 @@
 
 /* Default for how slow the device may be to read before the server is asked, ms. */
 #define CACHEFS_READ_BYPASS_MS	100
-
-/* Default size of a region, blocks: 4 MiB. */
-#define CACHEFS_REGION_BLOCKS	1024
-
-/**
- * cachefs_op_begin - An operation uses the cache
- * @cache: the cache
- *
- * Context: any.
- */
-void cachefs_op_begin(struct cachefs_cache *cache)
-{
-	/* A full barrier: then it looks at the state, see cachefs_quiesce(). */
-	atomic_inc_return(&cache->ops);
-}
-
-/**
- * cachefs_op_end - An operation does not use the cache any more
- * @cache: the cache; may be gone afterwards
- *
- * Context: any.
- */
-void cachefs_op_end(struct cachefs_cache *cache)
-{
-	/* Under the lock, so that the waiter cannot free it in between. */
-	unsigned long flags;
-
-	spin_lock_irqsave(&cache->wait.lock, flags);
-	if (atomic_dec_and_test(&cache->ops))
-		wake_up_locked(&cache->wait);
-	spin_unlock_irqrestore(&cache->wait.lock, flags);
-}
-
-/**
- * cachefs_device_gone - The device was taken out of the machine
- * @cache: the cache
- *
- * It is failed at once, without waiting for the errors of what is still under way.
- *
- * Context: any.
- */
-void cachefs_device_gone(struct cachefs_cache *cache)
-{
-	if (cmpxchg(&cache->state, CACHEFS_ACTIVE, CACHEFS_FAILED) !=
-	    CACHEFS_ACTIVE)
-		return;
-	pr_err("%s: the device is gone, the cache is not used any more; files are read from the server\n",
-	       cachefs_device_name(cache->device));
-	wake_up(&cache->wait);
-}
-
-/* Say why a superblock is refused. */
-static int bad_super(const char *name, enum cachefs_refusal why,
-		     const struct cachefs_super_block *sb, u64 blocks)
-{
-	u32 version = le32_to_cpu(sb->version);
-
-	if (why == CACHEFS_BAD_DEVICE_SIZE)
-		pr_err("%s: bad superblock: %s: the device has %llu blocks of 4096 bytes, and had %llu when the cache was made; \"format\" makes a new one\n",
-		       name, cachefs_refusal_text(why),
-		       (unsigned long long)blocks,
-		       (unsigned long long)le64_to_cpu(sb->device_blocks));
-	else if (why == CACHEFS_BAD_VERSION)
-		pr_err("%s: bad superblock: %s: the cache has version %u, which is %s, and this module knows %u only; \"format\" makes a new one\n",
-		       name, cachefs_refusal_text(why), version,
-		       version < CACHEFS_FORMAT_VERSION ? "older" : "newer",
-		       CACHEFS_FORMAT_VERSION);
-	else if (why == CACHEFS_BAD_FEATURES)
-		pr_err("%s: bad superblock: %s: the cache has features that this module does not know (bits %#x); \"format\" makes a new one\n",
-		       name, cachefs_refusal_text(why),
-		       le32_to_cpu(sb->features_incompat) &
-		       ~CACHEFS_FEATURES_INCOMPAT);
-	else
-		pr_err("%s: bad superblock: %s\n", name,
-		       cachefs_refusal_text(why));
-	return why == CACHEFS_BAD_VERSION || why == CACHEFS_BAD_FEATURES ?
-		-EOPNOTSUPP : -EUCLEAN;
-}
-
-/* Read and check the superblock and its copy. */
-static int read_super(struct cachefs_cache *cache,
-		      struct cachefs_super_block *sb)
-{
-	const char *name = cachefs_device_name(cache->device);
-	u64 blocks = cachefs_device_blocks(cache->device), more;
-	struct cachefs_super_block *copy;
-	enum cachefs_refusal why;
-	int ret;
-
-	ret = cachefs_device_read(cache->device, CACHEFS_SUPER_BLOCK, sb, 1);
-	if (ret)
-		return ret;
-	why = cachefs_super_check(sb, blocks, &cache->geo);
-	if (why)
-		return bad_super(name, why, sb, blocks);
-	more = (blocks - cache->geo.device_blocks) >> (20 - CACHEFS_BLOCK_SHIFT);
-	copy = kmalloc(sizeof(*copy), GFP_KERNEL);
-	if (!copy)
-		return -ENOMEM;
-	/* Where the device ended when it was formatted. */
-	ret = cachefs_device_read(cache->device, cache->geo.device_blocks - 1,
-				  copy, 1);
-	if (ret) {
-		pr_err("%s: the superblock's copy cannot be read: error %d\n",
-		       name, ret);
-	} else if (memcmp(copy, sb, sizeof(*sb))) {
-		ret = bad_super(name, CACHEFS_BAD_COPY, sb, blocks);
-	} else if (more) {
-		pr_info("%s: the device has grown by %llu MiB, which are not used; \"format\" makes a new, empty cache of all of it\n",
-			name, (unsigned long long)more);
-	}
-	kfree_sensitive(copy);
-	return ret;
-}
 
 static void cache_free(struct cachefs_cache *cache)
 {
@@ -161,7 +44,6 @@ static struct cachefs_cache *cache_alloc(struct cachefs_device *device)
 	mutex_init(&cache->flush_mutex);
 	for (i = 0; i < CACHEFS_LOAD_LOCKS; i++)
 		mutex_init(&cache->load_mutex[i]);
-	mutex_init(&cache->volumes_mutex);
 	spin_lock_init(&cache->error_lock);
 	/* By itself, so that the first line of each attach is there. */
 	ratelimit_state_init(&cache->error_limit, DEFAULT_RATELIMIT_INTERVAL,
@@ -172,7 +54,6 @@ static struct cachefs_cache *cache_alloc(struct cachefs_device *device)
 	init_waitqueue_head(&cache->wait);
 	INIT_LIST_HEAD(&cache->ready);
 	INIT_LIST_HEAD(&cache->sealing);
-	INIT_LIST_HEAD(&cache->volumes);
 	INIT_LIST_HEAD(&cache->stores);
 	spin_lock_init(&cache->stores_lock);
 	spin_lock_init(&cache->pace_lock);
@@ -200,39 +81,6 @@ static struct cachefs_cache *cache_alloc(struct cachefs_device *device)
 	return cache;
 }
 
-/* Is there a cache on the device, and if not, may one be made? */
-static int check_content(struct cachefs_device *device, const char *label,
-			 unsigned int flags)
-{
-	const char *what;
-	int ret = cachefs_device_signature(device, &what);
-
-	if (ret < 0)
-		return ret;
-	if (ret == CACHEFS_SIGNATURE_OWN && !(flags & (CACHEFS_ATTACH_FORMAT |
-						       CACHEFS_ATTACH_FORCE)))
-		return 0;
-	if (ret == CACHEFS_SIGNATURE_FOREIGN &&
-	    !(flags & CACHEFS_ATTACH_FORCE)) {
-		pr_err("%s: holds %s, not overwritten without \"force\"\n",
-		       cachefs_device_name(device), what);
-		return -EMEDIUMTYPE;
-	}
-	ret = cachefs_format(device, label, CACHEFS_REGION_BLOCKS);
-	if (ret == -ENOSPC)
-		pr_err("%s: too small, at least %lu MiB are needed\n",
-		       cachefs_device_name(device),
-		       DIV_ROUND_UP((CACHEFS_FIRST_BLOCK + CACHEFS_LAST_BLOCKS +
-				     CACHEFS_MIN_REGIONS * CACHEFS_REGION_BLOCKS *
-				     1UL) << CACHEFS_BLOCK_SHIFT, 1UL << 20));
-	else if (ret)
-		pr_err("%s: cannot be formatted: error %d\n",
-		       cachefs_device_name(device), ret);
-	else
-		pr_info("%s: formatted\n", cachefs_device_name(device));
-	return ret;
-}
-
 /**
  * cachefs_attach - Put a cache into service
  * @device: where it is; the caller's, until cachefs_detach()
@@ -256,7 +104,7 @@ int cachefs_attach(struct cachefs_device *device, const char *label,
 	struct cachefs_cache *cache;
 	int ret;
 
-	ret = check_content(device, label, flags);
+	ret = cachefs_super_make(device, label, flags);
 	if (ret)
 		return ret;
 
@@ -265,7 +113,7 @@ int cachefs_attach(struct cachefs_device *device, const char *label,
 	ret = -ENOMEM;
 	if (!cache || !sb)
 		goto fail;
-	ret = read_super(cache, sb);
+	ret = cachefs_super_read(cache, sb);
 	if (ret)
 		goto fail;
 	memcpy(cache->uuid, sb->uuid, sizeof(cache->uuid));
@@ -297,25 +145,6 @@ fail:
 		cache_free(cache);
 	kfree_sensitive(sb);
 	return ret;
-}
-
-/**
- * cachefs_quiesce - Refuse new operations and wait for those under way
- * @cache: the cache
- *
- * Afterwards lookups find nothing and stores are refused.  A cache that has failed
- * stays so.
- *
- * Context: process, may sleep as long as the device takes.
- */
-void cachefs_quiesce(struct cachefs_cache *cache)
-{
-	/* A full barrier: an operation that is not seen here sees the new state. */
-	cmpxchg(&cache->state, CACHEFS_ACTIVE, CACHEFS_DETACHING);
-	wait_event(cache->wait, !atomic_read(&cache->ops));
-	/* The last one may still hold the lock to wake us. */
-	spin_lock_irq(&cache->wait.lock);
-	spin_unlock_irq(&cache->wait.lock);
 }
 
 /**
@@ -397,115 +226,4 @@ void cachefs_version_id(struct cachefs_cache *cache, u8 id[16],
 	blake2s_update(&state, key, key_len);
 	blake2s_update(&state, coherency, coherency_len);
 	blake2s_final(&state, id);
-}
-
-/**
- * cachefs_count_hit - Account bytes that a reader got from the cache
- * @cache: the cache
- * @volume: of the file, or %NULL
- * @bytes: how many, up to the end of the file
- *
- * Context: any.
- */
-void cachefs_count_hit(struct cachefs_cache *cache,
-		       struct cachefs_volume *volume, u64 bytes)
-{
-	cachefs_stat_add(cache, CACHEFS_STAT_HIT_BYTES, bytes);
-	if (volume)
-		atomic64_add(bytes, &volume->hit_bytes);
-}
-
-/**
- * cachefs_count_miss - Account bytes that the cache did not have
- * @cache: the cache
- * @volume: of the file, or %NULL
- * @bytes: how many, up to the end of the file
- *
- * Context: any.
- */
-void cachefs_count_miss(struct cachefs_cache *cache,
-			struct cachefs_volume *volume, u64 bytes)
-{
-	cachefs_stat_add(cache, CACHEFS_STAT_MISS_BYTES, bytes);
-	if (volume)
-		atomic64_add(bytes, &volume->miss_bytes);
-}
-
-/**
- * cachefs_count_stored - Account bytes that were stored and published
- * @cache: the cache
- * @volume: of the file, or %NULL
- * @bytes: how many, up to the end of the file
- *
- * Context: any.
- */
-void cachefs_count_stored(struct cachefs_cache *cache,
-			  struct cachefs_volume *volume, u64 bytes)
-{
-	cachefs_stat_add(cache, CACHEFS_STAT_STORED_BYTES, bytes);
-	if (volume)
-		atomic64_add(bytes, &volume->stored_bytes);
-}
-
-/**
- * cachefs_refuse - Account bytes that are not stored, and say why
- * @cache: the cache
- * @version: whose bytes
- * @block: first file block
- * @bytes: how many
- * @why: the reason, not %CACHEFS_WHY_NONE
- *
- * Whoever decides that something is not stored calls this, once.  The core has
- * done so for what cachefs_store_wanted() and cachefs_store() leave out.
- *
- * Context: any.
- */
-void cachefs_refuse(struct cachefs_cache *cache,
-		    const struct cachefs_version *version, u64 block, u64 bytes,
-		    enum cachefs_reason why)
-{
-	enum cachefs_stat stat = CACHEFS_STAT_STORE_REFUSED_BYTES;
-
-	if (why >= CACHEFS_WHY_VERSION && why <= CACHEFS_WHY_OPEN_TO_WRITE)
-		stat = CACHEFS_STAT_STALE_BYTES;
-	else if (why == CACHEFS_WHY_CACHED)
-		stat = CACHEFS_STAT_BYPASSED_BYTES;
-	cachefs_stat_add(cache, stat, bytes);
-	trace_cachefs_refuse(version->id, block, bytes, why);
-}
-
-/**
- * cachefs_count_unused - Account bytes that were read ahead and not asked for
- * @cache: the cache
- * @bytes: how many
- *
- * Context: any.
- */
-void cachefs_count_unused(struct cachefs_cache *cache, u64 bytes)
-{
-	cachefs_stat_add(cache, CACHEFS_STAT_READAHEAD_UNUSED_BYTES, bytes);
-}
-
-/**
- * cachefs_count_ahead - Account memory for what is read ahead
- * @cache: the cache
- * @change: so many bytes more or less
- *
- * Context: any.
- */
-void cachefs_count_ahead(struct cachefs_cache *cache, s64 change)
-{
-	cachefs_stat_add(cache, CACHEFS_STAT_READAHEAD_BYTES, change);
-}
-
-/**
- * cachefs_count_object - Account an object that was opened or closed
- * @cache: the cache
- * @change: 1 or -1
- *
- * Context: any.
- */
-void cachefs_count_object(struct cachefs_cache *cache, int change)
-{
-	atomic_add(change, &cache->objects);
 }

@@ -31,6 +31,7 @@
  * @name: for messages, a partition's with its number
  * @lock: protects the next two
  * @cache: is told when the device goes
+ * @tell: how it is told
  * @gone: it has gone
  * @bios: each bio is the end of a struct bio_io
  * @own_bios: for transfers, which others wait for while they hold one of @bios
@@ -40,8 +41,9 @@ struct cachefs_device {
 	struct file		*file;
 	struct block_device	*bdev;
 	char			name[BDEVNAME_SIZE];
-	struct mutex		lock;	/* cache and gone */
+	struct mutex		lock;	/* cache, tell and gone */
 	struct cachefs_cache	*cache;
+	void			(*tell)(struct cachefs_cache *cache);
 	bool			gone;
 	struct bio_set		bios;
 	struct bio_set		own_bios;
@@ -62,7 +64,7 @@ static void device_mark_dead(struct block_device *bdev, bool surprise)
 	mutex_lock(&device->lock);
 	device->gone = true;
 	if (device->cache)
-		cachefs_device_gone(device->cache);
+		device->tell(device->cache);
 	mutex_unlock(&device->lock);
 	mutex_unlock(&bdev->bd_holder_lock);
 }
@@ -80,16 +82,19 @@ static const struct blk_holder_ops device_holder_ops = {
  * cachefs_device_watch - Say who has to know when the device goes
  * @device: the device
  * @cache: the cache, or %NULL: nobody any more
+ * @tell: called then, maybe at once
  *
  * Context: process, may sleep.
  */
 void cachefs_device_watch(struct cachefs_device *device,
-			  struct cachefs_cache *cache)
+			  struct cachefs_cache *cache,
+			  void (*tell)(struct cachefs_cache *cache))
 {
 	mutex_lock(&device->lock);
 	device->cache = cache;
+	device->tell = tell;
 	if (cache && device->gone)
-		cachefs_device_gone(cache);
+		tell(cache);
 	mutex_unlock(&device->lock);
 }
 

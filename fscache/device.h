@@ -9,27 +9,27 @@
 
 #include <linux/types.h>
 
+struct attribute;
 struct cachefs_cache;
 struct cachefs_device;
 struct cachefs_glue;
-struct cachefs_sysfs;
-struct cachefs_volume;
+struct kobject;
 
 /* device.c */
 int cachefs_device_open(const char *path, struct cachefs_device **devicep);
 void cachefs_device_close(struct cachefs_device *device);
 void cachefs_device_watch(struct cachefs_device *device,
-			  struct cachefs_cache *cache);
-
-/* main.c */
-int cachefs_control_attach(const char *command);
-int cachefs_control_detach(struct cachefs_sysfs *sysfs);
+			  struct cachefs_cache *cache,
+			  void (*tell)(struct cachefs_cache *cache));
 
 /* sysfs.c */
-int cachefs_sysfs_init(void);
-void cachefs_sysfs_close(void);
+int cachefs_sysfs_init(const struct attribute *attach);
+void cachefs_sysfs_close(const struct attribute *attach);
 void cachefs_sysfs_exit(void);
-int cachefs_sysfs_add(struct cachefs_cache *cache);
+int cachefs_sysfs_add(struct cachefs_cache *cache,
+		      const struct attribute *detach);
+bool cachefs_sysfs_is(const struct cachefs_cache *cache,
+		      const struct kobject *kobj);
 void cachefs_sysfs_remove(struct cachefs_cache *cache);
 
 /* nfs-glue */

@@ -59,6 +59,24 @@ static void give_up(struct cachefs_cache *cache)
 		       cachefs_device_name(cache->device), CACHEFS_MAX_ERRORS);
 }
 
+/**
+ * cachefs_device_gone - The device was taken out of the machine
+ * @cache: the cache
+ *
+ * It is failed at once, without waiting for the errors of what is still under way.
+ *
+ * Context: any.
+ */
+void cachefs_device_gone(struct cachefs_cache *cache)
+{
+	if (cmpxchg(&cache->state, CACHEFS_ACTIVE, CACHEFS_FAILED) !=
+	    CACHEFS_ACTIVE)
+		return;
+	pr_err("%s: the device is gone, the cache is not used any more; files are read from the server\n",
+	       cachefs_device_name(cache->device));
+	wake_up(&cache->wait);
+}
+
 /* Refuse stores for a while.  The log says so now and then, not at each try. */
 static void stop_stores(struct cachefs_cache *cache, const char *why)
 {

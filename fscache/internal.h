@@ -139,28 +139,34 @@ enum cachefs_state {
 	CACHEFS_DETACHED,	/* the device is not used any more */
 };
 
+/* What is counted: the name here, and that of the file in stats/. */
+#define CACHEFS_STATS(X) \
+	X(HIT_BYTES, hit_bytes) \
+	X(MISS_BYTES, miss_bytes) \
+	X(STORED_BYTES, stored_bytes) \
+	X(STORE_REFUSED_BYTES, store_refused_bytes) \
+	X(EVICTED_BYTES, evicted_bytes) \
+	X(REINSERTED_BYTES, reinserted_bytes) \
+	X(STALE_BYTES, stale_bytes) \
+	X(CHECKSUM_ERRORS, checksum_errors) \
+	X(READ_ERRORS, read_errors) \
+	X(WRITE_ERRORS, write_errors) \
+	X(STORES_IN_FLIGHT_BYTES, stores_in_flight_bytes) \
+	X(PAGES_MARKED, pages_marked) \
+	X(MKWRITE_WAITS, mkwrite_waits) \
+	X(INDEX_BYTES, index_bytes) \
+	X(CHECKSUM_BYTES, checksum_bytes) \
+	X(DEVICE_WRITTEN_BYTES, device_written_bytes) \
+	X(DEVICE_READ_BYTES, device_read_bytes) \
+	X(READAHEAD_UNUSED_BYTES, readahead_unused_bytes) \
+	X(READAHEAD_BYTES, readahead_bytes) \
+	X(BYPASSED_BYTES, bypassed_bytes) \
+	X(RELEASED_BYTES, released_bytes)
+
 enum cachefs_stat {
-	CACHEFS_STAT_HIT_BYTES,
-	CACHEFS_STAT_MISS_BYTES,
-	CACHEFS_STAT_STORED_BYTES,
-	CACHEFS_STAT_STORE_REFUSED_BYTES,
-	CACHEFS_STAT_EVICTED_BYTES,
-	CACHEFS_STAT_REINSERTED_BYTES,
-	CACHEFS_STAT_STALE_BYTES,
-	CACHEFS_STAT_CHECKSUM_ERRORS,
-	CACHEFS_STAT_READ_ERRORS,
-	CACHEFS_STAT_WRITE_ERRORS,
-	CACHEFS_STAT_STORES_IN_FLIGHT_BYTES,
-	CACHEFS_STAT_PAGES_MARKED,
-	CACHEFS_STAT_MKWRITE_WAITS,
-	CACHEFS_STAT_INDEX_BYTES,
-	CACHEFS_STAT_CHECKSUM_BYTES,
-	CACHEFS_STAT_DEVICE_WRITTEN_BYTES,
-	CACHEFS_STAT_DEVICE_READ_BYTES,
-	CACHEFS_STAT_READAHEAD_UNUSED_BYTES,
-	CACHEFS_STAT_READAHEAD_BYTES,
-	CACHEFS_STAT_BYPASSED_BYTES,
-	CACHEFS_STAT_RELEASED_BYTES,
+#define X(name, file) CACHEFS_STAT_##name,
+	CACHEFS_STATS(X)
+#undef X
 	CACHEFS_NR_STATS,
 };
 
@@ -207,7 +213,7 @@ struct cachefs_geometry {
  * @nr_extents: live extents; written under index_lock
  * @live_blocks: blocks that the index can find; written under index_lock
  * @shrink_hand: where the shrinker looks next; any value is fine
- * @max_in_flight: bound for @in_flight, bytes
+ * @max_in_flight: bound for what stores have on their way to the device, bytes
  * @max_in_flight_ms: bound for how long the device takes for it; 0: none.  A page
  *	is marked for at most twice as long
  * @read_bypass_ms: reads that take longer than this and longer than the server's
@@ -223,7 +229,6 @@ struct cachefs_geometry {
  * @last_answer: when it last completed something, jiffies
  * @next_probe: when a read goes to a slow device again, jiffies
  * @ios: I/O that it has not completed
- * @in_flight: bytes that stores have on their way to the device
  * @ops: operations (reads and stores) under way
  */
 struct cachefs_cache {
@@ -288,7 +293,6 @@ struct cachefs_cache {
 	unsigned long			last_answer;
 	unsigned long			next_probe;
 	atomic_t			ios;
-	atomic64_t			in_flight;
 	atomic_t			ops;
 	atomic_t			objects;
 	wait_queue_head_t		wait;
@@ -305,24 +309,18 @@ struct cachefs_cache {
 	struct workqueue_struct		*read_wq;	/* ends of reads */
 	struct workqueue_struct		*log_wq;	/* one at a time: log_work */
 	struct delayed_work		log_work;
-	struct list_head		volumes;
-	struct mutex			volumes_mutex;	/* the list above */
-	unsigned int			next_volume;
+	atomic_t			next_volume;	/* its name in sysfs */
 	atomic64_t			stats[CACHEFS_NR_STATS];
 };
 
 /*
  * struct cachefs_volume - Accounting for one volume
- * @link: in cache::volumes; volumes_mutex
- * @number: its name in sysfs
  * @key: what the network file system calls it
  * @identity: what its blocks are found by
  */
 struct cachefs_volume {
-	struct list_head	link;
 	struct cachefs_cache	*cache;
 	struct cachefs_sysfs_volume *sysfs;
-	unsigned int		number;
 	char			*key;
 	char			*identity;
 	atomic64_t		hit_bytes;
@@ -362,6 +360,12 @@ static inline void cachefs_stat_add(struct cachefs_cache *cache,
 				    enum cachefs_stat stat, s64 n)
 {
 	atomic64_add(n, &cache->stats[stat]);
+}
+
+/* Bytes that stores have on their way to the device. */
+static inline atomic64_t *cachefs_in_flight(struct cachefs_cache *cache)
+{
+	return &cache->stats[CACHEFS_STAT_STORES_IN_FLIGHT_BYTES];
 }
 
 static inline bool cachefs_usable(const struct cachefs_cache *cache)
@@ -515,7 +519,8 @@ unsigned long cachefs_region_drop_checksums(struct cachefs_cache *cache,
 					    unsigned long nr);
 
 /* reinsert.c */
-void cachefs_reinsert(struct cachefs_cache *cache, u32 region);
+bool cachefs_reinsert(struct cachefs_cache *cache, u32 region, unsigned int *at,
+		      u8 **buffer);
 void cachefs_reinsert_more(struct cachefs_cache *cache);
 
 /*
@@ -530,7 +535,9 @@ struct cachefs_piece {
 	u32	nr;
 };
 
-/* region.c */
+/* slots.c */
+void cachefs_region_set_state(struct cachefs_cache *cache, u32 nr,
+			      enum cachefs_region_state state);
 int cachefs_region_alloc_slots(struct cachefs_cache *cache, u32 want,
 			       u32 *region, u32 *slot, bool last);
 void cachefs_region_publish(struct cachefs_cache *cache, u32 region, u32 slot,
@@ -539,11 +546,17 @@ void cachefs_region_abandon(struct cachefs_cache *cache, u32 region, u32 slot,
 			    u32 nr);
 bool cachefs_region_move(struct cachefs_cache *cache, u32 region, unsigned int i,
 			 const struct cachefs_piece *pieces, unsigned int nr);
+
+/* log.c */
 void cachefs_log_work(struct work_struct *work);
-void cachefs_log_kick(struct cachefs_cache *cache);
-bool cachefs_log_write(struct cachefs_cache *cache);
 void cachefs_log_seal_all(struct cachefs_cache *cache);
 void cachefs_log_free(struct cachefs_cache *cache);
+
+/* Have the log looked after soon. */
+static inline void cachefs_log_kick(struct cachefs_cache *cache)
+{
+	mod_delayed_work(cache->log_wq, &cache->log_work, 0);
+}
 
 /* store.c */
 void cachefs_store_submit(struct work_struct *work);
@@ -558,11 +571,19 @@ bool cachefs_pace_bypass(struct cachefs_cache *cache);
 bool cachefs_pace_bypassed(struct cachefs_cache *cache,
 			   const struct cachefs_version *version, u64 block);
 
-/* recover.c */
+/* super.c */
 int cachefs_format(struct cachefs_device *device, const char *label,
 		   unsigned int region_blocks);
+int cachefs_super_make(struct cachefs_device *device, const char *label,
+		       unsigned int flags);
+int cachefs_super_read(struct cachefs_cache *cache,
+		       struct cachefs_super_block *sb);
 int cachefs_write_anchor(struct cachefs_cache *cache, u32 ckpt_region,
 			 u64 ckpt_blocks, u64 ckpt_seq);
+int cachefs_read_anchor(struct cachefs_cache *cache,
+			struct cachefs_anchor *newest, bool *found);
+
+/* recover.c */
 int cachefs_recover(struct cachefs_cache *cache);
 
 /* checkpoint.c */
@@ -580,13 +601,15 @@ bool cachefs_stores_wait(struct cachefs_cache *cache);
 bool cachefs_store_try(struct cachefs_cache *cache);
 void cachefs_store_worked(struct cachefs_cache *cache, unsigned long began);
 int cachefs_use_again(struct cachefs_cache *cache);
+void cachefs_device_gone(struct cachefs_cache *cache);
 
 /* cache.c */
 int cachefs_attach(struct cachefs_device *device, const char *label,
 		   unsigned int flags, struct cachefs_cache **cachep);
 bool cachefs_finish(struct cachefs_cache *cache);
 void cachefs_detach(struct cachefs_cache *cache);
-void cachefs_device_gone(struct cachefs_cache *cache);
+
+/* account.c; more in cachefs.h */
 void cachefs_op_begin(struct cachefs_cache *cache);
 void cachefs_op_end(struct cachefs_cache *cache);
 

@@ -2,11 +2,14 @@
 /*
  * The module: loading, and attaching and detaching on an administrator's word.
  */
+#include <linux/capability.h>
+#include <linux/kobject.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 #include <linux/reboot.h>
 #include <linux/shrinker.h>
+#include <linux/sysfs.h>
 #include "../nfs-glue/compat.h"
 #include "internal.h"
 #include "device.h"
@@ -29,6 +32,8 @@ static struct shrinker *cachefs_shrinker;
 
 /* The system goes down: nothing is attached any more. */
 static bool going_down;
+
+static struct kobj_attribute detach_attr;
 
 static int attach(const char *path, unsigned int flags)
 {
@@ -55,7 +60,7 @@ static int attach(const char *path, unsigned int flags)
 		cachefs_device_close(device);
 		return ret;
 	}
-	ret = cachefs_sysfs_add(cache);
+	ret = cachefs_sysfs_add(cache, &detach_attr.attr);
 	if (ret)
 		goto detach;
 	attached_glue = cachefs_glue_add(cache);
@@ -63,7 +68,7 @@ static int attach(const char *path, unsigned int flags)
 	if (ret)
 		goto remove_sysfs;
 	attached_cache = cache;
-	cachefs_device_watch(device, cache);
+	cachefs_device_watch(device, cache, cachefs_device_gone);
 	pr_info("%s: attached as %pU, %llu MiB\n",
 		cachefs_device_name(device), cache->uuid,
 		(u64)cache->geo.nr_regions * cache->geo.slots >>
@@ -85,7 +90,7 @@ static void detach(void)
 	struct cachefs_device *device = cache->device;
 
 	lockdep_assert_held(&cachefs_attach_mutex);
-	cachefs_device_watch(device, NULL);
+	cachefs_device_watch(device, NULL, NULL);
 	/* No lookup finds anything from here on, and no store is taken. */
 	cmpxchg(&cache->state, CACHEFS_ACTIVE, CACHEFS_DETACHING);
 	cachefs_glue_remove(attached_glue);
@@ -96,15 +101,8 @@ static void detach(void)
 	cachefs_device_close(device);
 }
 
-/**
- * cachefs_control_attach - Carry out what was written to "attach"
- * @command: a path, then "format" or "force" or nothing
- *
- * Context: process, may sleep.
- * Return: 0, -EINVAL for a command that is not understood, or the errno of
- * opening or attaching.
- */
-int cachefs_control_attach(const char *command)
+/* What is written to "attach": a path, then "format" or "force" or nothing. */
+static int attach_command(const char *command)
 {
 	char *copy = kstrdup(command, GFP_KERNEL), *rest, *path, *word;
 	unsigned int flags = 0;
@@ -141,26 +139,48 @@ out:
 	return ret;
 }
 
-/**
- * cachefs_control_detach - Carry out what was written to "detach"
- * @sysfs: the cache's directory, whose file it was; the caller has a reference
- *
- * Context: process, may sleep as long as the device takes.
- * Return: 0, -ENODEV if it was detached meanwhile.
- */
-int cachefs_control_detach(struct cachefs_sysfs *sysfs)
+static ssize_t attach_store(struct kobject *kobj, struct kobj_attribute *attr,
+			    const char *buf, size_t count)
 {
-	int ret = -ENODEV;
+	int ret;
 
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	ret = attach_command(buf);
+	return ret ?: count;
+}
+
+static struct kobj_attribute attach_attr = __ATTR_WO(attach);
+
+static ssize_t detach_store(struct kobject *kobj, struct kobj_attribute *attr,
+			    const char *buf, size_t count)
+{
+	struct kernfs_node *kn;
+	ssize_t ret = count;
+	bool yes;
+	int error;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	error = kstrtobool(buf, &yes);
+	if (error || !yes)
+		return error ?: -EINVAL;
+	/* The directory goes away while we are in one of its files. */
+	kn = sysfs_break_active_protection(kobj, &attr->attr);
+	if (!kn)
+		return -ENODEV;
 	mutex_lock(&cachefs_attach_mutex);
 	/* Another cache may be where this one was, but not its directory. */
-	if (attached_cache && attached_cache->sysfs == sysfs) {
+	if (attached_cache && cachefs_sysfs_is(attached_cache, kobj))
 		detach();
-		ret = 0;
-	}
+	else
+		ret = -ENODEV;
 	mutex_unlock(&cachefs_attach_mutex);
+	sysfs_unbreak_active_protection(kn);
 	return ret;
 }
+
+static struct kobj_attribute detach_attr = __ATTR_WO(detach);
 
 static DECLARE_COMPLETION(reboot_done);
 
@@ -234,7 +254,7 @@ static void leave(void)
 	/* First the ways in. */
 	unregister_reboot_notifier(&reboot_block);
 	flush_work(&reboot_work);
-	cachefs_sysfs_close();
+	cachefs_sysfs_close(&attach_attr.attr);
 	mutex_lock(&cachefs_attach_mutex);
 	if (attached_cache)
 		detach();
@@ -263,7 +283,7 @@ static int __init cachefs_init(void)
 	ret = cachefs_shrinker_register(cachefs_shrinker);
 	if (ret)
 		goto free_shrinker;
-	ret = cachefs_sysfs_init();
+	ret = cachefs_sysfs_init(&attach_attr.attr);
 	if (ret)
 		goto free_shrinker;
 	register_reboot_notifier(&reboot_block);

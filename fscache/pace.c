@@ -48,7 +48,7 @@ static void measure_writes(struct cachefs_cache *cache, u64 now)
 	rate = max_t(u64, div64_u64(cache->written * NSEC_PER_SEC, ns), 1);
 	if (old && rate > old)
 		WRITE_ONCE(cache->write_rate, rate);
-	else if (atomic64_read(&cache->in_flight) >= PACE_MIN_LOAD)
+	else if (atomic64_read(cachefs_in_flight(cache)) >= PACE_MIN_LOAD)
 		WRITE_ONCE(cache->write_rate, old ? (old + rate) / 2 : rate);
 	cache->writing_since = now;
 	cache->written = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * From the device to the index: formatting, and attaching after any stop.
+ * From the device to the index: attaching after any stop.
  *
  * After a clean detach the index comes from the checkpoint.  Otherwise, or if
  * anything about the checkpoint is wrong, it comes from the metadata of all
@@ -9,145 +9,7 @@
  */
 #include <linux/random.h>
 #include <linux/sched/signal.h>
-#include <linux/timekeeping.h>
-#include <linux/uuid.h>
 #include "internal.h"
-
-/**
- * cachefs_format - Make a device an empty cache
- * @device: the device; all that it holds is lost
- * @label: up to 32 bytes, or %NULL
- * @region_blocks: size of a region in blocks
- *
- * The secret and the seed are new, so that nothing that an earlier cache left
- * on the device is ever taken for valid.  The anchor names a checkpoint of no
- * blocks: there is nothing to be read at the first attach, however large the
- * device.  What another format has left in the first and the last MiB goes before
- * that, so that nobody takes the device for something else.
- *
- * Context: process, may sleep.
- * Return: 0, -EINVAL for a bad region size, -ENOSPC if the device is too small,
- * -ENOMEM, or the device's error.
- */
-int cachefs_format(struct cachefs_device *device, const char *label,
-		   unsigned int region_blocks)
-{
-	u8 secret[CACHEFS_SECRET_SIZE], uuid[CACHEFS_UUID_SIZE];
-	struct cachefs_super_block *sb;
-	struct cachefs_anchor *anchor;
-	struct cachefs_geometry geo;
-	enum cachefs_refusal why;
-	u64 seed;
-	int ret;
-
-	why = cachefs_geometry_init(&geo, cachefs_device_blocks(device),
-				    region_blocks);
-	if (why)
-		return why == CACHEFS_BAD_DEVICE_SIZE ? -ENOSPC : -EINVAL;
-
-	/* The superblock, an anchor, and another that becomes invalid. */
-	sb = kvcalloc(3, CACHEFS_BLOCK_SIZE, GFP_KERNEL | __GFP_NOWARN);
-	if (!sb)
-		return -ENOMEM;
-	get_random_bytes(secret, sizeof(secret));
-	get_random_bytes(&seed, sizeof(seed));
-	generate_random_uuid(uuid);
-	cachefs_super_encode(sb, &geo, uuid, label, secret, seed,
-			     ktime_get_real_seconds());
-	anchor = (struct cachefs_anchor *)(sb + CACHEFS_ANCHOR_BLOCK);
-	anchor->magic = cpu_to_le32(CACHEFS_ANCHOR_MAGIC);
-	anchor->flags = cpu_to_le32(CACHEFS_ANCHOR_CLEAN);
-	memcpy(anchor->uuid, uuid, sizeof(anchor->uuid));
-	anchor->ckpt_seq = cpu_to_le64(1);
-	cachefs_anchor_seal(anchor, seed);
-
-	/* The copy first: the cache exists when block 0 says so. */
-	ret = cachefs_device_wipe(device);
-	if (!ret)
-		ret = cachefs_device_write(device, geo.device_blocks - 1,
-					   sb, 1, REQ_PREFLUSH | REQ_FUA);
-	if (!ret)
-		ret = cachefs_device_write(device, CACHEFS_SUPER_BLOCK, sb, 3,
-					   REQ_PREFLUSH | REQ_FUA);
-	memzero_explicit(secret, sizeof(secret));
-	kvfree_sensitive(sb, 3 * CACHEFS_BLOCK_SIZE);
-	return ret;
-}
-
-/**
- * cachefs_write_anchor - Say what the next attach begins with
- * @cache: the cache
- * @ckpt_region: where the checkpoint begins
- * @ckpt_blocks: its length
- * @ckpt_seq: the sequence number in its blocks; 0: there is none
- *
- * Takes the place of the older one of the two.  What was written before is
- * durable when it is.
- *
- * Context: process, may sleep.
- * Return: 0, -ENOMEM, or the device's error.
- */
-int cachefs_write_anchor(struct cachefs_cache *cache, u32 ckpt_region,
-			 u64 ckpt_blocks, u64 ckpt_seq)
-{
-	struct cachefs_anchor *anchor;
-	int ret;
-
-	anchor = kzalloc(sizeof(*anchor), GFP_KERNEL);
-	if (!anchor)
-		return -ENOMEM;
-	cache->anchor_generation++;
-	anchor->magic = cpu_to_le32(CACHEFS_ANCHOR_MAGIC);
-	anchor->flags = cpu_to_le32(ckpt_seq ? CACHEFS_ANCHOR_CLEAN : 0);
-	memcpy(anchor->uuid, cache->uuid, sizeof(anchor->uuid));
-	anchor->generation = cpu_to_le64(cache->anchor_generation);
-	anchor->attach_count = cpu_to_le64(cache->attach_count);
-	anchor->epoch = cpu_to_le64(cache->epoch);
-	anchor->next_seq = cpu_to_le64(cache->next_seq);
-	anchor->head = cpu_to_le32(cache->head);
-	anchor->ckpt_region = cpu_to_le32(ckpt_region);
-	anchor->ckpt_blocks = cpu_to_le64(ckpt_blocks);
-	anchor->ckpt_seq = cpu_to_le64(ckpt_seq);
-	cachefs_anchor_seal(anchor, cache->seed);
-	ret = cachefs_device_write(cache->device, CACHEFS_ANCHOR_BLOCK +
-				   (cache->anchor_generation & 1), anchor, 1,
-				   REQ_PREFLUSH | REQ_FUA);
-	kfree(anchor);
-	return ret;
-}
-
-/*
- * Read the anchors; the newer valid one goes to @newest.  One that cannot be read
- * is not valid, and no more than that: both will be written.
- */
-static int read_anchor(struct cachefs_cache *cache,
-		       struct cachefs_anchor *newest, bool *found)
-{
-	struct cachefs_anchor *anchor;
-	int ret, i;
-
-	anchor = kmalloc(sizeof(*anchor), GFP_KERNEL);
-	if (!anchor)
-		return -ENOMEM;
-	*found = false;
-	for (i = 0; i < 2; i++) {
-		ret = cachefs_device_read(cache->device,
-					  CACHEFS_ANCHOR_BLOCK + i, anchor, 1);
-		if (ret)
-			cachefs_io_error(cache, false, CACHEFS_ANCHOR_BLOCK + i,
-					 ret);
-		if (ret || cachefs_anchor_check(anchor, cache->uuid, cache->seed,
-						&cache->geo))
-			continue;
-		if (*found && le64_to_cpu(anchor->generation) <=
-			      le64_to_cpu(newest->generation))
-			continue;
-		*newest = *anchor;
-		*found = true;
-	}
-	kfree(anchor);
-	return 0;
-}
 
 /*
  * Insert what the records of one region say, runs of slots as extents.  Bad
@@ -414,7 +276,7 @@ int cachefs_recover(struct cachefs_cache *cache)
 	anchor = kzalloc(sizeof(*anchor), GFP_KERNEL);
 	if (!anchor)
 		return -ENOMEM;
-	ret = read_anchor(cache, anchor, &found);
+	ret = cachefs_read_anchor(cache, anchor, &found);
 	if (ret)
 		goto out;
 	if (found) {

@@ -126,50 +126,41 @@ void cachefs_reinsert_more(struct cachefs_cache *cache)
 }
 
 /**
- * cachefs_reinsert - Store again what was read of a region that will be reused
+ * cachefs_reinsert - Store the next extent of a region again that was read
  * @cache: the cache
- * @region: a region that is FREE or SEALED
+ * @region: a region that is FREE or SEALED, and pinned
+ * @at: where to go on in its extents, 0 at first
+ * @buffer: memory for an extent, %NULL at first; the caller frees it with kvfree()
  *
  * Whatever goes wrong, less stays.
  *
  * Context: process, sleeps; flush_mutex held.
+ * Return: whether there may be another one.
  */
-void cachefs_reinsert(struct cachefs_cache *cache, u32 region)
+bool cachefs_reinsert(struct cachefs_cache *cache, u32 region, unsigned int *at,
+		      u8 **buffer)
 {
-	struct cachefs_region *r = &cache->regions[region];
 	struct cachefs_extent extent;
-	u8 *buffer = NULL;
 	unsigned int i;
 	int ret;
 
-	/* As a reader does: then the shrinker leaves the checksums alone. */
-	read_lock(&cache->index_lock);
-	atomic_inc(&r->pins);
-	read_unlock(&cache->index_lock);
-	for (i = 0; i < r->nr_extents && cachefs_usable(cache) &&
-	     !cachefs_pace_stuck(cache); i++) {
+	while (*at < cache->regions[region].nr_extents &&
+	       cachefs_usable(cache) && !cachefs_pace_stuck(cache)) {
+		i = (*at)++;
 		if (!cachefs_index_was_read(cache, region, i, &extent) ||
 		    extent.nr > cache->stay_room)
 			continue;
-		if (!buffer) {
-			buffer = kvmalloc_array(CACHEFS_CHUNK_BLOCKS,
-						CACHEFS_BLOCK_SIZE, GFP_NOIO |
-						__GFP_NOWARN | __GFP_NORETRY);
-			if (!buffer)
-				break;
-		}
+		if (!*buffer)
+			*buffer = kvmalloc_array(CACHEFS_CHUNK_BLOCKS,
+						 CACHEFS_BLOCK_SIZE, GFP_NOIO |
+						 __GFP_NOWARN | __GFP_NORETRY);
+		if (!*buffer)
+			return false;
 		ret = cachefs_region_load_checksums(cache, region, extent.slot,
 						    extent.nr);
-		if (ret == -ENODATA)
-			continue;
-		if (ret)
-			break;
-		if (!extent_move(cache, region, i, &extent, buffer))
-			break;
-		/* All of this may take long. */
-		if (time_after_eq(jiffies, cache->next_flush))
-			cachefs_log_write(cache);
+		if (ret != -ENODATA)
+			return !ret && extent_move(cache, region, i, &extent,
+						   *buffer);
 	}
-	kvfree(buffer);
-	cachefs_region_unpin(cache, region);
+	return false;
 }

@@ -13,10 +13,7 @@
 /* Room in flight for so many blocks is not needed any more. */
 static void give_room(struct cachefs_cache *cache, unsigned int nr)
 {
-	s64 bytes = (s64)nr << CACHEFS_BLOCK_SHIFT;
-
-	atomic64_sub(bytes, &cache->in_flight);
-	cachefs_stat_add(cache, CACHEFS_STAT_STORES_IN_FLIGHT_BYTES, -bytes);
+	atomic64_sub((s64)nr << CACHEFS_BLOCK_SHIFT, cachefs_in_flight(cache));
 }
 
 /*
@@ -26,15 +23,14 @@ static void give_room(struct cachefs_cache *cache, unsigned int nr)
 static unsigned int take_room(struct cachefs_cache *cache, unsigned int nr)
 {
 	s64 window = cachefs_pace_window(cache);
-	s64 old = atomic64_read(&cache->in_flight), bytes;
+	s64 old = atomic64_read(cachefs_in_flight(cache)), bytes;
 
 	nr = min_t(u64, nr, window >> CACHEFS_BLOCK_SHIFT);
 	bytes = (s64)nr << CACHEFS_BLOCK_SHIFT;
 	do {
 		if (old + bytes > window)
 			return 0;
-	} while (!atomic64_try_cmpxchg(&cache->in_flight, &old, old + bytes));
-	cachefs_stat_add(cache, CACHEFS_STAT_STORES_IN_FLIGHT_BYTES, bytes);
+	} while (!atomic64_try_cmpxchg(cachefs_in_flight(cache), &old, old + bytes));
 	return nr;
 }
 
@@ -71,7 +67,7 @@ static unsigned int store_admit(struct cachefs_store *store, unsigned int nr,
 
 static bool has_room(struct cachefs_cache *cache)
 {
-	return atomic64_read(&cache->in_flight) < cachefs_pace_window(cache);
+	return atomic64_read(cachefs_in_flight(cache)) < cachefs_pace_window(cache);
 }
 
 /**

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /sys/fs/cachefs: attach, and one directory for the attached cache.  Every
- * file is described in Documentation/ABI/testing/sysfs-fs-cachefs.
+ * /sys/fs/cachefs, and one directory for the attached cache.  The files "attach" and
+ * "detach" are main.c's.  Every file is described in Documentation/ABI/testing/sysfs-fs-cachefs.
  */
 #include <linux/capability.h>
 #include <linux/fs.h>
@@ -213,30 +213,6 @@ static ssize_t ms_store(struct cachefs_cache *cache, unsigned int *ms,
 MS_ATTRIBUTE(max_in_flight_ms);
 MS_ATTRIBUTE(read_bypass_ms);
 
-static ssize_t detach_store(struct kobject *kobj, struct kobj_attribute *attr,
-			    const char *buf, size_t count)
-{
-	struct kernfs_node *kn;
-	bool yes;
-	int ret;
-
-	if (!capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	ret = kstrtobool(buf, &yes);
-	if (ret || !yes)
-		return ret ?: -EINVAL;
-	/* The directory goes away while we are in one of its files. */
-	kn = sysfs_break_active_protection(kobj, &attr->attr);
-	if (!kn)
-		return -ENODEV;
-	ret = cachefs_control_detach(container_of(kobj, struct cachefs_sysfs,
-						  kobj));
-	sysfs_unbreak_active_protection(kn);
-	return ret ?: count;
-}
-
-static struct kobj_attribute detach_attr = __ATTR_WO(detach);
-
 static struct attribute *cache_attrs[] = {
 	&state_attr.attr,
 	&device_attr.attr,
@@ -250,7 +226,6 @@ static struct attribute *cache_attrs[] = {
 	&max_in_flight_bytes_attr.attr,
 	&max_in_flight_ms_attr.attr,
 	&read_bypass_ms_attr.attr,
-	&detach_attr.attr,
 	NULL
 };
 
@@ -275,33 +250,13 @@ static ssize_t stat_show(struct kobject *kobj, struct kobj_attribute *attr,
 			  atomic64_read(&to_cache(kobj)->stats[stat->stat]));
 }
 
-#define STAT(_name, _stat)						\
-	static struct stat_attribute stat_##_name = {			\
-		.attr = __ATTR(_name, 0444, stat_show, NULL),		\
-		.stat = CACHEFS_STAT_##_stat,				\
-	}
-
-STAT(hit_bytes, HIT_BYTES);
-STAT(miss_bytes, MISS_BYTES);
-STAT(stored_bytes, STORED_BYTES);
-STAT(store_refused_bytes, STORE_REFUSED_BYTES);
-STAT(evicted_bytes, EVICTED_BYTES);
-STAT(reinserted_bytes, REINSERTED_BYTES);
-STAT(stale_bytes, STALE_BYTES);
-STAT(checksum_errors, CHECKSUM_ERRORS);
-STAT(read_errors, READ_ERRORS);
-STAT(write_errors, WRITE_ERRORS);
-STAT(stores_in_flight_bytes, STORES_IN_FLIGHT_BYTES);
-STAT(pages_marked, PAGES_MARKED);
-STAT(mkwrite_waits, MKWRITE_WAITS);
-STAT(index_bytes, INDEX_BYTES);
-STAT(checksum_bytes, CHECKSUM_BYTES);
-STAT(device_written_bytes, DEVICE_WRITTEN_BYTES);
-STAT(device_read_bytes, DEVICE_READ_BYTES);
-STAT(readahead_unused_bytes, READAHEAD_UNUSED_BYTES);
-STAT(readahead_bytes, READAHEAD_BYTES);
-STAT(bypassed_bytes, BYPASSED_BYTES);
-STAT(released_bytes, RELEASED_BYTES);
+#define X(_name, _file)							\
+	static struct stat_attribute stat_##_file = {			\
+		.attr = __ATTR(_file, 0444, stat_show, NULL),		\
+		.stat = CACHEFS_STAT_##_name,				\
+	};
+CACHEFS_STATS(X)
+#undef X
 
 /* What the cache knows of the device's speed and the server's. */
 #define PACE(_name, _value)						\
@@ -319,27 +274,9 @@ PACE(server_read_us, div_u64(READ_ONCE(cache->server_ns), NSEC_PER_USEC));
 PACE(in_flight_limit_bytes, cachefs_pace_window(cache));
 
 static struct attribute *stat_attrs[] = {
-	&stat_hit_bytes.attr.attr,
-	&stat_miss_bytes.attr.attr,
-	&stat_stored_bytes.attr.attr,
-	&stat_store_refused_bytes.attr.attr,
-	&stat_evicted_bytes.attr.attr,
-	&stat_reinserted_bytes.attr.attr,
-	&stat_stale_bytes.attr.attr,
-	&stat_checksum_errors.attr.attr,
-	&stat_read_errors.attr.attr,
-	&stat_write_errors.attr.attr,
-	&stat_stores_in_flight_bytes.attr.attr,
-	&stat_pages_marked.attr.attr,
-	&stat_mkwrite_waits.attr.attr,
-	&stat_index_bytes.attr.attr,
-	&stat_checksum_bytes.attr.attr,
-	&stat_device_written_bytes.attr.attr,
-	&stat_device_read_bytes.attr.attr,
-	&stat_readahead_unused_bytes.attr.attr,
-	&stat_readahead_bytes.attr.attr,
-	&stat_bypassed_bytes.attr.attr,
-	&stat_released_bytes.attr.attr,
+#define X(_name, _file) &stat_##_file.attr.attr,
+	CACHEFS_STATS(X)
+#undef X
 	&device_read_us_attr.attr,
 	&server_read_us_attr.attr,
 	&in_flight_limit_bytes_attr.attr,
@@ -444,6 +381,7 @@ struct cachefs_volume *cachefs_volume_add(struct cachefs_cache *cache,
 {
 	struct cachefs_sysfs_volume *sysfs;
 	struct cachefs_volume *volume;
+	unsigned int number;
 
 	volume = kzalloc(sizeof(*volume), GFP_KERNEL);
 	sysfs = kzalloc(sizeof(*sysfs), GFP_KERNEL);
@@ -463,15 +401,12 @@ struct cachefs_volume *cachefs_volume_add(struct cachefs_cache *cache,
 	volume->cache = cache;
 	volume->sysfs = sysfs;
 	sysfs->volume = volume;
-	mutex_lock(&cache->volumes_mutex);
-	volume->number = cache->next_volume++;
-	list_add_tail(&volume->link, &cache->volumes);
-	mutex_unlock(&cache->volumes_mutex);
+	number = atomic_inc_return(&cache->next_volume) - 1;
 	atomic_inc(&cachefs_kobjects);
 	if (kobject_init_and_add(&sysfs->kobj, &volume_type,
-				 cache->sysfs->volumes, "%u", volume->number))
+				 cache->sysfs->volumes, "%u", number))
 		pr_warn("%s: volume %u has no directory in sysfs\n",
-			cachefs_device_name(cache->device), volume->number);
+			cachefs_device_name(cache->device), number);
 	return volume;
 }
 
@@ -483,11 +418,6 @@ struct cachefs_volume *cachefs_volume_add(struct cachefs_cache *cache,
  */
 void cachefs_volume_remove(struct cachefs_volume *volume)
 {
-	struct cachefs_cache *cache = volume->cache;
-
-	mutex_lock(&cache->volumes_mutex);
-	list_del(&volume->link);
-	mutex_unlock(&cache->volumes_mutex);
 	if (volume->sysfs->kobj.state_in_sysfs)
 		kobject_del(&volume->sysfs->kobj);
 	kobject_put(&volume->sysfs->kobj);
@@ -499,11 +429,13 @@ void cachefs_volume_remove(struct cachefs_volume *volume)
 /**
  * cachefs_sysfs_add - Make the directory of a cache
  * @cache: attached
+ * @detach: the file "detach" in it
  *
  * Context: process, may sleep.
  * Return: 0 or an errno.
  */
-int cachefs_sysfs_add(struct cachefs_cache *cache)
+int cachefs_sysfs_add(struct cachefs_cache *cache,
+		      const struct attribute *detach)
 {
 	struct cachefs_sysfs *sysfs;
 	int ret;
@@ -519,9 +451,11 @@ int cachefs_sysfs_add(struct cachefs_cache *cache)
 	if (!ret) {
 		sysfs->volumes = kobject_create_and_add("volumes",
 							&sysfs->kobj);
-		if (!sysfs->volumes) {
+		ret = sysfs->volumes ? sysfs_create_file(&sysfs->kobj, detach) :
+				       -ENOMEM;
+		if (ret) {
+			kobject_put(sysfs->volumes);
 			kobject_del(&sysfs->kobj);
-			ret = -ENOMEM;
 		}
 	}
 	if (ret) {
@@ -531,6 +465,20 @@ int cachefs_sysfs_add(struct cachefs_cache *cache)
 	cache->sysfs = sysfs;
 	kobject_uevent(&sysfs->kobj, KOBJ_ADD);
 	return 0;
+}
+
+/**
+ * cachefs_sysfs_is - Whether a directory is that of a cache
+ * @cache: the cache
+ * @kobj: the directory
+ *
+ * Context: any.
+ * Return: whether it is.
+ */
+bool cachefs_sysfs_is(const struct cachefs_cache *cache,
+		      const struct kobject *kobj)
+{
+	return &cache->sysfs->kobj == kobj;
 }
 
 /**
@@ -549,34 +497,20 @@ void cachefs_sysfs_remove(struct cachefs_cache *cache)
 	cache->sysfs = NULL;
 }
 
-/* attach */
-
-static ssize_t attach_store(struct kobject *kobj, struct kobj_attribute *attr,
-			    const char *buf, size_t count)
-{
-	int ret;
-
-	if (!capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	ret = cachefs_control_attach(buf);
-	return ret ?: count;
-}
-
-static struct kobj_attribute attach_attr = __ATTR_WO(attach);
-
 /**
  * cachefs_sysfs_init - Make /sys/fs/cachefs
+ * @attach: its file "attach"
  *
  * Return: 0 or an errno.
  */
-int cachefs_sysfs_init(void)
+int cachefs_sysfs_init(const struct attribute *attach)
 {
 	int ret;
 
 	cachefs_kset = kset_create_and_add("cachefs", NULL, fs_kobj);
 	if (!cachefs_kset)
 		return -ENOMEM;
-	ret = sysfs_create_file(&cachefs_kset->kobj, &attach_attr.attr);
+	ret = sysfs_create_file(&cachefs_kset->kobj, attach);
 	if (ret)
 		kset_unregister(cachefs_kset);
 	return ret;
@@ -584,12 +518,13 @@ int cachefs_sysfs_init(void)
 
 /**
  * cachefs_sysfs_close - No new attach from here on
+ * @attach: given to cachefs_sysfs_init()
  *
  * Context: process, may sleep; waits for one that is under way.
  */
-void cachefs_sysfs_close(void)
+void cachefs_sysfs_close(const struct attribute *attach)
 {
-	sysfs_remove_file(&cachefs_kset->kobj, &attach_attr.attr);
+	sysfs_remove_file(&cachefs_kset->kobj, attach);
 }
 
 /**

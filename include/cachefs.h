@@ -155,7 +155,7 @@ struct cachefs_store {
 	struct work_struct	work;
 };
 
-/* Attach and detach (fscache/cache.c) */
+/* Attach and detach (fscache/cache.c, account.c) */
 #define CACHEFS_ATTACH_FORMAT	1	/* format the device if it is blank */
 #define CACHEFS_ATTACH_FORCE	2	/* ... or whatever it holds */
 

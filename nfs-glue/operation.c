@@ -6,8 +6,8 @@
  * counter without a call to the backend, or with a late one.  So the backend
  * samples the cookie when an operation begins, and compares again before a store is
  * published.  Each change that a sample shows begins a new generation of the
- * object.  An operation belongs to the generation in which it began.  Data that was requested before a
- * change is never stored as the data after that change:
+ * object.  An operation belongs to the generation in which it began.  Data that was
+ * requested before a change is never stored as the data after that change:
  * Where the read that feeds a store is always open when the store begins, stores
  * are only taken while no operation of an older generation is open.  Elsewhere
  * the generation of the read is noted, by page, until the page is stored.

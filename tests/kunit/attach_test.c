@@ -540,10 +540,10 @@ static void vanished_device_fails_the_cache_without_io(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 
-	cachefs_device_watch(f->device, f->cache);
+	cachefs_device_watch(f->device, f->cache, cachefs_device_gone);
 	ramdisk_vanish(f->ramdisk);
 	KUNIT_EXPECT_EQ(test, READ_ONCE(f->cache->state), CACHEFS_FAILED);
-	cachefs_device_watch(f->device, NULL);
+	cachefs_device_watch(f->device, NULL, NULL);
 	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_READ_ERRORS) +
 			fixture_stat(f, CACHEFS_STAT_WRITE_ERRORS), 0);
 }

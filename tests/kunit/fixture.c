@@ -175,7 +175,7 @@ void fixture_detach(struct fixture *f)
 	}
 	/* The case must have ended all that it began. */
 	KUNIT_EXPECT_EQ(f->test, fixture_stat(f, CACHEFS_STAT_PAGES_MARKED), 0);
-	KUNIT_EXPECT_EQ(f->test, atomic64_read(&f->cache->in_flight), 0);
+	KUNIT_EXPECT_EQ(f->test, atomic64_read(cachefs_in_flight(f->cache)), 0);
 	cachefs_detach(f->cache);
 	f->cache = NULL;
 }

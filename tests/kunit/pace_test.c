@@ -38,9 +38,9 @@ static void write_took(struct fixture *f, u64 bytes, unsigned int ms,
 
 	cachefs_pace_begin(&io, true);
 	f->cache->writing_since -= (u64)ms * NSEC_PER_MSEC;
-	atomic64_set(&f->cache->in_flight, in_flight);
+	atomic64_set(cachefs_in_flight(f->cache), in_flight);
 	cachefs_pace_end(&io, true);
-	atomic64_set(&f->cache->in_flight, 0);
+	atomic64_set(cachefs_in_flight(f->cache), 0);
 }
 
 static bool is_cached(struct fixture *f, const struct cachefs_version *version,
@@ -155,15 +155,15 @@ static void stores_stay_within_the_bound_in_time(struct kunit *test)
 	f->cache->write_rate = 3 * MIB;
 	f->cache->max_in_flight_ms = 1000;
 	window = cachefs_pace_window(f->cache);
-	atomic64_add(window - PAGE_SIZE, &f->cache->in_flight);
+	atomic64_add(window - PAGE_SIZE, cachefs_in_flight(f->cache));
 	KUNIT_EXPECT_TRUE(test, cachefs_store_wanted(f->cache, &v, 0, 2 * MIB));
 	KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 0, 2, 1), -ENOBUFS);
 	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_STORE_REFUSED_BYTES),
 			2 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 0, 1, 1), 0);
-	atomic64_add(PAGE_SIZE, &f->cache->in_flight);
+	atomic64_add(PAGE_SIZE, cachefs_in_flight(f->cache));
 	KUNIT_EXPECT_FALSE(test, cachefs_store_wanted(f->cache, &v, 0, 2 * MIB));
-	atomic64_sub(window, &f->cache->in_flight);
+	atomic64_sub(window, cachefs_in_flight(f->cache));
 }
 
 /* Marks that are not held for ever */

@@ -195,7 +195,7 @@ static void all_slots_are_used(void)
 
 static s64 in_flight(void)
 {
-	return atomic64_read(&model.cache->in_flight) >> CACHEFS_BLOCK_SHIFT;
+	return atomic64_read(cachefs_in_flight(model.cache)) >> CACHEFS_BLOCK_SHIFT;
 }
 
 static void what_is_in_flight_is_bounded(void)

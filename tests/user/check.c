@@ -51,7 +51,7 @@ void check_index(struct cachefs_cache *cache)
 		  bytes);
 	EXPECT_EQ(atomic64_read(&cache->stats[CACHEFS_STAT_CHECKSUM_BYTES]),
 		  sums);
-	EXPECT_EQ(atomic64_read(&cache->in_flight), 0);
+	EXPECT_EQ(atomic64_read(cachefs_in_flight(cache)), 0);
 	EXPECT_EQ(atomic64_read(&cache->stats
 				[CACHEFS_STAT_STORES_IN_FLIGHT_BYTES]), 0);
 	EXPECT_EQ(atomic_read(&cache->ops), 0);

@@ -505,7 +505,7 @@ static void one_round(u64 seed)
 	/* What was refused meanwhile ends in work that may not have run yet. */
 	cachefs_quiesce(cache);
 	EXPECT_EQ(__atomic_load_n(&pending, __ATOMIC_ACQUIRE), 0);
-	EXPECT_EQ(atomic64_read(&cache->in_flight), 0);
+	EXPECT_EQ(atomic64_read(cachefs_in_flight(cache)), 0);
 	flush_delayed_work(&cache->log_work);
 	/* A checkpoint takes the READY regions back. */
 	if (!device_idle)

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Who uses the cache, how much of it, and what is refused.
+ */
+#include <linux/unaligned.h>
+#include <trace/events/cachefs.h>
+#include "internal.h"
+
+/**
+ * cachefs_op_begin - An operation uses the cache
+ * @cache: the cache
+ *
+ * Context: any.
+ */
+void cachefs_op_begin(struct cachefs_cache *cache)
+{
+	/* A full barrier: then it looks at the state, see cachefs_quiesce(). */
+	atomic_inc_return(&cache->ops);
+}
+
+/**
+ * cachefs_op_end - An operation does not use the cache any more
+ * @cache: the cache; may be gone afterwards
+ *
+ * Context: any.
+ */
+void cachefs_op_end(struct cachefs_cache *cache)
+{
+	/* Under the lock, so that the waiter cannot free it in between. */
+	unsigned long flags;
+
+	spin_lock_irqsave(&cache->wait.lock, flags);
+	if (atomic_dec_and_test(&cache->ops))
+		wake_up_locked(&cache->wait);
+	spin_unlock_irqrestore(&cache->wait.lock, flags);
+}
+
+/**
+ * cachefs_quiesce - Refuse new operations and wait for those under way
+ * @cache: the cache
+ *
+ * Afterwards lookups find nothing and stores are refused.  A cache that has failed
+ * stays so.
+ *
+ * Context: process, may sleep as long as the device takes.
+ */
+void cachefs_quiesce(struct cachefs_cache *cache)
+{
+	/* A full barrier: an operation that is not seen here sees the new state. */
+	cmpxchg(&cache->state, CACHEFS_ACTIVE, CACHEFS_DETACHING);
+	wait_event(cache->wait, !atomic_read(&cache->ops));
+	/* The last one may still hold the lock to wake us. */
+	spin_lock_irq(&cache->wait.lock);
+	spin_unlock_irq(&cache->wait.lock);
+}
+
+/**
+ * cachefs_count_hit - Account bytes that a reader got from the cache
+ * @cache: the cache
+ * @volume: of the file, or %NULL
+ * @bytes: how many, up to the end of the file
+ *
+ * Context: any.
+ */
+void cachefs_count_hit(struct cachefs_cache *cache,
+		       struct cachefs_volume *volume, u64 bytes)
+{
+	cachefs_stat_add(cache, CACHEFS_STAT_HIT_BYTES, bytes);
+	if (volume)
+		atomic64_add(bytes, &volume->hit_bytes);
+}
+
+/**
+ * cachefs_count_miss - Account bytes that the cache did not have
+ * @cache: the cache
+ * @volume: of the file, or %NULL
+ * @bytes: how many, up to the end of the file
+ *
+ * Context: any.
+ */
+void cachefs_count_miss(struct cachefs_cache *cache,
+			struct cachefs_volume *volume, u64 bytes)
+{
+	cachefs_stat_add(cache, CACHEFS_STAT_MISS_BYTES, bytes);
+	if (volume)
+		atomic64_add(bytes, &volume->miss_bytes);
+}
+
+/**
+ * cachefs_count_stored - Account bytes that were stored and published
+ * @cache: the cache
+ * @volume: of the file, or %NULL
+ * @bytes: how many, up to the end of the file
+ *
+ * Context: any.
+ */
+void cachefs_count_stored(struct cachefs_cache *cache,
+			  struct cachefs_volume *volume, u64 bytes)
+{
+	cachefs_stat_add(cache, CACHEFS_STAT_STORED_BYTES, bytes);
+	if (volume)
+		atomic64_add(bytes, &volume->stored_bytes);
+}
+
+/**
+ * cachefs_refuse - Account bytes that are not stored, and say why
+ * @cache: the cache
+ * @version: whose bytes
+ * @block: first file block
+ * @bytes: how many
+ * @why: the reason, not %CACHEFS_WHY_NONE
+ *
+ * Whoever decides that something is not stored calls this, once.  The core has
+ * done so for what cachefs_store_wanted() and cachefs_store() leave out.
+ *
+ * Context: any.
+ */
+void cachefs_refuse(struct cachefs_cache *cache,
+		    const struct cachefs_version *version, u64 block, u64 bytes,
+		    enum cachefs_reason why)
+{
+	enum cachefs_stat stat = CACHEFS_STAT_STORE_REFUSED_BYTES;
+
+	if (why >= CACHEFS_WHY_VERSION && why <= CACHEFS_WHY_OPEN_TO_WRITE)
+		stat = CACHEFS_STAT_STALE_BYTES;
+	else if (why == CACHEFS_WHY_CACHED)
+		stat = CACHEFS_STAT_BYPASSED_BYTES;
+	cachefs_stat_add(cache, stat, bytes);
+	trace_cachefs_refuse(version->id, block, bytes, why);
+}
+
+/**
+ * cachefs_count_unused - Account bytes that were read ahead and not asked for
+ * @cache: the cache
+ * @bytes: how many
+ *
+ * Context: any.
+ */
+void cachefs_count_unused(struct cachefs_cache *cache, u64 bytes)
+{
+	cachefs_stat_add(cache, CACHEFS_STAT_READAHEAD_UNUSED_BYTES, bytes);
+}
+
+/**
+ * cachefs_count_ahead - Account memory for what is read ahead
+ * @cache: the cache
+ * @change: so many bytes more or less
+ *
+ * Context: any.
+ */
+void cachefs_count_ahead(struct cachefs_cache *cache, s64 change)
+{
+	cachefs_stat_add(cache, CACHEFS_STAT_READAHEAD_BYTES, change);
+}
+
+/**
+ * cachefs_count_object - Account an object that was opened or closed
+ * @cache: the cache
+ * @change: 1 or -1
+ *
+ * Context: any.
+ */
+void cachefs_count_object(struct cachefs_cache *cache, int change)
+{
+	atomic_add(change, &cache->objects);
+}

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The log: a ring of regions, and the metadata that says what is in them.
+ *
+ * The store path takes slots of the open region and never waits: READY regions
+ * are made ahead of it, and metadata is written behind it, by one work item
+ * (cachefs_log_work()).  Final metadata blocks are written once, when the fate
+ * of all their slots is known.  What is known of the first unfinished block is
+ * written at intervals to two scratch blocks in turn, so that a torn write
+ * costs seconds and not what was safe before.
+ */
+#include <linux/sched.h>
+#include <linux/unaligned.h>
+#include <trace/events/cachefs.h>
+#include "internal.h"
+
+/* How often the metadata of a region that is still open is written. */
+#define CACHEFS_FLUSH_INTERVAL	(5 * HZ)
+/* When to try again after there was no memory, or no region to reuse. */
+#define CACHEFS_RETRY_INTERVAL	(HZ / 10)
+
+static u32 log_slots_in_meta(const struct cachefs_geometry *geo, u32 index)
+{
+	u32 first = index * CACHEFS_RECORDS_PER_BLOCK;
+
+	return min_t(u32, CACHEFS_RECORDS_PER_BLOCK, geo->slots - first);
+}
+
+static void log_free_region(struct cachefs_open_region *open)
+{
+	if (!open)
+		return;
+	kvfree(open->meta);
+	kfree(open);
+}
+
+static int log_write_meta(struct cachefs_cache *cache, u32 region, u32 block,
+			  const struct cachefs_meta_block *meta, u32 nr)
+{
+	int ret;
+
+	if (READ_ONCE(cache->state) == CACHEFS_FAILED)
+		return -EIO;
+	ret = cachefs_device_write(cache->device,
+				   cachefs_region_start(&cache->geo, region) +
+				   block, meta, nr, 0);
+	if (ret)
+		cachefs_io_error(cache, true,
+				 cachefs_region_start(&cache->geo, region) +
+				 block, ret);
+	else
+		cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_WRITTEN_BYTES,
+				 (u64)nr << CACHEFS_BLOCK_SHIFT);
+	return ret;
+}
+
+static void log_init_header(struct cachefs_cache *cache, u32 region,
+			    struct cachefs_block_header *header, u32 index)
+{
+	memset(header, 0, sizeof(*header));
+	header->magic = cpu_to_le32(CACHEFS_META_MAGIC);
+	header->region = cpu_to_le32(region);
+	memcpy(header->uuid, cache->uuid, sizeof(header->uuid));
+	header->epoch = cpu_to_le64(cache->epoch);
+	header->seq = cpu_to_le64(cache->regions[region].seq);
+	header->index = cpu_to_le32(index);
+}
+
+/*
+ * Write what is known of the first unfinished metadata block, if that is more
+ * than last time.
+ */
+static int log_write_scratch(struct cachefs_cache *cache,
+			     struct cachefs_open_region *open, u32 index)
+{
+	struct cachefs_meta_block *scratch = cache->scratch;
+	int ret;
+	u32 nr;
+
+	read_lock(&cache->index_lock);
+	nr = open->resolved[index];
+	memcpy(scratch, &open->meta[index], sizeof(*scratch));
+	read_unlock(&cache->index_lock);
+	if (nr == open->scratch_nr && index == open->scratch_index)
+		return 0;
+
+	scratch->header.nr = cpu_to_le32(nr);
+	cachefs_block_seal(&scratch->header, cache->seed);
+	ret = log_write_meta(cache, open->nr,
+			     cache->geo.meta_blocks + open->scratch_turn, scratch, 1);
+	if (ret)
+		return ret;
+	open->scratch_turn = (open->scratch_turn + 1) % CACHEFS_SCRATCH_BLOCKS;
+	open->scratch_nr = nr;
+	open->scratch_index = index;
+	return 0;
+}
+
+/* Write the metadata blocks of a region that are finished, in runs. */
+static void log_write_finished(struct cachefs_cache *cache,
+			       struct cachefs_open_region *open)
+{
+	struct cachefs_geometry *geo = &cache->geo;
+	u32 first, end;
+
+	for (first = 0; first < geo->meta_blocks; first = end + 1) {
+		for (end = first; end < geo->meta_blocks; end++) {
+			struct cachefs_block_header *header =
+				&open->meta[end].header;
+			/* Pairs with slots_resolve(): all records are there. */
+			u32 nr = smp_load_acquire(&open->resolved[end]);
+
+			if (test_bit(end, open->written) ||
+			    nr != log_slots_in_meta(geo, end))
+				break;
+			header->nr = cpu_to_le32(nr);
+			header->checksum = 0;
+			cachefs_block_seal(header, cache->seed);
+		}
+		if (end > first &&
+		    !log_write_meta(cache, open->nr, first, &open->meta[first],
+				end - first))
+			bitmap_set(open->written, first, end - first);
+	}
+}
+
+static void log_write_region(struct cachefs_cache *cache,
+			     struct cachefs_open_region *open)
+{
+	u32 index;
+
+	log_write_finished(cache, open);
+	index = find_first_zero_bit(open->written, cache->geo.meta_blocks);
+	if (index < cache->geo.meta_blocks)
+		log_write_scratch(cache, open, index);
+}
+
+static void log_free_checksums(struct cachefs_cache *cache,
+			       struct cachefs_region *region)
+{
+	if (!region->checksums)
+		return;
+	kvfree(region->checksums);
+	WRITE_ONCE(region->checksums, NULL);
+	cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_BYTES,
+			 -(s64)(cache->geo.slots * sizeof(u64)));
+}
+
+/* Will it be possible later to write what could not be written of this? */
+static bool log_is_worth_keeping(struct cachefs_cache *cache,
+				 const struct cachefs_open_region *open)
+{
+	return (READ_ONCE(cache->stores_stopped) ||
+		READ_ONCE(cache->state) == CACHEFS_FAILED) &&
+		!bitmap_full(open->written, cache->geo.meta_blocks);
+}
+
+/* Write the regions that are full; those whose last store ended are done. */
+static void log_write_sealing(struct cachefs_cache *cache)
+{
+	struct cachefs_open_region *open, *next;
+	LIST_HEAD(full);
+
+	spin_lock(&cache->log_lock);
+	list_splice_init(&cache->sealing, &full);
+	spin_unlock(&cache->log_lock);
+
+	list_for_each_entry_safe(open, next, &full, link) {
+		/* Before writing: what is resolved now gets written now. */
+		bool done = !atomic_read_acquire(&open->unresolved);
+
+		log_write_region(cache, open);
+		if (!done || log_is_worth_keeping(cache, open))
+			continue;
+		/* Also after an error: it is a cache. */
+		cachefs_index_trim(cache, open->nr);
+		spin_lock(&cache->log_lock);
+		list_del(&open->link);
+		cache->regions[open->nr].open = NULL;
+		cachefs_region_set_state(cache, open->nr, CACHEFS_REGION_SEALED);
+		spin_unlock(&cache->log_lock);
+		log_free_region(open);
+	}
+
+	spin_lock(&cache->log_lock);
+	list_splice(&full, &cache->sealing);
+	spin_unlock(&cache->log_lock);
+}
+
+/*
+ * Write the metadata that is due.  Returns whether a region is open, whose metadata
+ * will be due again.
+ */
+static bool log_write(struct cachefs_cache *cache)
+{
+	struct cachefs_open_region *current_region;
+
+	lockdep_assert_held(&cache->flush_mutex);
+	log_write_sealing(cache);
+	/* Only this work item takes a region from open to sealed to freed. */
+	spin_lock(&cache->log_lock);
+	current_region = cache->current_region;
+	spin_unlock(&cache->log_lock);
+	if (!current_region)
+		return false;
+	log_write_finished(cache, current_region);
+	if (time_after_eq(jiffies, cache->next_flush)) {
+		log_write_region(cache, current_region);
+		cache->next_flush = jiffies + CACHEFS_FLUSH_INTERVAL;
+	}
+	return true;
+}
+
+/* Store again what was read of a region that will be reused. */
+static void log_reinsert(struct cachefs_cache *cache, u32 nr)
+{
+	unsigned int at = 0;
+	u8 *buffer = NULL;
+
+	/* As a reader does: then the shrinker leaves the checksums alone. */
+	read_lock(&cache->index_lock);
+	atomic_inc(&cache->regions[nr].pins);
+	read_unlock(&cache->index_lock);
+	while (cachefs_reinsert(cache, nr, &at, &buffer)) {
+		/* All of this may take long. */
+		if (time_after_eq(jiffies, cache->next_flush))
+			log_write(cache);
+	}
+	kvfree(buffer);
+	cachefs_region_unpin(cache, nr);
+}
+
+/* Make one more region READY.  Returns -EAGAIN if that has to wait. */
+static int log_prepare_region(struct cachefs_cache *cache)
+{
+	struct cachefs_geometry *geo = &cache->geo;
+	u32 nr = cache->head, i;
+	struct cachefs_region *region = &cache->regions[nr];
+	struct cachefs_open_region *open;
+	u64 *checksums;
+	bool first;
+
+	/* The ring is full of regions that are still being written. */
+	if (region->open)
+		return -EAGAIN;
+
+	log_reinsert(cache, nr);
+	/* It did not get through: what it has left has another chance. */
+	if (!cachefs_usable(cache) || cachefs_pace_stuck(cache))
+		return -EAGAIN;
+	write_lock(&cache->index_lock);
+	cachefs_region_set_state(cache, nr, CACHEFS_REGION_FREE);
+	write_unlock(&cache->index_lock);
+	cachefs_index_forget(cache, nr);
+	/* Not worth waiting for: a reader's disk may hang. */
+	if (cachefs_region_pinned(region))
+		return -EAGAIN;
+	log_free_checksums(cache, region);
+	region->lost = false;
+
+	open = kzalloc(sizeof(*open), GFP_NOIO | __GFP_NOWARN);
+	checksums = kvcalloc(geo->slots, sizeof(u64), GFP_NOIO | __GFP_NOWARN);
+	if (open)
+		open->meta = kvcalloc(geo->meta_blocks, sizeof(*open->meta),
+				      GFP_NOIO | __GFP_NOWARN);
+	if (!open || !open->meta || !checksums ||
+	    cachefs_index_reserve(cache, nr, geo->slots)) {
+		log_free_region(open);
+		kvfree(checksums);
+		return -EAGAIN;
+	}
+
+	open->nr = nr;
+	first = !region->seq;
+	region->seq = cache->next_seq++;
+	WRITE_ONCE(region->checksums, checksums);
+	cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_BYTES,
+			 geo->slots * sizeof(u64));
+	for (i = 0; i < geo->meta_blocks; i++)
+		log_init_header(cache, nr, &open->meta[i].header, i);
+	/*
+	 * From here on the disk says that the old content does not count.  It
+	 * is no more than a hint, which saves checksum errors after a crash.  But
+	 * where nothing was written before, and there is no room for it on the
+	 * device, the log stays where it is.
+	 */
+	open->scratch_nr = U32_MAX;
+	if (log_write_scratch(cache, open, 0) == -ENOSPC && first) {
+		region->seq = 0;
+		cache->next_seq--;
+		cachefs_index_forget(cache, nr);
+		log_free_checksums(cache, region);
+		log_free_region(open);
+		return -EAGAIN;
+	}
+
+	cache->head = (nr + 1) % geo->nr_regions;
+	cachefs_reinsert_more(cache);
+	spin_lock(&cache->log_lock);
+	region->open = open;
+	cachefs_region_set_state(cache, nr, CACHEFS_REGION_READY);
+	list_add_tail(&open->link, &cache->ready);
+	WRITE_ONCE(cache->nr_ready, cache->nr_ready + 1);
+	spin_unlock(&cache->log_lock);
+	return 0;
+}
+
+static void log_look_after(struct cachefs_cache *cache)
+{
+	unsigned long delay = 0;
+
+	mutex_lock(&cache->flush_mutex);
+	cachefs_check_device(cache);
+	for (;;) {
+		if (log_write(cache))
+			delay = CACHEFS_FLUSH_INTERVAL;
+		if (!cachefs_usable(cache) ||
+		    READ_ONCE(cache->nr_ready) >= cachefs_ready_regions(cache))
+			break;
+		if (log_prepare_region(cache)) {
+			delay = CACHEFS_RETRY_INTERVAL;
+			break;
+		}
+	}
+	if (delay && READ_ONCE(cache->stores_stopped))
+		delay = CACHEFS_ROOM_INTERVAL;
+	mutex_unlock(&cache->flush_mutex);
+
+	if (delay && cachefs_usable(cache))
+		queue_delayed_work(cache->log_wq, &cache->log_work, delay);
+}
+
+/**
+ * cachefs_log_work - Look after the log: write metadata, make regions READY
+ * @work: cache::log_work
+ *
+ * Context: process, may sleep.
+ */
+void cachefs_log_work(struct work_struct *work)
+{
+	log_look_after(container_of(to_delayed_work(work),
+				    struct cachefs_cache, log_work));
+}
+
+/**
+ * cachefs_log_seal_all - Write all metadata
+ * @cache: no store is under way, and log_work is not running
+ *
+ * Context: process, may sleep.
+ */
+void cachefs_log_seal_all(struct cachefs_cache *cache)
+{
+	mutex_lock(&cache->flush_mutex);
+	log_write_sealing(cache);
+	if (cache->current_region)
+		log_write_region(cache, cache->current_region);
+	mutex_unlock(&cache->flush_mutex);
+}
+
+/**
+ * cachefs_log_free - Free what READY, OPEN and full regions have
+ * @cache: nothing uses it any more
+ */
+void cachefs_log_free(struct cachefs_cache *cache)
+{
+	u32 i;
+
+	for (i = 0; cache->regions && i < cache->geo.nr_regions; i++) {
+		log_free_region(cache->regions[i].open);
+		cache->regions[i].open = NULL;
+	}
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The slots at the end of the log, for stores: a store takes slots of the open region,
+ * and publishes or abandons them.  Nothing here waits.  log.c makes regions ready and
+ * writes their metadata.
+ */
+#include <trace/events/cachefs.h>
+#include "internal.h"
+
+static struct cachefs_slot_record *slots_record(struct cachefs_open_region *open,
+						u32 slot)
+{
+	u32 index = slot / CACHEFS_RECORDS_PER_BLOCK;
+
+	return &open->meta[index].records[slot % CACHEFS_RECORDS_PER_BLOCK];
+}
+
+/**
+ * cachefs_region_set_state - Note in which part of its life a region is
+ * @cache: the cache
+ * @nr: the region
+ * @state: the state; see cachefs_region::state for the lock
+ *
+ * Context: any.
+ */
+void cachefs_region_set_state(struct cachefs_cache *cache, u32 nr,
+			      enum cachefs_region_state state)
+{
+	struct cachefs_region *region = &cache->regions[nr];
+
+	if (region->state != state)
+		trace_cachefs_region(nr, region->seq, region->state, state);
+	/* The shrinker looks under another lock. */
+	WRITE_ONCE(region->state, state);
+}
+
+/* The fate of some slots is known; their records are complete. */
+static void slots_resolve(struct cachefs_cache *cache,
+			  struct cachefs_region *region, u32 slot, u32 nr)
+{
+	struct cachefs_open_region *open = region->open;
+	u32 i;
+
+	lockdep_assert_held_write(&cache->index_lock);
+	for (i = slot; i < slot + nr; i++) {
+		u16 *count = &open->resolved[i / CACHEFS_RECORDS_PER_BLOCK];
+
+		/* Pairs with log_write_finished(). */
+		smp_store_release(count, *count + 1);
+	}
+}
+
+/*
+ * Last: after this, @open may be freed.  Kicks the log when a full region is
+ * complete; a region that is not full has its turn at the next interval.
+ */
+static void slots_resolved(struct cachefs_cache *cache,
+			   struct cachefs_open_region *open, u32 nr)
+{
+	bool full = READ_ONCE(open->next_slot) == cache->geo.slots;
+
+	if (atomic_sub_return_release(nr, &open->unresolved) == 0 && full)
+		cachefs_log_kick(cache);
+}
+
+/**
+ * cachefs_region_alloc_slots - Take slots at the end of the log
+ * @cache: the cache
+ * @want: how many
+ * @region: which region they are in
+ * @slot: the first one
+ * @last: may they be in the last region that is READY?  Not those of stores: what
+ *	stays has to get there before they need another one
+ *
+ * Every slot must be given to cachefs_region_publish() or
+ * cachefs_region_abandon() in the end.
+ *
+ * Context: any but interrupts; takes log_lock.
+ * Return: how many there are in one piece, 0 if no region is ready.
+ */
+int cachefs_region_alloc_slots(struct cachefs_cache *cache, u32 want,
+			       u32 *region, u32 *slot, bool last)
+{
+	struct cachefs_open_region *open;
+	bool kick = false;
+	u32 nr = 0;
+
+	spin_lock(&cache->log_lock);
+	open = cache->current_region;
+	if (open && open->next_slot == cache->geo.slots) {
+		list_add_tail(&open->link, &cache->sealing);
+		cache->current_region = NULL;
+		open = NULL;
+	}
+	if (!open) {
+		kick = true;
+		if (cache->nr_ready > !last)
+			open = list_first_entry(&cache->ready,
+						struct cachefs_open_region,
+						link);
+		if (open) {
+			list_del(&open->link);
+			WRITE_ONCE(cache->nr_ready, cache->nr_ready - 1);
+			cachefs_region_set_state(cache, open->nr,
+						 CACHEFS_REGION_OPEN);
+			cache->current_region = open;
+		}
+	}
+	if (open) {
+		nr = min(want, cache->geo.slots - open->next_slot);
+		*region = open->nr;
+		*slot = open->next_slot;
+		WRITE_ONCE(open->next_slot, open->next_slot + nr);
+		atomic_add(nr, &open->unresolved);
+	}
+	spin_unlock(&cache->log_lock);
+
+	if (kick)
+		cachefs_log_kick(cache);
+	return nr;
+}
+
+/* The records of some slots, and the index. */
+static void slots_publish(struct cachefs_cache *cache,
+			  const struct cachefs_piece *slots, const u8 id[16],
+			  u64 block, u32 last_bytes)
+{
+	struct cachefs_region *r = &cache->regions[slots->region];
+	u32 i;
+
+	lockdep_assert_held_write(&cache->index_lock);
+	for (i = 0; i < slots->nr; i++) {
+		struct cachefs_slot_record *record =
+			slots_record(r->open, slots->slot + i);
+		u32 bytes = i == slots->nr - 1 ? last_bytes : CACHEFS_BLOCK_SIZE;
+
+		memcpy(record->id, id, sizeof(record->id));
+		record->checksum = cpu_to_le64(r->checksums[slots->slot + i]);
+		record->where = cpu_to_le64((block + i) <<
+					    CACHEFS_WHERE_BYTES_BITS | bytes);
+	}
+	cachefs_index_insert(cache, slots->region, id, block, slots->slot,
+			     slots->nr);
+}
+
+/**
+ * cachefs_region_publish - Make stored blocks findable
+ * @cache: the cache
+ * @region: the region
+ * @slot: first slot; checksums were set
+ * @nr: number of slots
+ * @id: version id
+ * @block: first file block; all of them in one chunk
+ * @last_bytes: valid bytes in the last block, 1 to 4096
+ *
+ * Context: process; takes index_lock.
+ */
+void cachefs_region_publish(struct cachefs_cache *cache, u32 region, u32 slot,
+			    u32 nr, const u8 id[16], u64 block, u32 last_bytes)
+{
+	struct cachefs_piece slots = { .region = region, .slot = slot, .nr = nr };
+	struct cachefs_region *r = &cache->regions[region];
+	struct cachefs_open_region *open = r->open;
+
+	write_lock(&cache->index_lock);
+	slots_publish(cache, &slots, id, block, last_bytes);
+	slots_resolve(cache, r, slot, nr);
+	write_unlock(&cache->index_lock);
+	slots_resolved(cache, open, nr);
+}
+
+/**
+ * cachefs_region_move - Find an extent elsewhere from now on
+ * @cache: the cache
+ * @region: its region
+ * @i: which of its extents
+ * @pieces: where it was copied to, in order; checksums were set
+ * @nr: how many pieces
+ *
+ * Context: process; takes index_lock.
+ * Return: whether it counts at its new place; if not, that was abandoned.
+ */
+bool cachefs_region_move(struct cachefs_cache *cache, u32 region, unsigned int i,
+			 const struct cachefs_piece *pieces, unsigned int nr)
+{
+	const struct cachefs_piece *end = pieces + nr, *piece;
+	struct cachefs_extent extent;
+	u64 block;
+	bool ok;
+
+	write_lock(&cache->index_lock);
+	extent = cache->regions[region].extents[i];
+	block = cachefs_extent_block(&extent);
+	ok = cachefs_index_take(cache, region, i);
+	for (piece = pieces; piece < end; piece++) {
+		if (ok)
+			slots_publish(cache, piece, (u8 *)extent.id, block,
+				      CACHEFS_BLOCK_SIZE);
+		block += piece->nr;
+		slots_resolve(cache, &cache->regions[piece->region], piece->slot,
+			      piece->nr);
+	}
+	write_unlock(&cache->index_lock);
+	for (piece = pieces; piece < end; piece++)
+		slots_resolved(cache, cache->regions[piece->region].open, piece->nr);
+	return ok;
+}
+
+/**
+ * cachefs_region_abandon - Leave slots unused
+ * @cache: the cache
+ * @region: the region
+ * @slot: first slot
+ * @nr: number of slots
+ *
+ * Context: process; takes index_lock.
+ */
+void cachefs_region_abandon(struct cachefs_cache *cache, u32 region, u32 slot,
+			    u32 nr)
+{
+	struct cachefs_region *r = &cache->regions[region];
+	struct cachefs_open_region *open = r->open;
+
+	write_lock(&cache->index_lock);
+	slots_resolve(cache, r, slot, nr);
+	write_unlock(&cache->index_lock);
+	slots_resolved(cache, open, nr);
+}
