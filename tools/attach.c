@@ -150,46 +150,12 @@ static int attach_device(const char *device, bool create, bool dry)
 	return status ?: control_attach(device);
 }
 
-/*
- * At boot nobody may be kept waiting by a disk that does not answer: a child attaches,
- * and goes on when this process has given up.  Then its end is in the kernel's log.
- */
-static int attach_boot_child(const char *device, const struct config *config,
-			     unsigned int seconds)
-{
-	int status;
-	pid_t pid = fork();
-	unsigned int i;
-
-	if (pid < 0)
-		return cmd_fails(errno, "%s: not attached", device);
-	if (!pid) {
-		status = attach_device(device, config->create, false);
-		if (!status)
-			attach_set_limits(config);
-		exit(status);
-	}
-	for (i = 0; i <= 10 * seconds; i++) {
-		if (waitpid(pid, &status, WNOHANG) == pid)
-			return WIFEXITED(status) ? WEXITSTATUS(status) :
-				EXIT_FAILURE;
-		pages_sleep_ms(100);
-	}
-	warnx("%s: still being attached after %u seconds; network file systems start uncached, and use the cache when it is there",
-	      device, seconds);
-	return EXIT_SUCCESS;
-}
-
-static int attach_configured(struct config *config, bool dry)
+static int attach_configured(const struct config *config, bool dry)
 {
 	char *device = NULL;
 	unsigned int i;
 	int status;
 
-	if (!config->device) {
-		warnx("%s names no device: nothing is attached", config_path);
-		return EXIT_SUCCESS;
-	}
 	for (i = 0; i <= 10 * config->wait; i++) {
 		device = device_find(config->device);
 		if (device || dry)
@@ -199,12 +165,39 @@ static int attach_configured(struct config *config, bool dry)
 	if (!device)
 		return cmd_fails(errno, "%s: not there after %u seconds; network file systems start uncached",
 				 config->device, dry ? 0 : config->wait);
-	if (dry)
-		status = attach_device(device, config->create, true);
-	else
-		status = attach_boot_child(device, config, config->wait ?: 1);
+	status = attach_device(device, config->create, dry);
+	if (!status && !dry)
+		attach_set_limits(config);
 	free(device);
 	return status;
+}
+
+/*
+ * At boot nobody may be kept waiting by a disk that does not answer, be it this one or
+ * one that is looked at to find it: a child attaches, and goes on when this process has
+ * given up.
+ */
+static int attach_in_child(const struct config *config)
+{
+	unsigned int seconds = 2 * config->wait + 1, i;
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		return cmd_fails(errno, "%s: not attached", config->device);
+	if (!pid)
+		exit(attach_configured(config, false));
+	for (i = 0; i <= 10 * seconds; i++) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return WIFEXITED(status) ? WEXITSTATUS(status) :
+				EXIT_FAILURE;
+		pages_sleep_ms(100);
+	}
+	warnx("%s: not attached yet after %u seconds; network file systems start uncached, and use the cache when it is there",
+	      config->device, seconds);
+	return EXIT_SUCCESS;
 }
 
 static int attach_boot(bool dry)
@@ -213,8 +206,13 @@ static int attach_boot(bool dry)
 	struct config config;
 
 	ret = config_read(&config);
-	if (ret != -EINVAL)
-		status = attach_configured(&config, dry);
+	if (ret != -EINVAL && !config.device) {
+		warnx("%s names no device: nothing is attached", config_path);
+		status = EXIT_SUCCESS;
+	} else if (ret != -EINVAL) {
+		status = dry ? attach_configured(&config, true) :
+			attach_in_child(&config);
+	}
 	config_free(&config);
 	return status;
 }
