@@ -38,8 +38,7 @@ cachefs_load
 nfs_mount
 exec 5< "$MNT/f1"
 cat <&5 > /dev/null
-settle
-sleep 7
+settle_records
 cat "$MNT/f2" > /dev/null
 echo CUT NOW
 sleep 60

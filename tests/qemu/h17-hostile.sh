@@ -40,9 +40,7 @@ dd if=/dev/disk/cache of=/dev/disk/clean bs=1M iflag=direct oflag=direct 2>/dev/
 cachefs_load
 nfs_mount
 cat "$MNT/later" > /dev/null
-settle
-# Until what is known of that is on the disk, too.
-sleep 7
+settle_records
 dd if=/dev/disk/cache of=/dev/disk/unclean bs=1M iflag=direct oflag=direct 2>/dev/null
 nfs_umount
 cachefs_unload

@@ -551,6 +551,20 @@ no_objects()
 	[ "$(cat "$(cachefs_dir)/objects_open")" = 0 ]
 }
 
+# Wait until the disk also has the records of what has just been stored, which come some
+# seconds later, or more where a busy machine lets nobody run.
+settle_records()
+{
+	local before
+
+	settle
+	before=$(cachefs_stat device_written_bytes)
+	sleep 6
+	# Nothing comes when the records were written in the moment before.
+	wait_for 60 eval "[ \"\$(cachefs_stat device_written_bytes)\" -gt $before ]" ||
+		true
+}
+
 # Wait until all that was given to the cache is on its disk.
 settle()
 {

@@ -3,7 +3,7 @@
 #
 # The test bed itself, without a cache: what the other tests count on.
 #
-# bed: --disk-size cache:64M --disk-size srv:256M --timeout 300
+# bed: --smp 1 --disk-size cache:64M --disk-size srv:256M --timeout 300
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 

@@ -4,7 +4,7 @@
 # Files of awkward sizes and with holes, read in every way there is: the bytes
 # are right, and what one way has cached is enough for all others.
 #
-# bed: --disk-size cache:512M --disk-size srv:256M --timeout 600
+# bed: --smp 1 --disk-size cache:512M --disk-size srv:256M --timeout 600
 # run: 6.1 debug
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119

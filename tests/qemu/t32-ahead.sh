@@ -5,7 +5,7 @@
 # more than they ask for, in any other order nothing, and little that turns out not
 # to be wanted.  The memory for that is bounded, however many files are open.
 #
-# bed: --disk-size cache:256M --disk-size srv:256M
+# bed: --smp 1 --disk-size cache:256M --disk-size srv:256M
 # run: 6.1
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119

@@ -5,7 +5,7 @@
 # cache goes: NFS goes on, and what was cached is there when it comes back.  The same
 # when the server goes.  And what to see when another FS-Cache backend was there first.
 #
-# bed: --disk-size cache:256M --disk-size other:128M --disk-size srv:256M --timeout 400
+# bed: --smp 1 --disk-size cache:256M --disk-size other:128M --disk-size srv:256M --timeout 400
 # run: debug
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119

@@ -5,7 +5,7 @@
 # else, damaged and resized caches.  Each with its errno and one line in the log
 # that says why, and with no byte of the device changed.
 #
-# bed: --disk-size disk:64M --disk-size other:64M --timeout 400
+# bed: --smp 1 --disk-size disk:64M --disk-size other:64M --timeout 400
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 

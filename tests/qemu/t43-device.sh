@@ -5,7 +5,7 @@
 # name; what "force" leaves, and what is cached, looks like nothing to blkid and
 # wipefs.
 #
-# bed: --disk-size disk:128M --disk-size srv:256M --timeout 900
+# bed: --smp 1 --disk-size disk:128M --disk-size srv:256M --timeout 900
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 

@@ -5,7 +5,7 @@
 # without room costs what is new, a disk that is gone costs the cache until an
 # administrator has it used again; and an attach that takes long can be killed.
 #
-# bed: --disk-size cache:256M --disk-size srv:512M --timeout 900
+# bed: --smp 1 --disk-size cache:256M --disk-size srv:512M --timeout 900
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 
@@ -87,7 +87,7 @@ stop_without_detach()
 nfs_server_start
 fill "$export_dir/large" 64M 1
 fill_many "$export_dir/many" 2500 4096 2
-fill "$export_dir/other" 150M 3
+fill "$export_dir/other" 72M 3
 
 # --- bad sectors
 
@@ -234,33 +234,33 @@ dmsetup remove --noudevsync c
 
 # --- a pool without room
 
-# 64 MiB, for a disk of four times that.
+# 32 MiB, for a disk of eight times that.
 dmsetup create --noudevsync meta <<< "0 8192 linear $disk 0"
-dmsetup create --noudevsync data <<< "0 131072 linear $disk 8192"
+dmsetup create --noudevsync data <<< "0 65536 linear $disk 8192"
 dmsetup mknodes
 dd if=/dev/zero of=/dev/mapper/meta bs=4096 count=1 status=none
 pool()		# SECTORS
 {
 	echo "0 $1 thin-pool /dev/mapper/meta /dev/mapper/data 128 0 1 error_if_no_space"
 }
-dmsetup create --noudevsync pool <<< "$(pool 131072)"
+dmsetup create --noudevsync pool <<< "$(pool 65536)"
 dmsetup mknodes
 dmsetup message pool 0 "create_thin 0"
 dmsetup create --noudevsync thin <<< "0 524288 thin /dev/mapper/pool 0"
 dmsetup mknodes
 cachefs_attach /dev/mapper/thin
-fill "$export_dir/first" 40M 4
+fill "$export_dir/first" 16M 4
 nfs_mount
 sum "$MNT/first" > /dev/null
 settle
 stored=$(cachefs_stat stored_bytes)
-check_equal "a pool: all is stored (bytes)" $((40 << 20)) "$stored"
+check_equal "a pool: all is stored (bytes)" $((16 << 20)) "$stored"
 dmesg --clear
 check_equal "a full pool: the right bytes" "$(sum "$export_dir/other")" \
 	"$(sum "$MNT/other")"
 settle
 check_range "a full pool: no more is stored than there is room for (bytes)" 0 \
-	$((64 << 20)) "$(cachefs_stat stored_bytes)"
+	$((32 << 20)) "$(cachefs_stat stored_bytes)"
 check_equal "a full pool: it is no error" "active 0" \
 	"$(state) $(cachefs_stat write_errors)"
 check "a full pool: the log says so" logged "no room below the device"
@@ -284,7 +284,7 @@ stores_again()
 	drop_caches
 	sum "$MNT/other" > /dev/null
 	settle
-	[ "$(cachefs_stat stored_bytes)" -gt $((100 << 20)) ]
+	[ "$(cachefs_stat stored_bytes)" -gt $((48 << 20)) ]
 }
 check "a pool with room again: it stores" wait_for 120 stores_again
 check_equal "a pool with room again: the right bytes" "$(sum "$export_dir/other")" \

@@ -4,7 +4,7 @@
 # What is read again and again stays in a cache through which something much larger
 # than the device passes once.
 #
-# bed: --disk-size cache:48M --disk-size srv:512M --timeout 400
+# bed: --smp 1 --disk-size cache:48M --disk-size srv:512M --timeout 400
 # run: 6.1
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119

@@ -6,7 +6,7 @@
 # changed are warm again from the second read on; and where only times tell
 # versions apart, two changes within one tick of the server's clock are no danger.
 #
-# bed: --disk-size cache:48M --disk-size srv:512M --timeout 900
+# bed: --smp 1 --disk-size cache:48M --disk-size srv:512M --timeout 900
 # run: 6.1
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119

@@ -5,7 +5,7 @@
 # security flavours, and, if told, the server's address.  What does name it is
 # kept apart.  And every version of NFS, and a re-export.
 #
-# bed: --disk-size cache:256M --disk-size srv:256M
+# bed: --smp 1 --disk-size cache:256M --disk-size srv:256M
 # run: all:debug
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119

@@ -5,7 +5,7 @@
 # stored is there for the next.  Who may read is NFS's own matter: a user without
 # a ticket, or without permission, gets no byte, cached or not.
 #
-# bed: --disk-size cache:256M --disk-size srv:256M
+# bed: --smp 1 --disk-size cache:256M --disk-size srv:256M
 # run: all:debug
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119

@@ -5,7 +5,7 @@
 # cached, however it is read, and what is written between reads reaches the server;
 # the log and sysfs say why.  Later kernels cache it.
 #
-# bed: --disk-size cache:128M --disk-size srv:64M --timeout 300
+# bed: --smp 1 --disk-size cache:128M --disk-size srv:64M --timeout 300
 # run: 6.1
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
