@@ -71,7 +71,7 @@ bed:
 	tests/bed/prepare.sh
 	tests/bed/prepare.sh headers-$(SERIES) image-$(SERIES)
 	$(MAKE) KVER="$$(cat $(CACHEFS_CACHE)/kver-$(SERIES))"
-	$(MAKE) -C tools
+	$(MAKE) -s --no-print-directory -C tools
 
 demo: bed
 	tests/bed/demo.sh $(SERIES)
@@ -91,7 +91,7 @@ deb:
 	cd build/deb/cachefs-$(VERSION) && dpkg-buildpackage -us -uc -b
 
 tools:
-	$(MAKE) -C tools
+	$(MAKE) -s --no-print-directory -C tools
 
 torture:
 	tests/torture

@@ -86,9 +86,9 @@ struct fill_store {
 
 static struct fill_store *spare;
 
-static bool still_valid(struct cachefs_store *store)
+static enum cachefs_reason still_valid(struct cachefs_store *store)
 {
-	return true;
+	return CACHEFS_WHY_NONE;
 }
 
 static void store_done(struct cachefs_store *store)
