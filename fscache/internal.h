@@ -206,6 +206,7 @@ struct cachefs_geometry {
  * @next_flush: when the open region's metadata is due, jiffies; flush_mutex
  * @stay_room: blocks that may be stored again, see reinsert.c; flush_mutex
  * @scratch: buffer for one metadata block; flush_mutex
+ * @reinserting: what stays of a region is being moved; log_lock
  * @ready: READY regions, oldest first; log_lock
  * @sealing: full regions whose metadata is not written; log_lock
  * @current_region: the OPEN region or %NULL; log_lock
@@ -261,6 +262,7 @@ struct cachefs_cache {
 	struct cachefs_meta_block	*scratch;
 
 	spinlock_t			log_lock;	/* which region is open */
+	bool				reinserting;
 	struct list_head		ready;
 	unsigned int			nr_ready;
 	struct list_head		sealing;

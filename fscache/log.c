@@ -211,6 +211,13 @@ static bool log_write(struct cachefs_cache *cache)
 	return true;
 }
 
+static void log_set_reinserting(struct cachefs_cache *cache, bool reinserting)
+{
+	spin_lock(&cache->log_lock);
+	cache->reinserting = reinserting;
+	spin_unlock(&cache->log_lock);
+}
+
 /* Store again what was read of a region that will be reused. */
 static void log_reinsert(struct cachefs_cache *cache, u32 nr)
 {
@@ -221,11 +228,13 @@ static void log_reinsert(struct cachefs_cache *cache, u32 nr)
 	read_lock(&cache->index_lock);
 	atomic_inc(&cache->regions[nr].pins);
 	read_unlock(&cache->index_lock);
+	log_set_reinserting(cache, true);
 	while (cachefs_reinsert(cache, nr, &at, &buffer)) {
 		/* All of this may take long. */
 		if (time_after_eq(jiffies, cache->next_flush))
 			log_write(cache);
 	}
+	log_set_reinserting(cache, false);
 	kvfree(buffer);
 	cachefs_region_unpin(cache, nr);
 }

@@ -70,7 +70,9 @@ static void slots_resolved(struct cachefs_cache *cache,
  * @region: which region they are in
  * @slot: the first one
  * @last: may they be in the last region that is READY?  Not those of stores: what
- *	stays has to get there before they need another one
+ *	stays has to get there before they need another one.  While what stays is
+ *	being moved and no region is READY, what is left of the open one is not for
+ *	stores, either
  *
  * Every slot must be given to cachefs_region_publish() or
  * cachefs_region_abandon() in the end.
@@ -86,6 +88,10 @@ int cachefs_region_alloc_slots(struct cachefs_cache *cache, u32 want,
 	u32 nr = 0;
 
 	spin_lock(&cache->log_lock);
+	if (!last && cache->reinserting && !cache->nr_ready) {
+		spin_unlock(&cache->log_lock);
+		return 0;
+	}
 	open = cache->current_region;
 	if (open && open->next_slot == cache->geo.slots) {
 		list_add_tail(&open->link, &cache->sealing);

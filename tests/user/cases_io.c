@@ -560,6 +560,37 @@ static void what_is_read_stays_in_a_hurry(void)
 	EXPECT_EQ(model_count_cached(3), 0);
 }
 
+static void store_while_others_are_moved(void)
+{
+	struct cachefs_cache *cache = model.cache;
+
+	if (atomic_read(&cache->regions[cache->head].pins))
+		model_store(2, 0, TINY_SLOTS, 0);
+}
+
+/* Stores that come while what stays is moved get nothing of its room. */
+static void stores_leave_room_for_what_stays(void)
+{
+	unsigned int i;
+
+	tiny();
+	/* Every other block: each is an extent. */
+	for (i = 0; i < 20; i++) {
+		EXPECT_EQ(model_store_now(1, 2 * i, 1), 0);
+		EXPECT_EQ(model_read_now(1, 2 * i, 1), 0);
+	}
+	model.device->meanwhile = store_while_others_are_moved;
+	for (i = 0; i < 3 * TINY_REGIONS; i++) {
+		model_new_version(2, TINY_SLOTS);
+		model_store(2, 0, TINY_SLOTS, 0);
+		shim_run();
+		EXPECT_EQ(model_count_cached(1), 20);
+		model_read_now(1, 0, 40);
+	}
+	model.device->meanwhile = NULL;
+	check_index(model.cache);
+}
+
 static void what_is_not_read_again_goes(void)
 {
 	read_and_not_read();
@@ -727,6 +758,7 @@ const struct test_case io_cases[] = {
 	CASE(device_wants_stable_pages),
 	CASE(what_is_read_stays),
 	CASE(what_is_read_stays_in_a_hurry),
+	CASE(stores_leave_room_for_what_stays),
 	CASE(what_is_not_read_again_goes),
 	CASE(what_is_read_leaves_room),
 	CASE(whole_region_stays),
