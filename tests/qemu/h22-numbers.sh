@@ -37,7 +37,7 @@ make_files()
 	assert len(times) == 1, times
 	PY
 	sync
-	sleep 2
+	wait_for 60 file_settled "$srv/n199"
 }
 
 wrong_files()

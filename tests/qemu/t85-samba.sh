@@ -104,7 +104,8 @@ for name in page pages; do
 	cp "$srv/$name" "/run/$name"
 	write_all "/run/$name"
 done
-sleep 2
+# Of files that changed a moment ago nothing is cached.
+wait_for 60 file_settled "$srv/pages"
 cachefs_load
 dir=$(cachefs_dir)
 wait_for 60 mount_share cache=strict || t_die "no CIFS: $(cat /run/samba.log)"
