@@ -46,8 +46,9 @@ void cachefs_op_end(struct cachefs_cache *cache)
  */
 void cachefs_quiesce(struct cachefs_cache *cache)
 {
-	/* A full barrier: an operation that is not seen here sees the new state. */
 	cmpxchg(&cache->state, CACHEFS_ACTIVE, CACHEFS_DETACHING);
+	/* An operation that is not seen here sees the new state. */
+	smp_mb();
 	wait_event(cache->wait, !atomic_read(&cache->ops));
 	/* The last one may still hold the lock to wake us. */
 	spin_lock_irq(&cache->wait.lock);

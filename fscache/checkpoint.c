@@ -264,19 +264,20 @@ static void ckpt_make_room(struct cachefs_cache *cache)
  * had before must not come back in the place of newer copies, only to be reused at
  * once.  It is durable when the anchor is.
  */
-static void return_ready_regions(struct cachefs_cache *cache,
-				 const struct cachefs_ckpt_block *zeros)
+static int return_ready_regions(struct cachefs_cache *cache,
+				const struct cachefs_ckpt_block *zeros)
 {
 	struct cachefs_geometry *geo = &cache->geo;
 	u32 blocks = geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS, at, nr;
 	struct cachefs_open_region *open;
+	int ret = 0;
 
 	list_for_each_entry(open, &cache->ready, link) {
-		for (at = 0; at < blocks; at += nr) {
+		for (at = 0; !ret && at < blocks; at += nr) {
 			nr = min_t(u32, blocks - at, CKPT_BATCH);
-			cachefs_device_write(cache->device, at +
-					     cachefs_region_start(geo, open->nr),
-					     zeros, nr, 0);
+			ret = cachefs_device_write(cache->device, at +
+					cachefs_region_start(geo, open->nr),
+					zeros, nr, 0);
 		}
 	}
 
@@ -286,6 +287,7 @@ static void return_ready_regions(struct cachefs_cache *cache,
 	cache->head = (cache->head + cache->geo.nr_regions - cache->nr_ready) %
 		      cache->geo.nr_regions;
 	spin_unlock(&cache->log_lock);
+	return ret;
 }
 
 /**
@@ -306,14 +308,14 @@ int cachefs_checkpoint(struct cachefs_cache *cache)
 		.cache = cache,
 		.seq = cache->next_seq++,
 	};
-	int ret = 0;
+	int ret;
 	u32 i;
 
 	writer.buffer = kvcalloc(CKPT_BATCH, sizeof(*writer.buffer),
 				 GFP_KERNEL | __GFP_NOWARN);
 	if (!writer.buffer)
 		return -ENOMEM;
-	return_ready_regions(cache, writer.buffer);
+	ret = return_ready_regions(cache, writer.buffer);
 	writer.first = cache->head;
 	ckpt_make_room(cache);
 	for (i = 0; !ret && i < cache->geo.nr_regions; i++) {

@@ -353,7 +353,7 @@ void cachefs_log_work(struct work_struct *work)
 
 /**
  * cachefs_log_seal_all - Write all metadata
- * @cache: no store is under way, and log_work is not running
+ * @cache: no store is under way
  *
  * Context: process, may sleep.
  */

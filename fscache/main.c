@@ -91,8 +91,11 @@ static void detach(void)
 
 	lockdep_assert_held(&cachefs_attach_mutex);
 	cachefs_device_watch(device, NULL, NULL);
-	/* No lookup finds anything from here on, and no store is taken. */
-	cmpxchg(&cache->state, CACHEFS_ACTIVE, CACHEFS_DETACHING);
+	/*
+	 * First: FS-Cache waits for reads, and so for servers.  No lookup finds
+	 * anything from here on, and no store is taken.
+	 */
+	cachefs_finish(cache);
 	cachefs_glue_remove(attached_glue);
 	cachefs_sysfs_remove(cache);
 	attached_cache = NULL;
@@ -193,7 +196,7 @@ static void reboot_finish(struct work_struct *work)
 {
 	mutex_lock(&cachefs_attach_mutex);
 	if (attached_cache && cachefs_finish(attached_cache))
-		pr_info("%s: written, the next attach finds all of it\n",
+		pr_info("%s: written, the next attach is a clean one\n",
 			cachefs_device_name(attached_cache->device));
 	mutex_unlock(&cachefs_attach_mutex);
 	complete_all(&reboot_done);
@@ -208,14 +211,14 @@ static int reboot_notify(struct notifier_block *block, unsigned long event,
 	queue_work(system_unbound_wq, &reboot_work);
 	/* A disk that hangs does not hold the system. */
 	if (!wait_for_completion_timeout(&reboot_done, REBOOT_PATIENCE * HZ))
-		pr_warn("the device does not answer in %u seconds, the system goes down without a detach\n",
+		pr_warn("the cache is not detached after %u seconds, the system goes down without that\n",
 			REBOOT_PATIENCE);
 	return NOTIFY_DONE;
 }
 
 static struct notifier_block reboot_block = {
 	.notifier_call	= reboot_notify,
-	/* Before those of the devices below. */
+	/* Before those of most devices below; md's and bcache's are as early. */
 	.priority	= INT_MAX,
 };
 

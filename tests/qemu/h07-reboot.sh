@@ -91,14 +91,33 @@ settle
 drop_caches
 fill "\$export_dir/new" 8M 5
 sync
+exec 5< "\$MNT/new"
 ip link set nfs-client down
-cat "\$MNT/new" > /dev/null &
+cat <&5 > /dev/null &
 sleep 1
 $reboot_now
 END
 host_check "the attach after a reboot is clean" says 'cachefs: .* MiB cached in .* extents$'
 host_check "it is no unclean stop" says_not 'unclean stop'
 host_check "without a server, too, all is written" says 'cachefs: vd.: written'
+
+# A detach that waits for a server that hangs has written all before.
+in_guest <<END
+nfs_server_start
+cachefs_load
+nfs_mount
+check "f1 after that reboot" cmp "\$export_dir/f1" "\$MNT/f1"
+fill "\$export_dir/late" 8M 7
+sync
+exec 5< "\$MNT/late"
+ip link set nfs-client down
+cat <&5 > /dev/null &
+sleep 1
+cachefs_detach &
+sleep 3
+check "the detach waits for the server" kill -0 \$!
+$reboot_now
+END
 
 # The disk takes nothing any more.
 in_guest <<END
@@ -117,7 +136,7 @@ wait_for 60 eval '! nothing_in_flight'
 check "stores wait for the disk" eval '! nothing_in_flight'
 $reboot_now
 END
-host_check "a disk that hangs does not hold the reboot" says 'goes down without a detach'
+host_check "a disk that hangs does not hold the reboot" says 'goes down without that'
 
 {
 	cat <<'END'
@@ -125,7 +144,7 @@ nfs_server_start
 cachefs_load
 nfs_mount
 check_equal "the attach after that is not clean" 1 "$(dmesg | grep -c 'unclean stop')"
-for file in f1 f2 f3 f4 new newer; do
+for file in f1 f2 f3 f4 new late newer; do
 	check "$file after all" cmp "$export_dir/$file" "$MNT/$file"
 done
 # The reboot meets detaches and attaches, and the end of the module.
