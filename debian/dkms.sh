@@ -27,17 +27,22 @@ CLEAN="make clean"
 cachefs_kernels="^($pattern)\\."
 cachefs_hangs="$broken"
 
-# Is the module for this kernel?  Of the releases in cachefs_hangs it is not.
+# Is the module for this kernel?  Of the releases in cachefs_hangs it is not, and neither
+# of kernels without FS-Cache, of 32 bits, or with larger pages.
 cachefs_is_for()
 {
-	local release
+	local release config=\${kernel_source_dir:-/lib/modules/\$1/build}/.config
 
 	for release in \$cachefs_hangs; do
 		case \$1 in
 		"\$release"|"\$release"[!0-9]*) return 1 ;;
 		esac
 	done
-	[[ \$1 =~ \$cachefs_kernels ]]
+	[[ \$1 =~ \$cachefs_kernels ]] || return 1
+	[ -r "\$config" ] || return 0
+	grep -q '^CONFIG_64BIT=y' "\$config" &&
+		grep -q '^CONFIG_FSCACHE=[ym]' "\$config" &&
+		! grep -qE '^CONFIG_(ARM64_(16|64)K_PAGES|PAGE_SIZE_(16|64)KB)=y' "\$config"
 }
 
 BUILD_EXCLUSIVE_KERNEL="\$cachefs_kernels"

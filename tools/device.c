@@ -60,6 +60,11 @@ char *device_find(const char *spec)
 
 	if (!value || *spec == '/')
 		return realpath(spec, NULL);
+	/* An empty label would be that of any cache without one. */
+	if (!value[1]) {
+		errno = EINVAL;
+		return NULL;
+	}
 	tag = cmd_text("%.*s", (int)(value - spec), spec);
 	if (!strcmp(tag, "UUID") || !strcmp(tag, "LABEL"))
 		path = device_find_cache(tag, value + 1);
