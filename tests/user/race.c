@@ -314,6 +314,8 @@ static void store_done(struct cachefs_store *store)
 	EXPECT(!store->released || !store->stored);
 	count(&stored, DIV_ROUND_UP(store->stored, CACHEFS_BLOCK_SIZE));
 	count(&stale, store->error == -ESTALE);
+	if (!store->release)
+		free_pages(op);
 	operation_free(op);
 }
 
