@@ -364,6 +364,7 @@ static void read_done(struct cachefs_read *read)
 		check_page(op, i);
 	if (!read->error)
 		count(&served, op->nr);
+	free_pages(op);
 	operation_free(op);
 }
 
@@ -376,6 +377,7 @@ static void read_some(void)
 
 	nr = cachefs_lookup(cache, &version, op->block, op->nr, &cached);
 	if (!cached && shim_chance(95)) {
+		free_pages(op);
 		operation_free(op);
 		return;
 	}
