@@ -13,6 +13,7 @@ CORE	:= $(ROOT)/fscache
 CORE_C	:= $(filter-out device main page_mark sysfs,\
 	   $(basename $(notdir $(wildcard $(CORE)/*.c))))
 OBJECTS	:= $(CORE_C:%=$(OUT)/core/%.o) $(OUT)/user/shim.o $(OUT)/user/hash.o \
+	   $(OUT)/user/queue.o \
 	   $(OUT)/scale_sim.o $(OUT)/scale_device.o $(OUT)/scale_core.o
 
 CC	= gcc

@@ -10,17 +10,11 @@
 #include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/wait.h>
-#include <linux/workqueue.h>
+#include "queue.h"
 #include "scale_sim.h"
 #include "shim.h"
 
 #define STACK_BYTES	(256 << 10)
-
-struct workqueue_struct {
-	unsigned int	max;		/* at a time; 0: any number */
-	unsigned int	running;
-	unsigned int	queued;
-};
 
 /**
  * struct fiber - Something that runs and may sleep: main(), or a work item
@@ -46,8 +40,6 @@ struct fiber {
 	u64			until;
 };
 
-static LIST_HEAD(queue);		/* work that has not begun */
-static LIST_HEAD(timers);
 static LIST_HEAD(answers);		/* of the device, in order */
 static LIST_HEAD(ready);		/* fibers */
 static LIST_HEAD(pollers);		/* fibers that wait for a condition */
@@ -171,7 +163,7 @@ static struct work_struct *next_work(void)
 {
 	struct work_struct *work;
 
-	list_for_each_entry(work, &queue, entry)
+	list_for_each_entry(work, &queued_work, entry)
 		if (can_begin(work))
 			return work;
 	return NULL;
@@ -181,10 +173,8 @@ static struct fiber *begin(struct work_struct *work)
 {
 	struct fiber *fiber = fiber_get();
 
-	list_del(&work->entry);
-	work->wq->queued--;
+	unqueue_work(work);
 	work->wq->running++;
-	work->pending = false;
 	fiber->work = work;
 	fiber->wq = work->wq;
 	list_add(&fiber->busy, &busy_fibers);
@@ -200,24 +190,6 @@ static struct fiber *next_poller(void)
 		if (fiber->seen != progress || fiber->until <= shim_now())
 			return fiber;
 	return NULL;
-}
-
-static struct delayed_work *next_timer(void)
-{
-	struct delayed_work *dwork, *first = NULL;
-
-	list_for_each_entry(dwork, &timers, timer_entry)
-		if (!first || dwork->expires_ns < first->expires_ns)
-			first = dwork;
-	return first;
-}
-
-static void fire(struct delayed_work *dwork)
-{
-	struct workqueue_struct *wq = dwork->work.wq;
-
-	cancel_delayed_work(dwork);
-	queue_work(wq, &dwork->work);
 }
 
 static void answer(struct sim_event *event)
@@ -255,7 +227,7 @@ static bool pass_time(u64 until)
 	if (event)
 		answer(event);
 	else if (timer)
-		fire(timer);
+		fire_timer(timer);
 	return true;
 }
 
@@ -335,7 +307,7 @@ void sim_run_until(u64 ns)
 
 void sim_crash(void)
 {
-	INIT_LIST_HEAD(&queue);
+	INIT_LIST_HEAD(&queued_work);
 	INIT_LIST_HEAD(&timers);
 	INIT_LIST_HEAD(&answers);
 	INIT_LIST_HEAD(&ready);
@@ -365,66 +337,6 @@ bool shim_wait_until(u64 until_ns)
 	return true;
 }
 
-struct workqueue_struct *shim_alloc_workqueue(unsigned int flags,
-					      int max_active)
-{
-	struct workqueue_struct *wq = kzalloc(sizeof(*wq), GFP_KERNEL);
-
-	if (wq)
-		wq->max = flags & SHIM_WQ_ORDERED ? 1 : max_active;
-	return wq;
-}
-
-bool queue_work(struct workqueue_struct *wq, struct work_struct *work)
-{
-	if (work->pending)
-		return false;
-	work->pending = true;
-	work->wq = wq;
-	wq->queued++;
-	list_add_tail(&work->entry, &queue);
-	return true;
-}
-
-bool queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *dwork,
-			unsigned long delay)
-{
-	if (dwork->work.pending)
-		return false;
-	if (!delay)
-		return queue_work(wq, &dwork->work);
-	dwork->work.pending = true;
-	dwork->work.wq = wq;
-	dwork->timer = true;
-	dwork->expires_ns = shim_now() + (u64)delay * (NSEC_PER_SEC / HZ);
-	list_add_tail(&dwork->timer_entry, &timers);
-	return true;
-}
-
-bool cancel_delayed_work(struct delayed_work *dwork)
-{
-	if (!dwork->work.pending)
-		return false;
-	if (dwork->timer) {
-		list_del(&dwork->timer_entry);
-		dwork->timer = false;
-	} else {
-		list_del(&dwork->work.entry);
-		dwork->work.wq->queued--;
-	}
-	dwork->work.pending = false;
-	return true;
-}
-
-bool mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *dwork,
-		      unsigned long delay)
-{
-	bool was_pending = cancel_delayed_work(dwork);
-
-	queue_delayed_work(wq, dwork, delay);
-	return was_pending;
-}
-
 static bool is_running(struct work_struct *work)
 {
 	struct fiber *fiber;
@@ -444,22 +356,12 @@ bool flush_work(struct work_struct *work)
 	return ret;
 }
 
-bool flush_delayed_work(struct delayed_work *dwork)
-{
-	if (dwork->timer)
-		fire(dwork);
-	return flush_work(&dwork->work);
-}
-
 bool cancel_work_sync(struct work_struct *work)
 {
 	bool ret = work->pending;
 
-	if (ret) {
-		list_del(&work->entry);
-		work->wq->queued--;
-		work->pending = false;
-	}
+	if (ret)
+		unqueue_work(work);
 	while (is_running(work))
 		shim_wait_progress("cancel_work_sync");
 	return ret;

@@ -7,91 +7,15 @@
 #include <linux/slab.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
+#include "queue.h"
 #include "shim.h"
 
-struct workqueue_struct {
-	unsigned int	flags;
-	unsigned int	running;
-	unsigned int	queued;
-};
-
-static LIST_HEAD(queue);
-static LIST_HEAD(timers);
 static bool random_order;
 static const struct shim_io_source *io_source;
 
 /* Work items that are running, innermost last. */
 static struct work_struct *running[64];
 static unsigned int nr_running;
-
-struct workqueue_struct *shim_alloc_workqueue(unsigned int flags,
-					      int max_active)
-{
-	struct workqueue_struct *wq = kzalloc(sizeof(*wq), GFP_KERNEL);
-
-	(void)max_active;
-	if (wq)
-		wq->flags = flags;
-	return wq;
-}
-
-bool queue_work(struct workqueue_struct *wq, struct work_struct *work)
-{
-	if (!work->func)
-		shim_panic("work without a function is queued");
-	if (work->pending)
-		return false;
-	work->pending = true;
-	work->wq = wq;
-	wq->queued++;
-	list_add_tail(&work->entry, &queue);
-	return true;
-}
-
-bool queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *dwork,
-			unsigned long delay)
-{
-	if (dwork->work.pending)
-		return false;
-	if (!delay)
-		return queue_work(wq, &dwork->work);
-	dwork->work.pending = true;
-	dwork->work.wq = wq;
-	dwork->timer = true;
-	dwork->expires_ns = shim_now() + (u64)delay * (NSEC_PER_SEC / HZ);
-	list_add_tail(&dwork->timer_entry, &timers);
-	return true;
-}
-
-static void unqueue(struct work_struct *work)
-{
-	list_del(&work->entry);
-	work->wq->queued--;
-	work->pending = false;
-}
-
-bool cancel_delayed_work(struct delayed_work *dwork)
-{
-	if (!dwork->work.pending)
-		return false;
-	if (dwork->timer) {
-		list_del(&dwork->timer_entry);
-		dwork->timer = false;
-		dwork->work.pending = false;
-	} else {
-		unqueue(&dwork->work);
-	}
-	return true;
-}
-
-bool mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *dwork,
-		      unsigned long delay)
-{
-	bool was_pending = cancel_delayed_work(dwork);
-
-	queue_delayed_work(wq, dwork, delay);
-	return was_pending;
-}
 
 static bool can_run(struct work_struct *work)
 {
@@ -112,7 +36,7 @@ static void run_work(struct work_struct *work)
 
 	if (nr_running == ARRAY_SIZE(running))
 		shim_panic("work items wait for each other");
-	unqueue(work);
+	unqueue_work(work);
 	running[nr_running++] = work;
 	wq->running++;
 	work->func(work);		/* may free itself */
@@ -125,7 +49,7 @@ static struct work_struct *next_work(void)
 	struct work_struct *work;
 	unsigned int n = 0;
 
-	list_for_each_entry(work, &queue, entry)
+	list_for_each_entry(work, &queued_work, entry)
 		if (can_run(work)) {
 			if (!random_order)
 				return work;
@@ -134,7 +58,7 @@ static struct work_struct *next_work(void)
 	if (!n)
 		return NULL;
 	n = shim_below(n);
-	list_for_each_entry(work, &queue, entry)
+	list_for_each_entry(work, &queued_work, entry)
 		if (can_run(work) && !n--)
 			return work;
 	return NULL;
@@ -158,24 +82,6 @@ static bool run_one(void)
 	return true;
 }
 
-static struct delayed_work *next_timer(void)
-{
-	struct delayed_work *dwork, *first = NULL;
-
-	list_for_each_entry(dwork, &timers, timer_entry)
-		if (!first || dwork->expires_ns < first->expires_ns)
-			first = dwork;
-	return first;
-}
-
-static void fire(struct delayed_work *dwork)
-{
-	struct workqueue_struct *wq = dwork->work.wq;
-
-	cancel_delayed_work(dwork);
-	queue_work(wq, &dwork->work);
-}
-
 /* Move the clock to the next timer, but not past @until_ns. */
 static bool pass_time(u64 until_ns)
 {
@@ -187,7 +93,7 @@ static bool pass_time(u64 until_ns)
 		return false;
 	}
 	shim_now_ns = max(shim_now_ns, dwork->expires_ns);
-	fire(dwork);
+	fire_timer(dwork);
 	return true;
 }
 
@@ -263,20 +169,13 @@ bool flush_work(struct work_struct *work)
 	return ret;
 }
 
-bool flush_delayed_work(struct delayed_work *dwork)
-{
-	if (dwork->timer)
-		fire(dwork);
-	return flush_work(&dwork->work);
-}
-
 bool cancel_work_sync(struct work_struct *work)
 {
 	bool ret = work->pending;
 
 	might_sleep();
 	if (ret)
-		unqueue(work);
+		unqueue_work(work);
 	if (is_running(work))
 		shim_panic("work waits for its own end");
 	return ret;
@@ -316,7 +215,7 @@ void destroy_workqueue(struct workqueue_struct *wq)
 
 void shim_work_reset(void)
 {
-	if (!list_empty(&queue) || !list_empty(&timers))
+	if (!list_empty(&queued_work) || !list_empty(&timers))
 		shim_panic("work is still queued");
 	nr_running = 0;
 	random_order = false;
