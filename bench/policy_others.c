@@ -83,105 +83,109 @@ static uint32_t pop(struct queue *queue, struct object *objects)
 	return n;
 }
 
-static void fifo_run(const struct trace *trace, uint32_t capacity, bool *miss)
+/**
+ * struct one_queue - Policies with one queue
+ * @objects: all of them
+ * @queue: those that are cached
+ * @hand: where SIEVE goes on to look, or NONE
+ */
+struct one_queue {
+	struct object	*objects;
+	struct queue	queue;
+	uint32_t	hand;
+};
+
+/*
+ * @hit: an object was asked for that is cached; @make_room: the queue is full, take
+ * one object out, or come nearer to that.
+ */
+static void one_queue_run(const struct trace *trace, uint32_t capacity,
+			  bool *miss,
+			  void (*hit)(struct one_queue *q, uint32_t n),
+			  void (*make_room)(struct one_queue *q))
 {
-	struct object *objects = objects_new(trace);
-	struct queue queue;
+	struct one_queue q = { .objects = objects_new(trace), .hand = NONE };
 	uint64_t i;
 
-	queue_init(&queue);
+	queue_init(&q.queue);
 	for (i = 0; i < trace->nr; i++) {
 		uint32_t n = trace->requests[i];
 
-		miss[i] = !objects[n].where;
-		if (!miss[i])
+		miss[i] = !q.objects[n].where;
+		if (!miss[i]) {
+			hit(&q, n);
 			continue;
-		if (queue.nr == capacity)
-			pop(&queue, objects);
-		push(&queue, objects, n, 1);
+		}
+		while (q.queue.nr == capacity)
+			make_room(&q);
+		push(&q.queue, q.objects, n, 1);
 	}
-	free(objects);
+	free(q.objects);
+}
+
+static void nothing(struct one_queue *q, uint32_t n)
+{
+}
+
+static void to_the_front(struct one_queue *q, uint32_t n)
+{
+	take(&q->queue, q->objects, n);
+	push(&q->queue, q->objects, n, 1);
+}
+
+static void note_it(struct one_queue *q, uint32_t n)
+{
+	q->objects[n].seen = 1;
+}
+
+static void drop_oldest(struct one_queue *q)
+{
+	pop(&q->queue, q->objects);
+}
+
+static void fifo_run(const struct trace *trace, uint32_t capacity, bool *miss)
+{
+	one_queue_run(trace, capacity, miss, nothing, drop_oldest);
 }
 
 static void lru_run(const struct trace *trace, uint32_t capacity, bool *miss)
 {
-	struct object *objects = objects_new(trace);
-	struct queue queue;
-	uint64_t i;
-
-	queue_init(&queue);
-	for (i = 0; i < trace->nr; i++) {
-		uint32_t n = trace->requests[i];
-
-		miss[i] = !objects[n].where;
-		if (!miss[i])
-			take(&queue, objects, n);
-		else if (queue.nr == capacity)
-			pop(&queue, objects);
-		push(&queue, objects, n, 1);
-	}
-	free(objects);
+	one_queue_run(trace, capacity, miss, to_the_front, drop_oldest);
 }
 
 /* The second chance: who was asked for goes to the end once more. */
+static void clock_make_room(struct one_queue *q)
+{
+	uint32_t old = pop(&q->queue, q->objects);
+
+	if (q->objects[old].seen)
+		push(&q->queue, q->objects, old, 1);
+	q->objects[old].seen = 0;
+}
+
 static void clock_run(const struct trace *trace, uint32_t capacity, bool *miss)
 {
-	struct object *objects = objects_new(trace);
-	struct queue queue;
-	uint64_t i;
-
-	queue_init(&queue);
-	for (i = 0; i < trace->nr; i++) {
-		uint32_t n = trace->requests[i];
-
-		miss[i] = !objects[n].where;
-		if (!miss[i]) {
-			objects[n].seen = 1;
-			continue;
-		}
-		while (queue.nr == capacity) {
-			uint32_t old = pop(&queue, objects);
-
-			if (objects[old].seen)
-				push(&queue, objects, old, 1);
-			objects[old].seen = 0;
-		}
-		push(&queue, objects, n, 1);
-	}
-	free(objects);
+	one_queue_run(trace, capacity, miss, note_it, clock_make_room);
 }
 
 /* Zhang et al., NSDI 2024: who was asked for stays where it is; the hand goes on. */
+static void sieve_make_room(struct one_queue *q)
+{
+	uint32_t old = q->hand == NONE ? q->queue.last : q->hand;
+
+	while (q->objects[old].seen) {
+		q->objects[old].seen = 0;
+		old = q->objects[old].newer;
+		if (old == NONE)
+			old = q->queue.last;
+	}
+	q->hand = q->objects[old].newer;
+	take(&q->queue, q->objects, old);
+}
+
 static void sieve_run(const struct trace *trace, uint32_t capacity, bool *miss)
 {
-	struct object *objects = objects_new(trace);
-	uint32_t hand = NONE;
-	struct queue queue;
-	uint64_t i;
-
-	queue_init(&queue);
-	for (i = 0; i < trace->nr; i++) {
-		uint32_t n = trace->requests[i], old;
-
-		miss[i] = !objects[n].where;
-		if (!miss[i]) {
-			objects[n].seen = 1;
-			continue;
-		}
-		if (queue.nr == capacity) {
-			old = hand == NONE ? queue.last : hand;
-			while (objects[old].seen) {
-				objects[old].seen = 0;
-				old = objects[old].newer;
-				if (old == NONE)
-					old = queue.last;
-			}
-			hand = objects[old].newer;
-			take(&queue, objects, old);
-		}
-		push(&queue, objects, n, 1);
-	}
-	free(objects);
+	one_queue_run(trace, capacity, miss, note_it, sieve_make_room);
 }
 
 /*
