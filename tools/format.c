@@ -97,6 +97,24 @@ static int format_open(const char *path)
 	return fd;
 }
 
+/* Find and open a device if what is on it may go.  If not, -1: the reason was said. */
+static int format_begin(const char *spec, bool force, bool wipe, char **path)
+{
+	int fd;
+
+	*path = device_find(spec);
+	if (!*path) {
+		cmd_fails(errno, "%s", spec);
+		return -1;
+	}
+	fd = format_open(*path);
+	if (fd >= 0 && format_check(*path, force, wipe)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 /* A file gets its blocks back, a device zeros, as fast as it can do that. */
 static int format_zero_all(int fd)
 {
@@ -152,11 +170,8 @@ int cmd_format(int argc, char **argv)
 		}
 	if (optind != argc - 1)
 		return cmd_bad_usage("format", "one device is needed");
-	path = device_find(argv[optind]);
-	if (!path)
-		return cmd_fails(errno, "%s", argv[optind]);
-	fd = format_open(path);
-	status = fd < 0 ? EXIT_FAILURE : format_check(path, force, false);
+	fd = format_begin(argv[optind], force, false, &path);
+	status = fd < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	if (!status && !dry) {
 		ret = core_format(fd, path, label);
 		if (ret == -ENOSPC)
@@ -204,11 +219,8 @@ int cmd_wipe(int argc, char **argv)
 		}
 	if (optind != argc - 1)
 		return cmd_bad_usage("wipe", "one device is needed");
-	path = device_find(argv[optind]);
-	if (!path)
-		return cmd_fails(errno, "%s", argv[optind]);
-	fd = format_open(path);
-	status = fd < 0 ? EXIT_FAILURE : format_check(path, force, true);
+	fd = format_begin(argv[optind], force, true, &path);
+	status = fd < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	if (!status && !dry) {
 		ret = core_erase(fd, path);
 		if (!ret && data)

@@ -60,6 +60,15 @@ static char *root_read(const char *path)
 	return cmd_text("%s", buffer);
 }
 
+static char *root_vtext(const char *format, va_list args)
+{
+	char *path = root_vpath(format, args);
+	char *text = root_read(path);
+
+	free(path);
+	return text;
+}
+
 /**
  * root_text - The first line of a file
  * @format: its name; as for printf
@@ -68,14 +77,12 @@ static char *root_read(const char *path)
  */
 char *root_text(const char *format, ...)
 {
-	char *path, *text;
 	va_list args;
+	char *text;
 
 	va_start(args, format);
-	path = root_vpath(format, args);
+	text = root_vtext(format, args);
 	va_end(args);
-	text = root_read(path);
-	free(path);
 	return text;
 }
 
@@ -87,15 +94,13 @@ char *root_text(const char *format, ...)
  */
 int64_t root_number(const char *format, ...)
 {
-	char *path, *text, *end = NULL;
+	char *text, *end = NULL;
 	int64_t number = -1;
 	va_list args;
 
 	va_start(args, format);
-	path = root_vpath(format, args);
+	text = root_vtext(format, args);
 	va_end(args);
-	text = root_read(path);
-	free(path);
 	if (text)
 		number = strtoll(text, &end, 10);
 	if (!text || end == text || *end)
