@@ -2,7 +2,6 @@
 /*
  * Who uses the cache, how much of it, and what is refused.
  */
-#include <linux/unaligned.h>
 #include <trace/events/cachefs.h>
 #include "internal.h"
 

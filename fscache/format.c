@@ -25,7 +25,6 @@ static const char * const refusal_text[] = {
 	[CACHEFS_BAD_COUNT]		= "record count",
 	[CACHEFS_BAD_REGION]		= "region number",
 	[CACHEFS_BAD_SEQ]		= "sequence number",
-	[CACHEFS_BAD_SLOT]		= "slot number",
 };
 
 /**

@@ -87,8 +87,8 @@ enum cachefs_region_state {
  * @open: what only a READY or OPEN region has, until its metadata is written
  * @pins: readers between lookup and verification
  * @live: blocks that the index can find; index_lock
- * @state: enum cachefs_region_state; becomes FREE under index_lock, and anything
- *	else under log_lock
+ * @state: enum cachefs_region_state; while the cache is in use it becomes FREE under
+ *	index_lock, and anything else under log_lock
  * @lost: its metadata is not there, and nothing of it is found any more
  */
 struct cachefs_region {
@@ -321,7 +321,6 @@ struct cachefs_cache {
  * @identity: what its blocks are found by
  */
 struct cachefs_volume {
-	struct cachefs_cache	*cache;
 	struct cachefs_sysfs_volume *sysfs;
 	char			*key;
 	char			*identity;
@@ -421,7 +420,6 @@ enum cachefs_refusal {
 	CACHEFS_BAD_COUNT,
 	CACHEFS_BAD_REGION,
 	CACHEFS_BAD_SEQ,
-	CACHEFS_BAD_SLOT,
 };
 
 const char *cachefs_refusal_text(enum cachefs_refusal why);

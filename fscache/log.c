@@ -9,8 +9,6 @@
  * written at intervals to two scratch blocks in turn, so that a torn write
  * costs seconds and not what was safe before.
  */
-#include <linux/sched.h>
-#include <linux/unaligned.h>
 #include <trace/events/cachefs.h>
 #include "internal.h"
 
@@ -114,7 +112,6 @@ static void log_write_finished(struct cachefs_cache *cache,
 			    nr != log_slots_in_meta(geo, end))
 				break;
 			header->nr = cpu_to_le32(nr);
-			header->checksum = 0;
 			cachefs_block_seal(header, cache->seed);
 		}
 		if (end > first &&

@@ -27,7 +27,7 @@ static struct cachefs_glue *attached_glue;
 
 static struct shrinker *cachefs_shrinker;
 
-/* How long a reboot waits for the device, seconds. */
+/* How long a reboot waits, seconds. */
 #define REBOOT_PATIENCE		20
 
 /* The system goes down: nothing is attached any more. */

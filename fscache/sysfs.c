@@ -398,7 +398,6 @@ struct cachefs_volume *cachefs_volume_add(struct cachefs_cache *cache,
 		kfree(sysfs);
 		return NULL;
 	}
-	volume->cache = cache;
 	volume->sysfs = sysfs;
 	sysfs->volume = volume;
 	number = atomic_inc_return(&cache->next_volume) - 1;

@@ -14,7 +14,7 @@
  *  4. It marks the page, cachefs_page_mark(), and hands it to the cache,
  *     cachefs_store().
  *  5. It sets uptodate and unlocks the page.  Readers go on at once.
- *  6. When the block is on disk, the cache calls cachefs_store::done.
+ *  6. When the block is on disk, the cache calls cachefs_store::release.
  *  7. There the file system clears the mark, cachefs_page_mark_end(), which
  *     wakes all who wait for the mark.
  *

@@ -533,7 +533,7 @@ static void each_refusal_has_a_name_of_its_own(struct kunit *test)
 {
 	int i, j;
 
-	for (i = CACHEFS_OK; i <= CACHEFS_BAD_SLOT; i++) {
+	for (i = CACHEFS_OK; i <= CACHEFS_BAD_SEQ; i++) {
 		KUNIT_ASSERT_NOT_NULL(test, cachefs_refusal_text(i));
 		for (j = CACHEFS_OK; j < i; j++)
 			KUNIT_EXPECT_NE(test, strcmp(cachefs_refusal_text(i),
