@@ -14,7 +14,9 @@ struct test_case {
 
 /* Each ends with an empty one. */
 extern const struct test_case io_cases[];	/* cases_io.c */
+extern const struct test_case reinsert_cases[];	/* cases_reinsert.c */
 extern const struct test_case disk_cases[];	/* cases_disk.c */
+extern const struct test_case format_cases[];	/* cases_format.c */
 extern const struct test_case error_cases[];	/* cases_errors.c */
 extern const struct test_case golden_cases[];	/* cases_golden.c */
 

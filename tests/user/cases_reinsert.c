@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What was read since it was stored stays when its region is reused. */
+#include "cases.h"
+
+/* As many regions as there are, full of what nobody reads. */
+static void one_lap(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < TINY_REGIONS; i++) {
+		model_new_version(2, TINY_SLOTS);
+		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
+		shim_run();
+	}
+}
+
+/* Side by side in one region: one that will be read, and one that will not. */
+static void read_and_not_read(void)
+{
+	tiny();
+	model_new_version(3, 25);
+	EXPECT_EQ(model_store_now(1, 0, 25), 0);
+	EXPECT_EQ(model_store_now(3, 0, 25), 0);
+	EXPECT_EQ(model_read_now(1, 0, 25), 0);
+}
+
+static void what_is_read_stays(void)
+{
+	unsigned int i;
+
+	read_and_not_read();
+	for (i = 0; i < 5 * TINY_REGIONS; i++) {
+		model_new_version(2, TINY_SLOTS);
+		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
+		shim_run();
+		EXPECT_EQ(model_read_now(1, 0, 25), 0);
+	}
+	EXPECT_EQ(model_count_cached(1), 25);
+	EXPECT_EQ(model_count_cached(3), 0);
+	EXPECT(stat(CACHEFS_STAT_REINSERTED_BYTES) >= 5 * 25 * CACHEFS_BLOCK_SIZE);
+	check_index(model.cache);
+}
+
+/* Stores that come faster than regions are made ready wait for what stays. */
+static void what_is_read_stays_in_a_hurry(void)
+{
+	unsigned int i;
+
+	read_and_not_read();
+	for (i = 0; i < 5 * TINY_REGIONS; i++) {
+		model_new_version(2, 4 * TINY_SLOTS);
+		model_store(2, 0, 4 * TINY_SLOTS, 0);
+		shim_run();
+		EXPECT_EQ(model_read_now(1, 0, 25), 0);
+	}
+	EXPECT_EQ(model_count_cached(3), 0);
+}
+
+static void store_while_others_are_moved(void)
+{
+	struct cachefs_cache *cache = model.cache;
+
+	if (atomic_read(&cache->regions[cache->head].pins))
+		model_store(2, 0, TINY_SLOTS, 0);
+}
+
+/* Stores that come while what stays is moved get nothing of its room. */
+static void stores_leave_room_for_what_stays(void)
+{
+	unsigned int i;
+
+	tiny();
+	/* Every other block: each is an extent. */
+	for (i = 0; i < 20; i++) {
+		EXPECT_EQ(model_store_now(1, 2 * i, 1), 0);
+		EXPECT_EQ(model_read_now(1, 2 * i, 1), 0);
+	}
+	model.device->meanwhile = store_while_others_are_moved;
+	for (i = 0; i < 3 * TINY_REGIONS; i++) {
+		model_new_version(2, TINY_SLOTS);
+		model_store(2, 0, TINY_SLOTS, 0);
+		shim_run();
+		EXPECT_EQ(model_count_cached(1), 20);
+		model_read_now(1, 0, 40);
+	}
+	model.device->meanwhile = NULL;
+	check_index(model.cache);
+}
+
+static void what_is_not_read_again_goes(void)
+{
+	read_and_not_read();
+	one_lap();
+	EXPECT_EQ(model_count_cached(1), 25);
+	one_lap();
+	EXPECT_EQ(model_count_cached(1), 0);
+}
+
+/* Even if all is read, there is room for what is new. */
+static void what_is_read_leaves_room(void)
+{
+	unsigned int i;
+
+	tiny();
+	for (i = 0; i < 4 * TINY_REGIONS; i++) {
+		model_new_version(i % MODEL_VERSIONS, TINY_SLOTS);
+		EXPECT_EQ(model_store_now(i % MODEL_VERSIONS, 0, TINY_SLOTS), 0);
+		shim_run();
+		EXPECT_EQ(model_read_now(i % MODEL_VERSIONS, 0, TINY_SLOTS), 0);
+	}
+	EXPECT(stat(CACHEFS_STAT_REINSERTED_BYTES) <=
+	       (4 * TINY_REGIONS + 2) * TINY_SLOTS * CACHEFS_BLOCK_SIZE);
+}
+
+/* A region of which all stays, where others had nothing that did. */
+static void whole_region_stays(void)
+{
+	tiny();
+	model_new_version(1, TINY_SLOTS);
+	EXPECT_EQ(model_store_now(1, 0, TINY_SLOTS), 0);
+	EXPECT_EQ(model_read_now(1, 0, TINY_SLOTS), 0);
+	one_lap();
+	EXPECT_EQ(model_count_cached(1), TINY_SLOTS);
+}
+
+/* To try again because of a reader is not to reuse a region again. */
+static void trying_again_makes_no_room(void)
+{
+	tiny();
+	store_all(1);
+	pin_all(1);
+	model_new_version(2, 4 * TINY_SLOTS);
+	model_store(2, 0, 4 * TINY_SLOTS, 0);
+	shim_run();
+	model.cache->stay_room = 0;
+	shim_advance_ms(10000);
+	EXPECT_EQ(model.cache->stay_room, 0);
+	pin_all(-1);
+}
+
+/* The disk cannot read what would stay, or not write it: it goes. */
+static void what_cannot_be_copied_goes(void)
+{
+	struct cachefs_cache *cache;
+
+	read_and_not_read();
+	cache = model.cache;
+	model.device->bad_start = cachefs_slot_block(&cache->geo, 0, 3);
+	model.device->bad_end = model.device->bad_start + 1;
+	while (!stat(CACHEFS_STAT_READ_ERRORS)) {
+		model_new_version(2, TINY_SLOTS);
+		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
+		shim_run();
+	}
+	EXPECT_EQ(model_count_cached(1), 0);
+	EXPECT_EQ(stat(CACHEFS_STAT_REINSERTED_BYTES), 0);
+	check_index(cache);
+}
+
+static void fail_writes_of_what_stays(void)
+{
+	struct cachefs_cache *cache = model.cache;
+
+	model.device->write_errors =
+		atomic_read(&cache->regions[cache->head].pins) ? 1000 : 0;
+}
+
+static void what_cannot_be_written_goes(void)
+{
+	read_and_not_read();
+	model.device->meanwhile = fail_writes_of_what_stays;
+	one_lap();
+	model.device->meanwhile = NULL;
+	model.device->write_errors = 0;
+	EXPECT_EQ(model_count_cached(1), 0);
+	EXPECT_EQ(stat(CACHEFS_STAT_REINSERTED_BYTES), 0);
+	EXPECT(stat(CACHEFS_STAT_WRITE_ERRORS) >= 1);
+	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 0);
+	check_index(model.cache);
+}
+
+static void what_stayed_is_there_after_an_attach(void)
+{
+	read_and_not_read();
+	one_lap();
+	EXPECT_EQ(stat(CACHEFS_STAT_REINSERTED_BYTES), 25 * CACHEFS_BLOCK_SIZE);
+	reattach();
+	EXPECT_EQ(model_read_now(1, 0, 25), 0);
+	shim_advance_ms(11000);
+	lose_power(DEVICE_KEEPS_ALL);
+	EXPECT_EQ(model_read_now(1, 0, 25), 0);
+}
+
+/* While the copy of what stays is written, a reader finds it damaged. */
+static void drop_meanwhile(void)
+{
+	struct model_version *version = &model.versions[1];
+
+	if (atomic_read(&model.cache->regions[model.cache->head].pins))
+		cachefs_index_drop(model.cache, version->core.id, version->base,
+				   1);
+}
+
+static void what_is_dropped_meanwhile_does_not_stay(void)
+{
+	read_and_not_read();
+	model.device->meanwhile = drop_meanwhile;
+	one_lap();
+	model.device->meanwhile = NULL;
+	EXPECT_EQ(model_count_cached(1), 0);
+	EXPECT_EQ(stat(CACHEFS_STAT_REINSERTED_BYTES), 0);
+	check_index(model.cache);
+}
+
+static void what_is_damaged_does_not_stay(void)
+{
+	u8 *byte;
+
+	read_and_not_read();
+	byte = device_block(model.device,
+			    cachefs_slot_block(&model.cache->geo, 0, 20));
+	*byte ^= 1;
+	one_lap();
+	EXPECT_EQ(model_count_cached(1), 0);
+	EXPECT_EQ(stat(CACHEFS_STAT_REINSERTED_BYTES), 0);
+	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 1);
+}
+
+const struct test_case reinsert_cases[] = {
+	CASE(what_is_read_stays),
+	CASE(what_is_read_stays_in_a_hurry),
+	CASE(stores_leave_room_for_what_stays),
+	CASE(what_is_not_read_again_goes),
+	CASE(what_is_read_leaves_room),
+	CASE(whole_region_stays),
+	CASE(trying_again_makes_no_room),
+	CASE(what_cannot_be_copied_goes),
+	CASE(what_cannot_be_written_goes),
+	CASE(what_stayed_is_there_after_an_attach),
+	CASE(what_is_dropped_meanwhile_does_not_stay),
+	CASE(what_is_damaged_does_not_stay),
+	{}
+};
