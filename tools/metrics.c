@@ -18,7 +18,7 @@ static const char metrics_usage[] =
 	" -h, --help    display this help\n";
 
 static const char *const metrics_states[] = {
-	"active", "degraded", "failed", "detaching",
+	"active", "degraded", "failed", "detaching", "detached",
 };
 
 static void metrics_head(const char *name, const char *type, const char *help)
