@@ -242,7 +242,9 @@ make_headers()
 	rm -rf "$dir"
 	unpack "linux-headers-$kver" "$debver" "$dir"
 	unpack "$common" "$debver" "$dir"
-	unpack "$kbuild" "$debver" "$dir"
+	# Any version from that of the headers on: an archive that is between two
+	# point releases has a newer one only.
+	unpack "$kbuild" "$(version_of "$kbuild")" "$dir"
 	for file in "$dir"/usr/src/*/Makefile "$dir"/usr/src/*/.kernelvariables; do
 		sed -i "s@\\(^\\|[ =]\\)/usr/\\(src\\|lib\\)/@\\1$dir/usr/\\2/@g" "$file"
 	done
