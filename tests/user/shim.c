@@ -11,6 +11,7 @@
 #include <linux/string.h>
 #include "shim.h"
 
+int shim_fence;
 u64 shim_now_ns;
 u64 shim_rescheds;
 bool shim_killed;
