@@ -13,6 +13,11 @@ set -eu
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
 
+# Steps that run at the same time build one after the other in one directory.
+mkdir -p "$repo/build"
+exec 7> "$repo/build/$1.lock"
+flock 7
+
 if [[ $1 != debug* ]]; then
 	"$bed_dir/prepare.sh" qemu root "image-$1"
 	kver=$(kver_of_series "$1")
