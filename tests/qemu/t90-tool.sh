@@ -104,11 +104,27 @@ check "warm: the page cache has nothing of it" python3 - "$MNT/large" <<-'END'
 	there = sum(v & 1 for v in vector)
 	sys.exit(f"{there} of {pages} pages" if there > pages // 100 else 0)
 END
-check_range "a hit ratio" 0 100 "$(status "round(100 * status['mounts'][0]['hit_bytes'] /
-	(status['mounts'][0]['hit_bytes'] + status['mounts'][0]['miss_bytes']))")"
+# Of the mount, in the table: what the kernel has counted, as text.
+ratio()
+{
+	"$ctl" status --bytes | awk -v mount="$MNT" '$1 == mount { print $6, $7, $8 }'
+}
+counted()
+{
+	cat "$(cachefs_dir)"/volumes/*/{hit,miss}_bytes | xargs | awk '{
+		printf "%s %s %.1f%%\n", $1, $2, 100 * $1 / ($1 + $2) }'
+}
+check_equal "the hit ratio after reading once" "$(counted)" "$(ratio)"
+once=$(ratio)
+once=${once##* }
+check_range "which is a small one" 1 10 "${once%%.*}"
 reads=$(rpc_reads)
 check_equal "after warm: the right bytes" "$wanted" "$(tree_sum "$MNT")"
 check_equal "after warm: no READ" "$reads" "$(rpc_reads)"
+check_equal "the hit ratio after reading twice" "$(counted)" "$(ratio)"
+twice=$(ratio)
+twice=${twice##* }
+check_range "which is about a half" 45 60 "${twice%%.*}"
 size=$(find "$MNT" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum }')
 says "warm again comes from the cache" 0 "was cached: 19" warm "$MNT"
 check_range "metrics: hits of the mount" $((2 * size - 300000)) $((3 * size)) "$("$ctl" metrics |
