@@ -49,17 +49,29 @@ static const char reload_usage[] =
 	" -n, --dry-run   only say what would be done\n"
 	" -h, --help      display this help\n";
 
+/* In tests a file below the root's /dev stands for a device. */
+static bool attach_is_device(const char *path)
+{
+	char *dev = root_path("/dev/");
+	struct stat st;
+	bool is;
+
+	is = !stat(path, &st) && (S_ISBLK(st.st_mode) ||
+				  (*root && !strncmp(path, dev, strlen(dev))));
+	free(dev);
+	return is;
+}
+
 /* What the device holds decides; may it be attached?  An exit status. */
 static int attach_check(const char *device, bool create, bool *make)
 {
 	struct core_super super;
 	const char *why;
-	struct stat st;
 	char *foreign;
 	int ret = device_look(device, &super, &why, &foreign), status = EXIT_SUCCESS;
 
 	*make = false;
-	if (!*root && (stat(device, &st) || !S_ISBLK(st.st_mode)))
+	if (!attach_is_device(device))
 		status = cmd_fails(ENOTBLK, "%s: for a cache in a file: losetup --find --show --direct-io=on %s",
 				   device, device);
 	else if (ret < 0)
@@ -82,26 +94,53 @@ static int attach_check(const char *device, bool create, bool *make)
 	return status;
 }
 
-/* Is another cache in the way?  An exit status; @done: it is attached already. */
+/* Is a cache attached, and this device the one?  An exit status. */
 static int attach_check_other(const char *device, bool *done)
 {
+	const struct system_problem *problem;
+	const struct system_cache *cache;
 	int status = EXIT_SUCCESS;
+	char *path, *real;
 	struct system sys;
-	char *real;
 
 	*done = false;
 	system_read(&sys);
 	if (sys.nr_caches) {
-		real = realpath(sys.caches[0].device, NULL);
-		*done = !strcmp(real ?: sys.caches[0].device, device);
-		free(real);
-		if (!*done)
+		cache = &sys.caches[0];
+		path = root_path("%s", cache->device);
+		real = realpath(path, NULL);
+		free(path);
+		*done = true;
+		if (strcmp(real ?: cache->device, device)) {
 			status = cmd_fails(EBUSY, "%s: not attached, %s already is\n"
 					   "There can be one: cachefsctl detach first",
-					   device, sys.caches[0].device);
+					   device, cache->device);
+		} else if (!strcmp(cache->state, "failed")) {
+			problem = system_problem_of(&sys, cache->device);
+			status = cmd_fails(0, "%s: is attached, but %s\n%s, or cachefsctl detach, and attach",
+					   device, problem->what, problem->advice);
+		}
+		free(real);
 	}
 	system_free(&sys);
 	return status;
+}
+
+/*
+ * Attach after the module was loaded, unless its option cache= in /etc/modprobe.d has
+ * attached a cache meanwhile.
+ */
+static int attach_loaded(const char *device)
+{
+	int status = control_load();
+	bool done = false;
+
+	if (!status)
+		status = attach_check_other(device, &done);
+	if (done)
+		warnx("%s was attached by the module's option cache=: see /etc/modprobe.d, and take out one of the two",
+		      status ? "the other one" : device);
+	return status || done ? status : control_attach(device);
 }
 
 /* Write the limits of the configuration, which an attach sets back. */
@@ -133,7 +172,7 @@ static int attach_device(const char *device, bool create, bool dry)
 
 	if (done && !status)
 		printf("%s: is attached already\n", device);
-	if (status || done)
+	if (done)
 		return status;
 	status = attach_check(device, create, &make);
 	if (status)
@@ -146,25 +185,37 @@ static int attach_device(const char *device, bool create, bool dry)
 		       "formatted, since it is blank, and attached" : "attached");
 		return EXIT_SUCCESS;
 	}
-	status = control_load();
-	return status ?: control_attach(device);
+	return attach_loaded(device);
+}
+
+/* Another disk can have such a name at the next boot. */
+static bool attach_name_changes(const char *device)
+{
+	char path[2];
+
+	return !strncmp(device, "/dev/", 5) && !strchr(device + 5, '/') &&
+		readlink(device, path, sizeof(path)) < 0;
 }
 
 static int attach_configured(const struct config *config, bool dry)
 {
-	char *device = NULL;
+	char *device = NULL, *why = NULL;
 	unsigned int i;
 	int status;
 
 	for (i = 0; i <= 10 * config->wait; i++) {
-		device = device_find(config->device);
+		free(why);
+		device = device_find(config->device, &why);
 		if (device || dry)
 			break;
 		pages_sleep_ms(100);
 	}
-	if (!device)
-		return cmd_fails(errno, "%s: not there after %u seconds; network file systems start uncached",
-				 config->device, dry ? 0 : config->wait);
+	if (!device) {
+		status = cmd_fails(0, "%s: not there after %u seconds; network file systems start uncached: %s",
+				   config->device, dry ? 0 : config->wait, why);
+		free(why);
+		return status;
+	}
 	status = attach_device(device, config->create, dry);
 	if (!status && !dry)
 		attach_set_limits(config);
@@ -210,6 +261,9 @@ static int attach_boot(bool dry)
 		warnx("%s names no device: nothing is attached", config_path);
 		status = EXIT_SUCCESS;
 	} else if (ret != -EINVAL) {
+		if (config.create && attach_name_changes(config.device))
+			warnx("%s: create=blank formats any blank disk that has the name %s, and such names change from boot to boot: take one from /dev/disk/by-id, or PARTUUID=",
+			      config_path, config.device);
 		status = dry ? attach_configured(&config, true) :
 			attach_in_child(&config);
 	}
@@ -227,7 +281,7 @@ int cmd_attach(int argc, char **argv)
 		{}
 	};
 	bool boot = false, create = false, dry = false;
-	char *device;
+	char *device, *why;
 	int c, status;
 
 	while ((c = getopt_long(argc, argv, "Bcnh", options, NULL)) != -1)
@@ -250,9 +304,12 @@ int cmd_attach(int argc, char **argv)
 		return attach_boot(dry);
 	if (boot || optind != argc - 1)
 		return cmd_bad_usage("attach", "one device is needed, or --boot");
-	device = device_find(argv[optind]);
-	if (!device)
-		return cmd_fails(errno, "%s", argv[optind]);
+	device = device_find(argv[optind], &why);
+	if (!device) {
+		status = cmd_fails(0, "%s: %s", argv[optind], why);
+		free(why);
+		return status;
+	}
 	status = attach_device(device, create, dry);
 	if (!status && !dry)
 		printf("%s: attached\n", device);
@@ -264,7 +321,7 @@ int cmd_attach(int argc, char **argv)
 static const struct system_cache *attach_find(const struct system *sys,
 					      const char *name)
 {
-	char *device = name ? device_find(name) : NULL;
+	char *why = NULL, *device = name ? device_find(name, &why) : NULL;
 	size_t i;
 
 	for (i = 0; i < sys->nr_caches; i++)
@@ -272,6 +329,7 @@ static const struct system_cache *attach_find(const struct system *sys,
 		    !strcmp(sys->caches[i].device, device ?: name))
 			break;
 	free(device);
+	free(why);
 	return i < sys->nr_caches ? &sys->caches[i] : NULL;
 }
 
@@ -339,12 +397,9 @@ static int reload_now(const struct system *sys)
 	ret = sys->loaded ? control_run(rmmod) : 0;
 	if (ret)
 		return cmd_fails(ret < 0 ? -ret : 0, "rmmod cachefs failed; the module is as it was");
-	status = control_load();
-	if (!status && device) {
-		status = control_attach(device);
-		if (!status)
-			attach_set_limits(&config);
-	}
+	status = device ? attach_loaded(device) : control_load();
+	if (!status && device)
+		attach_set_limits(&config);
 	if (status && device)
 		warnx("network file systems go on uncached; when the cause is gone: cachefsctl attach %s",
 		      device);

@@ -16,7 +16,7 @@ int control_attach(const char *device);
 int control_detach(const char *uuid);
 
 /* device.c */
-char *device_find(const char *spec);
+char *device_find(const char *spec, char **why);
 int device_look(const char *path, struct core_super *super, const char **why,
 		char **foreign);
 

@@ -28,53 +28,99 @@ static bool device_is(const char *path, const char *tag, const char *value)
 }
 
 /* libblkid does not know caches, so all block devices are looked at. */
-static char *device_find_cache(const char *tag, const char *value)
+static size_t device_find_all(const char *tag, const char *value, char ***names)
 {
 	FILE *file = root_open("/proc/partitions");
-	char line[256], name[128], *path, *found = NULL;
+	char line[256], name[128], *path;
+	size_t nr = 0;
 
-	while (file && !found && fgets(line, sizeof(line), file)) {
+	*names = NULL;
+	while (file && fgets(line, sizeof(line), file)) {
 		if (sscanf(line, "%*u %*u %*u %127s", name) != 1)
 			continue;
 		path = root_path("/dev/%s", name);
-		if (device_is(path, tag, value))
-			found = path;
-		else
-			free(path);
+		if (device_is(path, tag, value)) {
+			*names = cmd_grow(*names, nr, sizeof(**names));
+			(*names)[nr++] = cmd_text("%s", name);
+		}
+		free(path);
 	}
 	if (file)
 		fclose(file);
-	return found;
+	return nr;
+}
+
+/* Does another one of the devices lie over this one, as multipath over its disks? */
+static bool device_is_below(char *const *names, size_t nr, const char *name)
+{
+	bool is = false;
+	char *holder;
+	size_t i;
+
+	for (i = 0; i < nr && !is; i++) {
+		holder = cmd_text("/sys/class/block/%s/holders/%s", name, names[i]);
+		is = root_has(holder);
+		free(holder);
+	}
+	return is;
+}
+
+/* The device that holds the cache, the topmost one; one alone may hold it. */
+static char *device_find_cache(const char *tag, const char *value, char **why)
+{
+	const char *found = NULL;
+	char *path = NULL, **names;
+	size_t nr, i;
+
+	nr = device_find_all(tag, value, &names);
+	*why = nr ? NULL : cmd_text("%s", strerror(ENOENT));
+	for (i = 0; i < nr && !*why; i++) {
+		if (device_is_below(names, nr, names[i]))
+			continue;
+		if (found)
+			*why = cmd_text("is on /dev/%s and on /dev/%s: one may be a copy of the other; name the device by its path",
+					found, names[i]);
+		found = names[i];
+	}
+	if (!*why)
+		path = root_path("/dev/%s", found);
+	for (i = 0; i < nr; i++)
+		free(names[i]);
+	free(names);
+	return path;
 }
 
 /**
  * device_find - Find a device
  * @spec: a path, or UUID=, LABEL=, PARTUUID=, PARTLABEL= and a value
+ * @why: if there is none: the cause, to be freed; else %NULL
  *
- * Return: its path, to be freed, without links; %NULL with errno if there is none.
+ * Return: its path, to be freed, without links; %NULL if there is none.
  */
-char *device_find(const char *spec)
+char *device_find(const char *spec, char **why)
 {
 	const char *value = strchr(spec, '=');
-	char *tag, *path, *real;
+	char *tag, *path, *real = NULL;
 
-	if (!value || *spec == '/')
-		return realpath(spec, NULL);
+	*why = NULL;
 	/* An empty label would be that of any cache without one. */
-	if (!value[1]) {
-		errno = EINVAL;
+	if (value && *spec != '/' && !value[1]) {
+		*why = cmd_text("%s", strerror(EINVAL));
 		return NULL;
 	}
-	tag = cmd_text("%.*s", (int)(value - spec), spec);
-	if (!strcmp(tag, "UUID") || !strcmp(tag, "LABEL"))
-		path = device_find_cache(tag, value + 1);
+	tag = cmd_text("%.*s", value ? (int)(value - spec) : 0, spec);
+	if (!value || *spec == '/')
+		path = cmd_text("%s", spec);
+	else if (!strcmp(tag, "UUID") || !strcmp(tag, "LABEL"))
+		path = device_find_cache(tag, value + 1, why);
 	else
 		path = blkid_evaluate_tag(tag, value + 1, NULL);
-	free(tag);
-	real = path ? realpath(path, NULL) : NULL;
-	if (!path)
-		errno = ENOENT;
+	if (path)
+		real = realpath(path, NULL);
+	if (!real && !*why)
+		*why = cmd_text("%s", strerror(path ? errno : ENOENT));
 	free(path);
+	free(tag);
 	return real;
 }
 

@@ -2,6 +2,7 @@
 /*
  * cachefsctl format and wipe.
  */
+#include <dirent.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -74,14 +75,45 @@ static int format_check(const char *path, bool force, bool wipe)
 	return status;
 }
 
+/* The loop device whose file this is, to be freed; or NULL. */
+static char *format_loop(const struct stat *file)
+{
+	char *name, *backing, *dir = root_path("/sys/class/block");
+	struct dirent *entry;
+	DIR *all = opendir(dir);
+	struct stat st;
+
+	free(dir);
+	for (name = NULL; all && !name && (entry = readdir(all));) {
+		backing = root_text("/sys/class/block/%s/loop/backing_file",
+				    entry->d_name);
+		if (backing && !stat(backing, &st) && st.st_dev == file->st_dev &&
+		    st.st_ino == file->st_ino)
+			name = cmd_text("/dev/%s", entry->d_name);
+		free(backing);
+	}
+	if (all)
+		closedir(all);
+	return name;
+}
+
 /* Open a device that nobody else uses, or a file; the errno has been said. */
 static int format_open(const char *path)
 {
+	char *loop = NULL;
 	struct stat st;
 	int fd = -1;
 
 	if (stat(path, &st)) {
 		cmd_fails(errno, "%s", path);
+		return -1;
+	}
+	if (S_ISREG(st.st_mode))
+		loop = format_loop(&st);
+	if (loop) {
+		cmd_fails(EBUSY, "%s: is the file of %s: name that device, or losetup --detach it first",
+			  path, loop);
+		free(loop);
 		return -1;
 	}
 	if (S_ISBLK(st.st_mode) || S_ISREG(st.st_mode))
@@ -100,11 +132,13 @@ static int format_open(const char *path)
 /* Find and open a device if what is on it may go.  If not, -1: the reason was said. */
 static int format_begin(const char *spec, bool force, bool wipe, char **path)
 {
+	char *why;
 	int fd;
 
-	*path = device_find(spec);
+	*path = device_find(spec, &why);
 	if (!*path) {
-		cmd_fails(errno, "%s", spec);
+		cmd_fails(0, "%s: %s", spec, why);
+		free(why);
 		return -1;
 	}
 	fd = format_open(*path);

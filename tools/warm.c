@@ -113,6 +113,8 @@ static int warm_check_device(const struct system *sys, const char *path, dev_t d
 	if (i == sys->nr_mounts)
 		return cmd_fails(0, "%s: is not on a mount of NFS, CIFS or 9p", path);
 	problem = system_problem_of(sys, sys->mounts[i].target);
+	if (!problem && !strcmp(sys->caches[0].state, "failed"))
+		problem = system_problem_of(sys, sys->caches[0].device);
 	if (problem)
 		return cmd_fails(0, "%s: %s: %s\n%s", path, problem->about,
 				 problem->what, problem->advice);

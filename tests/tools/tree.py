@@ -3,9 +3,9 @@
 #
 # Make a directory that looks like /proc, /sys, /dev and /lib to cachefsctl --sysroot.
 #
-# usage: tree.py DIR SCENARIO [MOUNTPOINT]
+# usage: tree.py DIR SCENARIO [MOUNTPOINT [STATE]]
 #
-# With MOUNTPOINT the NFS mount is that directory of this machine.
+# With MOUNTPOINT the NFS mount is that directory of this machine; STATE is the cache's.
 import os, re, sys
 
 UUID = "b5f1a1c0-1111-4222-8333-444455556666"
@@ -198,7 +198,7 @@ def user(tree):
 
 # The NFS mount is a directory of this machine.
 def local(tree):
-	tree.cache()
+	tree.cache(*sys.argv[4:])
 	add_nfs(tree, sys.argv[3])
 	dev = os.stat(sys.argv[3]).st_dev
 	device = f"{os.major(dev)}:{os.minor(dev)}"
