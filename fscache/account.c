@@ -119,13 +119,14 @@ void cachefs_refuse(struct cachefs_cache *cache,
 		    const struct cachefs_version *version, u64 block, u64 bytes,
 		    enum cachefs_reason why)
 {
-	enum cachefs_stat stat = CACHEFS_STAT_STORE_REFUSED_BYTES;
+	static const enum cachefs_stat stats[] = {
+#define X(name, text, stat) \
+		[CACHEFS_WHY_##name] = CACHEFS_STAT_##stat##_BYTES,
+		CACHEFS_REASONS(X)
+#undef X
+	};
 
-	if (why >= CACHEFS_WHY_VERSION && why <= CACHEFS_WHY_OPEN_TO_WRITE)
-		stat = CACHEFS_STAT_STALE_BYTES;
-	else if (why == CACHEFS_WHY_CACHED)
-		stat = CACHEFS_STAT_BYPASSED_BYTES;
-	cachefs_stat_add(cache, stat, bytes);
+	cachefs_stat_add(cache, stats[why], bytes);
 	trace_cachefs_refuse(version->id, block, bytes, why);
 }
 

@@ -40,7 +40,6 @@ static struct cachefs_cache *cache_alloc(struct cachefs_device *device)
 	if (!cache)
 		return NULL;
 	cache->device = device;
-	cache->state = CACHEFS_ATTACHING;
 	mutex_init(&cache->flush_mutex);
 	for (i = 0; i < CACHEFS_LOAD_LOCKS; i++)
 		mutex_init(&cache->load_mutex[i]);

@@ -8,25 +8,6 @@
 #include "internal.h"
 #include "ondisk.h"
 
-static const char * const refusal_text[] = {
-	[CACHEFS_OK]			= "valid",
-	[CACHEFS_BAD_MAGIC]		= "magic",
-	[CACHEFS_BAD_CHECKSUM]		= "checksum",
-	[CACHEFS_BAD_VERSION]		= "format version",
-	[CACHEFS_BAD_FEATURES]		= "features",
-	[CACHEFS_BAD_BLOCK_SIZE]	= "block size",
-	[CACHEFS_BAD_REGION_SIZE]	= "region size",
-	[CACHEFS_BAD_DEVICE_SIZE]	= "device size",
-	[CACHEFS_BAD_FIRST_BLOCK]	= "first block",
-	[CACHEFS_BAD_NR_REGIONS]	= "number of regions",
-	[CACHEFS_BAD_COPY]		= "copy at the end of the device",
-	[CACHEFS_BAD_UUID]		= "UUID",
-	[CACHEFS_BAD_INDEX]		= "block index",
-	[CACHEFS_BAD_COUNT]		= "record count",
-	[CACHEFS_BAD_REGION]		= "region number",
-	[CACHEFS_BAD_SEQ]		= "sequence number",
-};
-
 /**
  * cachefs_refusal_text - Name the field for which an image is refused
  * @why: the reason
@@ -36,7 +17,15 @@ static const char * const refusal_text[] = {
  */
 const char *cachefs_refusal_text(enum cachefs_refusal why)
 {
-	return refusal_text[why];
+	static const char * const texts[] = {
+		[CACHEFS_OK] = "valid",
+#define X(name, text) \
+		[CACHEFS_BAD_##name] = text,
+		CACHEFS_REFUSALS(X)
+#undef X
+	};
+
+	return texts[why];
 }
 
 static u64 max_regions(u64 device_blocks, u32 region_blocks)

@@ -131,12 +131,11 @@ struct cachefs_open_region {
 };
 
 enum cachefs_state {
-	CACHEFS_ATTACHING,
+	CACHEFS_DETACHED,	/* not in use yet, or not any more */
 	CACHEFS_ACTIVE,
 	CACHEFS_DEGRADED,	/* active, with errors: only from cachefs_state() */
 	CACHEFS_FAILED,		/* nothing but errors: out of use */
 	CACHEFS_DETACHING,
-	CACHEFS_DETACHED,	/* the device is not used any more */
 };
 
 /* What is counted: the name here, and that of the file in stats/. */
@@ -403,23 +402,30 @@ static inline u64 cachefs_slot_block(const struct cachefs_geometry *geo,
 }
 
 /* format.c: interprets bytes, touches no state */
+
+/* Why an image is refused: the name here, and the field in messages. */
+#define CACHEFS_REFUSALS(X) \
+	X(MAGIC, "magic") \
+	X(CHECKSUM, "checksum") \
+	X(VERSION, "format version") \
+	X(FEATURES, "features") \
+	X(BLOCK_SIZE, "block size") \
+	X(REGION_SIZE, "region size") \
+	X(DEVICE_SIZE, "device size") \
+	X(FIRST_BLOCK, "first block") \
+	X(NR_REGIONS, "number of regions") \
+	X(COPY, "copy at the end of the device") \
+	X(UUID, "UUID") \
+	X(INDEX, "block index") \
+	X(COUNT, "record count") \
+	X(REGION, "region number") \
+	X(SEQ, "sequence number")
+
 enum cachefs_refusal {
 	CACHEFS_OK,
-	CACHEFS_BAD_MAGIC,
-	CACHEFS_BAD_CHECKSUM,
-	CACHEFS_BAD_VERSION,
-	CACHEFS_BAD_FEATURES,
-	CACHEFS_BAD_BLOCK_SIZE,
-	CACHEFS_BAD_REGION_SIZE,
-	CACHEFS_BAD_DEVICE_SIZE,
-	CACHEFS_BAD_FIRST_BLOCK,
-	CACHEFS_BAD_NR_REGIONS,
-	CACHEFS_BAD_COPY,
-	CACHEFS_BAD_UUID,
-	CACHEFS_BAD_INDEX,
-	CACHEFS_BAD_COUNT,
-	CACHEFS_BAD_REGION,
-	CACHEFS_BAD_SEQ,
+#define X(name, text) CACHEFS_BAD_##name,
+	CACHEFS_REFUSALS(X)
+#undef X
 };
 
 const char *cachefs_refusal_text(enum cachefs_refusal why);

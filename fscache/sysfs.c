@@ -47,7 +47,6 @@ static struct cachefs_cache *to_cache(struct kobject *kobj)
 /* Files of the cache itself. */
 
 static const char * const state_names[] = {
-	[CACHEFS_ATTACHING]	= "attaching",
 	[CACHEFS_ACTIVE]	= "active",
 	[CACHEFS_DEGRADED]	= "degraded",
 	[CACHEFS_FAILED]	= "failed",

@@ -48,35 +48,40 @@ struct folio;
 struct vm_fault;
 
 /*
- * Why data was not stored, or is not cached any more.  The texts are in
- * trace/events/cachefs.h.
+ * Why data was not stored, or is not cached any more: the name here, the text in trace
+ * events, and the statistic that counts the bytes.
  */
+#define CACHEFS_REASONS(X) \
+	/* Refused for lack of something: */ \
+	X(IN_FLIGHT, "in flight bound", STORE_REFUSED) \
+	X(NO_REGION, "no region ready", STORE_REFUSED) \
+	X(NO_MEMORY, "no memory", STORE_REFUSED) \
+	X(UNUSABLE, "cache failed or detaching", STORE_REFUSED) \
+	X(DEVICE, "device error", STORE_REFUSED) \
+	X(TOO_LARGE, "file too large", STORE_REFUSED) \
+	X(PART, "part of a block", STORE_REFUSED) /* and the file goes on */ \
+	X(PAGE, "page large or being stored", STORE_REFUSED) \
+	X(SLOW, "device too slow", STORE_REFUSED) \
+	X(CACHED, "cached, but the server is faster", BYPASSED) \
+	X(NO_ROOM, "device full or not writable", STORE_REFUSED) \
+	/* Stale, or perhaps stale: */ \
+	X(VERSION, "version changed", STALE) \
+	X(OLDER_READ, "older read open", STALE) \
+	X(BEYOND_EOF, "beyond end of file", STALE) \
+	X(NO_NOTE, "read not noted", STALE) \
+	X(RECENT, "changed a moment ago", STALE) /* and perhaps again since */ \
+	X(LOCAL_WRITER, "local writer", STALE) \
+	X(NO_NAME, "no name of its own", STALE) \
+	X(OPEN_TO_WRITE, "open for writing", STALE) \
+	/* Dropped: */ \
+	X(CHECKSUM, "checksum mismatch", STORE_REFUSED) \
+	X(METADATA, "region metadata unusable", STORE_REFUSED)
+
 enum cachefs_reason {
 	CACHEFS_WHY_NONE,		/* it was stored, or is cached */
-	/* Refused for lack of something: */
-	CACHEFS_WHY_IN_FLIGHT,		/* the bound on what is in flight */
-	CACHEFS_WHY_NO_REGION,		/* no region is ready */
-	CACHEFS_WHY_NO_MEMORY,
-	CACHEFS_WHY_UNUSABLE,		/* the cache has failed, or is detached */
-	CACHEFS_WHY_DEVICE,		/* the device's error */
-	CACHEFS_WHY_TOO_LARGE,		/* blocks beyond what the format has */
-	CACHEFS_WHY_PART,		/* part of a block inside of the file */
-	CACHEFS_WHY_PAGE,		/* the page is large, or is being stored */
-	CACHEFS_WHY_SLOW,		/* the device does not answer in time */
-	CACHEFS_WHY_CACHED,		/* it is cached; the server answers sooner */
-	CACHEFS_WHY_NO_ROOM,		/* the device takes no writes at present */
-	/* Stale, or perhaps stale: */
-	CACHEFS_WHY_VERSION,		/* the file changed after the read began */
-	CACHEFS_WHY_OLDER_READ,		/* a read from before a change is open */
-	CACHEFS_WHY_BEYOND_EOF,		/* the version ends before the data */
-	CACHEFS_WHY_NO_NOTE,		/* nobody knows when the read began */
-	CACHEFS_WHY_RECENT,		/* a later change may have the same time */
-	CACHEFS_WHY_LOCAL_WRITER,	/* a local writer wrote through the cache */
-	CACHEFS_WHY_NO_NAME,		/* the name may be another file's later */
-	CACHEFS_WHY_OPEN_TO_WRITE,	/* so FS-Cache has the cookie disabled */
-	/* Dropped: */
-	CACHEFS_WHY_CHECKSUM,		/* the data does not match */
-	CACHEFS_WHY_METADATA,		/* it is not of that round of the region */
+#define X(name, text, stat) CACHEFS_WHY_##name,
+	CACHEFS_REASONS(X)
+#undef X
 };
 
 /**

@@ -28,29 +28,6 @@ enum cachefs_object_event {
 
 #endif
 
-#define CACHEFS_REASONS \
-	EM(CACHEFS_WHY_IN_FLIGHT,	"in flight bound") \
-	EM(CACHEFS_WHY_NO_REGION,	"no region ready") \
-	EM(CACHEFS_WHY_NO_MEMORY,	"no memory") \
-	EM(CACHEFS_WHY_UNUSABLE,	"cache failed or detaching") \
-	EM(CACHEFS_WHY_DEVICE,		"device error") \
-	EM(CACHEFS_WHY_TOO_LARGE,	"file too large") \
-	EM(CACHEFS_WHY_PART,		"part of a block") \
-	EM(CACHEFS_WHY_PAGE,		"page large or being stored") \
-	EM(CACHEFS_WHY_SLOW,		"device too slow") \
-	EM(CACHEFS_WHY_CACHED,		"cached, but the server is faster") \
-	EM(CACHEFS_WHY_NO_ROOM,		"device full or not writable") \
-	EM(CACHEFS_WHY_VERSION,		"version changed") \
-	EM(CACHEFS_WHY_OLDER_READ,	"older read open") \
-	EM(CACHEFS_WHY_BEYOND_EOF,	"beyond end of file") \
-	EM(CACHEFS_WHY_NO_NOTE,		"read not noted") \
-	EM(CACHEFS_WHY_RECENT,		"changed a moment ago") \
-	EM(CACHEFS_WHY_LOCAL_WRITER,	"local writer") \
-	EM(CACHEFS_WHY_NO_NAME,		"no name of its own") \
-	EM(CACHEFS_WHY_OPEN_TO_WRITE,	"open for writing") \
-	EM(CACHEFS_WHY_CHECKSUM,	"checksum mismatch") \
-	E_(CACHEFS_WHY_METADATA,	"region metadata unusable")
-
 #define CACHEFS_REGION_STATES \
 	EM(CACHEFS_REGION_FREE,		"free") \
 	EM(CACHEFS_REGION_READY,	"ready") \
@@ -69,7 +46,10 @@ enum cachefs_object_event {
 #define EM(value, text) TRACE_DEFINE_ENUM(value);
 #define E_(value, text) TRACE_DEFINE_ENUM(value);
 
-CACHEFS_REASONS
+#define X(name, text, stat) TRACE_DEFINE_ENUM(CACHEFS_WHY_##name);
+TRACE_DEFINE_ENUM(CACHEFS_WHY_NONE);
+CACHEFS_REASONS(X)
+#undef X
 CACHEFS_REGION_STATES
 CACHEFS_OBJECT_EVENTS
 
@@ -77,6 +57,7 @@ CACHEFS_OBJECT_EVENTS
 #undef E_
 #define EM(value, text)	{ value, text },
 #define E_(value, text)	{ value, text }
+#define WHY(name, text, stat) { CACHEFS_WHY_##name, text },
 
 /* A lookup has found that @nr blocks are all cached, or all not. */
 TRACE_EVENT(cachefs_lookup,
@@ -197,7 +178,9 @@ DECLARE_EVENT_CLASS(cachefs_why,
 
 		    TP_printk("v=%016llx block=%llu bytes=%llu why=\"%s\"",
 			      __entry->version, __entry->block, __entry->bytes,
-			      __print_symbolic(__entry->why, CACHEFS_REASONS))
+			      __print_symbolic(__entry->why,
+					       CACHEFS_REASONS(WHY)
+					       { CACHEFS_WHY_NONE, "" }))
 );
 
 /* Data was not stored. */
@@ -271,6 +254,7 @@ TRACE_EVENT(cachefs_object,
 
 #undef EM
 #undef E_
+#undef WHY
 
 #endif /* _TRACE_CACHEFS_H */
 
