@@ -35,7 +35,6 @@ static int load_ckpt_record(struct cachefs_cache *cache,
 	struct cachefs_geometry *geo = &cache->geo;
 	u64 where = le64_to_cpu(record->where);
 	u32 slot = le32_to_cpu(record->slot);
-	struct cachefs_region *r;
 	u64 block;
 	u32 nr;
 	int ret;
@@ -48,9 +47,8 @@ static int load_ckpt_record(struct cachefs_cache *cache,
 		    (*region != U32_MAX && nr <= *region) ||
 		    slot > geo->slots || !where || where >> 51)
 			return -EUCLEAN;
-		r = &cache->regions[nr];
-		r->seq = where;
-		r->state = CACHEFS_REGION_SEALED;
+		cache->regions[nr].seq = where;
+		cachefs_region_set_state(cache, nr, CACHEFS_REGION_SEALED);
 		*region = nr;
 		return slot ? cachefs_index_reserve(cache, nr, slot) : 0;
 
@@ -250,8 +248,7 @@ static void ckpt_make_room(struct cachefs_cache *cache)
 	for (i = 0; i < regions; i++) {
 		u32 nr = (cache->head + i) % geo->nr_regions;
 
-		cachefs_index_forget(cache, nr);
-		cache->regions[nr].state = CACHEFS_REGION_FREE;
+		cachefs_region_free(cache, nr);
 		cond_resched();
 	}
 }
@@ -283,7 +280,7 @@ static int return_ready_regions(struct cachefs_cache *cache,
 
 	spin_lock(&cache->log_lock);
 	list_for_each_entry(open, &cache->ready, link)
-		cache->regions[open->nr].state = CACHEFS_REGION_FREE;
+		cachefs_region_set_state(cache, open->nr, CACHEFS_REGION_FREE);
 	cache->head = (cache->head + cache->geo.nr_regions - cache->nr_ready) %
 		      cache->geo.nr_regions;
 	spin_unlock(&cache->log_lock);

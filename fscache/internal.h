@@ -87,8 +87,9 @@ enum cachefs_region_state {
  * @open: what only a READY or OPEN region has, until its metadata is written
  * @pins: readers between lookup and verification
  * @live: blocks that the index can find; index_lock
- * @state: enum cachefs_region_state; while the cache is in use it becomes FREE under
- *	index_lock, and anything else under log_lock
+ * @state: enum cachefs_region_state, set by cachefs_region_set_state(); while the
+ *	cache is in use it becomes FREE under index_lock, and anything else under
+ *	log_lock
  * @lost: its metadata is not there, and nothing of it is found any more
  */
 struct cachefs_region {
@@ -544,6 +545,7 @@ struct cachefs_piece {
 /* slots.c */
 void cachefs_region_set_state(struct cachefs_cache *cache, u32 nr,
 			      enum cachefs_region_state state);
+void cachefs_region_free(struct cachefs_cache *cache, u32 nr);
 int cachefs_region_alloc_slots(struct cachefs_cache *cache, u32 want,
 			       u32 *region, u32 *slot, bool last);
 void cachefs_region_publish(struct cachefs_cache *cache, u32 region, u32 slot,

@@ -254,10 +254,7 @@ static int log_prepare_region(struct cachefs_cache *cache)
 	/* It did not get through: what it has left has another chance. */
 	if (!cachefs_usable(cache) || cachefs_pace_stuck(cache))
 		return -EAGAIN;
-	write_lock(&cache->index_lock);
-	cachefs_region_set_state(cache, nr, CACHEFS_REGION_FREE);
-	write_unlock(&cache->index_lock);
-	cachefs_index_forget(cache, nr);
+	cachefs_region_free(cache, nr);
 	/* Not worth waiting for: a reader's disk may hang. */
 	if (cachefs_region_pinned(region))
 		return -EAGAIN;

@@ -65,9 +65,8 @@ static void insert_records(struct cachefs_cache *cache, u32 region,
 
 static void forget_region(struct cachefs_cache *cache, u32 region)
 {
-	cachefs_index_forget(cache, region);
+	cachefs_region_free(cache, region);
 	cache->regions[region].seq = 0;
-	cache->regions[region].state = CACHEFS_REGION_FREE;
 }
 
 /*
@@ -157,7 +156,7 @@ static int scan_region(struct scan *scan, u32 region,
 		scan->newest = region;
 	}
 	cache->regions[region].seq = seq;
-	cache->regions[region].state = CACHEFS_REGION_SEALED;
+	cachefs_region_set_state(cache, region, CACHEFS_REGION_SEALED);
 	ret = cachefs_index_reserve(cache, region, geo->slots);
 	if (ret)
 		return ret;

@@ -34,6 +34,21 @@ void cachefs_region_set_state(struct cachefs_cache *cache, u32 nr,
 	WRITE_ONCE(region->state, state);
 }
 
+/**
+ * cachefs_region_free - Make a region FREE, and forget all that is in it
+ * @cache: the cache
+ * @nr: the region
+ *
+ * Context: process; takes index_lock.
+ */
+void cachefs_region_free(struct cachefs_cache *cache, u32 nr)
+{
+	write_lock(&cache->index_lock);
+	cachefs_region_set_state(cache, nr, CACHEFS_REGION_FREE);
+	write_unlock(&cache->index_lock);
+	cachefs_index_forget(cache, nr);
+}
+
 /* The fate of some slots is known; their records are complete. */
 static void slots_resolve(struct cachefs_cache *cache,
 			  struct cachefs_region *region, u32 slot, u32 nr)

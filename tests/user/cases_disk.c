@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What is on the disk, and what an attach finds of it. */
+#include <trace/events/cachefs.h>
 #include "cases.h"
 
 /* Of a region's metadata only that of its newest round and epoch counts. */
@@ -282,6 +283,57 @@ static void power_loss_takes_back_nothing(void)
 }
 
 /* A checkpoint on a full device: what it overwrites it does not promise. */
+static unsigned int traced[TINY_REGIONS];
+
+static void trace_region(unsigned int nr, unsigned int from, unsigned int to)
+{
+	EXPECT_EQ(traced[nr], from);
+	traced[nr] = to;
+}
+
+static void expect_traced(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < TINY_REGIONS; i++)
+		EXPECT_EQ(traced[i], model.cache->regions[i].state);
+}
+
+static void attach_traced(void)
+{
+	memset(traced, 0, sizeof(traced));
+	EXPECT_EQ(model_attach(), 0);
+	shim_run();
+	expect_traced();
+}
+
+/* Attach and detach included: after a clean stop, and after any other. */
+static void region_states_are_all_traced(void)
+{
+	unsigned int i;
+
+	model_format(TINY_BLOCKS, TINY_REGION_BLOCKS);
+	shim_trace_region = trace_region;
+	attach_traced();
+	for (i = 0; i < 2 * TINY_REGIONS; i++) {
+		model_new_version(1, 200);
+		model_store_now(1, 0, TINY_SLOTS);
+		shim_run();
+	}
+	/* No region is ready, so the checkpoint takes the oldest one. */
+	pin_all(1);
+	take_slots(true);
+	pin_all(-1);
+	expect_traced();
+	EXPECT(cachefs_finish(model.cache));
+	expect_traced();
+	model_detach();
+	attach_traced();
+	cut_power(DEVICE_KEEPS_ALL);
+	attach_traced();
+	shim_trace_region = NULL;
+}
+
 static void checkpoint_makes_room(void)
 {
 	unsigned int i;
@@ -579,6 +631,7 @@ const struct test_case disk_cases[] = {
 	CASE(checkpoint_counts_once),
 	CASE(finished_cache_is_clean),
 	CASE(checkpoint_of_another_detach),
+	CASE(region_states_are_all_traced),
 	CASE(checkpoint_makes_room),
 	CASE(anchors_alternate),
 	CASE(power_loss_during_attach),

@@ -20,6 +20,8 @@ void (*shim_panic_hook)(void);
 static __thread int atomic_depth;	/* spinlocks held, or in an interrupt */
 static __thread int irq_depth;
 
+void (*shim_trace_region)(unsigned int nr, unsigned int from, unsigned int to);
+
 static char log_buffer[1 << 16];
 static size_t log_length;
 
