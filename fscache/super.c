@@ -7,9 +7,6 @@
 #include <linux/uuid.h>
 #include "internal.h"
 
-/* Default size of a region, blocks: 4 MiB. */
-#define CACHEFS_REGION_BLOCKS	1024
-
 /**
  * cachefs_format - Make a device an empty cache
  * @device: the device; all that it holds is lost

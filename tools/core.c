@@ -316,7 +316,7 @@ int core_format(int fd, const char *path, const char *label)
 	/* That clock begins somewhere. */
 	shim_now_ns = 0;
 	shim_now_ns = (time(NULL) - ktime_get_real_seconds()) * NSEC_PER_SEC;
-	return ret ?: cachefs_format(&device, label, TOOLS_REGION_BLOCKS);
+	return ret ?: cachefs_format(&device, label, CACHEFS_REGION_BLOCKS);
 }
 
 /**

@@ -42,6 +42,7 @@
 #define CACHEFS_SECRET_SIZE	32
 
 #define CACHEFS_MIN_REGION_BLOCKS	64	/* 256 KiB */
+#define CACHEFS_REGION_BLOCKS		1024	/* 4 MiB: of a new cache */
 #define CACHEFS_MAX_REGION_BLOCKS	4096	/* 16 MiB: a slot fits 12 bits */
 #define CACHEFS_MIN_REGIONS		7
 #define CACHEFS_SCRATCH_BLOCKS		2
