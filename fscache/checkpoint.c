@@ -28,7 +28,7 @@ static u32 ckpt_batch(const struct cachefs_geometry *geo, u64 index, u64 end)
  * Insert one record of a checkpoint.  @region is the region that the records
  * belong to, U32_MAX before the first.
  */
-static int load_ckpt_record(struct cachefs_cache *cache,
+static int ckpt_load_record(struct cachefs_cache *cache,
 			    const struct cachefs_ckpt_record *record,
 			    u32 *region)
 {
@@ -111,7 +111,7 @@ int cachefs_load_checkpoint(struct cachefs_cache *cache,
 				break;
 			}
 			for (j = 0; !ret && j < le32_to_cpu(header->nr); j++)
-				ret = load_ckpt_record(cache,
+				ret = ckpt_load_record(cache,
 						       &buffer[i].records[j],
 						       &region);
 		}
@@ -261,8 +261,8 @@ static void ckpt_make_room(struct cachefs_cache *cache)
  * had before must not come back in the place of newer copies, only to be reused at
  * once.  It is durable when the anchor is.
  */
-static int return_ready_regions(struct cachefs_cache *cache,
-				const struct cachefs_ckpt_block *zeros)
+static int ckpt_return_ready(struct cachefs_cache *cache,
+			     const struct cachefs_ckpt_block *zeros)
 {
 	struct cachefs_geometry *geo = &cache->geo;
 	u32 blocks = geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS, at, nr;
@@ -312,7 +312,7 @@ int cachefs_checkpoint(struct cachefs_cache *cache)
 				 GFP_KERNEL | __GFP_NOWARN);
 	if (!writer.buffer)
 		return -ENOMEM;
-	ret = return_ready_regions(cache, writer.buffer);
+	ret = ckpt_return_ready(cache, writer.buffer);
 	writer.first = cache->head;
 	ckpt_make_room(cache);
 	for (i = 0; !ret && i < cache->geo.nr_regions; i++) {

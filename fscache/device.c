@@ -99,7 +99,7 @@ void cachefs_device_watch(struct cachefs_device *device,
 }
 
 /* Can a cache be on this device?  The log says why not. */
-static int check_device(struct block_device *bdev, const char *path)
+static int device_check(struct block_device *bdev, const char *path)
 {
 	int ret;
 
@@ -173,7 +173,7 @@ int cachefs_device_open(const char *path, struct cachefs_device **devicep)
 	}
 	device->bdev = file_bdev(device->file);
 	snprintf(device->name, sizeof(device->name), "%pg", device->bdev);
-	ret = check_device(device->bdev, path);
+	ret = device_check(device->bdev, path);
 	if (ret)
 		goto close;
 	ret = bioset_init(&device->bios, CACHEFS_POOL_SIZE,
@@ -240,8 +240,8 @@ const char *cachefs_device_name(struct cachefs_device *device)
 }
 
 /* Transfer between the device and @nr pages of memory of any kind; waits. */
-static int transfer(struct cachefs_device *device, blk_opf_t op, sector_t sector,
-		    void *buffer, unsigned int nr)
+static int device_transfer(struct cachefs_device *device, blk_opf_t op, sector_t sector,
+			   void *buffer, unsigned int nr)
 {
 	struct bio *bio;
 	unsigned int i, part;
@@ -279,8 +279,8 @@ static int transfer(struct cachefs_device *device, blk_opf_t op, sector_t sector
 int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
 			unsigned int nr)
 {
-	return transfer(device, REQ_OP_READ | REQ_META | REQ_PRIO,
-			block * BLOCK_SECTORS, buffer, nr);
+	return device_transfer(device, REQ_OP_READ | REQ_META | REQ_PRIO,
+			       block * BLOCK_SECTORS, buffer, nr);
 }
 
 /**
@@ -298,16 +298,16 @@ int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
 int cachefs_device_write(struct cachefs_device *device, u64 block,
 			 const void *buffer, unsigned int nr, blk_opf_t flags)
 {
-	return transfer(device, REQ_OP_WRITE | REQ_META | flags,
-			block * BLOCK_SECTORS, (void *)buffer, nr);
+	return device_transfer(device, REQ_OP_WRITE | REQ_META | flags,
+			       block * BLOCK_SECTORS, (void *)buffer, nr);
 }
 
 /* The last MiB: it need not begin where a block does. */
-static int read_end(struct cachefs_device *device, void *buffer)
+static int device_read_end(struct cachefs_device *device, void *buffer)
 {
-	return transfer(device, REQ_OP_READ | REQ_META | REQ_PRIO,
-			bdev_nr_sectors(device->bdev) - BLANK_SECTORS, buffer,
-			BLANK_BYTES >> CACHEFS_BLOCK_SHIFT);
+	return device_transfer(device, REQ_OP_READ | REQ_META | REQ_PRIO,
+			       bdev_nr_sectors(device->bdev) - BLANK_SECTORS, buffer,
+			       BLANK_BYTES >> CACHEFS_BLOCK_SHIFT);
 }
 
 /* What is known to live at the start of devices. */
@@ -350,7 +350,7 @@ static const struct {
 };
 
 /* The name of what is known to begin with @bytes, or %NULL. */
-static const char *known_signature(const char *bytes, unsigned int len)
+static const char *device_known_signature(const char *bytes, unsigned int len)
 {
 	unsigned int i;
 
@@ -363,7 +363,7 @@ static const char *known_signature(const char *bytes, unsigned int len)
 }
 
 /* The name of what is known to end a device of @sectors with @bytes, or %NULL. */
-static const char *known_end(const char *bytes, sector_t sectors)
+static const char *device_known_end(const char *bytes, sector_t sectors)
 {
 	sector_t first = sectors - BLANK_SECTORS, at;
 	unsigned int i;
@@ -379,7 +379,7 @@ static const char *known_end(const char *bytes, sector_t sectors)
 }
 
 /* ZFS leaves the first 8 KiB of a device alone; this is one of its uberblocks. */
-static bool is_zfs(const void *bytes)
+static bool device_is_zfs(const void *bytes)
 {
 	unsigned int at;
 
@@ -395,22 +395,22 @@ static bool is_zfs(const void *bytes)
  * that was a cache once is theirs, then.  What cannot be read behind the superblock
  * says nothing.
  */
-static const char *foreign_cache(struct cachefs_device *device, void *buffer,
-				 sector_t sectors)
+static const char *device_foreign_cache(struct cachefs_device *device, void *buffer,
+					sector_t sectors)
 {
 	const char *what = NULL;
 
 	if (!cachefs_device_read(device, 0, buffer, CACHEFS_ANCHOR_BLOCK + 2))
-		what = known_signature(buffer, (CACHEFS_ANCHOR_BLOCK + 2) <<
-				       CACHEFS_BLOCK_SHIFT);
+		what = device_known_signature(buffer, (CACHEFS_ANCHOR_BLOCK + 2) <<
+					      CACHEFS_BLOCK_SHIFT);
 	else if (!cachefs_device_read(device, 0, buffer, 1))
-		what = known_signature(buffer, CACHEFS_BLOCK_SIZE);
+		what = device_known_signature(buffer, CACHEFS_BLOCK_SIZE);
 	if (!what && !cachefs_device_read(device, 0, buffer,
 					  SZ_256K >> CACHEFS_BLOCK_SHIFT) &&
-	    is_zfs(buffer))
+	    device_is_zfs(buffer))
 		what = "a ZFS pool member";
-	if (!what && !read_end(device, buffer))
-		what = known_end(buffer, sectors);
+	if (!what && !device_read_end(device, buffer))
+		what = device_known_end(buffer, sectors);
 	return what;
 }
 
@@ -442,7 +442,7 @@ int cachefs_device_signature(struct cachefs_device *device, const char **what)
 	if (ret)
 		goto out;
 	if (!memcmp(buffer, CACHEFS_SUPER_MAGIC, 8)) {
-		*what = foreign_cache(device, buffer, sectors);
+		*what = device_foreign_cache(device, buffer, sectors);
 		ret = *what ? CACHEFS_SIGNATURE_FOREIGN : CACHEFS_SIGNATURE_OWN;
 		goto out;
 	}
@@ -451,20 +451,20 @@ int cachefs_device_signature(struct cachefs_device *device, const char **what)
 	if (ret)
 		goto out;
 	ret = CACHEFS_SIGNATURE_FOREIGN;
-	*what = known_signature(buffer, BLANK_BYTES);
-	if (!*what && is_zfs(buffer))
+	*what = device_known_signature(buffer, BLANK_BYTES);
+	if (!*what && device_is_zfs(buffer))
 		*what = "a ZFS pool member";
 	if (*what)
 		goto out;
 	*what = "unknown data (not zero in its first or last MiB)";
 	if (memchr_inv(buffer, 0, BLANK_BYTES))
 		goto out;
-	ret = read_end(device, buffer);
+	ret = device_read_end(device, buffer);
 	if (ret)
 		goto out;
 	ret = CACHEFS_SIGNATURE_BLANK;
 	if (memchr_inv(buffer, 0, BLANK_BYTES)) {
-		*what = known_end(buffer, sectors) ?: *what;
+		*what = device_known_end(buffer, sectors) ?: *what;
 		ret = CACHEFS_SIGNATURE_FOREIGN;
 	}
 out:
@@ -533,7 +533,7 @@ struct cachefs_io *cachefs_io_alloc(struct cachefs_cache *cache, bool write,
 	return io;
 }
 
-static void io_end_bio(struct bio *bio)
+static void device_end_bio(struct bio *bio)
 {
 	struct cachefs_io *io = &container_of(bio, struct bio_io, bio)->io;
 
@@ -554,14 +554,14 @@ void cachefs_io_submit(struct cachefs_io *io)
 
 	bio->bi_iter.bi_sector = io->device_block << (CACHEFS_BLOCK_SHIFT -
 						      SECTOR_SHIFT);
-	bio->bi_end_io = io_end_bio;
+	bio->bi_end_io = device_end_bio;
 	/* There is a vector for each, so this cannot fail. */
 	for (i = 0; i < io->nr; i++)
 		if (bio_add_page(bio, io->pages[i], PAGE_SIZE, 0) != PAGE_SIZE)
 			break;
 	if (WARN_ON_ONCE(i < io->nr)) {
 		bio->bi_status = BLK_STS_IOERR;
-		io_end_bio(bio);
+		device_end_bio(bio);
 		return;
 	}
 	submit_bio(bio);

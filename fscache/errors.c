@@ -51,7 +51,7 @@ enum cachefs_state cachefs_state(const struct cachefs_cache *cache)
 	return state;
 }
 
-static void give_up(struct cachefs_cache *cache)
+static void errors_give_up(struct cachefs_cache *cache)
 {
 	if (cmpxchg(&cache->state, CACHEFS_ACTIVE, CACHEFS_FAILED) ==
 	    CACHEFS_ACTIVE)
@@ -78,7 +78,7 @@ void cachefs_device_gone(struct cachefs_cache *cache)
 }
 
 /* Refuse stores for a while.  The log says so now and then, not at each try. */
-static void stop_stores(struct cachefs_cache *cache, const char *why)
+static void errors_stop_stores(struct cachefs_cache *cache, const char *why)
 {
 	bool say;
 
@@ -120,7 +120,7 @@ void cachefs_io_error(struct cachefs_cache *cache, bool write, u64 block,
 	bool many;
 
 	if (write && error == -ENOSPC) {
-		stop_stores(cache, "no room below the device (error -28)");
+		errors_stop_stores(cache, "no room below the device (error -28)");
 		return;
 	}
 	cachefs_stat_add(cache, write ? CACHEFS_STAT_WRITE_ERRORS :
@@ -142,12 +142,12 @@ void cachefs_io_error(struct cachefs_cache *cache, bool write, u64 block,
 
 	many = nr >= CACHEFS_MAX_ERRORS;
 	if (many && write) {
-		stop_stores(cache, "nothing can be written");
+		errors_stop_stores(cache, "nothing can be written");
 		/* Not here: nobody who waits for a store may wait for a read. */
 		WRITE_ONCE(cache->check_device, true);
 		cachefs_log_kick(cache);
 	} else if (many) {
-		give_up(cache);
+		errors_give_up(cache);
 	}
 }
 
@@ -170,7 +170,7 @@ void cachefs_check_device(struct cachefs_cache *cache)
 	if (!ret)
 		return;
 	cachefs_io_error(cache, false, CACHEFS_SUPER_BLOCK, ret);
-	give_up(cache);
+	errors_give_up(cache);
 }
 
 /**

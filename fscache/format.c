@@ -28,7 +28,7 @@ const char *cachefs_refusal_text(enum cachefs_refusal why)
 	return texts[why];
 }
 
-static u64 max_regions(u64 device_blocks, u32 region_blocks)
+static u64 format_max_regions(u64 device_blocks, u32 region_blocks)
 {
 	u64 used = CACHEFS_FIRST_BLOCK + CACHEFS_LAST_BLOCKS;
 
@@ -39,9 +39,9 @@ static u64 max_regions(u64 device_blocks, u32 region_blocks)
 		     (U32_MAX >> ilog2(region_blocks)) - 1);
 }
 
-static enum cachefs_refusal geometry_set(struct cachefs_geometry *geo,
-					 u64 device_blocks, u32 region_blocks,
-					 u64 nr_regions)
+static enum cachefs_refusal format_set_geometry(struct cachefs_geometry *geo,
+						u64 device_blocks, u32 region_blocks,
+						u64 nr_regions)
 {
 	if (nr_regions < CACHEFS_MIN_REGIONS)
 		return CACHEFS_BAD_DEVICE_SIZE;
@@ -54,7 +54,7 @@ static enum cachefs_refusal geometry_set(struct cachefs_geometry *geo,
 	return CACHEFS_OK;
 }
 
-static bool region_size_valid(u32 region_blocks)
+static bool format_region_size_valid(u32 region_blocks)
 {
 	return region_blocks >= CACHEFS_MIN_REGION_BLOCKS &&
 		region_blocks <= CACHEFS_MAX_REGION_BLOCKS &&
@@ -77,13 +77,13 @@ static bool region_size_valid(u32 region_blocks)
 enum cachefs_refusal cachefs_geometry_init(struct cachefs_geometry *geo,
 					   u64 device_blocks, u32 region_blocks)
 {
-	if (!region_size_valid(region_blocks))
+	if (!format_region_size_valid(region_blocks))
 		return CACHEFS_BAD_REGION_SIZE;
-	return geometry_set(geo, device_blocks, region_blocks,
-			    max_regions(device_blocks, region_blocks));
+	return format_set_geometry(geo, device_blocks, region_blocks,
+				   format_max_regions(device_blocks, region_blocks));
 }
 
-static u64 super_checksum(const struct cachefs_super_block *sb)
+static u64 format_super_checksum(const struct cachefs_super_block *sb)
 {
 	return xxh64(sb, offsetof(struct cachefs_super_block, checksum), 0);
 }
@@ -119,7 +119,7 @@ void cachefs_super_encode(struct cachefs_super_block *sb,
 	sb->format_time = cpu_to_le64(time);
 	sb->features_compat = cpu_to_le32(CACHEFS_FEATURES_COMPAT);
 	sb->features_incompat = cpu_to_le32(CACHEFS_FEATURES_INCOMPAT);
-	sb->checksum = cpu_to_le64(super_checksum(sb));
+	sb->checksum = cpu_to_le64(format_super_checksum(sb));
 }
 
 /**
@@ -146,7 +146,7 @@ enum cachefs_refusal cachefs_super_check(const struct cachefs_super_block *sb,
 		return CACHEFS_BAD_MAGIC;
 	if (le32_to_cpu(sb->version) != CACHEFS_FORMAT_VERSION)
 		return CACHEFS_BAD_VERSION;
-	if (le64_to_cpu(sb->checksum) != super_checksum(sb))
+	if (le64_to_cpu(sb->checksum) != format_super_checksum(sb))
 		return CACHEFS_BAD_CHECKSUM;
 	if (le32_to_cpu(sb->features_incompat) & ~CACHEFS_FEATURES_INCOMPAT)
 		return CACHEFS_BAD_FEATURES;
@@ -154,16 +154,16 @@ enum cachefs_refusal cachefs_super_check(const struct cachefs_super_block *sb,
 		return CACHEFS_BAD_BLOCK_SIZE;
 	if (blocks > device_blocks)
 		return CACHEFS_BAD_DEVICE_SIZE;
-	if (!region_size_valid(region_blocks))
+	if (!format_region_size_valid(region_blocks))
 		return CACHEFS_BAD_REGION_SIZE;
 	if (le64_to_cpu(sb->first_block) != CACHEFS_FIRST_BLOCK)
 		return CACHEFS_BAD_FIRST_BLOCK;
-	if (nr_regions != max_regions(blocks, region_blocks))
+	if (nr_regions != format_max_regions(blocks, region_blocks))
 		return CACHEFS_BAD_NR_REGIONS;
-	return geometry_set(geo, blocks, region_blocks, nr_regions);
+	return format_set_geometry(geo, blocks, region_blocks, nr_regions);
 }
 
-static u64 anchor_checksum(const struct cachefs_anchor *anchor, u64 seed)
+static u64 format_anchor_checksum(const struct cachefs_anchor *anchor, u64 seed)
 {
 	return xxh64(anchor, offsetof(struct cachefs_anchor, checksum), seed);
 }
@@ -175,7 +175,7 @@ static u64 anchor_checksum(const struct cachefs_anchor *anchor, u64 seed)
  */
 void cachefs_anchor_seal(struct cachefs_anchor *anchor, u64 seed)
 {
-	anchor->checksum = cpu_to_le64(anchor_checksum(anchor, seed));
+	anchor->checksum = cpu_to_le64(format_anchor_checksum(anchor, seed));
 }
 
 /**
@@ -193,7 +193,7 @@ enum cachefs_refusal cachefs_anchor_check(const struct cachefs_anchor *anchor,
 {
 	if (le32_to_cpu(anchor->magic) != CACHEFS_ANCHOR_MAGIC)
 		return CACHEFS_BAD_MAGIC;
-	if (le64_to_cpu(anchor->checksum) != anchor_checksum(anchor, seed))
+	if (le64_to_cpu(anchor->checksum) != format_anchor_checksum(anchor, seed))
 		return CACHEFS_BAD_CHECKSUM;
 	if (memcmp(anchor->uuid, uuid, CACHEFS_UUID_SIZE))
 		return CACHEFS_BAD_UUID;
@@ -209,7 +209,7 @@ enum cachefs_refusal cachefs_anchor_check(const struct cachefs_anchor *anchor,
 	return CACHEFS_OK;
 }
 
-static u64 block_checksum(const struct cachefs_block_header *header, u64 seed)
+static u64 format_block_checksum(const struct cachefs_block_header *header, u64 seed)
 {
 	const u8 *bytes = (const u8 *)header;
 	u64 sum;
@@ -228,7 +228,7 @@ static u64 block_checksum(const struct cachefs_block_header *header, u64 seed)
  */
 void cachefs_block_seal(struct cachefs_block_header *header, u64 seed)
 {
-	header->checksum = cpu_to_le64(block_checksum(header, seed));
+	header->checksum = cpu_to_le64(format_block_checksum(header, seed));
 }
 
 /**
@@ -249,7 +249,7 @@ enum cachefs_refusal cachefs_block_check(const struct cachefs_block_header *head
 {
 	if (le32_to_cpu(header->magic) != magic)
 		return CACHEFS_BAD_MAGIC;
-	if (le64_to_cpu(header->checksum) != block_checksum(header, seed))
+	if (le64_to_cpu(header->checksum) != format_block_checksum(header, seed))
 		return CACHEFS_BAD_CHECKSUM;
 	if (memcmp(header->uuid, uuid, CACHEFS_UUID_SIZE))
 		return CACHEFS_BAD_UUID;
@@ -284,8 +284,8 @@ u64 cachefs_data_checksum(u64 seed, const u8 id[16], u64 block,
 	return xxh64(data, CACHEFS_BLOCK_SIZE, seed);
 }
 
-static bool meta_valid(const struct cachefs_meta_block *meta, const u8 *uuid,
-		       u64 seed, u32 region, const struct cachefs_geometry *geo)
+static bool format_meta_valid(const struct cachefs_meta_block *meta, const u8 *uuid,
+			      u64 seed, u32 region, const struct cachefs_geometry *geo)
 {
 	return cachefs_block_check(&meta->header, CACHEFS_META_MAGIC, uuid,
 				   seed, region) == CACHEFS_OK &&
@@ -314,7 +314,7 @@ bool cachefs_meta_newest(const struct cachefs_meta_block *meta, u64 *seq,
 	for (i = 0; i < geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS; i++) {
 		const struct cachefs_block_header *header = &meta[i].header;
 
-		if (!meta_valid(&meta[i], uuid, seed, region, geo) ||
+		if (!format_meta_valid(&meta[i], uuid, seed, region, geo) ||
 		    le64_to_cpu(header->seq) < *seq)
 			continue;
 		if (le64_to_cpu(header->seq) > *seq)
@@ -357,7 +357,7 @@ cachefs_meta_pick(const struct cachefs_meta_block *meta, u32 index, u64 seq,
 
 	for (i = 0; i < ARRAY_SIZE(candidates); i++) {
 		scratch = &meta[candidates[i]];
-		if (!meta_valid(scratch, uuid, seed, region, geo) ||
+		if (!format_meta_valid(scratch, uuid, seed, region, geo) ||
 		    le64_to_cpu(scratch->header.seq) != seq ||
 		    le64_to_cpu(scratch->header.epoch) != epoch ||
 		    le32_to_cpu(scratch->header.index) != index)

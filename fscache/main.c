@@ -35,7 +35,7 @@ static bool going_down;
 
 static struct kobj_attribute detach_attr;
 
-static int attach(const char *path, unsigned int flags)
+static int main_attach(const char *path, unsigned int flags)
 {
 	struct cachefs_device *device;
 	struct cachefs_cache *cache;
@@ -84,7 +84,7 @@ detach:
 	return ret;
 }
 
-static void detach(void)
+static void main_detach(void)
 {
 	struct cachefs_cache *cache = attached_cache;
 	struct cachefs_device *device = cache->device;
@@ -105,7 +105,7 @@ static void detach(void)
 }
 
 /* What is written to "attach": a path, then "format" or "force" or nothing. */
-static int attach_command(const char *command)
+static int main_attach_command(const char *command)
 {
 	char *copy = kstrdup(command, GFP_KERNEL), *rest, *path, *word;
 	unsigned int flags = 0;
@@ -132,7 +132,7 @@ static int attach_command(const char *command)
 	}
 	ret = -EBUSY;
 	if (!mutex_lock_killable(&cachefs_attach_mutex)) {
-		ret = attach(path, flags);
+		ret = main_attach(path, flags);
 		mutex_unlock(&cachefs_attach_mutex);
 	} else {
 		ret = -EINTR;
@@ -149,7 +149,7 @@ static ssize_t attach_store(struct kobject *kobj, struct kobj_attribute *attr,
 
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
-	ret = attach_command(buf);
+	ret = main_attach_command(buf);
 	return ret ?: count;
 }
 
@@ -175,7 +175,7 @@ static ssize_t detach_store(struct kobject *kobj, struct kobj_attribute *attr,
 	mutex_lock(&cachefs_attach_mutex);
 	/* Another cache may be where this one was, but not its directory. */
 	if (attached_cache && cachefs_sysfs_is(attached_cache, kobj))
-		detach();
+		main_detach();
 	else
 		ret = -ENODEV;
 	mutex_unlock(&cachefs_attach_mutex);
@@ -192,7 +192,7 @@ static DECLARE_COMPLETION(reboot_done);
  * out of reach already.  So the cache is not withdrawn from FS-Cache: lookups find
  * nothing from now on, and files come from the server.
  */
-static void reboot_finish(struct work_struct *work)
+static void main_reboot_finish(struct work_struct *work)
 {
 	mutex_lock(&cachefs_attach_mutex);
 	if (attached_cache && cachefs_finish(attached_cache))
@@ -202,10 +202,10 @@ static void reboot_finish(struct work_struct *work)
 	complete_all(&reboot_done);
 }
 
-static DECLARE_WORK(reboot_work, reboot_finish);
+static DECLARE_WORK(reboot_work, main_reboot_finish);
 
-static int reboot_notify(struct notifier_block *block, unsigned long event,
-			 void *data)
+static int main_reboot_notify(struct notifier_block *block, unsigned long event,
+			      void *data)
 {
 	WRITE_ONCE(going_down, true);
 	queue_work(system_unbound_wq, &reboot_work);
@@ -217,13 +217,13 @@ static int reboot_notify(struct notifier_block *block, unsigned long event,
 }
 
 static struct notifier_block reboot_block = {
-	.notifier_call	= reboot_notify,
+	.notifier_call	= main_reboot_notify,
 	/* Before those of most devices below; md's and bcache's are as early. */
 	.priority	= INT_MAX,
 };
 
-static unsigned long checksums_count(struct shrinker *shrinker,
-				     struct shrink_control *sc)
+static unsigned long main_checksums_count(struct shrinker *shrinker,
+					  struct shrink_control *sc)
 {
 	unsigned long nr = 0;
 
@@ -236,8 +236,8 @@ static unsigned long checksums_count(struct shrinker *shrinker,
 	return nr ?: SHRINK_EMPTY;
 }
 
-static unsigned long checksums_scan(struct shrinker *shrinker,
-				    struct shrink_control *sc)
+static unsigned long main_checksums_scan(struct shrinker *shrinker,
+					 struct shrink_control *sc)
 {
 	unsigned long nr = SHRINK_STOP;
 
@@ -252,7 +252,7 @@ static unsigned long checksums_scan(struct shrinker *shrinker,
 }
 
 /* Also when loading fails: somebody may have used "attach" meanwhile. */
-static void leave(void)
+static void main_leave(void)
 {
 	/* First the ways in. */
 	unregister_reboot_notifier(&reboot_block);
@@ -260,7 +260,7 @@ static void leave(void)
 	cachefs_sysfs_close(&attach_attr.attr);
 	mutex_lock(&cachefs_attach_mutex);
 	if (attached_cache)
-		detach();
+		main_detach();
 	mutex_unlock(&cachefs_attach_mutex);
 	cachefs_sysfs_exit();
 	shrinker_free(cachefs_shrinker);
@@ -279,8 +279,8 @@ static int __init cachefs_init(void)
 	cachefs_shrinker = shrinker_alloc(0, "cachefs");
 	if (!cachefs_shrinker)
 		return -ENOMEM;
-	cachefs_shrinker->count_objects = checksums_count;
-	cachefs_shrinker->scan_objects = checksums_scan;
+	cachefs_shrinker->count_objects = main_checksums_count;
+	cachefs_shrinker->scan_objects = main_checksums_scan;
 	/* One object is the checksums of a region: 8 KiB. */
 	cachefs_shrinker->batch = 16;
 	ret = cachefs_shrinker_register(cachefs_shrinker);
@@ -292,11 +292,11 @@ static int __init cachefs_init(void)
 	register_reboot_notifier(&reboot_block);
 	if (cache_param && *cache_param) {
 		mutex_lock(&cachefs_attach_mutex);
-		ret = attach(cache_param, 0);
+		ret = main_attach(cache_param, 0);
 		mutex_unlock(&cachefs_attach_mutex);
 	}
 	if (ret)
-		leave();
+		main_leave();
 	return ret;
 
 free_shrinker:
@@ -306,7 +306,7 @@ free_shrinker:
 
 static void __exit cachefs_exit(void)
 {
-	leave();
+	main_leave();
 }
 
 module_init(cachefs_init);

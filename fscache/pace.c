@@ -23,7 +23,7 @@
 #define PACE_PROBE		8
 
 /* A moving average, in which a new value has one part in @parts. */
-static void average(u64 *mean, u64 value, unsigned int parts)
+static void pace_average(u64 *mean, u64 value, unsigned int parts)
 {
 	u64 old = READ_ONCE(*mean);
 
@@ -37,7 +37,7 @@ static void average(u64 *mean, u64 value, unsigned int parts)
  * device can do again what it did once.  A lower rate is believed half of the way each
  * time, because the device may have paused.
  */
-static void measure_writes(struct cachefs_cache *cache, u64 now)
+static void pace_measure_writes(struct cachefs_cache *cache, u64 now)
 {
 	u64 ns = now - cache->writing_since, rate, old = cache->write_rate;
 
@@ -95,14 +95,14 @@ void cachefs_pace_end(struct cachefs_io *io, bool write)
 	if (!write) {
 		ns = max_t(u64, now - io->began, 1);
 		/* A device that is fast again is noticed sooner. */
-		average(&cache->read_ns, ns,
-			ns < READ_ONCE(cache->read_ns) / 2 ? 4 : 8);
+		pace_average(&cache->read_ns, ns,
+			     ns < READ_ONCE(cache->read_ns) / 2 ? 4 : 8);
 	} else {
 		spin_lock_irqsave(&cache->pace_lock, flags);
 		cache->written += (u64)io->nr << CACHEFS_BLOCK_SHIFT;
 		if (!--cache->writes)
 			cache->idle_since = now;
-		measure_writes(cache, now);
+		pace_measure_writes(cache, now);
 		spin_unlock_irqrestore(&cache->pace_lock, flags);
 	}
 	WRITE_ONCE(cache->last_answer, jiffies);
@@ -118,7 +118,7 @@ void cachefs_pace_end(struct cachefs_io *io, bool write)
  */
 void cachefs_server_answered(struct cachefs_cache *cache, u64 ns)
 {
-	average(&cache->server_ns, ns, 8);
+	pace_average(&cache->server_ns, ns, 8);
 }
 
 /**
@@ -181,7 +181,7 @@ unsigned long cachefs_pace_patience(struct cachefs_cache *cache)
 }
 
 /* Whether the device, on average, is too slow, and slower than the server. */
-static bool too_slow(struct cachefs_cache *cache)
+static bool pace_too_slow(struct cachefs_cache *cache)
 {
 	u64 limit = (u64)READ_ONCE(cache->read_bypass_ms) * NSEC_PER_MSEC;
 	u64 ns = READ_ONCE(cache->read_ns);
@@ -203,7 +203,7 @@ bool cachefs_pace_bypass(struct cachefs_cache *cache)
 {
 	if (cachefs_pace_stuck(cache))
 		return true;
-	if (likely(!too_slow(cache)))
+	if (likely(!pace_too_slow(cache)))
 		return false;
 	if (time_before(jiffies, READ_ONCE(cache->next_probe)))
 		return true;
@@ -229,7 +229,7 @@ bool cachefs_pace_bypassed(struct cachefs_cache *cache,
 {
 	u32 slot;
 
-	if (likely(!too_slow(cache) && !cachefs_pace_stuck(cache)))
+	if (likely(!pace_too_slow(cache) && !cachefs_pace_stuck(cache)))
 		return false;
 	cachefs_index_map(cache, version, block, 1, &slot, false);
 	return slot != CACHEFS_NO_REF;

@@ -15,8 +15,8 @@
  * Insert what the records of one region say, runs of slots as extents.  Bad
  * records are skipped.
  */
-static void insert_records(struct cachefs_cache *cache, u32 region,
-			   const struct cachefs_meta_block *buffer, u64 epoch)
+static void recover_insert_records(struct cachefs_cache *cache, u32 region,
+				   const struct cachefs_meta_block *buffer, u64 epoch)
 {
 	struct cachefs_geometry *geo = &cache->geo;
 	u64 seq = cache->regions[region].seq, block, run_block = 0;
@@ -63,7 +63,7 @@ static void insert_records(struct cachefs_cache *cache, u32 region,
 	write_unlock(&cache->index_lock);
 }
 
-static void forget_region(struct cachefs_cache *cache, u32 region)
+static void recover_forget_region(struct cachefs_cache *cache, u32 region)
 {
 	cachefs_region_free(cache, region);
 	cache->regions[region].seq = 0;
@@ -75,7 +75,7 @@ static void forget_region(struct cachefs_cache *cache, u32 region)
  * was reused as well, and what says so was lost.  Some of its blocks are others by
  * now, and would not match their checksums.
  */
-static void forget_reused(struct cachefs_cache *cache)
+static void recover_forget_reused(struct cachefs_cache *cache)
 {
 	struct cachefs_geometry *geo = &cache->geo;
 	u32 last = (cache->head + geo->nr_regions - 1) % geo->nr_regions, i;
@@ -91,7 +91,7 @@ static void forget_reused(struct cachefs_cache *cache)
 			continue;
 		if (seq < newest ||
 		    (back < lower_32_bits(max_seq) && seq != max_seq - back))
-			forget_region(cache, nr);
+			recover_forget_region(cache, nr);
 		else
 			newest = seq;
 	}
@@ -133,8 +133,8 @@ struct scan {
 	int			error;
 };
 
-static int scan_region(struct scan *scan, u32 region,
-		       struct cachefs_meta_block *buffer, u32 blocks)
+static int recover_scan_region(struct scan *scan, u32 region,
+			       struct cachefs_meta_block *buffer, u32 blocks)
 {
 	struct cachefs_cache *cache = scan->cache;
 	struct cachefs_geometry *geo = &cache->geo;
@@ -160,12 +160,12 @@ static int scan_region(struct scan *scan, u32 region,
 	ret = cachefs_index_reserve(cache, region, geo->slots);
 	if (ret)
 		return ret;
-	insert_records(cache, region, buffer, epoch);
+	recover_insert_records(cache, region, buffer, epoch);
 	cachefs_index_trim(cache, region);
 	return 0;
 }
 
-static void scan_work(struct work_struct *work)
+static void recover_scan_work(struct work_struct *work)
 {
 	struct scan *scan = container_of(work, struct scan, work);
 	struct cachefs_geometry *geo = &scan->cache->geo;
@@ -178,7 +178,7 @@ static void scan_work(struct work_struct *work)
 		scan->error = -ENOMEM;
 	for (region = scan->first; !scan->error && region < geo->nr_regions &&
 	     !READ_ONCE(scan->all->stop); region += SCAN_READERS) {
-		scan->error = scan_region(scan, region, buffer, blocks);
+		scan->error = recover_scan_region(scan, region, buffer, blocks);
 		cond_resched();
 	}
 	if (scan->error)
@@ -192,7 +192,7 @@ static void scan_work(struct work_struct *work)
  * Wait for the readers, which may take an hour, in a way that is no reason for a
  * warning and ends when the task is killed.  What they are reading then is waited for.
  */
-static int wait_for_scan(struct cachefs_cache *cache, struct scans *all)
+static int recover_wait_for_scan(struct cachefs_cache *cache, struct scans *all)
 {
 	int ret = 0;
 
@@ -209,7 +209,7 @@ static int wait_for_scan(struct cachefs_cache *cache, struct scans *all)
  * a block either will do.  Should the one that was inserted first turn out not to be
  * there, the block is cold.
  */
-static int scan_regions(struct cachefs_cache *cache)
+static int recover_scan_all(struct cachefs_cache *cache)
 {
 	struct cachefs_geometry *geo = &cache->geo;
 	struct scans all = { .running = ATOMIC_INIT(SCAN_READERS) };
@@ -225,10 +225,10 @@ static int scan_regions(struct cachefs_cache *cache)
 		scans[i].cache = cache;
 		scans[i].all = &all;
 		scans[i].first = i;
-		INIT_WORK(&scans[i].work, scan_work);
+		INIT_WORK(&scans[i].work, recover_scan_work);
 		queue_work(cache->wq, &scans[i].work);
 	}
-	ret = wait_for_scan(cache, &all);
+	ret = recover_wait_for_scan(cache, &all);
 	for (i = 0; i < SCAN_READERS; i++) {
 		ret = ret ?: scans[i].error;
 		cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
@@ -239,18 +239,18 @@ static int scan_regions(struct cachefs_cache *cache)
 		cache->head = (scans[i].newest + 1) % geo->nr_regions;
 	}
 	if (!ret)
-		forget_reused(cache);
+		recover_forget_reused(cache);
 	cache->attach_count = max(cache->attach_count, max_seq >> 32);
 	kfree(scans);
 	return ret;
 }
 
-static void forget_everything(struct cachefs_cache *cache)
+static void recover_forget_all(struct cachefs_cache *cache)
 {
 	u32 region;
 
 	for (region = 0; region < cache->geo.nr_regions; region++) {
-		forget_region(cache, region);
+		recover_forget_region(cache, region);
 		cond_resched();
 	}
 	atomic64_set(&cache->stats[CACHEFS_STAT_EVICTED_BYTES], 0);
@@ -291,11 +291,11 @@ int cachefs_recover(struct cachefs_cache *cache)
 		if (!clean) {
 			pr_warn("%s: checkpoint unusable (%d), reading all regions\n",
 				cachefs_device_name(cache->device), ret);
-			forget_everything(cache);
+			recover_forget_all(cache);
 		}
 	}
 	if (!clean) {
-		ret = scan_regions(cache);
+		ret = recover_scan_all(cache);
 		if (ret)
 			goto out;
 	}

@@ -19,8 +19,8 @@
 /* What an extent can be in: the end of one region, whole ones, the next one. */
 #define MAX_PIECES	(2 + CACHEFS_CHUNK_BLOCKS / (CACHEFS_MIN_REGION_BLOCKS - 3))
 
-static bool extent_read(struct cachefs_cache *cache, u32 region,
-			const struct cachefs_extent *extent, u8 *buffer)
+static bool reinsert_read(struct cachefs_cache *cache, u32 region,
+			  const struct cachefs_extent *extent, u8 *buffer)
 {
 	u64 *checksums = cache->regions[region].checksums + extent->slot;
 	u64 block = cachefs_extent_block(extent);
@@ -51,9 +51,9 @@ static bool extent_read(struct cachefs_cache *cache, u32 region,
 }
 
 /* Write to slots at the end of the log, and set their checksums. */
-static bool piece_write(struct cachefs_cache *cache,
-			const struct cachefs_piece *piece, const void *buffer,
-			const u64 *checksums)
+static bool reinsert_write(struct cachefs_cache *cache,
+			   const struct cachefs_piece *piece, const void *buffer,
+			   const u64 *checksums)
 {
 	unsigned int i;
 	int ret;
@@ -76,15 +76,15 @@ static bool piece_write(struct cachefs_cache *cache,
 }
 
 /* Returns whether there may be room for another one. */
-static bool extent_move(struct cachefs_cache *cache, u32 region, unsigned int i,
-			const struct cachefs_extent *extent, u8 *buffer)
+static bool reinsert_move(struct cachefs_cache *cache, u32 region, unsigned int i,
+			  const struct cachefs_extent *extent, u8 *buffer)
 {
 	u64 *checksums = cache->regions[region].checksums + extent->slot;
 	struct cachefs_piece pieces[MAX_PIECES], *piece;
 	unsigned int nr = 0, done = 0, j;
 	bool ok = true;
 
-	if (!extent_read(cache, region, extent, buffer))
+	if (!reinsert_read(cache, region, extent, buffer))
 		return true;
 	while (ok && done < extent->nr && nr < MAX_PIECES) {
 		piece = &pieces[nr];
@@ -94,8 +94,8 @@ static bool extent_move(struct cachefs_cache *cache, u32 region, unsigned int i,
 		if (!piece->nr)
 			break;
 		nr++;
-		ok = piece_write(cache, piece, buffer + done * CACHEFS_BLOCK_SIZE,
-				 checksums + done);
+		ok = reinsert_write(cache, piece, buffer + done * CACHEFS_BLOCK_SIZE,
+				    checksums + done);
 		done += piece->nr;
 	}
 	if (ok && done == extent->nr) {
@@ -159,8 +159,8 @@ bool cachefs_reinsert(struct cachefs_cache *cache, u32 region, unsigned int *at,
 		ret = cachefs_region_load_checksums(cache, region, extent.slot,
 						    extent.nr);
 		if (ret != -ENODATA)
-			return !ret && extent_move(cache, region, i, &extent,
-						   *buffer);
+			return !ret && reinsert_move(cache, region, i, &extent,
+						     *buffer);
 	}
 	return false;
 }

@@ -11,7 +11,7 @@
 #include "internal.h"
 
 /* Room in flight for so many blocks is not needed any more. */
-static void give_room(struct cachefs_cache *cache, unsigned int nr)
+static void store_give_room(struct cachefs_cache *cache, unsigned int nr)
 {
 	atomic64_sub((s64)nr << CACHEFS_BLOCK_SHIFT, cachefs_in_flight(cache));
 }
@@ -20,7 +20,7 @@ static void give_room(struct cachefs_cache *cache, unsigned int nr)
  * Take room in flight for @nr blocks, or for as many as the bound allows at all; or
  * for none, if these do not fit now.  Returns for how many.
  */
-static unsigned int take_room(struct cachefs_cache *cache, unsigned int nr)
+static unsigned int store_take_room(struct cachefs_cache *cache, unsigned int nr)
 {
 	s64 window = cachefs_pace_window(cache);
 	s64 old = atomic64_read(cachefs_in_flight(cache)), bytes;
@@ -55,17 +55,17 @@ static unsigned int store_admit(struct cachefs_store *store, unsigned int nr,
 	if (store->may_wait && !cachefs_store_try(cache))
 		return 0;
 	*why = CACHEFS_WHY_IN_FLIGHT;
-	room = take_room(cache, nr);
+	room = store_take_room(cache, nr);
 	if (!room && store->may_wait)
 		wait_event_timeout(cache->wait,
 				   !cachefs_usable(cache) ||
 				   READ_ONCE(cache->stores_stopped) ||
-				   (room = take_room(cache, nr)),
+				   (room = store_take_room(cache, nr)),
 				   cachefs_pace_patience(cache));
 	return room;
 }
 
-static bool has_room(struct cachefs_cache *cache)
+static bool store_has_room(struct cachefs_cache *cache)
 {
 	return atomic64_read(cachefs_in_flight(cache)) < cachefs_pace_window(cache);
 }
@@ -82,7 +82,7 @@ static bool has_room(struct cachefs_cache *cache)
 bool cachefs_store_room(struct cachefs_cache *cache)
 {
 	return cachefs_usable(cache) && !cachefs_pace_stuck(cache) &&
-		!cachefs_stores_wait(cache) && has_room(cache);
+		!cachefs_stores_wait(cache) && store_has_room(cache);
 }
 
 /**
@@ -114,15 +114,15 @@ bool cachefs_store_wanted(struct cachefs_cache *cache,
 		why = CACHEFS_WHY_SLOW;
 	else if (!cachefs_store_try(cache))
 		why = CACHEFS_WHY_NO_ROOM;
-	else if (has_room(cache))
+	else if (store_has_room(cache))
 		return true;
 	cachefs_refuse(cache, version, block, bytes, why);
 	return false;
 }
 
 /* Valid bytes in the last block of @io. */
-static u32 last_bytes(const struct cachefs_store *store,
-		      const struct cachefs_io *io)
+static u32 store_last_bytes(const struct cachefs_store *store,
+			    const struct cachefs_io *io)
 {
 	u64 end = io->block + io->nr - store->block;
 	u64 bytes = (u64)store->bytes - ((end - 1) << CACHEFS_BLOCK_SHIFT);
@@ -153,8 +153,8 @@ static void store_unwatch(struct cachefs_store *store)
 	spin_unlock(&store->cache->stores_lock);
 }
 
-static void free_copies(struct cachefs_store *store, struct page **pages,
-			unsigned int nr)
+static void store_free_copies(struct cachefs_store *store, struct page **pages,
+			      unsigned int nr)
 {
 	while (nr)
 		cachefs_copy_page_free(store->cache->device, pages[--nr]);
@@ -173,7 +173,7 @@ static void store_work(struct work_struct *work)
 	store_unwatch(store);
 	stale = store->released ? CACHEFS_WHY_SLOW : store->still_valid(store);
 	list_for_each_entry(io, &store->ios, link) {
-		u32 last = last_bytes(store, io);
+		u32 last = store_last_bytes(store, io);
 		size_t data = ((io->nr - 1) << CACHEFS_BLOCK_SHIFT) + last;
 
 		nr += io->nr;
@@ -199,10 +199,10 @@ static void store_work(struct work_struct *work)
 	if (store->released)
 		store_pages(store, false);
 	list_for_each_entry_safe(io, next, &store->ios, link) {
-		free_copies(store, io->pages + io->nr - io->copies, io->copies);
+		store_free_copies(store, io->pages + io->nr - io->copies, io->copies);
 		cachefs_io_free(io);
 	}
-	give_room(cache, nr);
+	store_give_room(cache, nr);
 	trace_cachefs_store_done(store);
 	wake_up(&cache->wait);
 	if (store->release && !store->released)
@@ -229,8 +229,8 @@ static void store_io_end(struct cachefs_io *io)
 }
 
 /* The oldest store that is older than @age jiffies; it does not end meanwhile. */
-static struct cachefs_store *overdue(struct cachefs_cache *cache,
-				     unsigned long age)
+static struct cachefs_store *store_overdue(struct cachefs_cache *cache,
+					   unsigned long age)
 {
 	struct cachefs_store *store, *next, *found = NULL;
 
@@ -249,7 +249,7 @@ static struct cachefs_store *overdue(struct cachefs_cache *cache,
 	return found;
 }
 
-static void watch_again(struct cachefs_cache *cache)
+static void store_watch_again(struct cachefs_cache *cache)
 {
 	unsigned int ms = READ_ONCE(cache->max_in_flight_ms);
 
@@ -275,7 +275,7 @@ void cachefs_store_watch(struct work_struct *work)
 	struct cachefs_store *store;
 	bool more;
 
-	while (ms && (store = overdue(cache, msecs_to_jiffies(2 * ms)))) {
+	while (ms && (store = store_overdue(cache, msecs_to_jiffies(2 * ms)))) {
 		store_pages(store, true);
 		store->released = true;
 		cachefs_stat_add(cache, CACHEFS_STAT_RELEASED_BYTES,
@@ -287,11 +287,11 @@ void cachefs_store_watch(struct work_struct *work)
 	more = !list_empty(&cache->stores);
 	spin_unlock(&cache->stores_lock);
 	if (more)
-		watch_again(cache);
+		store_watch_again(cache);
 }
 
 /* Replace a page by a copy of @bytes, and zeros behind. */
-static bool copy_page_of(struct cachefs_store *store, unsigned int i, u32 bytes)
+static bool store_copy_page(struct cachefs_store *store, unsigned int i, u32 bytes)
 {
 	struct page *copy = cachefs_copy_page_alloc(store->cache->device);
 	u8 *from, *to;
@@ -313,8 +313,8 @@ static bool copy_page_of(struct cachefs_store *store, unsigned int i, u32 bytes)
  * the last one of a file that ends in it, or the last @nr if they may not change
  * while they are written.
  */
-static bool copy_pages(struct cachefs_store *store, unsigned int end,
-		       unsigned int nr)
+static bool store_copy_pages(struct cachefs_store *store, unsigned int end,
+			     unsigned int nr)
 {
 	u32 tail_bytes = store->bytes % CACHEFS_BLOCK_SIZE;
 	unsigned int i;
@@ -323,10 +323,10 @@ static bool copy_pages(struct cachefs_store *store, unsigned int end,
 		bool tail = tail_bytes &&
 			i == store->bytes >> CACHEFS_BLOCK_SHIFT;
 
-		if (copy_page_of(store, i, tail ? tail_bytes :
-				 CACHEFS_BLOCK_SIZE))
+		if (store_copy_page(store, i, tail ? tail_bytes :
+				    CACHEFS_BLOCK_SIZE))
 			continue;
-		free_copies(store, &store->pages[end - nr], i - (end - nr));
+		store_free_copies(store, &store->pages[end - nr], i - (end - nr));
 		return false;
 	}
 	return true;
@@ -346,7 +346,7 @@ static bool store_run(struct cachefs_store *store, unsigned int first,
 
 	io = cachefs_io_alloc(cache, true, nr);
 	if (!io) {
-		free_copies(store, &store->pages[first + nr - copies], copies);
+		store_free_copies(store, &store->pages[first + nr - copies], copies);
 		return false;
 	}
 	io->pages = &store->pages[first];
@@ -453,14 +453,14 @@ void cachefs_store(struct cachefs_store *store)
 			break;
 		}
 		copies = stable ? got : tail && done + got == nr;
-		if (!copy_pages(store, done + got, copies) ||
+		if (!store_copy_pages(store, done + got, copies) ||
 		    !store_run(store, done, got, region, slot, copies)) {
 			cachefs_region_abandon(cache, region, slot, got);
 			why = CACHEFS_WHY_NO_MEMORY;
 			break;
 		}
 	}
-	give_room(cache, room - done);
+	store_give_room(cache, room - done);
 	if (done < nr) {
 		WRITE_ONCE(store->error, -ENOBUFS);
 		cachefs_refuse(cache, &store->version, store->block + done,
@@ -476,7 +476,7 @@ void cachefs_store(struct cachefs_store *store)
 		spin_lock(&cache->stores_lock);
 		list_add_tail(&store->watch, &cache->stores);
 		spin_unlock(&cache->stores_lock);
-		watch_again(cache);
+		store_watch_again(cache);
 	}
 	/* The work may be running, and the store end at once. */
 	cachefs_op_begin(cache);

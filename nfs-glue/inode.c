@@ -80,7 +80,7 @@ bool cachefs_op_of_inode(const struct cachefs_op *op, struct inode *inode)
  * the time of the change where it has one (nfsd4_change_attribute()).  A counter that
  * is still 0, of a new file on tmpfs, looks like none.
  */
-static bool change_attr_counts(const struct cachefs_op *op, struct inode *inode)
+static bool inode_attr_counts(const struct cachefs_op *op, struct inode *inode)
 {
 	const struct cachefs_nfs_coherency *coherency = &op->coherency;
 	u64 time = ((u64)coherency->ctime_sec << 30) + coherency->ctime_nsec;
@@ -98,7 +98,7 @@ static bool change_attr_counts(const struct cachefs_op *op, struct inode *inode)
 }
 
 /* While NFS holds a delegation, a WRITE may change the file and not the attribute. */
-static bool may_hide_writes(const struct cachefs_op *op, struct inode *inode)
+static bool inode_may_hide_writes(const struct cachefs_op *op, struct inode *inode)
 {
 #if IS_ENABLED(CONFIG_NFS_V4)
 	return op->invalidated && rcu_access_pointer(NFS_I(inode)->delegation);
@@ -124,8 +124,8 @@ bool cachefs_op_settled(const struct cachefs_op *op, struct inode *inode)
 	time64_t changed = inode_get_ctime(inode).tv_sec;
 	time64_t now = ktime_get_real_seconds();
 
-	if (op->timed && change_attr_counts(op, inode) &&
-	    !may_hide_writes(op, inode))
+	if (op->timed && inode_attr_counts(op, inode) &&
+	    !inode_may_hide_writes(op, inode))
 		return true;
 	/* Anybody may have set mtime to a time in the future. */
 	if (mtime <= now)

@@ -45,12 +45,12 @@ static loff_t netfs_read_zero_point(struct inode *inode)
 #endif
 
 /* As long as netfs's operation is open. */
-static struct cachefs_op *cres_op(struct netfs_cache_resources *cres)
+static struct cachefs_op *io_cres_op(struct netfs_cache_resources *cres)
 {
 	return cres->cache_priv2;
 }
 
-static bool copies_at_once(struct netfs_io_request *rreq)
+static bool io_copies_at_once(struct netfs_io_request *rreq)
 {
 	return test_bit(NETFS_RREQ_USE_PGPRIV2, &rreq->flags);
 }
@@ -59,30 +59,30 @@ static bool copies_at_once(struct netfs_io_request *rreq)
  * Is a read none of the cache's business, because a local writer has changed the
  * file?  A truncation is not told of while the cookie is not in use.
  */
-static bool not_cached(struct netfs_io_request *rreq, struct cachefs_op *op,
-		       loff_t i_size)
+static bool io_not_cached(struct netfs_io_request *rreq, struct cachefs_op *op,
+			  loff_t i_size)
 {
 	struct cachefs_object *object = op->object;
 
-	if (!copies_at_once(rreq) &&
+	if (!io_copies_at_once(rreq) &&
 	    netfs_read_zero_point(rreq->inode) < op->size)
 		cachefs_object_local_write(object);
 	return READ_ONCE(object->local_data) ||
-		(!copies_at_once(rreq) && i_size != op->size);
+		(!io_copies_at_once(rreq) && i_size != op->size);
 }
 
 /*
  * Is a slice of the version that the operation is about?  @i_size is of when the
  * request began, which may be before the operation did.
  */
-static bool of_version(struct cachefs_op *op, struct netfs_io_request *rreq,
-		       loff_t i_size)
+static bool io_of_version(struct cachefs_op *op, struct netfs_io_request *rreq,
+			  loff_t i_size)
 {
 	return i_size == op->size && cachefs_op_of_inode(op, rreq->inode);
 }
 
 /* Note the pages of a slice; those of the slice before may be among them. */
-static bool note_reads(struct cachefs_op *op, loff_t start, loff_t end)
+static bool io_note_reads(struct cachefs_op *op, loff_t start, loff_t end)
 {
 	pgoff_t index, last = (end - 1) >> PAGE_SHIFT;
 
@@ -93,8 +93,8 @@ static bool note_reads(struct cachefs_op *op, loff_t start, loff_t end)
 }
 
 /* Have all pages of a store been read in its own generation?  Or why not. */
-static enum cachefs_reason noted_reads(struct cachefs_op *op, loff_t start,
-				       size_t len)
+static enum cachefs_reason io_noted_reads(struct cachefs_op *op, loff_t start,
+					  size_t len)
 {
 	pgoff_t index, last = (start + len - 1) >> PAGE_SHIFT;
 	enum cachefs_reason why = CACHEFS_WHY_NONE;
@@ -106,8 +106,8 @@ static enum cachefs_reason noted_reads(struct cachefs_op *op, loff_t start,
 }
 
 /* From where to where does the folio at @pos go?  It is locked, or not there. */
-static void folio_range(struct address_space *mapping, loff_t pos,
-			loff_t *start, loff_t *end)
+static void io_folio_range(struct address_space *mapping, loff_t pos,
+			   loff_t *start, loff_t *end)
 {
 	struct folio *folio;
 
@@ -122,25 +122,25 @@ static void folio_range(struct address_space *mapping, loff_t pos,
 	rcu_read_unlock();
 }
 
-static loff_t folio_start(struct address_space *mapping, loff_t pos)
+static loff_t io_folio_start(struct address_space *mapping, loff_t pos)
 {
 	loff_t start, end;
 
-	folio_range(mapping, pos, &start, &end);
+	io_folio_range(mapping, pos, &start, &end);
 	return start;
 }
 
-static loff_t folio_end(struct address_space *mapping, loff_t pos)
+static loff_t io_folio_end(struct address_space *mapping, loff_t pos)
 {
 	loff_t start, end;
 
-	folio_range(mapping, pos, &start, &end);
+	io_folio_range(mapping, pos, &start, &end);
 	return end;
 }
 
 /* Let a slice go to the server, and see whether it will be stored. */
-static void download(struct netfs_io_subrequest *subreq, struct cachefs_op *op,
-		     loff_t end, loff_t i_size)
+static void io_download(struct netfs_io_subrequest *subreq, struct cachefs_op *op,
+			loff_t end, loff_t i_size)
 {
 	struct cachefs_cache *cache = cachefs_op_cache(op);
 	struct netfs_io_request *rreq = subreq->rreq;
@@ -150,7 +150,7 @@ static void download(struct netfs_io_subrequest *subreq, struct cachefs_op *op,
 
 	/* Cut where netfs would, but between folios if there is a choice. */
 	if (rsize && end - start > rsize) {
-		cut = folio_start(rreq->mapping, start + rsize);
+		cut = io_folio_start(rreq->mapping, start + rsize);
 		if (cut > start)
 			end = cut;
 	}
@@ -160,7 +160,7 @@ static void download(struct netfs_io_subrequest *subreq, struct cachefs_op *op,
 	if (!op->asked)
 		op->asked = ktime_get_ns();
 	op->storing = false;
-	if (!of_version(op, rreq, i_size))
+	if (!io_of_version(op, rreq, i_size))
 		why = CACHEFS_WHY_VERSION;
 	else if (!cachefs_op_settled(op, rreq->inode))
 		why = CACHEFS_WHY_RECENT;
@@ -168,7 +168,7 @@ static void download(struct netfs_io_subrequest *subreq, struct cachefs_op *op,
 		cachefs_refuse(cache, &op->version, start >> CACHEFS_BLOCK_SHIFT,
 			       bytes, why);
 	else
-		op->storing = (copies_at_once(rreq) || note_reads(op, start, end)) &&
+		op->storing = (io_copies_at_once(rreq) || io_note_reads(op, start, end)) &&
 			cachefs_store_wanted(cache, &op->version,
 					     start >> CACHEFS_BLOCK_SHIFT,
 					     bytes);
@@ -176,11 +176,11 @@ static void download(struct netfs_io_subrequest *subreq, struct cachefs_op *op,
 		__set_bit(NETFS_SREQ_COPY_TO_CACHE, &subreq->flags);
 }
 
-static enum netfs_io_source prepare_read(struct netfs_io_subrequest *subreq,
-					 unsigned long long i_size)
+static enum netfs_io_source io_prepare_read(struct netfs_io_subrequest *subreq,
+					    unsigned long long i_size)
 {
 	struct netfs_io_request *rreq = subreq->rreq;
-	struct cachefs_op *op = cres_op(&rreq->cache_resources);
+	struct cachefs_op *op = io_cres_op(&rreq->cache_resources);
 	loff_t start = subreq->start, end = start + subreq->len;
 	loff_t this_start, this_end, data_end;
 	unsigned int run;
@@ -197,23 +197,23 @@ static enum netfs_io_source prepare_read(struct netfs_io_subrequest *subreq,
 		op->storing = false;
 		return NETFS_DOWNLOAD_FROM_SERVER;
 	}
-	if (not_cached(rreq, op, i_size)) {
+	if (io_not_cached(rreq, op, i_size)) {
 		op->storing = false;
 		return NETFS_DOWNLOAD_FROM_SERVER;
 	}
-	folio_range(rreq->mapping, start, &this_start, &this_end);
+	io_folio_range(rreq->mapping, start, &this_start, &this_end);
 	if (start >= i_size) {
 		/* May be what completes the folio of the end of the file. */
 		if (start > this_start && op->storing)
 			__set_bit(NETFS_SREQ_COPY_TO_CACHE, &subreq->flags);
 		return NETFS_FILL_WITH_ZEROES;
 	}
-	if (!of_version(op, rreq, i_size)) {
-		download(subreq, op, end, i_size);
+	if (!io_of_version(op, rreq, i_size)) {
+		io_download(subreq, op, end, i_size);
 		return NETFS_DOWNLOAD_FROM_SERVER;
 	}
 	if (start > this_start) {
-		download(subreq, op, min(end, this_end), i_size);
+		io_download(subreq, op, min(end, this_end), i_size);
 		return NETFS_DOWNLOAD_FROM_SERVER;
 	}
 
@@ -227,25 +227,25 @@ static enum netfs_io_source prepare_read(struct netfs_io_subrequest *subreq,
 
 		/* To the end of the file: the rest of its folio is zero. */
 		if (run_end >= data_end)
-			run_end = min(end, folio_end(rreq->mapping,
-						     data_end - 1));
+			run_end = min(end, io_folio_end(rreq->mapping,
+							data_end - 1));
 		else
-			run_end = folio_start(rreq->mapping, run_end);
+			run_end = io_folio_start(rreq->mapping, run_end);
 		if (run_end > start) {
 			subreq->len = run_end - start;
 			return NETFS_READ_FROM_CACHE;
 		}
 		run = 1;
 	}
-	this_end = folio_end(rreq->mapping, start +
-			     ((loff_t)run << CACHEFS_BLOCK_SHIFT) - 1);
-	download(subreq, op, min(end, this_end), i_size);
+	this_end = io_folio_end(rreq->mapping, start +
+				((loff_t)run << CACHEFS_BLOCK_SHIFT) - 1);
+	io_download(subreq, op, min(end, this_end), i_size);
 	return NETFS_DOWNLOAD_FROM_SERVER;
 }
 
 /* Take the pages out of an iterator; netfs keeps them until we are done. */
-static bool extract_pages(struct iov_iter *iter, struct page **pages,
-			  unsigned int nr)
+static bool io_extract_pages(struct iov_iter *iter, struct page **pages,
+			     unsigned int nr)
 {
 	while (nr) {
 		struct page **to = pages;
@@ -264,7 +264,7 @@ static bool extract_pages(struct iov_iter *iter, struct page **pages,
 }
 
 /* @priv is netfs's slice: nothing else reads through these operations. */
-static void read_failed(netfs_io_terminated_t term_func, void *priv)
+static void io_read_failed(netfs_io_terminated_t term_func, void *priv)
 {
 #if defined(CACHEFS_HAVE_MADE_PROGRESS) && defined(CACHEFS_HAVE_PREV_DONATED)
 	struct netfs_io_subrequest *subreq = priv;
@@ -285,7 +285,7 @@ struct glue_read {
 	struct page		*pages[];
 };
 
-static void read_done(struct cachefs_read *core)
+static void io_read_done(struct cachefs_read *core)
 {
 	struct glue_read *read = container_of(core, struct glue_read, read);
 
@@ -297,16 +297,16 @@ static void read_done(struct cachefs_read *core)
 	} else {
 		cachefs_count_miss(core->cache, cachefs_op_volume(read->op),
 				   read->data);
-		read_failed(read->term_func, read->term_func_priv);
+		io_read_failed(read->term_func, read->term_func_priv);
 	}
 	kfree(read);
 }
 
-static int read_cache(struct netfs_cache_resources *cres, loff_t start,
-		      struct iov_iter *iter, enum netfs_read_from_hole hole,
-		      netfs_io_terminated_t term_func, void *term_func_priv)
+static int io_read_cache(struct netfs_cache_resources *cres, loff_t start,
+			 struct iov_iter *iter, enum netfs_read_from_hole hole,
+			 netfs_io_terminated_t term_func, void *term_func_priv)
 {
-	struct cachefs_op *op = cres_op(cres);
+	struct cachefs_op *op = io_cres_op(cres);
 	size_t len = iov_iter_count(iter);
 	struct glue_read *read = NULL;
 	unsigned int nr, i;
@@ -317,9 +317,9 @@ static int read_cache(struct netfs_cache_resources *cres, loff_t start,
 	nr = DIV_ROUND_UP(len, PAGE_SIZE);
 	if (!((start | len) & ~PAGE_MASK) && start < op->i_size)
 		read = kmalloc(struct_size(read, pages, nr), CACHEFS_GFP_MAYBE);
-	if (!read || !extract_pages(iter, read->pages, nr)) {
+	if (!read || !io_extract_pages(iter, read->pages, nr)) {
 		kfree(read);
-		read_failed(term_func, term_func_priv);
+		io_read_failed(term_func, term_func_priv);
 		return 0;
 	}
 	read->op = op;
@@ -332,7 +332,7 @@ static int read_cache(struct netfs_cache_resources *cres, loff_t start,
 	read->read.block = start >> CACHEFS_BLOCK_SHIFT;
 	read->read.nr = DIV_ROUND_UP(read->data, CACHEFS_BLOCK_SIZE);
 	read->read.pages = read->pages;
-	read->read.done = read_done;
+	read->read.done = io_read_done;
 	for (i = read->read.nr; i < nr; i++)
 		clear_highpage(read->pages[i]);
 	fscache_count_read();
@@ -340,7 +340,7 @@ static int read_cache(struct netfs_cache_resources *cres, loff_t start,
 	return 0;
 }
 
-static void prepare_write_subreq(struct netfs_io_subrequest *subreq)
+static void io_prepare_write_subreq(struct netfs_io_subrequest *subreq)
 {
 	struct netfs_io_stream *stream =
 		&subreq->rreq->io_streams[subreq->stream_nr];
@@ -376,7 +376,7 @@ static void io_store_done(struct cachefs_store *core)
 }
 
 /* Is all that a request writes what was read from the server? */
-static bool writes_copies(struct netfs_io_request *rreq)
+static bool io_writes_copies(struct netfs_io_request *rreq)
 {
 	switch (rreq->origin) {
 	case NETFS_PGPRIV2_COPY_TO_CACHE:
@@ -389,9 +389,9 @@ static bool writes_copies(struct netfs_io_request *rreq)
 	}
 }
 
-static void issue_write(struct netfs_io_subrequest *subreq)
+static void io_issue_write(struct netfs_io_subrequest *subreq)
 {
-	struct cachefs_op *op = cres_op(&subreq->rreq->cache_resources);
+	struct cachefs_op *op = io_cres_op(&subreq->rreq->cache_resources);
 	bool writeback = subreq->rreq->origin == NETFS_WRITEBACK;
 	size_t len = subreq->len - subreq->transferred, bytes = len;
 	struct cachefs_cache *cache = cachefs_op_cache(op);
@@ -401,7 +401,7 @@ static void issue_write(struct netfs_io_subrequest *subreq)
 	enum cachefs_reason why;
 	unsigned int nr, i;
 
-	if (!writes_copies(subreq->rreq)) {
+	if (!io_writes_copies(subreq->rreq)) {
 		/* What the server makes of it is not known yet. */
 		cachefs_object_local_write(op->object);
 		why = CACHEFS_WHY_LOCAL_WRITER;
@@ -410,7 +410,7 @@ static void issue_write(struct netfs_io_subrequest *subreq)
 	if (start + len > op->size)
 		why = CACHEFS_WHY_BEYOND_EOF;
 	else if (writeback)
-		why = noted_reads(op, start, len) ?: cachefs_op_stale(op);
+		why = io_noted_reads(op, start, len) ?: cachefs_op_stale(op);
 	else
 		why = cachefs_op_refusal(op);
 	if (why)
@@ -425,7 +425,7 @@ static void issue_write(struct netfs_io_subrequest *subreq)
 	nr = DIV_ROUND_UP(bytes, PAGE_SIZE);
 	store = kmalloc(struct_size(store, pages, nr), CACHEFS_GFP_MAYBE);
 	why = CACHEFS_WHY_NO_MEMORY;
-	if (!store || !extract_pages(&subreq->io_iter, store->pages, nr))
+	if (!store || !io_extract_pages(&subreq->io_iter, store->pages, nr))
 		goto refuse;
 	if (bytes < len)
 		cachefs_refuse(cache, &op->version,
@@ -454,39 +454,39 @@ refuse:
 }
 
 /* Writes that do not come from netfs's copying are a local writer's. */
-static int prepare_write(struct netfs_cache_resources *cres, loff_t *start,
-			 size_t *len, size_t upper_len, loff_t i_size,
-			 bool no_space_allocated_yet)
+static int io_prepare_write(struct netfs_cache_resources *cres, loff_t *start,
+			    size_t *len, size_t upper_len, loff_t i_size,
+			    bool no_space_allocated_yet)
 {
-	cachefs_object_local_write(cres_op(cres)->object);
+	cachefs_object_local_write(io_cres_op(cres)->object);
 	return -ENOBUFS;
 }
 
-static int write_cache(struct netfs_cache_resources *cres, loff_t start,
-		       struct iov_iter *iter, netfs_io_terminated_t term_func,
-		       void *term_func_priv)
+static int io_write_cache(struct netfs_cache_resources *cres, loff_t start,
+			  struct iov_iter *iter, netfs_io_terminated_t term_func,
+			  void *term_func_priv)
 {
-	cachefs_object_local_write(cres_op(cres)->object);
+	cachefs_object_local_write(io_cres_op(cres)->object);
 	if (term_func)
 		cachefs_terminated(term_func, term_func_priv, -ENOBUFS);
 	return -ENOBUFS;
 }
 
-static void end_operation(struct netfs_cache_resources *cres)
+static void io_end_operation(struct netfs_cache_resources *cres)
 {
-	cachefs_op_free(cres_op(cres));
+	cachefs_op_free(io_cres_op(cres));
 	cres->cache_priv2 = NULL;
 	cachefs_end_access(fscache_cres_cookie(cres));
 }
 
 static const struct netfs_cache_ops netfs_ops = {
-	.end_operation		= end_operation,
-	.read			= read_cache,
-	.write			= write_cache,
-	.issue_write		= issue_write,
-	.prepare_read		= prepare_read,
-	.prepare_write_subreq	= prepare_write_subreq,
-	.prepare_write		= prepare_write,
+	.end_operation		= io_end_operation,
+	.read			= io_read_cache,
+	.write			= io_write_cache,
+	.issue_write		= io_issue_write,
+	.prepare_read		= io_prepare_read,
+	.prepare_write_subreq	= io_prepare_write_subreq,
+	.prepare_write		= io_prepare_write,
 	.query_occupancy	= cachefs_query_occupancy,
 };
 

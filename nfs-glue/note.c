@@ -10,7 +10,7 @@
 #include "glue.h"
 
 /* A caller that uses the result has the page locked, so no new note can come meanwhile. */
-static void *forget_read(struct cachefs_object *object, pgoff_t index)
+static void *note_forget(struct cachefs_object *object, pgoff_t index)
 {
 	void *note = NULL;
 
@@ -50,7 +50,7 @@ bool cachefs_note_read(struct cachefs_op *op, pgoff_t index)
 		}
 	}
 	/* If there is a note, it is of an earlier read. */
-	forget_read(op->object, index);
+	note_forget(op->object, index);
 	return false;
 }
 
@@ -63,7 +63,7 @@ bool cachefs_note_read(struct cachefs_op *op, pgoff_t index)
  */
 void cachefs_forget_read(struct cachefs_op *op, pgoff_t index)
 {
-	forget_read(op->object, index);
+	note_forget(op->object, index);
 }
 
 /**
@@ -77,7 +77,7 @@ void cachefs_forget_read(struct cachefs_op *op, pgoff_t index)
  */
 enum cachefs_reason cachefs_noted_read(struct cachefs_op *op, pgoff_t index)
 {
-	void *note = forget_read(op->object, index);
+	void *note = note_forget(op->object, index);
 
 	if (note == note_of(op))
 		return CACHEFS_WHY_NONE;
@@ -96,5 +96,5 @@ void cachefs_forget_reads(struct cachefs_object *object)
 	void *note;
 
 	xa_for_each(&object->reads, index, note)
-		forget_read(object, index);
+		note_forget(object, index);
 }

@@ -353,7 +353,7 @@ int cachefs_query_occupancy(struct netfs_cache_resources *cres, loff_t start,
 /*
  * Accesses whose end has not returned yet.  It may sleep, after the cache was told
  * that nobody needs it any more: what waits for returns through the module's text
- * (leave() in main.c) does not see who sleeps there.
+ * (main_leave() in main.c) does not see who sleeps there.
  */
 static atomic_t accesses_ending;
 

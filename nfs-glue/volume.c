@@ -54,10 +54,10 @@
 #endif
 
 /* Why a file has no lasting name, or %NULL if it has one. */
-static const char *nfs_unnamed(struct fscache_cookie *cookie,
-			       struct inode *inode);
-static const char *cifs_unnamed(struct fscache_cookie *cookie,
-				struct inode *inode);
+static const char *volume_nfs_unnamed(struct fscache_cookie *cookie,
+				      struct inode *inode);
+static const char *volume_cifs_unnamed(struct fscache_cookie *cookie,
+				       struct inode *inode);
 
 /*
  * The file systems for which the cache was shown to be right.
@@ -76,20 +76,20 @@ static const struct cachefs_file_system {
 	const char	*(*unnamed)(struct fscache_cookie *cookie,
 				    struct inode *inode);
 } file_systems[] = {
-	{ "nfs",	true,	nfs_unnamed },
-	{ "cifs",	false,	cifs_unnamed },
+	{ "nfs",	true,	volume_nfs_unnamed },
+	{ "cifs",	false,	volume_cifs_unnamed },
 	{ "9p",		false,	NULL },
 };
 
 static char *server_alias;
 /* The length of a field, which ends before a comma or the end. */
-static size_t field_len(const char *field)
+static size_t volume_field_len(const char *field)
 {
 	return strchrnul(field, ',') - field;
 }
 
 /* Find the field @n fields further on, or NULL. */
-static const char *field_after(const char *field, unsigned int n)
+static const char *volume_field_after(const char *field, unsigned int n)
 {
 	while (field && n--) {
 		field = strchr(field, ',');
@@ -100,14 +100,14 @@ static const char *field_after(const char *field, unsigned int n)
 }
 
 /* Read @nr fields of hexadecimal digits; false if they are something else. */
-static bool hex_fields(const char *field, unsigned int nr, u32 *values)
+static bool volume_hex_fields(const char *field, unsigned int nr, u32 *values)
 {
 	size_t len, i;
 
 	for (; nr; nr--) {
 		if (!field)
 			return false;
-		len = field_len(field);
+		len = volume_field_len(field);
 		if (values)
 			*values = 0;
 		for (i = 0; i < len; i++) {
@@ -118,7 +118,7 @@ static bool hex_fields(const char *field, unsigned int nr, u32 *values)
 		}
 		if (values)
 			values++;
-		field = field_after(field, 1);
+		field = volume_field_after(field, 1);
 	}
 	return true;
 }
@@ -136,12 +136,12 @@ struct server {
 	u32	address[4];
 };
 
-static size_t address_len(const struct server *server)
+static size_t volume_address_len(const struct server *server)
 {
 	return server->ip6 ? 16 : 4;
 }
 
-static bool parse_port(const char *text, const char *end, u32 *port)
+static bool volume_parse_port(const char *text, const char *end, u32 *port)
 {
 	unsigned int number = 0;
 
@@ -155,8 +155,8 @@ static bool parse_port(const char *text, const char *end, u32 *port)
  * Read ADDRESS, IPv4:PORT or [IPv6]:PORT up to one of the characters in @ends.
  * Returns where it ends, or NULL.
  */
-static const char *parse_server(const char *text, const char *ends,
-				struct server *server)
+static const char *volume_parse_server(const char *text, const char *ends,
+				       struct server *server)
 {
 	const char *end = text + strcspn(text, ends), *rest;
 	bool bracket = *text == '[';
@@ -175,30 +175,30 @@ static const char *parse_server(const char *text, const char *ends,
 			return NULL;
 	}
 	if (rest != end &&
-	    (*rest != ':' || !parse_port(rest + 1, end, &server->port)))
+	    (*rest != ':' || !volume_parse_port(rest + 1, end, &server->port)))
 		return NULL;
 	return end;
 }
 
 /* Read NEW=OLD.  Returns where that ends, or NULL. */
-static const char *parse_alias(const char *text, struct server *new,
-			       struct server *old)
+static const char *volume_parse_alias(const char *text, struct server *new,
+				      struct server *old)
 {
-	const char *end = parse_server(text, "=", new);
+	const char *end = volume_parse_server(text, "=", new);
 
-	return end && *end == '=' ? parse_server(end + 1, ",\n", old) : NULL;
+	return end && *end == '=' ? volume_parse_server(end + 1, ",\n", old) : NULL;
 }
 
 /* Replace a server's address by the one that it is an alias of. */
-static void resolve_alias(const char *aliases, struct server *server)
+static void volume_resolve_alias(const char *aliases, struct server *server)
 {
 	struct server new, old;
 
 	for (; aliases && *aliases; aliases += *aliases == ',') {
-		if (parse_alias(aliases, &new, &old) &&
+		if (volume_parse_alias(aliases, &new, &old) &&
 		    new.ip6 == server->ip6 &&
 		    (!new.port || new.port == server->port) &&
-		    !memcmp(new.address, server->address, address_len(&new))) {
+		    !memcmp(new.address, server->address, volume_address_len(&new))) {
 			old.port = old.port ?: server->port;
 			*server = old;
 			return;
@@ -207,13 +207,13 @@ static void resolve_alias(const char *aliases, struct server *server)
 	}
 }
 
-static int server_alias_set(const char *value, const struct kernel_param *param)
+static int volume_alias_set(const char *value, const struct kernel_param *param)
 {
 	const char *text = value, *end;
 	struct server new, old;
 
 	for (; *text && *text != '\n'; text = end + (*end == ',')) {
-		end = parse_alias(text, &new, &old);
+		end = volume_parse_alias(text, &new, &old);
 		if (!end) {
 			pr_err("server_alias: \"%.*s\" is not understood: NEW=OLD[,NEW=OLD...], each of them ADDRESS, IPV4:PORT or [IPV6]:PORT\n",
 			       (int)strcspn(text, ",\n"), text);
@@ -224,7 +224,7 @@ static int server_alias_set(const char *value, const struct kernel_param *param)
 }
 
 static const struct kernel_param_ops server_alias_ops = {
-	.set	= server_alias_set,
+	.set	= volume_alias_set,
 	.get	= param_get_charp,
 	.free	= param_free_charp,
 };
@@ -233,22 +233,22 @@ module_param_cb(server_alias, &server_alias_ops, &server_alias, 0644);
 MODULE_PARM_DESC(server_alias, "NEW=OLD[,NEW=OLD...]: what was cached of the server at address OLD is found at NEW; ADDRESS, IPV4:PORT or [IPV6]:PORT");
 
 /* Read the server's address in a key of NFS's.  Returns the field behind, or NULL. */
-static const char *nfs_key_server(const char *key, struct server *server)
+static const char *volume_nfs_server(const char *key, struct server *server)
 {
 	const char *version, *family, *address;
 
 	version = strncmp(key, "nfs,", 4) ? NULL : key + 4;
-	family = field_after(version, 1);
+	family = volume_field_after(version, 1);
 	if (!family || !memchr(version, '.', family - version))
 		return NULL;
 	server->ip6 = !strncmp(family, "a,", 2);
 	if (!server->ip6 && strncmp(family, "2,", 2))
 		return NULL;
-	address = field_after(family, 2);
-	if (!hex_fields(field_after(family, 1), 1, &server->port) ||
-	    !hex_fields(address, address_len(server) / 4, server->address))
+	address = volume_field_after(family, 2);
+	if (!volume_hex_fields(volume_field_after(family, 1), 1, &server->port) ||
+	    !volume_hex_fields(address, volume_address_len(server) / 4, server->address))
 		return NULL;
-	return field_after(address, address_len(server) / 4);
+	return volume_field_after(address, volume_address_len(server) / 4);
 }
 
 /**
@@ -269,22 +269,22 @@ void cachefs_volume_identity(const char *key, const char *aliases,
 	int len;
 
 	strscpy(identity, key, size);
-	fsid = nfs_key_server(key, &server);
-	if (!hex_fields(fsid, 2 + NFS_MOUNT_FIELDS, NULL))
+	fsid = volume_nfs_server(key, &server);
+	if (!volume_hex_fields(fsid, 2 + NFS_MOUNT_FIELDS, NULL))
 		return;
-	tag = field_after(fsid, 2 + NFS_MOUNT_FIELDS);
+	tag = volume_field_after(fsid, 2 + NFS_MOUNT_FIELDS);
 
-	resolve_alias(aliases, &server);
+	volume_resolve_alias(aliases, &server);
 	len = scnprintf(identity, size, "nfs,%.*s,%x,",
 			(int)strcspn(key + 4, "."), key + 4,
 			server.ip6 ? AF_INET6 : AF_INET);
 	if (server.port)
 		len += scnprintf(identity + len, size - len, "%x", server.port);
-	for (i = 0; i < address_len(&server) / 4; i++)
+	for (i = 0; i < volume_address_len(&server) / 4; i++)
 		len += scnprintf(identity + len, size - len, ",%x",
 				 server.address[i]);
 	len += scnprintf(identity + len, size - len, ",%.*s",
-			 (int)(field_after(fsid, 2) - 1 - fsid), fsid);
+			 (int)(volume_field_after(fsid, 2) - 1 - fsid), fsid);
 	if (tag)
 		scnprintf(identity + len, size - len, ",%s", tag);
 }
@@ -317,7 +317,7 @@ char *cachefs_volume_identity_now(const char *key, const void *coherency,
 }
 
 /* The file system that a volume is of, or NULL. */
-static const struct cachefs_file_system *file_system(const char *key)
+static const struct cachefs_file_system *volume_file_system(const char *key)
 {
 	unsigned int i;
 
@@ -331,12 +331,12 @@ static const struct cachefs_file_system *file_system(const char *key)
 }
 
 /* Whether the address may be another server's on another link.  No key has the link. */
-static bool link_local(const char *key)
+static bool volume_link_local(const char *key)
 {
 	struct server server;
 
-	if (!nfs_key_server(key, &server) &&
-	    (strncmp(key, "cifs,", 5) || !parse_server(key + 5, ",", &server)))
+	if (!volume_nfs_server(key, &server) &&
+	    (strncmp(key, "cifs,", 5) || !volume_parse_server(key + 5, ",", &server)))
 		return false;
 	return server.ip6 &&
 		ipv6_addr_type((struct in6_addr *)server.address) &
@@ -353,13 +353,13 @@ static bool link_local(const char *key)
  */
 const char *cachefs_volume_refusal(const char *key, bool page_by_page)
 {
-	const struct cachefs_file_system *fs = file_system(key);
+	const struct cachefs_file_system *fs = volume_file_system(key);
 
 	if (!fs)
 		return "this file system has not been tried with cachefs";
 	if (page_by_page && !fs->page_by_page)
 		return "this file system is not cached on this kernel";
-	if (link_local(key))
+	if (volume_link_local(key))
 		return "a link-local address is another server's on another link";
 	return NULL;
 }
@@ -377,8 +377,8 @@ const char *cachefs_volume_refusal_now(const char *key)
 }
 
 /* In another network namespace an address may be another server's. */
-static const char *nfs_unnamed(struct fscache_cookie *cookie,
-			       struct inode *inode)
+static const char *volume_nfs_unnamed(struct fscache_cookie *cookie,
+				      struct inode *inode)
 {
 	if (inode->i_sb->s_magic == NFS_SUPER_MAGIC &&
 	    net_eq(NFS_SERVER(inode)->nfs_client->cl_net, &init_net))
@@ -387,20 +387,20 @@ static const char *nfs_unnamed(struct fscache_cookie *cookie,
 }
 
 /* Whether this is one of the options.  Each of them is shown behind a comma. */
-static bool has_option(const char *options, const char *option)
+static bool volume_has_option(const char *options, const char *option)
 {
 	size_t len = strlen(option);
 
 	while ((options = strchr(options, ','))) {
 		options++;
-		if (field_len(options) == len && !memcmp(options, option, len))
+		if (volume_field_len(options) == len && !memcmp(options, option, len))
 			return true;
 	}
 	return false;
 }
 
 /* Whether a mount shows this option.  False if that cannot be found out now. */
-static bool shows_option(struct super_block *sb, const char *option)
+static bool volume_shows_option(struct super_block *sb, const char *option)
 {
 	unsigned int nofs = memalloc_nofs_save();
 	struct seq_file options = { .size = SZ_8K };
@@ -413,7 +413,7 @@ static bool shows_option(struct super_block *sb, const char *option)
 		    !sb->s_op->show_options(&options, sb->s_root) &&
 		    !seq_has_overflowed(&options)) {
 			options.buf[options.count] = 0;
-			shown = has_option(options.buf, option);
+			shown = volume_has_option(options.buf, option);
 		}
 		up_read(&sb->s_umount);
 	}
@@ -429,13 +429,13 @@ static bool shows_option(struct super_block *sb, const char *option)
  * number after each boot.  CIFS takes the option back by itself if a server has no
  * numbers.  A server that gives files no numbers has zero for each.
  */
-static const char *cifs_unnamed(struct fscache_cookie *cookie,
-				struct inode *inode)
+static const char *volume_cifs_unnamed(struct fscache_cookie *cookie,
+				       struct inode *inode)
 {
 	if (cookie->key_len != 17 ||
 	    !get_unaligned_le64(fscache_get_key(cookie)))
 		return "the server gives files no numbers";
-	if (!shows_option(inode->i_sb, "serverino"))
+	if (!volume_shows_option(inode->i_sb, "serverino"))
 		return "inode numbers are this machine's, not the server's (noserverino)";
 	return NULL;
 }
@@ -460,7 +460,7 @@ bool cachefs_object_named(struct cachefs_object *object, struct inode *inode)
 
 	if (READ_ONCE(object->named))
 		return true;
-	fs = file_system(volume->vcookie->key + 1);
+	fs = volume_file_system(volume->vcookie->key + 1);
 	if (fs && fs->unnamed)
 		why = fs->unnamed(object->cookie, inode);
 	if (!why) {

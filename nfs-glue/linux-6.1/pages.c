@@ -43,14 +43,14 @@ struct batch {
 };
 
 /* Bytes of the file in the page at @start. */
-static size_t page_bytes(struct cachefs_op *op, loff_t start)
+static size_t pages_bytes(struct cachefs_op *op, loff_t start)
 {
 	return min_t(loff_t, op->size - start, PAGE_SIZE);
 }
 
 /* The one page that NFS asks about, or NULL for other callers. */
-static struct page *iter_page(loff_t start, struct iov_iter *iter,
-			      netfs_io_terminated_t term_func)
+static struct page *pages_iter_page(loff_t start, struct iov_iter *iter,
+				    netfs_io_terminated_t term_func)
 {
 	if (term_func || !iov_iter_is_bvec(iter) || iter->iov_offset ||
 	    iov_iter_count(iter) != PAGE_SIZE || start % PAGE_SIZE)
@@ -59,7 +59,7 @@ static struct page *iter_page(loff_t start, struct iov_iter *iter,
 }
 
 /* Fill a page that NFS is about to ask the server for. */
-static bool read_page(struct cachefs_op *op, struct page *page)
+static bool pages_read_page(struct cachefs_op *op, struct page *page)
 {
 	struct cachefs_cache *cache = cachefs_op_cache(op);
 	loff_t start = page_offset(page);
@@ -70,10 +70,10 @@ static bool read_page(struct cachefs_op *op, struct page *page)
 		return false;
 	if (cachefs_stage_read(op, page)) {
 		cachefs_count_hit(cache, cachefs_op_volume(op),
-				  page_bytes(op, start));
+				  pages_bytes(op, start));
 		return true;
 	}
-	cachefs_count_miss(cache, cachefs_op_volume(op), page_bytes(op, start));
+	cachefs_count_miss(cache, cachefs_op_volume(op), pages_bytes(op, start));
 	if (cachefs_store_room(cache) &&
 	    cachefs_op_settled(op, page->mapping->host))
 		cachefs_note_read(op, page->index);
@@ -83,17 +83,17 @@ static bool read_page(struct cachefs_op *op, struct page *page)
 }
 
 /* Any error makes NFS ask the server. */
-static int read_cache(struct netfs_cache_resources *cres, loff_t start,
-		      struct iov_iter *iter, enum netfs_read_from_hole hole,
-		      netfs_io_terminated_t term_func, void *term_func_priv)
+static int pages_read_cache(struct netfs_cache_resources *cres, loff_t start,
+			    struct iov_iter *iter, enum netfs_read_from_hole hole,
+			    netfs_io_terminated_t term_func, void *term_func_priv)
 {
-	struct page *page = iter_page(start, iter, term_func);
+	struct page *page = pages_iter_page(start, iter, term_func);
 	struct cachefs_op op;
 	bool read = false;
 
 	if (page) {
 		cachefs_op_init(&op, cachefs_cres_object(cres));
-		read = read_page(&op, page);
+		read = pages_read_page(&op, page);
 		cachefs_op_exit(&op);
 	} else if (term_func) {
 		term_func(term_func_priv, -ENODATA, false);
@@ -104,7 +104,7 @@ static int read_cache(struct netfs_cache_resources *cres, loff_t start,
 /* Batches */
 
 /* Steps 6 and 7. */
-static void batch_release(struct cachefs_store *core)
+static void pages_batch_release(struct cachefs_store *core)
 {
 	struct batch *batch = container_of(cachefs_op_stored(core),
 					   struct batch, store);
@@ -119,12 +119,12 @@ static void batch_release(struct cachefs_store *core)
 	cachefs_end_access(cookie);
 }
 
-static void batch_done(struct cachefs_store *core)
+static void pages_batch_done(struct cachefs_store *core)
 {
 	kfree(container_of(core, struct batch, store.store));
 }
 
-static void batch_submit(struct batch *batch)
+static void pages_batch_submit(struct batch *batch)
 {
 	unsigned int i;
 
@@ -132,19 +132,19 @@ static void batch_submit(struct batch *batch)
 		batch->pages[i] = folio_page(batch->folios[i], 0);
 	batch->store.store.pages = batch->pages;
 	batch->store.store.may_wait = false;
-	batch->store.store.release = batch_release;
-	batch->store.store.done = batch_done;
+	batch->store.store.release = pages_batch_release;
+	batch->store.store.done = pages_batch_done;
 	cachefs_op_store(&batch->store);
 }
 
-static bool batch_full(struct batch *batch)
+static bool pages_batch_full(struct batch *batch)
 {
 	return batch->nr == BATCH_PAGES ||
 		batch->store.store.bytes % CACHEFS_BLOCK_SIZE;
 }
 
 /* Store what is full, and what has waited for more pages long enough. */
-static void store_work(struct work_struct *work)
+static void pages_store_work(struct work_struct *work)
 {
 	struct cachefs_object *object = container_of(work, struct cachefs_object,
 						     store_work.work);
@@ -153,7 +153,7 @@ static void store_work(struct work_struct *work)
 
 	spin_lock(&object->lock);
 	list_for_each_entry_safe(batch, next, &object->batches, link)
-		if (batch_full(batch) || time_after(jiffies, batch->born))
+		if (pages_batch_full(batch) || time_after(jiffies, batch->born))
 			list_move_tail(&batch->link, &ripe);
 	if (!list_empty(&object->batches))
 		queue_delayed_work(object->volume->glue->wq,
@@ -164,11 +164,11 @@ static void store_work(struct work_struct *work)
 	 * them: list_for_each_entry_safe() does not look at either after that.
 	 */
 	list_for_each_entry_safe(batch, next, &ripe, link)
-		batch_submit(batch);
+		pages_batch_submit(batch);
 }
 
 /* A batch of the generation of @op, or NULL. */
-static struct batch *batch_new(struct cachefs_op *op)
+static struct batch *pages_batch_new(struct cachefs_op *op)
 {
 	struct batch *batch = kmalloc(sizeof(*batch), CACHEFS_GFP_MAYBE);
 	struct fscache_cookie *cookie = op->object->cookie;
@@ -195,13 +195,13 @@ free_batch:
 }
 
 /* Find the batch that ends where a page begins. */
-static struct batch *batch_find(struct cachefs_op *op, u64 block)
+static struct batch *pages_batch_find(struct cachefs_op *op, u64 block)
 {
 	struct batch *batch;
 
 	lockdep_assert_held(&op->object->lock);
 	list_for_each_entry(batch, &op->object->batches, link)
-		if (!batch_full(batch) &&
+		if (!pages_batch_full(batch) &&
 		    batch->store.op->generation == op->generation &&
 		    batch->store.store.block + batch->nr == block)
 			return batch;
@@ -209,17 +209,17 @@ static struct batch *batch_find(struct cachefs_op *op, u64 block)
 }
 
 /* Step 4: mark a page and hand it to the worker. */
-static bool batch_add(struct cachefs_op *op, struct folio *folio, size_t bytes)
+static bool pages_batch_add(struct cachefs_op *op, struct folio *folio, size_t bytes)
 {
 	struct cachefs_object *object = op->object;
 	struct workqueue_struct *wq = cachefs_op_glue(op)->wq;
 	struct batch *batch;
 
 	spin_lock(&object->lock);
-	batch = batch_find(op, folio->index);
+	batch = pages_batch_find(op, folio->index);
 	if (!batch) {
 		spin_unlock(&object->lock);
-		batch = batch_new(op);
+		batch = pages_batch_new(op);
 		if (!batch)
 			return false;
 		batch->store.store.block = folio->index;
@@ -229,7 +229,7 @@ static bool batch_add(struct cachefs_op *op, struct folio *folio, size_t bytes)
 	cachefs_page_mark(cachefs_op_cache(op), folio);
 	batch->folios[batch->nr++] = folio;
 	batch->store.store.bytes += bytes;
-	if (batch_full(batch))
+	if (pages_batch_full(batch))
 		mod_delayed_work(wq, &object->store_work, 0);
 	else
 		queue_delayed_work(wq, &object->store_work, 1);
@@ -238,7 +238,7 @@ static bool batch_add(struct cachefs_op *op, struct folio *folio, size_t bytes)
 }
 
 /* The server has sent a page: how long did it take? */
-static void answered(struct cachefs_op *op)
+static void pages_answered(struct cachefs_op *op)
 {
 	struct cachefs_miss *miss = &op->object->miss;
 	u64 asked = READ_ONCE(miss->asked);
@@ -249,7 +249,7 @@ static void answered(struct cachefs_op *op)
 }
 
 /* Have a page stored that the server has sent. */
-static void store_page(struct cachefs_op *op, struct page *page)
+static void pages_store_page(struct cachefs_op *op, struct page *page)
 {
 	struct cachefs_cache *cache = cachefs_op_cache(op);
 	enum cachefs_reason noted = cachefs_noted_read(op, page->index);
@@ -258,12 +258,12 @@ static void store_page(struct cachefs_op *op, struct page *page)
 	enum cachefs_reason why;
 	size_t bytes = PAGE_SIZE;
 
-	answered(op);
+	pages_answered(op);
 	if (start >= op->size) {
 		why = CACHEFS_WHY_BEYOND_EOF;
 		goto refuse;
 	}
-	bytes = page_bytes(op, start);
+	bytes = pages_bytes(op, start);
 	if (PageCompound(page) || PagePrivate2(page)) {
 		why = CACHEFS_WHY_PAGE;
 		goto refuse;
@@ -274,7 +274,7 @@ static void store_page(struct cachefs_op *op, struct page *page)
 	if (why == CACHEFS_WHY_NO_NOTE &&
 	    !cachefs_op_settled(op, page->mapping->host))
 		why = CACHEFS_WHY_RECENT;
-	if (!why && batch_add(op, page_folio(page), bytes))
+	if (!why && pages_batch_add(op, page_folio(page), bytes))
 		return;
 	why = why ?: cachefs_op_stale(op) ?: CACHEFS_WHY_NO_MEMORY;
 refuse:
@@ -282,16 +282,16 @@ refuse:
 }
 
 /* NFS does not look at what this returns. */
-static int write_cache(struct netfs_cache_resources *cres, loff_t start,
-		       struct iov_iter *iter, netfs_io_terminated_t term_func,
-		       void *term_func_priv)
+static int pages_write_cache(struct netfs_cache_resources *cres, loff_t start,
+			     struct iov_iter *iter, netfs_io_terminated_t term_func,
+			     void *term_func_priv)
 {
-	struct page *page = iter_page(start, iter, term_func);
+	struct page *page = pages_iter_page(start, iter, term_func);
 	struct cachefs_op op;
 
 	if (page) {
 		cachefs_op_init(&op, cachefs_cres_object(cres));
-		store_page(&op, page);
+		pages_store_page(&op, page);
 		cachefs_op_exit(&op);
 	} else {
 		cachefs_object_local_write(cachefs_cres_object(cres));
@@ -302,9 +302,9 @@ static int write_cache(struct netfs_cache_resources *cres, loff_t start,
 }
 
 /* NFS stores what it has just read; everybody else comes with new data. */
-static int prepare_write(struct netfs_cache_resources *cres, loff_t *start,
-			 size_t *len, loff_t i_size,
-			 bool no_space_allocated_yet)
+static int pages_prepare_write(struct netfs_cache_resources *cres, loff_t *start,
+			       size_t *len, loff_t i_size,
+			       bool no_space_allocated_yet)
 {
 	if (no_space_allocated_yet)
 		return 0;
@@ -313,24 +313,24 @@ static int prepare_write(struct netfs_cache_resources *cres, loff_t *start,
 }
 
 /* Asked by fs/netfs, which NFS does not use here. */
-static enum netfs_io_source prepare_read(struct netfs_io_subrequest *subreq,
-					 loff_t i_size)
+static enum netfs_io_source pages_prepare_read(struct netfs_io_subrequest *subreq,
+					       loff_t i_size)
 {
 	return subreq->start >= i_size ? NETFS_FILL_WITH_ZEROES :
 		NETFS_DOWNLOAD_FROM_SERVER;
 }
 
-static void end_operation(struct netfs_cache_resources *cres)
+static void pages_end_operation(struct netfs_cache_resources *cres)
 {
 	cachefs_end_access(fscache_cres_cookie(cres));
 }
 
 static const struct netfs_cache_ops netfs_ops = {
-	.end_operation		= end_operation,
-	.read			= read_cache,
-	.write			= write_cache,
-	.prepare_read		= prepare_read,
-	.prepare_write		= prepare_write,
+	.end_operation		= pages_end_operation,
+	.read			= pages_read_cache,
+	.write			= pages_write_cache,
+	.prepare_read		= pages_prepare_read,
+	.prepare_write		= pages_prepare_write,
 	.query_occupancy	= cachefs_query_occupancy,
 };
 
@@ -395,7 +395,7 @@ void cachefs_object_init_io(struct cachefs_object *object)
 {
 	INIT_LIST_HEAD(&object->batches);
 	INIT_LIST_HEAD(&object->stages);
-	INIT_DELAYED_WORK(&object->store_work, store_work);
+	INIT_DELAYED_WORK(&object->store_work, pages_store_work);
 }
 
 /**

@@ -58,7 +58,7 @@ struct stage {
 	struct page		*pages[STAGE_PAGES];
 };
 
-static void count_pages_held(struct cachefs_glue *glue, long pages)
+static void stage_count_held(struct cachefs_glue *glue, long pages)
 {
 	cachefs_count_ahead(glue->cache, (s64)pages * PAGE_SIZE);
 }
@@ -77,7 +77,7 @@ static void stage_free(struct stage *stage)
 		glue->nr_spare++;
 	}
 	spin_unlock_irqrestore(&glue->spare_lock, flags);
-	count_pages_held(glue, (long)i - stage->nr_pages);
+	stage_count_held(glue, (long)i - stage->nr_pages);
 	for (; i < stage->nr_pages; i++)
 		__free_page(stage->pages[i]);
 	kfree(stage);
@@ -90,7 +90,7 @@ static void stage_put(struct stage *stage)
 		stage_free(stage);
 }
 
-static struct page *spare_take(struct cachefs_glue *glue)
+static struct page *stage_spare_take(struct cachefs_glue *glue)
 {
 	struct page *page;
 	unsigned long flags;
@@ -106,18 +106,18 @@ static struct page *spare_take(struct cachefs_glue *glue)
 }
 
 /* Give up to @nr spare pages back to the kernel; returns how many. */
-static unsigned long spare_free(struct cachefs_glue *glue, unsigned long nr)
+static unsigned long stage_spare_free(struct cachefs_glue *glue, unsigned long nr)
 {
 	unsigned long freed;
 	struct page *page;
 
-	for (freed = 0; freed < nr && (page = spare_take(glue)) != NULL; freed++)
+	for (freed = 0; freed < nr && (page = stage_spare_take(glue)) != NULL; freed++)
 		__free_page(page);
-	count_pages_held(glue, -(long)freed);
+	stage_count_held(glue, -(long)freed);
 	return freed;
 }
 
-static void give_room(struct cachefs_glue *glue, unsigned int nr)
+static void stage_give_room(struct cachefs_glue *glue, unsigned int nr)
 {
 	unsigned long flags;
 
@@ -136,22 +136,22 @@ static struct stage *stage_alloc(struct cachefs_glue *glue, unsigned int nr)
 	struct stage *stage = kmalloc(sizeof(*stage), gfp);
 
 	if (!stage) {
-		give_room(glue, nr);
+		stage_give_room(glue, nr);
 		return NULL;
 	}
 	stage->glue = glue;
 	for (stage->nr_pages = 0; stage->nr_pages < nr; stage->nr_pages++) {
-		struct page *page = spare_take(glue);
+		struct page *page = stage_spare_take(glue);
 
 		if (!page) {
 			page = alloc_page(gfp | __GFP_HIGHMEM);
 			if (!page)
 				break;
-			count_pages_held(glue, 1);
+			stage_count_held(glue, 1);
 		}
 		stage->pages[stage->nr_pages] = page;
 	}
-	give_room(glue, nr - stage->nr_pages);
+	stage_give_room(glue, nr - stage->nr_pages);
 	if (stage->nr_pages >= 2)
 		return stage;
 	stage_free(stage);
@@ -170,7 +170,7 @@ static void stage_unlink(struct cachefs_glue *glue, struct stage *stage)
 }
 
 /* The references of stages that were taken off the lists onto one of ours. */
-static void stages_put(struct list_head *stages)
+static void stage_put_all(struct list_head *stages)
 {
 	struct stage *stage, *next;
 
@@ -203,7 +203,7 @@ static void stage_read_done(struct cachefs_read *read)
  * Drop the oldest stages that have been read, until they have had @nr pages; none
  * that are younger than a second, which may be in use, unless @young.
  */
-static void stages_drop_old(struct cachefs_glue *glue, long nr, bool young)
+static void stage_drop_old(struct cachefs_glue *glue, long nr, bool young)
 {
 	struct stage *stage, *next;
 	LIST_HEAD(old);
@@ -221,7 +221,7 @@ static void stages_drop_old(struct cachefs_glue *glue, long nr, bool young)
 		list_add(&stage->link, &old);
 	}
 	spin_unlock(&glue->stage_lock);
-	stages_put(&old);
+	stage_put_all(&old);
 }
 
 /*
@@ -229,13 +229,13 @@ static void stages_drop_old(struct cachefs_glue *glue, long nr, bool young)
  * @asked for may take half of the room, and none from those that may be in use.  A
  * stage has its room until the last who uses it is done.
  */
-static bool take_room(struct cachefs_glue *glue, unsigned int nr, bool asked)
+static bool stage_take_room(struct cachefs_glue *glue, unsigned int nr, bool asked)
 {
 	unsigned int most = asked ? MAX_STAGED_PAGES : MAX_STAGED_PAGES / 2;
 	unsigned long flags;
 	bool room;
 
-	stages_drop_old(glue, (long)READ_ONCE(glue->staged) + nr - most, asked);
+	stage_drop_old(glue, (long)READ_ONCE(glue->staged) + nr - most, asked);
 	spin_lock_irqsave(&glue->spare_lock, flags);
 	room = glue->staged + nr <= most;
 	if (room)
@@ -260,7 +260,7 @@ static struct stage *stage_new(struct cachefs_op *op, u64 block,
 	if (want < 2)
 		return NULL;
 	nr = cachefs_lookup(glue->cache, &op->version, block, want, &cached);
-	if (!cached || nr < 2 || !take_room(glue, nr, asked))
+	if (!cached || nr < 2 || !stage_take_room(glue, nr, asked))
 		return NULL;
 	stage = stage_alloc(glue, nr);
 	if (!stage)
@@ -307,18 +307,18 @@ static struct stage *stage_find(struct cachefs_op *op, u64 block)
 		}
 	}
 	spin_unlock(&glue->stage_lock);
-	stages_put(&old);
+	stage_put_all(&old);
 	return found;
 }
 
 /* What the page cache has of a page.  Only looked at: it may change at once. */
-enum page_state {
+enum stage_page_state {
 	PAGE_ABSENT,
 	PAGE_ASKED,		/* locked and empty, as readahead leaves it */
 	PAGE_OTHER,
 };
 
-static enum page_state page_state(const struct folio *folio)
+static enum stage_page_state stage_page_state(const struct folio *folio)
 {
 	if (!folio || xa_is_internal(folio) || xa_is_value(folio))
 		return PAGE_ABSENT;
@@ -329,15 +329,15 @@ static enum page_state page_state(const struct folio *folio)
 }
 
 /* How many pages from @index on are in that state?  @max or more are @max. */
-static unsigned int count_pages(struct address_space *mapping, pgoff_t index,
-				unsigned int max, enum page_state state)
+static unsigned int stage_count_pages(struct address_space *mapping, pgoff_t index,
+				      unsigned int max, enum stage_page_state state)
 {
 	XA_STATE(xas, &mapping->i_pages, index);
 	unsigned int nr = 0;
 	struct folio *folio;
 
 	rcu_read_lock();
-	for (folio = xas_load(&xas); nr < max && page_state(folio) == state;
+	for (folio = xas_load(&xas); nr < max && stage_page_state(folio) == state;
 	     folio = xas_next(&xas))
 		nr++;
 	rcu_read_unlock();
@@ -345,13 +345,13 @@ static unsigned int count_pages(struct address_space *mapping, pgoff_t index,
 }
 
 /* How many pages from @index on will NFS ask for next?  At most a stage full. */
-static unsigned int pages_asked(struct address_space *mapping, pgoff_t index)
+static unsigned int stage_pages_asked(struct address_space *mapping, pgoff_t index)
 {
-	return count_pages(mapping, index, STAGE_PAGES, PAGE_ASKED);
+	return stage_count_pages(mapping, index, STAGE_PAGES, PAGE_ASKED);
 }
 
 /* How many pages were read in sequence up to @block? */
-static unsigned int run_find(struct cachefs_object *object, u64 block)
+static unsigned int stage_run_find(struct cachefs_object *object, u64 block)
 {
 	unsigned int i, pages = 0;
 
@@ -363,8 +363,8 @@ static unsigned int run_find(struct cachefs_object *object, u64 block)
 	return pages;
 }
 
-static void run_remember(struct cachefs_object *object, u64 end,
-			 unsigned int pages)
+static void stage_run_remember(struct cachefs_object *object, u64 end,
+			       unsigned int pages)
 {
 	struct cachefs_run *run;
 
@@ -396,17 +396,17 @@ static void stage_continue(struct cachefs_op *op, struct stage *stage,
 		stage_put(next);
 		return;
 	}
-	asked = pages_asked(mapping, block);
+	asked = stage_pages_asked(mapping, block);
 	want = asked;
 	if (!asked && stage->run && (middle || run >= LONG_RUN))
-		want = count_pages(mapping, block,
-				   min_t(unsigned int, run / 4, STAGE_PAGES),
-				   PAGE_ABSENT);
+		want = stage_count_pages(mapping, block,
+					 min_t(unsigned int, run / 4, STAGE_PAGES),
+					 PAGE_ABSENT);
 	next = stage_new(op, block, want, stage->run ? run : 0, asked);
 	if (next)
 		stage_put(next);
 	else if (middle)
-		run_remember(op->object, block, run);
+		stage_run_remember(op->object, block, run);
 }
 
 /* The pages of a stage are not the reader's: it need not wait for a disk that hangs. */
@@ -447,13 +447,13 @@ struct page_read {
 	struct completion	done;
 };
 
-static void page_read_done(struct cachefs_read *read)
+static void stage_page_read_done(struct cachefs_read *read)
 {
 	complete(&container_of(read, struct page_read, read)->done);
 }
 
 /* Read one page where it is. */
-static bool read_direct(struct cachefs_op *op, struct page *page)
+static bool stage_read_direct(struct cachefs_op *op, struct page *page)
 {
 	struct page_read direct = {
 		.read = {
@@ -462,7 +462,7 @@ static bool read_direct(struct cachefs_op *op, struct page *page)
 			.block		= page->index,
 			.nr		= 1,
 			.pages		= &page,
-			.done		= page_read_done,
+			.done		= stage_page_read_done,
 		},
 		.done = COMPLETION_INITIALIZER_ONSTACK(direct.done),
 	};
@@ -474,7 +474,7 @@ static bool read_direct(struct cachefs_op *op, struct page *page)
 }
 
 /* Is it the next page of a run that is not cached? */
-static bool known_miss(struct cachefs_op *op, pgoff_t index)
+static bool stage_known_miss(struct cachefs_op *op, pgoff_t index)
 {
 	struct cachefs_object *object = op->object;
 	struct cachefs_miss *miss = &object->miss;
@@ -491,9 +491,9 @@ static bool known_miss(struct cachefs_op *op, pgoff_t index)
 }
 
 /* A page is not cached, and neither are those after it that come next. */
-static void remember_miss(struct cachefs_op *op, struct page *page)
+static void stage_remember_miss(struct cachefs_op *op, struct page *page)
 {
-	unsigned int nr = max(pages_asked(page->mapping, page->index), 1U);
+	unsigned int nr = max(stage_pages_asked(page->mapping, page->index), 1U);
 	struct cachefs_object *object = op->object;
 	bool cached;
 
@@ -522,19 +522,19 @@ bool cachefs_stage_read(struct cachefs_op *op, struct page *page)
 	bool read = false, cached;
 	struct stage *stage;
 
-	if (known_miss(op, page->index))
+	if (stage_known_miss(op, page->index))
 		return false;
 	stage = stage_find(op, page->index);
 	if (!stage) {
 		cachefs_lookup(cachefs_op_cache(op), &op->version, page->index,
 			       1, &cached);
 		if (!cached) {
-			remember_miss(op, page);
+			stage_remember_miss(op, page);
 			return false;
 		}
 		stage = stage_new(op, page->index,
-				  pages_asked(page->mapping, page->index),
-				  run_find(op->object, page->index), true);
+				  stage_pages_asked(page->mapping, page->index),
+				  stage_run_find(op->object, page->index), true);
 	}
 	if (stage) {
 		stage_continue(op, stage, page->index - stage->read.block,
@@ -546,32 +546,32 @@ bool cachefs_stage_read(struct cachefs_op *op, struct page *page)
 			return false;
 	}
 	/* One bad block does not make its neighbours bad. */
-	return read || read_direct(op, page);
+	return read || stage_read_direct(op, page);
 }
 
-static struct cachefs_glue *shrinker_glue(struct shrinker *shrinker)
+static struct cachefs_glue *stage_shrinker_glue(struct shrinker *shrinker)
 {
 	return container_of(shrinker, struct cachefs_glue, shrinker);
 }
 
-static unsigned long stages_count(struct shrinker *shrinker,
-				  struct shrink_control *sc)
+static unsigned long stage_shrink_count(struct shrinker *shrinker,
+					struct shrink_control *sc)
 {
-	struct cachefs_glue *glue = shrinker_glue(shrinker);
+	struct cachefs_glue *glue = stage_shrinker_glue(shrinker);
 
 	return READ_ONCE(glue->staged) + READ_ONCE(glue->nr_spare) ?:
 		SHRINK_EMPTY;
 }
 
 /* What nobody has asked for yet is not worth memory that others lack. */
-static unsigned long stages_scan(struct shrinker *shrinker,
-				 struct shrink_control *sc)
+static unsigned long stage_shrink_scan(struct shrinker *shrinker,
+				       struct shrink_control *sc)
 {
-	struct cachefs_glue *glue = shrinker_glue(shrinker);
+	struct cachefs_glue *glue = stage_shrinker_glue(shrinker);
 
-	stages_drop_old(glue, (long)sc->nr_to_scan - READ_ONCE(glue->nr_spare),
-			true);
-	return spare_free(glue, sc->nr_to_scan) ?: SHRINK_STOP;
+	stage_drop_old(glue, (long)sc->nr_to_scan - READ_ONCE(glue->nr_spare),
+		       true);
+	return stage_spare_free(glue, sc->nr_to_scan) ?: SHRINK_STOP;
 }
 
 /**
@@ -587,8 +587,8 @@ int cachefs_stages_init(struct cachefs_glue *glue)
 	INIT_LIST_HEAD(&glue->stages);
 	spin_lock_init(&glue->spare_lock);
 	INIT_LIST_HEAD(&glue->spare);
-	glue->shrinker.count_objects = stages_count;
-	glue->shrinker.scan_objects = stages_scan;
+	glue->shrinker.count_objects = stage_shrink_count;
+	glue->shrinker.scan_objects = stage_shrink_scan;
 	glue->shrinker.seeks = DEFAULT_SEEKS;
 	return register_shrinker(&glue->shrinker, "cachefs-readahead");
 }
@@ -602,7 +602,7 @@ int cachefs_stages_init(struct cachefs_glue *glue)
 void cachefs_stages_exit(struct cachefs_glue *glue)
 {
 	unregister_shrinker(&glue->shrinker);
-	spare_free(glue, ULONG_MAX);
+	stage_spare_free(glue, ULONG_MAX);
 	WARN_ON_ONCE(glue->staged);
 }
 
@@ -624,5 +624,5 @@ void cachefs_stages_drop(struct cachefs_object *object)
 		list_add(&stage->link, &stages);
 	}
 	spin_unlock(&glue->stage_lock);
-	stages_put(&stages);
+	stage_put_all(&stages);
 }
