@@ -25,6 +25,7 @@ static const struct {
 	{ "warm", cmd_warm, "read files so that they are cached" },
 	{ "doctor", cmd_doctor, "check step by step whether a mount is cached" },
 	{ "metrics", cmd_metrics, "print the numbers for Prometheus" },
+	{ "report", cmd_report, "make a page of HTML of all that" },
 	{ "dump", cmd_dump, "show what is on the disk of a cache" },
 };
 

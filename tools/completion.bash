@@ -10,13 +10,14 @@ _cachefsctl()
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
-		words="status top attach detach reload format wipe warm doctor metrics dump
-			--help --version --sysroot"
+		words="status top attach detach reload format wipe warm doctor metrics report
+			dump --help --version --sysroot"
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 		return
 	fi
 	case $verb:$prev in
-	warm:-f|warm:--files|doctor:-F|doctor:--file)
+	warm:-f|warm:--files|doctor:-F|doctor:--file|report:-H|report:--history|report:-o|\
+	report:--output)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return ;;
 	warm:-j|warm:--jobs|warm:-l|warm:--limit|top:-d|top:--delay|top:-n|top:--iterations|\
@@ -33,6 +34,7 @@ _cachefsctl()
 	wipe)		words="--data --force --dry-run" kind=device ;;
 	warm)		words="--jobs --limit --files --one-file-system --quiet" kind=file ;;
 	doctor)		words="--file" kind=mount ;;
+	report)		words="--history --output" ;;
 	dump)		words="--regions --extents --verify --json --udev" kind=device ;;
 	esac
 	case $cur:$kind in

@@ -18,6 +18,7 @@ verbs=(
 	'warm:read files so that they are cached'
 	'doctor:check step by step whether a mount is cached'
 	'metrics:print the numbers for Prometheus'
+	'report:make a page of HTML of all that'
 	'dump:show what is on the disk of a cache'
 )
 
@@ -79,6 +80,11 @@ argument)
 		;;
 	metrics)
 		_arguments {-h,--help}'[display help]'
+		;;
+	report)
+		_arguments {-H,--history}'[add a line to this file]:file:_files' \
+			{-o,--output}'[write the page to this file]:file:_files' \
+			{-h,--help}'[display help]'
 		;;
 	dump)
 		_arguments {-r,--regions}'[list regions]' {-e,--extents}'[list extents]' \

@@ -31,6 +31,11 @@ static void problem_add(struct system *sys, const char *about, char *what,
 
 static void problem_module(struct system *sys)
 {
+	if (sys->version && strcmp(sys->version, VERSION))
+		problem_add(sys, "module",
+			    cmd_text("version %s is loaded, and this is cachefsctl of version %s",
+				     sys->version, VERSION),
+			    cmd_text("when that version of the module is installed: cachefsctl reload, which leaves file systems mounted"));
 	if (sys->loaded && sys->nr_caches)
 		return;
 	if (sys->loaded)

@@ -249,6 +249,7 @@ static void status_json(const struct system *sys)
 	json_open(&json, NULL, '{');
 	json_open(&json, "module", '{');
 	json_string(&json, "kernel", sys->kernel);
+	json_string(&json, "version", sys->version);
 	json_bool(&json, "installed", sys->installed);
 	json_bool(&json, "loaded", sys->loaded);
 	json_close(&json, '}');

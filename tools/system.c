@@ -190,6 +190,7 @@ void system_read(struct system *sys)
 	memset(sys, 0, sizeof(*sys));
 	sys->kernel = root_text("/proc/sys/kernel/osrelease") ?: cmd_text("?");
 	sys->loaded = root_has("/sys/fs/cachefs/attach");
+	sys->version = root_text("/sys/module/cachefs/version");
 	sys->installed = system_has_module(sys->kernel);
 	system_for_each(path, system_read_cache, sys);
 	free(path);
@@ -234,6 +235,7 @@ void system_free(struct system *sys)
 	size_t i;
 
 	free(sys->kernel);
+	free(sys->version);
 	for (i = 0; i < sys->nr_caches; i++)
 		system_free_cache(&sys->caches[i]);
 	free(sys->caches);

@@ -131,6 +131,7 @@ struct system_problem {
 
 struct system {
 	char			*kernel;
+	char			*version;	/* of the loaded module, or NULL */
 	bool			loaded;
 	bool			installed;
 	struct system_cache	*caches;

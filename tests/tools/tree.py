@@ -75,6 +75,7 @@ class Tree:
 
 	def finish(self, loaded=True, backends=(("A", "cachefs"),)):
 		self.write("proc/sys/kernel/osrelease", self.release + "\n")
+		self.write("proc/sys/kernel/hostname", "client\n")
 		self.write("proc/stat", "cpu 1 2 3\nbtime 1700000000\n")
 		self.write("proc/self/mountinfo", "25 1 8:1 / / rw - ext4 /dev/vda1 rw\n" +
 			   "".join(self.mounts))
@@ -130,6 +131,22 @@ def healthy(tree):
 	tree.volume(CIFS_KEY, CIFS_KEY, 500, 500, 500)
 	tree.mount(4, "/mnt/9p", "9p", "host", "access=client,cache=0x8f,cachetag=tag")
 	tree.volume(P9_KEY, P9_KEY, 0, 0, 0)
+	tree.finish()
+
+# After an upgrade; and the version that is not old.
+def old_module(tree, version="0.0.9"):
+	tree.write("sys/module/cachefs/version", version + "\n")
+	healthy(tree)
+
+def same_module(tree):
+	changelog = os.path.join(os.path.dirname(__file__), "../../debian/changelog")
+	with open(changelog) as file:
+		old_module(tree, re.search(r"\((.*)\)", file.readline())[1])
+
+# Names that are HTML.
+def markup(tree):
+	tree.cache()
+	add_nfs(tree, target='/mnt/<script>&amp;"', fsc="no")
 	tree.finish()
 
 def nothing(tree):

@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * cachefsctl report: the cache as one page of HTML, and what was read over time.
+ *
+ * The kernel's counters have no past.  So each call may add a line to a file, and the
+ * page shows the lines of the last days.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "cachefsctl.h"
+#include "system.h"
+
+static const char report_usage[] =
+	"Usage: cachefsctl report [options]\n"
+	"\n"
+	"Print a page of HTML: the cache, each mount, and what is wrong with them.  The page\n"
+	"needs nothing from elsewhere.\n"
+	"\n"
+	"Options:\n"
+	" -H, --history FILE   add a line to this file, and draw what was read since its first\n"
+	"                      line; older ones than a week are taken out\n"
+	" -o, --output FILE    write the page to this file, when it is complete\n"
+	" -h, --help           display this help\n";
+
+static const char report_style[] =
+	"body { font: 15px sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em }\n"
+	"table { border-collapse: collapse; margin: 1em 0 }\n"
+	"th, td { text-align: left; padding: .2em .8em; border-bottom: 1px solid #ccc }\n"
+	"td.n { text-align: right }\n"
+	".bad { border-left: .4em solid #c00; padding-left: .8em }\n"
+	".good { border-left: .4em solid #080; padding-left: .8em }\n"
+	"svg { width: 100%; background: #f6f6f6 }\n"
+	"polyline { fill: none; stroke-width: 2 }\n"
+	".a { stroke: #06c } .b { stroke: #d60 }\n"
+	"b.a { color: #06c } b.b { color: #d60 }\n";
+
+#define REPORT_WEEK	(7 * 24 * 3600)
+#define REPORT_WIDTH	800
+#define REPORT_HEIGHT	160
+
+/* The counters of a line, in their order. */
+enum { REPORT_HIT, REPORT_MISS, REPORT_STORED, REPORT_REFUSED, REPORT_COUNTERS };
+
+struct report_sample {
+	int64_t	time;
+	int64_t	counts[REPORT_COUNTERS];
+};
+
+struct report_history {
+	struct report_sample	*samples;
+	size_t			nr;
+};
+
+/* Text that may have any byte but 0. */
+static void report_text(FILE *out, const char *text)
+{
+	for (; *text; text++)
+		switch (*text) {
+		case '<':
+			fputs("&lt;", out);
+			break;
+		case '>':
+			fputs("&gt;", out);
+			break;
+		case '&':
+			fputs("&amp;", out);
+			break;
+		case '"':
+			fputs("&quot;", out);
+			break;
+		default:
+			fputc(*text, out);
+		}
+}
+
+static void report_cell(FILE *out, const char *class, char *text)
+{
+	fprintf(out, "<td%s>", class);
+	report_text(out, text);
+	fputs("</td>", out);
+	free(text);
+}
+
+static void report_row(FILE *out, const char *name, char *text)
+{
+	fprintf(out, "<tr><th>%s</th>", name);
+	report_cell(out, " class=\"n\"", text);
+	fputs("</tr>\n", out);
+}
+
+static char *report_time(int64_t when)
+{
+	time_t seconds = when;
+	char text[32];
+	struct tm tm;
+
+	if (when < 0 || !localtime_r(&seconds, &tm))
+		return cmd_text("-");
+	strftime(text, sizeof(text), "%Y-%m-%d %H:%M", &tm);
+	return cmd_text("%s", text);
+}
+
+static char *report_ms(int64_t us)
+{
+	return us > 0 ? cmd_text("%.1f ms", us / 1e3) : cmd_text("-");
+}
+
+static void report_cache(FILE *out, const struct system_cache *cache)
+{
+	const int64_t *stats = cache->stats;
+
+	fputs("<h2>", out);
+	report_text(out, cache->device);
+	fputs("</h2>\n<table>\n", out);
+	report_row(out, "State", cmd_text("%s", cache->state));
+	report_row(out, "Label", cmd_text("%s", *cache->label ? cache->label : "-"));
+	report_row(out, "UUID", cmd_text("%s", cache->uuid));
+	report_row(out, "Attached", report_time(cache->since));
+	report_row(out, "Size", unit_size(cache->capacity));
+	report_row(out, "Used", unit_size(cache->used));
+	report_row(out, "Read from the cache", unit_size(stats[STAT_hit_bytes]));
+	report_row(out, "Read from servers", unit_size(stats[STAT_miss_bytes]));
+	report_row(out, "From the cache", unit_ratio(stats[STAT_hit_bytes],
+						     stats[STAT_miss_bytes]));
+	report_row(out, "Stored", unit_size(stats[STAT_stored_bytes]));
+	report_row(out, "Refused", unit_size(stats[STAT_store_refused_bytes]));
+	report_row(out, "Evicted", unit_size(stats[STAT_evicted_bytes]));
+	report_row(out, "Written to the device",
+		   unit_size(stats[STAT_device_written_bytes]));
+	report_row(out, "A read of the device takes",
+		   report_ms(stats[STAT_device_read_us]));
+	report_row(out, "A read of a server takes",
+		   report_ms(stats[STAT_server_read_us]));
+	report_row(out, "Errors: read, write, checksum",
+		   cmd_text("%lld, %lld, %lld",
+			    (long long)stats[STAT_read_errors],
+			    (long long)stats[STAT_write_errors],
+			    (long long)stats[STAT_checksum_errors]));
+	report_row(out, "Memory", unit_size(stats[STAT_index_bytes] +
+					    stats[STAT_checksum_bytes]));
+	fputs("</table>\n", out);
+}
+
+static void report_mounts(FILE *out, const struct system *sys)
+{
+	const struct system_volume *volume;
+	const struct system_mount *mount;
+	size_t i;
+
+	fputs("<h2>Mounts</h2>\n<table>\n<tr><th>Mount</th><th>Source</th><th>Type</th><th>Bound to</th><th>From the cache</th><th>From the server</th><th>Ratio</th></tr>\n",
+	      out);
+	for (i = 0; i < sys->nr_mounts; i++) {
+		mount = &sys->mounts[i];
+		volume = mount->volume;
+		fputs("<tr>", out);
+		report_cell(out, "", cmd_text("%s", mount->target));
+		report_cell(out, "", cmd_text("%s", mount->source));
+		report_cell(out, "", cmd_text("%s", mount->type));
+		report_cell(out, "", cmd_text("%s", mount->cache ?: "-"));
+		report_cell(out, " class=\"n\"", unit_size(volume ? volume->hit : -1));
+		report_cell(out, " class=\"n\"", unit_size(volume ? volume->miss : -1));
+		report_cell(out, " class=\"n\"", unit_ratio(volume ? volume->hit : -1,
+							     volume ? volume->miss : -1));
+		fputs("</tr>\n", out);
+	}
+	fputs("</table>\n", out);
+}
+
+static void report_problems(FILE *out, const struct system *sys)
+{
+	size_t i;
+
+	if (!sys->nr_problems)
+		fputs("<p class=\"good\">Nothing is wrong.</p>\n", out);
+	for (i = 0; i < sys->nr_problems; i++) {
+		fputs("<p class=\"bad\"><b>", out);
+		report_text(out, sys->problems[i].about);
+		fputs("</b>: ", out);
+		report_text(out, sys->problems[i].what);
+		fputs("<br>", out);
+		report_text(out, sys->problems[i].advice);
+		fputs("</p>\n", out);
+	}
+}
+
+/* What was counted between two lines; counters begin at 0 when a cache is attached. */
+static double report_rate(const struct report_sample *sample, int counter)
+{
+	int64_t now = sample->counts[counter], before = sample[-1].counts[counter];
+	int64_t seconds = sample->time - sample[-1].time;
+
+	return (double)(now < before ? now : now - before) /
+		(seconds > 0 ? seconds : 1);
+}
+
+static void report_line(FILE *out, const struct report_history *history,
+			int counter, const char *class, double most)
+{
+	const struct report_sample *samples = history->samples;
+	int64_t all = samples[history->nr - 1].time - samples[0].time;
+	double rate;
+	size_t i;
+
+	fprintf(out, "<polyline class=\"%s\" points=\"", class);
+	for (i = 1; i < history->nr; i++) {
+		rate = report_rate(&samples[i], counter);
+		fprintf(out, "%s%.0f,%.0f", i > 1 ? " " : "",
+			(double)(samples[i].time - samples[0].time) / all *
+			REPORT_WIDTH,
+			REPORT_HEIGHT - rate / most * (REPORT_HEIGHT - 4) - 2);
+	}
+	fputs("\"/>\n", out);
+}
+
+/* Two counters, as bytes per second. */
+static void report_chart(FILE *out, const struct report_history *history,
+			 int first, const char *first_name, int second,
+			 const char *second_name)
+{
+	double most = 1, rate;
+	char *text;
+	size_t i;
+	int k;
+
+	for (i = 1; i < history->nr; i++)
+		for (k = 0; k < 2; k++) {
+			rate = report_rate(&history->samples[i],
+					   k ? second : first);
+			most = rate > most ? rate : most;
+		}
+	text = unit_size(most);
+	fprintf(out, "<p><b class=\"a\">%s</b>, <b class=\"b\">%s</b>: up to %s/s</p>\n"
+		"<svg viewBox=\"0 0 %d %d\">\n", first_name, second_name, text,
+		REPORT_WIDTH, REPORT_HEIGHT);
+	free(text);
+	report_line(out, history, first, "a", most);
+	report_line(out, history, second, "b", most);
+	fputs("</svg>\n", out);
+}
+
+static void report_charts(FILE *out, const struct report_history *history)
+{
+	char *from, *to;
+
+	fputs("<h2>History</h2>\n", out);
+	if (history->nr < 2 || history->samples[0].time ==
+			       history->samples[history->nr - 1].time) {
+		fputs("<p>There is one line so far: the next report shows more.</p>\n",
+		      out);
+		return;
+	}
+	from = report_time(history->samples[0].time);
+	to = report_time(history->samples[history->nr - 1].time);
+	fprintf(out, "<p>%s to %s</p>\n", from, to);
+	free(from);
+	free(to);
+	report_chart(out, history, REPORT_HIT, "read from the cache", REPORT_MISS,
+		     "read from servers");
+	report_chart(out, history, REPORT_STORED, "stored", REPORT_REFUSED, "refused");
+}
+
+static void report_page(FILE *out, const struct system *sys,
+			const struct report_history *history)
+{
+	char *host = root_text("/proc/sys/kernel/hostname") ?: cmd_text("?");
+	char *now = report_time(time(NULL));
+	size_t i;
+
+	fprintf(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>cachefs</title>\n<style>\n%s</style>\n</head>\n<body>\n<h1>cachefs on ",
+		report_style);
+	report_text(out, host);
+	fputs("</h1>\n<p>Linux ", out);
+	report_text(out, sys->kernel);
+	fprintf(out, ", %s</p>\n", now);
+	report_problems(out, sys);
+	for (i = 0; i < sys->nr_caches; i++)
+		report_cache(out, &sys->caches[i]);
+	if (sys->nr_mounts)
+		report_mounts(out, sys);
+	if (history)
+		report_charts(out, history);
+	fputs("</body>\n</html>\n", out);
+	free(host);
+	free(now);
+}
+
+static void report_add(struct report_history *history, struct report_sample sample)
+{
+	history->samples = cmd_grow(history->samples, history->nr, sizeof(sample));
+	history->samples[history->nr++] = sample;
+}
+
+/* The lines of the last week, in their order; others are left out. */
+static void report_read(const char *path, struct report_history *history, int64_t now)
+{
+	FILE *file = fopen(path, "re");
+	struct report_sample sample;
+	int64_t *counts = sample.counts;
+	char line[256];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64,
+			   &sample.time, &counts[0], &counts[1], &counts[2],
+			   &counts[3]) == 5 &&
+		    sample.time >= now - REPORT_WEEK && sample.time <= now &&
+		    (!history->nr || sample.time >
+				     history->samples[history->nr - 1].time))
+			report_add(history, sample);
+	if (file)
+		fclose(file);
+}
+
+static void report_write_history(FILE *out, const struct system *sys,
+				 const struct report_history *history)
+{
+	const struct report_sample *sample;
+	size_t i;
+
+	for (i = 0; i < history->nr; i++) {
+		sample = &history->samples[i];
+		fprintf(out, "%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 "\n",
+			sample->time, sample->counts[0], sample->counts[1],
+			sample->counts[2], sample->counts[3]);
+	}
+}
+
+/* Replace a file by what @write writes, or leave it as it is.  An exit status. */
+static int report_replace(const char *path, const struct system *sys,
+			  const struct report_history *history,
+			  void (*write)(FILE *out, const struct system *sys,
+					const struct report_history *history))
+{
+	char *new = cmd_text("%s.new", path);
+	FILE *out = fopen(new, "we");
+	int error = out ? 0 : errno;
+
+	if (out) {
+		write(out, sys, history);
+		error = ferror(out) ? EIO : 0;
+		if (fclose(out))
+			error = errno;
+		if (!error && rename(new, path))
+			error = errno;
+		if (error)
+			unlink(new);
+	}
+	free(new);
+	return error ? cmd_fails(error, "%s: cannot be written", path) : EXIT_SUCCESS;
+}
+
+static int report_note(const char *path, const struct system *sys,
+		       struct report_history *history)
+{
+	static const enum system_stat stats[REPORT_COUNTERS] = {
+		STAT_hit_bytes, STAT_miss_bytes, STAT_stored_bytes,
+		STAT_store_refused_bytes,
+	};
+	struct report_sample sample = { .time = time(NULL) };
+	int i;
+
+	report_read(path, history, sample.time);
+	for (i = 0; i < REPORT_COUNTERS && sys->nr_caches; i++)
+		sample.counts[i] = sys->caches[0].stats[stats[i]];
+	report_add(history, sample);
+	return report_replace(path, sys, history, report_write_history);
+}
+
+int cmd_report(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "history", required_argument, NULL, 'H' },
+		{ "output", required_argument, NULL, 'o' },
+		{ "help", no_argument, NULL, 'h' },
+		{}
+	};
+	const char *path = NULL, *output = NULL;
+	struct report_history history = {};
+	int c, status = EXIT_SUCCESS, end;
+	struct system sys;
+
+	while ((c = getopt_long(argc, argv, "H:o:h", options, NULL)) != -1)
+		switch (c) {
+		case 'H':
+			path = optarg;
+			break;
+		case 'o':
+			output = optarg;
+			break;
+		case 'h':
+			return cmd_help(report_usage);
+		default:
+			return cmd_misused("report");
+		}
+	if (optind != argc)
+		return cmd_bad_usage("report", "unexpected: %s", argv[optind]);
+	system_read(&sys);
+	if (path)
+		status = report_note(path, &sys, &history);
+	if (output) {
+		end = report_replace(output, &sys, path ? &history : NULL,
+				     report_page);
+		status = end ?: status;
+	} else {
+		report_page(stdout, &sys, path ? &history : NULL);
+	}
+	free(history.samples);
+	system_free(&sys);
+	return status;
+}
