@@ -164,8 +164,8 @@ static void report_mounts(FILE *out, const struct system *sys)
 		report_cell(out, "", cmd_text("%s", mount->cache ?: "-"));
 		report_cell(out, " class=\"n\"", unit_size(volume ? volume->hit : -1));
 		report_cell(out, " class=\"n\"", unit_size(volume ? volume->miss : -1));
-		report_cell(out, " class=\"n\"", unit_ratio(volume ? volume->hit : -1,
-							     volume ? volume->miss : -1));
+		report_cell(out, " class=\"n\"",
+			    unit_ratio(volume ? volume->hit : -1, volume ? volume->miss : -1));
 		fputs("</tr>\n", out);
 	}
 	fputs("</table>\n", out);
