@@ -6,7 +6,7 @@
 # say of it.
 #
 # bed: --disk-size cache:256M --disk-size srv:256M --timeout 400
-# run: 6.1 debug
+# run: 6.1
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 

@@ -7,7 +7,7 @@
 # nothing to say.
 #
 # bed: --disk-size cache:256M --disk-size srv:256M --timeout 500 --append cgroup_no_v1=all
-# run: 6.1 debug
+# run: 6.1
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 

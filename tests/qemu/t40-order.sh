@@ -6,7 +6,6 @@
 # when the server goes.  And what to see when another FS-Cache backend was there first.
 #
 # bed: --smp 1 --disk-size cache:256M --disk-size other:128M --disk-size srv:256M --timeout 400
-# run: debug
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 

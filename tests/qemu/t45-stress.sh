@@ -5,7 +5,7 @@
 # detach, rmmod, umount.  No reader sees an error, and nothing leaks.
 #
 # bed: --disk-size cache:128M --disk-size srv:256M --timeout 900
-# run: 6.1 debug
+# run: 6.1
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 

@@ -7,7 +7,7 @@
 # by one.
 #
 # bed: --disk-size cache:512M --disk-size srv:512M --timeout 900
-# run: 6.1 debug
+# run: 6.1
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 
