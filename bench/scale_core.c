@@ -22,24 +22,23 @@ u64 __wrap_cachefs_data_checksum(u64 seed, const u8 id[16], u64 block,
 	return (seed ^ *(const u64 *)id) + block;
 }
 
-int __real_cachefs_index_insert(struct cachefs_cache *cache, u32 region,
-				const u8 id[16], u64 block, u32 slot, u32 nr);
-int __wrap_cachefs_index_insert(struct cachefs_cache *cache, u32 region,
-				const u8 id[16], u64 block, u32 slot, u32 nr);
-int __wrap_cachefs_index_insert(struct cachefs_cache *cache, u32 region,
-				const u8 id[16], u64 block, u32 slot, u32 nr)
+void __real_cachefs_index_insert(struct cachefs_cache *cache, u32 region,
+				 const u8 id[16], u64 block, u32 slot, u32 nr);
+void __wrap_cachefs_index_insert(struct cachefs_cache *cache, u32 region,
+				 const u8 id[16], u64 block, u32 slot, u32 nr);
+void __wrap_cachefs_index_insert(struct cachefs_cache *cache, u32 region,
+				 const u8 id[16], u64 block, u32 slot, u32 nr)
 {
 	u64 begin;
-	int ret;
 
-	if (!timed)
-		return __real_cachefs_index_insert(cache, region, id, block,
-						   slot, nr);
+	if (!timed) {
+		__real_cachefs_index_insert(cache, region, id, block, slot, nr);
+		return;
+	}
 	begin = sim_real_ns();
-	ret = __real_cachefs_index_insert(cache, region, id, block, slot, nr);
+	__real_cachefs_index_insert(cache, region, id, block, slot, nr);
 	timed->ns += sim_real_ns() - begin;
 	timed->nr++;
-	return ret;
 }
 
 void core_time_inserts(struct core_inserts *inserts)
@@ -131,19 +130,18 @@ void core_set_max_in_flight(struct cachefs_cache *cache, u64 bytes)
 
 u64 core_index_memory(struct cachefs_cache *cache)
 {
-	u64 bytes = sim_memory(), checksums, meta, extents;
+	u64 bytes = sim_memory(), checksums, meta;
 	u32 i;
 
 	checksums = sim_memory_rounded(cache->geo.slots * sizeof(u64));
 	meta = sim_memory_rounded(cache->geo.meta_blocks *
 				  sizeof(struct cachefs_meta_block)) +
 		sim_memory_rounded(sizeof(struct cachefs_open_region));
-	extents = sim_memory_rounded(cachefs_extents_size(cache->geo.slots));
 	for (i = 0; i < cache->geo.nr_regions; i++) {
 		if (cache->regions[i].checksums)
 			bytes -= checksums;
 		if (cache->regions[i].open)
-			bytes -= meta + extents;
+			bytes -= meta;
 	}
 	return bytes - sim_memory_rounded(sizeof(*cache)) -
 		sim_memory_rounded(sizeof(*cache->scratch));

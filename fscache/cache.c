@@ -41,6 +41,7 @@ static struct cachefs_cache *cache_alloc(struct cachefs_device *device)
 		return NULL;
 	cache->device = device;
 	mutex_init(&cache->flush_mutex);
+	mutex_init(&cache->index.grow_mutex);
 	for (i = 0; i < CACHEFS_LOAD_LOCKS; i++)
 		mutex_init(&cache->load_mutex[i]);
 	spin_lock_init(&cache->error_lock);

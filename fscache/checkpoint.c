@@ -24,48 +24,58 @@ static u32 ckpt_batch(const struct cachefs_geometry *geo, u64 index, u64 end)
 		    geo->region_blocks - index % geo->region_blocks);
 }
 
+static int ckpt_load_region(struct cachefs_cache *cache,
+			    const struct cachefs_ckpt_record *record, u32 *region)
+{
+	u64 seq = le64_to_cpu(record->where);
+	u32 nr = le32_to_cpu(record->region);
+
+	/* Each region once, in order. */
+	if (nr >= cache->geo.nr_regions || (*region != U32_MAX && nr <= *region) ||
+	    !seq || seq >> 51)
+		return -EUCLEAN;
+	cache->regions[nr].seq = seq;
+	cachefs_region_set_state(cache, nr, CACHEFS_REGION_SEALED);
+	*region = nr;
+	return 0;
+}
+
+static int ckpt_load_extent(struct cachefs_cache *cache,
+			    const struct cachefs_ckpt_record *record)
+{
+	struct cachefs_index_record extent = {
+		.print = le64_to_cpu(record->where),
+		.low = le32_to_cpu(record->low),
+		.region = le32_to_cpu(record->region),
+		.slot = le32_to_cpu(record->slot),
+		.first = record->first, .nr = record->nr,
+	};
+	struct cachefs_geometry *geo = &cache->geo;
+	struct cachefs_region *region;
+
+	if (extent.region >= geo->nr_regions || !extent.nr ||
+	    extent.first + extent.nr > CACHEFS_CHUNK_BLOCKS ||
+	    extent.slot >= geo->slots || extent.nr > geo->slots - extent.slot)
+		return -EUCLEAN;
+	region = &cache->regions[extent.region];
+	if (!region->seq || extent.nr > geo->slots - region->live)
+		return -EUCLEAN;
+	return cachefs_index_load(cache, &extent);
+}
+
 /*
- * Insert one record of a checkpoint.  @region is the region that the records
- * belong to, U32_MAX before the first.
+ * Insert one record of a checkpoint.  @region is the region that came last,
+ * U32_MAX before the first.
  */
 static int ckpt_load_record(struct cachefs_cache *cache,
 			    const struct cachefs_ckpt_record *record,
 			    u32 *region)
 {
-	struct cachefs_geometry *geo = &cache->geo;
-	u64 where = le64_to_cpu(record->where);
-	u32 slot = le32_to_cpu(record->slot);
-	u64 block;
-	u32 nr;
-	int ret;
-
 	switch (le32_to_cpu(record->kind)) {
 	case CACHEFS_CKPT_REGION:
-		nr = get_unaligned_le32(record->id);
-		/* Each region once, in order, with room for its slots only. */
-		if (nr >= geo->nr_regions ||
-		    (*region != U32_MAX && nr <= *region) ||
-		    slot > geo->slots || !where || where >> 51)
-			return -EUCLEAN;
-		cache->regions[nr].seq = where;
-		cachefs_region_set_state(cache, nr, CACHEFS_REGION_SEALED);
-		*region = nr;
-		return slot ? cachefs_index_reserve(cache, nr, slot) : 0;
-
+		return ckpt_load_region(cache, record, region);
 	case CACHEFS_CKPT_EXTENT:
-		block = where >> CACHEFS_WHERE_BYTES_BITS;
-		nr = where & GENMASK(CACHEFS_WHERE_BYTES_BITS - 1, 0);
-		if (*region == U32_MAX || !nr || nr > CACHEFS_CHUNK_BLOCKS ||
-		    block >= 1ULL << CACHEFS_FILE_BLOCK_BITS ||
-		    block % CACHEFS_CHUNK_BLOCKS + nr > CACHEFS_CHUNK_BLOCKS ||
-		    slot >= geo->slots || nr > geo->slots - slot ||
-		    nr > geo->slots - cache->regions[*region].live)
-			return -EUCLEAN;
-		write_lock(&cache->index_lock);
-		ret = cachefs_index_insert(cache, *region, record->id, block,
-					   slot, nr);
-		write_unlock(&cache->index_lock);
-		return ret ? -EUCLEAN : 0;
+		return ckpt_load_extent(cache, record);
 	}
 	return -EUCLEAN;
 }
@@ -110,6 +120,7 @@ int cachefs_load_checkpoint(struct cachefs_cache *cache,
 				ret = -EUCLEAN;
 				break;
 			}
+			ret = cachefs_index_reserve(cache, 1);
 			for (j = 0; !ret && j < le32_to_cpu(header->nr); j++)
 				ret = ckpt_load_record(cache,
 						       &buffer[i].records[j],
@@ -200,33 +211,29 @@ static struct cachefs_ckpt_record *ckpt_record(struct ckpt_writer *writer)
 
 static int ckpt_write_region(struct ckpt_writer *writer, u32 nr)
 {
-	struct cachefs_region *region = &writer->cache->regions[nr];
-	struct cachefs_ckpt_record *record;
-	unsigned int i;
+	struct cachefs_ckpt_record *record = ckpt_record(writer);
 
-	record = ckpt_record(writer);
 	if (!record)
 		return -EIO;
 	record->kind = cpu_to_le32(CACHEFS_CKPT_REGION);
-	record->slot = cpu_to_le32(region->nr_extents);
-	record->where = cpu_to_le64(region->seq);
-	put_unaligned_le32(nr, record->id);
+	record->region = cpu_to_le32(nr);
+	record->where = cpu_to_le64(writer->cache->regions[nr].seq);
+	return 0;
+}
 
-	for (i = 0; i < region->nr_extents; i++) {
-		struct cachefs_extent *extent = &region->extents[i];
-		u64 block = cachefs_extent_block(extent);
+static int ckpt_write_extent(void *data, const struct cachefs_index_record *extent)
+{
+	struct cachefs_ckpt_record *record = ckpt_record(data);
 
-		if (!extent->nr)
-			continue;
-		record = ckpt_record(writer);
-		if (!record)
-			return -EIO;
-		record->kind = cpu_to_le32(CACHEFS_CKPT_EXTENT);
-		record->slot = cpu_to_le32(extent->slot);
-		record->where = cpu_to_le64(block << CACHEFS_WHERE_BYTES_BITS |
-					    extent->nr);
-		memcpy(record->id, extent->id, sizeof(record->id));
-	}
+	if (!record)
+		return -EIO;
+	record->kind = cpu_to_le32(CACHEFS_CKPT_EXTENT);
+	record->region = cpu_to_le32(extent->region);
+	record->where = cpu_to_le64(extent->print);
+	record->low = cpu_to_le32(extent->low);
+	record->slot = cpu_to_le32(extent->slot);
+	record->first = extent->first;
+	record->nr = extent->nr;
 	return 0;
 }
 
@@ -320,6 +327,8 @@ int cachefs_checkpoint(struct cachefs_cache *cache)
 			ret = ckpt_write_region(&writer, i);
 		cond_resched();
 	}
+	if (!ret)
+		ret = cachefs_index_save(cache, ckpt_write_extent, &writer);
 	if (!ret)
 		ret = ckpt_flush(&writer);
 	kvfree(writer.buffer);

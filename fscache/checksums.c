@@ -6,6 +6,7 @@
  * of other regions are read from their metadata when somebody needs them.  They are
  * the first to go when memory is short.
  */
+#include <linux/err.h>
 #include "internal.h"
 
 /**
@@ -137,7 +138,7 @@ free:
 }
 
 /**
- * cachefs_region_load_checksums - Make sure that the checksums of some slots are there
+ * cachefs_region_load_checksums - Get the checksums of a region for some slots
  * @cache: the cache
  * @region: a region that the caller has pinned
  * @slot: the first slot
@@ -147,26 +148,121 @@ free:
  * dropped.
  *
  * Context: process, may sleep; takes a load_mutex.
- * Return: 0, or why some checksums are not there: -ENOMEM; -EUCLEAN if the metadata is
- * not that of this round of the region; the device's error; or -ENODATA if the region
- * is known to be lost, or if only these slots have no checksums.
+ * Return: the checksums of all slots, until the region is unpinned; or an ERR_PTR that
+ * says why some are not there: -ENOMEM; -EUCLEAN if the metadata is not that of this
+ * round of the region; the device's error; or -ENODATA if the region is known to be
+ * lost, or if only these slots have no checksums.
  */
-int cachefs_region_load_checksums(struct cachefs_cache *cache, u32 region,
-				  u32 slot, u32 nr)
+const u64 *cachefs_region_load_checksums(struct cachefs_cache *cache, u32 region,
+					 u32 slot, u32 nr)
 {
 	struct mutex *mutex = &cache->load_mutex[region % CACHEFS_LOAD_LOCKS];
 	struct cachefs_region *r = &cache->regions[region];
+	const u64 *checksums;
 	int ret = 0;
 	u32 i;
 
 	mutex_lock(mutex);
 	if (!r->checksums)
 		ret = r->lost ? -ENODATA : checksums_load(cache, region);
+	checksums = r->checksums;
 	mutex_unlock(mutex);
 	for (i = slot; !ret && i < slot + nr; i++)
-		if (!r->checksums[i])
+		if (!checksums[i])
 			ret = -ENODATA;
-	return ret;
+	return ret ? ERR_PTR(ret) : checksums;
+}
+
+static bool checksums_record_is(const struct cachefs_meta_block *meta, u32 slot,
+				const u8 id[16], u64 block)
+{
+	const struct cachefs_slot_record *record =
+		&meta->records[slot % CACHEFS_RECORDS_PER_BLOCK];
+
+	return le64_to_cpu(record->where) >> CACHEFS_WHERE_BYTES_BITS == block &&
+		!memcmp(record->id, id, sizeof(record->id));
+}
+
+static bool checksums_disk_says(struct cachefs_cache *cache, u32 region,
+				u32 slot, const u8 id[16], u64 block)
+{
+	struct cachefs_geometry *geo = &cache->geo;
+	const struct cachefs_meta_block *meta = NULL;
+	struct cachefs_meta_block *all;
+	u64 seq, epoch;
+	bool is = true;
+
+	all = kvmalloc_array(geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS,
+			     sizeof(*all), GFP_NOIO | __GFP_NOWARN);
+	if (all && cachefs_region_read_meta(cache, region, all) >= 0 &&
+	    cachefs_meta_newest(all, &seq, &epoch, cache->uuid, cache->seed,
+				region, geo))
+		meta = cachefs_meta_pick(all, slot / CACHEFS_RECORDS_PER_BLOCK,
+					 seq, epoch, cache->uuid, cache->seed,
+					 region, geo);
+	if (meta)
+		is = checksums_record_is(meta, slot, id, block);
+	kvfree(all);
+	return is;
+}
+
+/**
+ * cachefs_region_holds - Was this block stored in that slot?
+ * @cache: the cache
+ * @region: pinned
+ * @slot: the slot
+ * @id: version id
+ * @block: file block
+ *
+ * The index has only a part of a hash, and may find another block.  Such a block does
+ * not match its checksum, but is not damaged.
+ *
+ * Context: process, may sleep; takes index_lock.
+ * Return: %false if another block was stored there; %true also if that is unknown.
+ */
+bool cachefs_region_holds(struct cachefs_cache *cache, u32 region, u32 slot,
+			  const u8 id[16], u64 block)
+{
+	struct cachefs_open_region *open;
+	bool is = false;
+
+	read_lock(&cache->index_lock);
+	open = READ_ONCE(cache->regions[region].open);
+	if (open)
+		is = checksums_record_is(&open->meta[slot / CACHEFS_RECORDS_PER_BLOCK],
+					 slot, id, block);
+	read_unlock(&cache->index_lock);
+	return open ? is : checksums_disk_says(cache, region, slot, id, block);
+}
+
+/* Take the checksums of a region away, if nobody needs them. */
+static u64 *checksums_take(struct cachefs_cache *cache, u32 region)
+{
+	struct cachefs_region *r = &cache->regions[region];
+	unsigned int lock = region % CACHEFS_LOAD_LOCKS;
+	u64 *checksums = NULL;
+
+	/* Nobody loads them meanwhile.  Those of another region are as good. */
+	if (!mutex_trylock(&cache->load_mutex[lock]))
+		return NULL;
+	/* The region does not become FREE meanwhile: then the log frees them. */
+	read_lock(&cache->index_lock);
+	/* Pairs with cachefs_region_set_state(): its last store is done. */
+	if (smp_load_acquire(&r->state) == CACHEFS_REGION_SEALED)
+		checksums = xchg(&r->checksums, NULL);
+	/*
+	 * A reader that is not seen finds none; pairs with index_run_pin().  Another one
+	 * finds none for a moment, and comes for them when the mutex is free.
+	 */
+	smp_mb();
+	if (checksums && cachefs_region_pinned(r)) {
+		/* Verifiers look without the mutex. */
+		smp_store_release(&r->checksums, checksums);
+		checksums = NULL;
+	}
+	read_unlock(&cache->index_lock);
+	mutex_unlock(&cache->load_mutex[lock]);
+	return checksums;
 }
 
 /**
@@ -174,7 +270,7 @@ int cachefs_region_load_checksums(struct cachefs_cache *cache, u32 region,
  * @cache: the cache
  * @nr: of how many regions at most
  *
- * Context: process, also in reclaim; takes index_lock.
+ * Context: process, also in reclaim; takes a load_mutex if it is free, and index_lock.
  * Return: of how many regions the checksums were freed.
  */
 unsigned long cachefs_region_drop_checksums(struct cachefs_cache *cache,
@@ -186,22 +282,13 @@ unsigned long cachefs_region_drop_checksums(struct cachefs_cache *cache,
 	for (looked = 0; looked < cache->geo.nr_regions && dropped < nr;
 	     looked++) {
 		u32 hand = READ_ONCE(cache->shrink_hand) % cache->geo.nr_regions;
-		struct cachefs_region *r = &cache->regions[hand];
 		u64 *checksums = NULL;
 
 		WRITE_ONCE(cache->shrink_hand, hand + 1);
 		if (looked % 4096 == 4095)
 			cond_resched();
-		if (!READ_ONCE(r->checksums))
-			continue;
-		/* Pins are only taken under the lock. */
-		write_lock(&cache->index_lock);
-		if (READ_ONCE(r->state) == CACHEFS_REGION_SEALED &&
-		    !cachefs_region_pinned(r)) {
-			checksums = r->checksums;
-			WRITE_ONCE(r->checksums, NULL);
-		}
-		write_unlock(&cache->index_lock);
+		if (READ_ONCE(cache->regions[hand].checksums))
+			checksums = checksums_take(cache, hand);
 		if (checksums) {
 			kvfree(checksums);
 			dropped++;

@@ -2,217 +2,352 @@
 /*
  * The index: where a block of a version is.
  *
- * A hash table over (version id, chunk), with chains of extents.  An extent
- * lies within one chunk of CACHEFS_CHUNK_BLOCKS file blocks, so one walk over
- * one chain tells all that is cached of a chunk.  The extents of a region are
- * in an array of the region, which goes away as a whole when it is reused.
+ * The index has an entry of 12 bytes for each extent.  An entry does not have the
+ * version id, but 41 bits of a keyed hash of the version id and a group of blocks.  Two
+ * blocks may have the same hash.  Then the block that is read does not match its
+ * checksum, which is seeded with its identity, and is not served.
  *
- * All of it is under index_lock, which is never held across anything that
- * sleeps.
+ * An extent lies within one chunk of CACHEFS_CHUNK_BLOCKS file blocks.  It is found by
+ * the smallest aligned group of 4, 32 or 128 blocks that it lies in.  So no group has
+ * more than a few extents, however a file was stored.
+ *
+ * Readers take no lock.  The count of each bucket tells them whether they have read
+ * the entries of one moment (index_table.h).  A region has a round, which is in its
+ * entries, too.  The round ends when the region is reused: then all its entries are
+ * dead at once.  A reader pins the region that it has found, and then looks whether the
+ * round is still the same.
+ *
+ * Writers have index_lock, and never sleep with it.
  */
-#include <linux/log2.h>
-#include <linux/random.h>
+#include <linux/prefetch.h>
 #include <linux/unaligned.h>
-#include "internal.h"
+#include "index_table.h"
 
-static bool extent_of(const struct cachefs_extent *extent, const u8 id[16])
+/* Groups of blocks, from the smallest: log2 of their size. */
+static const u8 index_group_shift[] = { 2, 5, 7 };
+
+static u64 index_hash(struct cachefs_cache *cache, const u8 id[16], u64 block)
 {
-	return !memcmp(extent->id, id, sizeof(extent->id));
+	return siphash_3u64(get_unaligned_le64(id), get_unaligned_le64(id + 8),
+			    block / CACHEFS_CHUNK_BLOCKS, &cache->index.key);
 }
 
-/* A bit for each of them: it was read since it was stored. */
-static unsigned long *extents_read(struct cachefs_extent *extents, unsigned int nr)
+/* The key of the group of @level that block @at of the chunk is in. */
+static struct index_key index_key_of(struct cachefs_cache *cache, u64 hash,
+				     unsigned int level, unsigned int at)
 {
-	return (unsigned long *)((u8 *)extents + cachefs_extents_size(nr)) -
-		BITS_TO_LONGS(nr);
+	u64 x = hash + (level << 7 | at >> index_group_shift[level]) *
+		0x9e3779b97f4a7c15ULL;
+
+	x = (x ^ x >> 29) * 0xbf58476d1ce4e5b9ULL;
+	x ^= x >> 32;
+	return (struct index_key) {
+		.low = x & ((1U << cache->index.low_bits) - 1),
+		.print = x >> (64 - INDEX_PRINT_BITS),
+	};
 }
 
-static struct cachefs_extent *extent_at(struct cachefs_cache *cache, u32 ref)
+/* The smallest group that has blocks @first and @last of a chunk. */
+static unsigned int index_level_of(unsigned int first, unsigned int last)
 {
-	struct cachefs_region *region = &cache->regions[ref >> cache->ref_shift];
+	unsigned int level = 0;
 
-	return &region->extents[ref & ((1U << cache->ref_shift) - 1)];
+	while (first >> index_group_shift[level] != last >> index_group_shift[level])
+		level++;
+	return level;
+}
+
+static struct index_page *index_page_of(const struct cachefs_index *index,
+					const struct index_key *key)
+{
+	/* Pairs with index_page_split(): what is in the page is there. */
+	return smp_load_acquire(&index->directory[index_directory_at(index, key)]);
+}
+
+static bool index_entry_is(const struct index_entry *entry,
+			   const struct index_key *key)
+{
+	return READ_ONCE(entry->w[0]) == (u32)(key->print >> 9) &&
+		READ_ONCE(entry->w[2]) >> 23 == (key->print & 511) &&
+		READ_ONCE(entry->w[1]) != CACHEFS_NO_REF;
 }
 
 /*
- * The id is a keyed hash already, but who forges an image chooses the ids in it:
- * the key of the hash here is not on the disk.
+ * struct index_chunk - A lookup in one chunk, and what it has found
+ * @first: the first block that is wanted; 0 is the first one of the chunk
+ * @end: behind the last one
+ * @left: how many are not found yet
+ * @slots: the place of each block that is wanted
+ * @rounds: the round of the region there
  */
-static u32 *bucket_of(struct cachefs_cache *cache, const u8 id[16], u64 block)
+struct index_chunk {
+	unsigned int	first;
+	unsigned int	end;
+	unsigned int	left;
+	u32		*slots;
+	u8		*rounds;
+};
+
+static void index_found(struct index_chunk *chunk, u32 place, u32 tail)
 {
-	u64 hash = siphash_3u64(get_unaligned_le64(id),
-				get_unaligned_le64(id + 8),
-				block / CACHEFS_CHUNK_BLOCKS,
-				&cache->bucket_key);
+	unsigned int first = index_tail_first(tail), i, end;
 
-	return &cache->buckets[hash & cache->bucket_mask];
-}
-
-static void account_index(struct cachefs_cache *cache, s64 bytes)
-{
-	cachefs_stat_add(cache, CACHEFS_STAT_INDEX_BYTES, bytes);
-}
-
-/* So many blocks and extents more, or less, can be found. */
-static void account_live(struct cachefs_cache *cache,
-			 struct cachefs_region *region, int blocks, int extents)
-{
-	region->live += blocks;
-	/* sysfs looks without the lock. */
-	WRITE_ONCE(cache->live_blocks, cache->live_blocks + blocks);
-	WRITE_ONCE(cache->nr_extents, cache->nr_extents + extents);
-}
-
-/**
- * cachefs_index_init - Allocate an empty index
- * @cache: its geometry is known
- *
- * One bucket for each chunk that fits the device.
- *
- * Context: process, may sleep.
- * Return: 0 or -ENOMEM.
- */
-int cachefs_index_init(struct cachefs_cache *cache)
-{
-	u64 chunks = ((u64)cache->geo.nr_regions * cache->geo.slots) /
-		     CACHEFS_CHUNK_BLOCKS;
-	u64 nr = roundup_pow_of_two(max_t(u64, chunks, 1024));
-	u64 i;
-
-	BUILD_BUG_ON(sizeof(struct cachefs_extent) != 28);
-
-	cache->ref_shift = ilog2(cache->geo.region_blocks);
-	cache->regions = kvcalloc(cache->geo.nr_regions,
-				  sizeof(*cache->regions),
-				  GFP_KERNEL | __GFP_NOWARN);
-	cache->buckets = kvmalloc_array(nr, sizeof(*cache->buckets),
-					GFP_KERNEL | __GFP_NOWARN);
-	if (!cache->regions || !cache->buckets) {
-		cachefs_index_free(cache);
-		return -ENOMEM;
+	end = min(first + index_tail_nr(tail), chunk->end);
+	for (i = max(first, chunk->first); i < end; i++) {
+		if (chunk->slots[i - chunk->first] != CACHEFS_NO_REF)
+			continue;
+		chunk->slots[i - chunk->first] = place + (i - first);
+		chunk->rounds[i - chunk->first] = index_tail_round(tail);
+		chunk->left--;
 	}
-	for (i = 0; i < nr; i++)
-		cache->buckets[i] = CACHEFS_NO_REF;
-	cache->bucket_mask = nr - 1;
-	get_random_bytes(&cache->bucket_key, sizeof(cache->bucket_key));
-	account_index(cache, nr * sizeof(*cache->buckets) +
-		      cache->geo.nr_regions * sizeof(*cache->regions));
-	return 0;
 }
 
-/**
- * cachefs_index_free - Free the index and what hangs on the regions
- * @cache: nothing uses it any more
- */
-void cachefs_index_free(struct cachefs_cache *cache)
+/* Most readers find that another one has noted it, and write nothing. */
+static void index_note_read(struct cachefs_cache *cache, struct index_entry *entry,
+			    u32 place, u32 tail)
 {
-	u32 i;
+	struct cachefs_region *region = index_region_of(cache, place);
 
-	for (i = 0; cache->regions && i < cache->geo.nr_regions; i++) {
-		kvfree(cache->regions[i].extents);
-		kvfree(cache->regions[i].checksums);
-	}
-	kvfree(cache->regions);
-	kvfree(cache->buckets);
-	cache->regions = NULL;
-	cache->buckets = NULL;
+	if (!(tail & INDEX_TAIL_READ))
+		cmpxchg(&entry->w[2], tail, tail | INDEX_TAIL_READ);
+	if (!READ_ONCE(region->was_read))
+		WRITE_ONCE(region->was_read, true);
 }
 
-/**
- * cachefs_index_reserve - Make room for the extents of a region
- * @cache: the cache
- * @region: a region without extents
- * @nr: how many it may get; never more than it has slots
- *
- * Context: process, may sleep; nobody else uses the region.
- * Return: 0 or -ENOMEM.
- */
-int cachefs_index_reserve(struct cachefs_cache *cache, u32 region,
+/* Read the entries of a bucket for a key, as they were at one moment. */
+static unsigned int index_bucket_read(struct index_bucket *bucket,
+				      const struct index_key *key,
+				      struct index_at *found, u32 *head)
+{
+	struct index_entry *entry;
+	unsigned int nr;
+
+	do {
+		/* Pairs with index_bucket_end(). */
+		while ((*head = smp_load_acquire(&bucket->head)) & INDEX_HEAD_BUSY)
+			cpu_relax();
+		nr = 0;
+		for (entry = bucket->entries;
+		     entry < bucket->entries + INDEX_BUCKET_ENTRIES; entry++) {
+			if (!index_entry_is(entry, key))
+				continue;
+			found[nr].entry = entry;
+			found[nr].place = READ_ONCE(entry->w[1]);
+			found[nr++].tail = READ_ONCE(entry->w[2]);
+		}
+		/* Pairs with index_bucket_begin(). */
+		smp_rmb();
+	} while (READ_ONCE(bucket->head) != *head);
+	return nr;
+}
+
+/* Find the blocks that a page has for a key. */
+static void index_page_lookup(struct cachefs_cache *cache, struct index_page *page,
+			      const struct index_key *key,
+			      struct index_chunk *chunk, bool note)
+{
+	struct index_at found[INDEX_BUCKET_ENTRIES], *at;
+	unsigned int home = index_home_of(key), d, nr, first;
+	u32 head = INDEX_HEAD_OVERFLOW;
+
+	for (d = 0; d < INDEX_BUCKETS && head & INDEX_HEAD_OVERFLOW; d++) {
+		nr = index_bucket_read(&page->buckets[(home + d) % INDEX_BUCKETS],
+				       key, found, &head);
+		for (at = found; at < found + nr; at++) {
+			if (!index_entry_live(cache, at->place, at->tail))
+				continue;
+			first = index_tail_first(at->tail);
+			if (first >= chunk->end ||
+			    first + index_tail_nr(at->tail) <= chunk->first)
+				continue;
+			if (note)
+				index_note_read(cache, at->entry, at->place,
+						at->tail);
+			index_found(chunk, at->place, at->tail);
+		}
+	}
+}
+
+/* The groups of all levels, the largest first, which are the fewest. */
+static void index_try_lookup(struct cachefs_cache *cache, u64 hash,
+			     struct index_chunk *chunk, bool note)
+{
+	bool few = chunk->end - chunk->first <= 1U << index_group_shift[0];
+	unsigned int level, size, at, nr = 0, i;
+	struct index_key keys[32];
+	struct index_page *pages[32];
+
+	for (level = ARRAY_SIZE(index_group_shift); level-- && chunk->left;) {
+		size = 1U << index_group_shift[level];
+		for (at = round_down(chunk->first, size); at < chunk->end;
+		     at += size) {
+			keys[nr] = index_key_of(cache, hash, level, at);
+			pages[nr] = index_page_of(&cache->index, &keys[nr]);
+			prefetch(&pages[nr]->buckets[index_home_of(&keys[nr])]);
+			nr++;
+		}
+		/* Of a few blocks the buckets of all levels are fetched at once. */
+		if (level && few)
+			continue;
+		for (i = 0; i < nr && chunk->left; i++)
+			index_page_lookup(cache, pages[i], &keys[i], chunk, note);
+		nr = 0;
+	}
+}
+
+static void index_chunk_lookup(struct cachefs_cache *cache, u64 hash,
+			       struct index_chunk *chunk, bool note)
+{
+	struct cachefs_index *index = &cache->index;
+	unsigned int tries = 0;
+	u32 moves;
+
+	/* An entry may be moved meanwhile.  In the end, a miss is only a miss. */
+	do {
+		/* Pairs with index_page_rebuild(). */
+		moves = smp_load_acquire(&index->moves);
+		index_try_lookup(cache, hash, chunk, note);
+		/* The same, with its first barrier. */
+		smp_rmb();
+		if (!chunk->left ||
+		    (!(moves & 1) && READ_ONCE(index->moves) == moves))
+			break;
+		cpu_relax();
+	} while (tries++ < 1000);
+}
+
+/* Pin the region of a run.  Returns %false if it was reused since. */
+static bool index_run_pin(struct cachefs_cache *cache, u32 place, const u8 *rounds,
 			  unsigned int nr)
 {
-	struct cachefs_region *r = &cache->regions[region];
+	struct cachefs_region *region = index_region_of(cache, place);
+	unsigned int i;
 
-	WARN_ON_ONCE(r->extents);
-	r->extents = kvmalloc(cachefs_extents_size(nr), GFP_NOIO | __GFP_NOWARN);
-	if (!r->extents)
-		return -ENOMEM;
-	bitmap_zero(extents_read(r->extents, nr), nr);
-	r->max_extents = nr;
-	account_index(cache, cachefs_extents_size(nr));
-	return 0;
-}
-
-static int insert_entry(struct cachefs_cache *cache, u32 region_nr,
-			const u8 id[16], u64 block, u32 slot, u32 nr)
-{
-	struct cachefs_region *region = &cache->regions[region_nr];
-	struct cachefs_extent *extent;
-	u32 *bucket;
-
-	if (region->nr_extents == region->max_extents)
-		return -ENOSPC;
-	extent = &region->extents[region->nr_extents];
-	memcpy(extent->id, id, sizeof(extent->id));
-	extent->block_lo = block;
-	extent->block_hi = block >> 32;
-	extent->slot = slot;
-	extent->nr = nr;
-	bucket = bucket_of(cache, id, block);
-	extent->next = *bucket;
-	*bucket = region_nr << cache->ref_shift | region->nr_extents;
-	region->nr_extents++;
-	account_live(cache, region, nr, 1);
-	return 0;
-}
-
-/* Grow the newest extent of the region if the new blocks continue it. */
-static bool extend_last(struct cachefs_cache *cache,
-			struct cachefs_region *region, const u8 id[16],
-			u64 block, u32 slot, u32 nr)
-{
-	struct cachefs_extent *last;
-
-	if (!region->nr_extents)
-		return false;
-	last = &region->extents[region->nr_extents - 1];
-	if (!last->nr || !extent_of(last, id) ||
-	    cachefs_extent_block(last) + last->nr != block ||
-	    last->slot + last->nr != slot ||
-	    block % CACHEFS_CHUNK_BLOCKS == 0)
-		return false;
-	last->nr += nr;
-	account_live(cache, region, nr, 0);
+	atomic_inc(&region->pins);
+	/* Pairs with cachefs_index_forget(): it sees the pin, or we its new round. */
+	smp_mb__after_atomic();
+	for (i = 0; i < nr; i++) {
+		if (READ_ONCE(region->round) != rounds[i]) {
+			cachefs_region_unpin(cache, place >> cache->ref_shift);
+			return false;
+		}
+	}
 	return true;
 }
 
-/* Many readers say the same: most find it said. */
-static void note_read(struct cachefs_cache *cache, u32 ref)
+/**
+ * cachefs_index_map - Find blocks of one chunk
+ * @cache: the cache
+ * @version: whose blocks
+ * @block: first file block
+ * @nr: number of blocks, within one chunk
+ * @slots: for each block (region << ref_shift | slot), or %CACHEFS_NO_REF
+ * @pin: pin the region of each run found, once per cachefs_slots_run(), and note
+ *	that its extent is read
+ *
+ * Context: any but interrupts.  Takes no lock.
+ */
+void cachefs_index_map(struct cachefs_cache *cache,
+		       const struct cachefs_version *version, u64 block,
+		       unsigned int nr, u32 *slots, bool pin)
 {
-	struct cachefs_region *region = &cache->regions[ref >> cache->ref_shift];
-	unsigned long *read = extents_read(region->extents, region->max_extents);
-	unsigned int i = ref & ((1U << cache->ref_shift) - 1);
+	u8 rounds[CACHEFS_CHUNK_BLOCKS];
+	struct index_chunk chunk = {
+		.first = block % CACHEFS_CHUNK_BLOCKS,
+		.end = block % CACHEFS_CHUNK_BLOCKS + nr,
+		.left = nr, .slots = slots, .rounds = rounds,
+	};
+	unsigned int i, j, run;
 
-	if (!test_bit(i, read))
-		set_bit(i, read);
+	for (i = 0; i < nr; i++)
+		slots[i] = CACHEFS_NO_REF;
+	index_chunk_lookup(cache, index_hash(cache, version->id, block), &chunk, pin);
+	/* All readers of a region share the count of its pins: seldom is better. */
+	for (i = 0; pin && i < nr; i += run) {
+		run = cachefs_slots_run(cache, slots + i, nr - i);
+		if (slots[i] == CACHEFS_NO_REF ||
+		    index_run_pin(cache, slots[i], rounds + i, run))
+			continue;
+		for (j = i; j < i + run; j++)
+			slots[j] = CACHEFS_NO_REF;
+	}
 }
 
-/* Mark in @covered which blocks of the chunk of @block the index finds. */
-static void chunk_covered(struct cachefs_cache *cache, const u8 id[16],
-			  u64 block, unsigned long *covered)
+static bool index_at_is(struct cachefs_cache *cache, const struct index_at *at,
+			const struct index_key *key, unsigned int block)
 {
-	u64 chunk = round_down(block, CACHEFS_CHUNK_BLOCKS);
-	u32 ref = *bucket_of(cache, id, block);
+	return index_entry_is(at->entry, key) &&
+		index_entry_live(cache, at->place, at->tail) &&
+		block - index_tail_first(at->tail) < index_tail_nr(at->tail);
+}
 
-	bitmap_zero(covered, CACHEFS_CHUNK_BLOCKS);
-	while (ref != CACHEFS_NO_REF) {
-		struct cachefs_extent *extent = extent_at(cache, ref);
-		u64 start = cachefs_extent_block(extent);
+/*
+ * Find the live entry that has a block of a chunk, for a writer.  @nr: the length that
+ * it must have, or 0.
+ */
+static bool index_find(struct cachefs_cache *cache, u64 hash, unsigned int block,
+		       unsigned int nr, struct index_at *at)
+{
+	unsigned int level, d, i;
 
-		if (start - chunk < CACHEFS_CHUNK_BLOCKS &&
-		    extent_of(extent, id))
-			bitmap_set(covered, start - chunk, extent->nr);
-		ref = extent->next;
+	lockdep_assert_held_write(&cache->index_lock);
+	for (level = 0; level < ARRAY_SIZE(index_group_shift); level++) {
+		struct index_key key = index_key_of(cache, hash, level, block);
+		struct index_page *page = index_page_of(&cache->index, &key);
+
+		for (d = 0; d < INDEX_BUCKETS; d++) {
+			at->bucket = &page->buckets[(index_home_of(&key) + d) %
+						    INDEX_BUCKETS];
+			for (i = 0; i < INDEX_BUCKET_ENTRIES; i++) {
+				at->entry = &at->bucket->entries[i];
+				at->place = at->entry->w[1];
+				at->tail = READ_ONCE(at->entry->w[2]);
+				if (index_at_is(cache, at, &key, block) &&
+				    (!nr || index_tail_nr(at->tail) == nr))
+					return true;
+			}
+			if (!(at->bucket->head & INDEX_HEAD_OVERFLOW))
+				break;
+		}
 	}
+	return false;
+}
+
+static void index_insert(struct cachefs_cache *cache, u64 hash, unsigned int first,
+			 unsigned int nr, u32 place, u32 was_read)
+{
+	unsigned int level = index_level_of(first, first + nr - 1);
+	struct index_key key = index_key_of(cache, hash, level, first);
+	u8 round = index_region_of(cache, place)->round;
+
+	cachefs_index_put(cache, &key, place,
+			  index_tail(&key, round, first, nr) | was_read);
+}
+
+/* Blocks of a chunk that are not in the index: a new entry, or a longer one. */
+static void index_insert_run(struct cachefs_cache *cache, u64 hash,
+			     unsigned int first, unsigned int nr, u32 place)
+{
+	struct cachefs_region *region = index_region_of(cache, place);
+	unsigned int before;
+	struct index_at at;
+
+	/* Slot 0 of a region has no neighbour before. */
+	if (!first || !(place & ((1U << cache->ref_shift) - 1)) ||
+	    !index_find(cache, hash, first - 1, 0, &at) ||
+	    at.place + index_tail_nr(at.tail) != place) {
+		cachefs_index_account(cache, region, nr, 1);
+		index_insert(cache, hash, first, nr, place, 0);
+		return;
+	}
+	before = index_tail_nr(at.tail);
+	/* First the longer one: a reader finds the blocks all the time. */
+	cachefs_index_account(cache, region, before + nr, 1);
+	index_insert(cache, hash, first - before, before + nr, at.place,
+		     at.tail & INDEX_TAIL_READ);
+	/* That may have moved the shorter one. */
+	if (index_find(cache, hash, first - 1, before, &at))
+		index_kill(cache, &at);
 }
 
 /**
@@ -228,98 +363,34 @@ static void chunk_covered(struct cachefs_cache *cache, const u8 id[16],
  * the same bytes.
  *
  * Context: index_lock held for writing.
- * Return: 0, or -ENOSPC with some of the blocks left out: more entries than
- * were reserved, which only a damaged image can ask for.
  */
-int cachefs_index_insert(struct cachefs_cache *cache, u32 region,
-			 const u8 id[16], u64 block, u32 slot, u32 nr)
+void cachefs_index_insert(struct cachefs_cache *cache, u32 region,
+			  const u8 id[16], u64 block, u32 slot, u32 nr)
 {
-	DECLARE_BITMAP(covered, CACHEFS_CHUNK_BLOCKS);
-	unsigned int first = block % CACHEFS_CHUNK_BLOCKS;
-	unsigned int end = first + nr, at, stop;
-	int ret = 0;
+	u64 hash = index_hash(cache, id, block);
+	u32 slots[CACHEFS_CHUNK_BLOCKS], place = index_place_of(cache, region, slot);
+	u8 rounds[CACHEFS_CHUNK_BLOCKS];
+	struct index_chunk chunk = {
+		.first = block % CACHEFS_CHUNK_BLOCKS,
+		.end = block % CACHEFS_CHUNK_BLOCKS + nr,
+		.left = nr, .slots = slots, .rounds = rounds,
+	};
+	unsigned int i, end;
 
 	lockdep_assert_held_write(&cache->index_lock);
-	if (WARN_ON_ONCE(!nr || end > CACHEFS_CHUNK_BLOCKS))
-		return -EINVAL;
-
-	chunk_covered(cache, id, block, covered);
-	for (at = find_next_zero_bit(covered, end, first); at < end;
-	     at = find_next_zero_bit(covered, end, stop)) {
-		u64 from = block + (at - first);
-		u32 from_slot = slot + (at - first);
-
-		stop = find_next_bit(covered, end, at);
-		if (extend_last(cache, &cache->regions[region], id, from,
-				from_slot, stop - at))
-			continue;
-		ret = insert_entry(cache, region, id, from, from_slot,
-				   stop - at);
-		if (ret)
-			break;
-	}
-	return ret;
-}
-
-/**
- * cachefs_index_map - Find blocks of one chunk
- * @cache: the cache
- * @version: whose blocks
- * @block: first file block
- * @nr: number of blocks, within one chunk
- * @slots: for each block (region << ref_shift | slot), or %CACHEFS_NO_REF
- * @pin: pin the region of each run found, once per cachefs_slots_run(), and note
- *	that its extent is read
- *
- * Context: any but interrupts; takes index_lock.
- */
-void cachefs_index_map(struct cachefs_cache *cache,
-		       const struct cachefs_version *version, u64 block,
-		       unsigned int nr, u32 *slots, bool pin)
-{
-	u64 end = block + nr;
-	unsigned int i, run;
-	u32 ref;
-
+	if (WARN_ON_ONCE(!nr || chunk.end > CACHEFS_CHUNK_BLOCKS))
+		return;
 	for (i = 0; i < nr; i++)
 		slots[i] = CACHEFS_NO_REF;
-
-	read_lock(&cache->index_lock);
-	ref = *bucket_of(cache, version->id, block);
-	while (ref != CACHEFS_NO_REF) {
-		struct cachefs_extent *extent = extent_at(cache, ref);
-		u64 start = cachefs_extent_block(extent), from, to;
-
-		from = max(start, block);
-		to = min(start + extent->nr, end);
-		if (from < to && extent_of(extent, version->id)) {
-			u32 region = ref >> cache->ref_shift;
-
-			if (pin)
-				note_read(cache, ref);
-			for (; from < to; from++)
-				slots[from - block] =
-					region << cache->ref_shift |
-					(extent->slot + (u32)(from - start));
-		}
-		ref = extent->next;
+	index_chunk_lookup(cache, hash, &chunk, false);
+	for (i = 0; i < nr; i = end) {
+		for (end = i + 1; end < nr && (slots[end] == CACHEFS_NO_REF) ==
+		     (slots[i] == CACHEFS_NO_REF); end++)
+			;
+		if (slots[i] == CACHEFS_NO_REF)
+			index_insert_run(cache, hash, chunk.first + i, end - i,
+					 place + i);
 	}
-	/* All readers of a region share this count: seldom is better. */
-	for (i = 0; pin && i < nr; i += run) {
-		run = cachefs_slots_run(cache, slots + i, nr - i);
-		if (slots[i] != CACHEFS_NO_REF)
-			atomic_inc(&cache->regions[slots[i] >>
-						   cache->ref_shift].pins);
-	}
-	read_unlock(&cache->index_lock);
-}
-
-static void extent_kill(struct cachefs_cache *cache, u32 ref,
-			struct cachefs_extent *extent)
-{
-	account_live(cache, &cache->regions[ref >> cache->ref_shift],
-		     -extent->nr, -1);
-	extent->nr = 0;
 }
 
 /**
@@ -337,95 +408,74 @@ static void extent_kill(struct cachefs_cache *cache, u32 ref,
 void cachefs_index_drop(struct cachefs_cache *cache, const u8 id[16],
 			u64 block, unsigned int nr)
 {
-	u32 ref;
+	u64 hash = index_hash(cache, id, block);
+	unsigned int at = block % CACHEFS_CHUNK_BLOCKS, i;
+	struct index_at where;
 
 	write_lock(&cache->index_lock);
-	ref = *bucket_of(cache, id, block);
-	while (ref != CACHEFS_NO_REF) {
-		struct cachefs_extent *extent = extent_at(cache, ref);
-		u64 start = cachefs_extent_block(extent);
-
-		if (extent->nr && start < block + nr &&
-		    block < start + extent->nr && extent_of(extent, id))
-			extent_kill(cache, ref, extent);
-		ref = extent->next;
-	}
+	for (i = at; i < at + nr; i++)
+		while (index_find(cache, hash, i, 0, &where))
+			index_kill(cache, &where);
 	write_unlock(&cache->index_lock);
 }
 
+static bool index_find_extent(struct cachefs_cache *cache,
+			      const struct cachefs_extent *extent,
+			      struct index_at *at)
+{
+	unsigned int first = extent->block % CACHEFS_CHUNK_BLOCKS;
+	u64 hash = index_hash(cache, extent->id, extent->block);
+
+	return index_find(cache, hash, first, 0, at) &&
+		index_tail_first(at->tail) == first &&
+		at->place == index_place_of(cache, extent->region, extent->slot);
+}
+
 /**
- * cachefs_index_was_read - Get an extent that was read since it was stored
+ * cachefs_index_was_read - Is there an extent in a run of blocks, and was it read?
  * @cache: the cache
- * @region: its region, which gets no more extents
- * @i: which one
- * @copy: where it goes
+ * @extent: a run as the records of its slots say; its length becomes that of the
+ *	extent that begins with it, or 1 if there is none
  *
  * Context: process; takes index_lock.
- * Return: whether it was read, and can still be found.
+ * Return: whether there is one that was read since it was stored.
  */
-bool cachefs_index_was_read(struct cachefs_cache *cache, u32 region,
-			    unsigned int i, struct cachefs_extent *copy)
+bool cachefs_index_was_read(struct cachefs_cache *cache,
+			    struct cachefs_extent *extent)
 {
-	struct cachefs_region *r = &cache->regions[region];
-	bool was_read;
+	bool was_read = false;
+	struct index_at at;
+	u32 nr = 1;
 
-	read_lock(&cache->index_lock);
-	*copy = r->extents[i];
-	was_read = copy->nr && test_bit(i, extents_read(r->extents, r->max_extents));
-	read_unlock(&cache->index_lock);
+	write_lock(&cache->index_lock);
+	if (index_find_extent(cache, extent, &at) &&
+	    index_tail_nr(at.tail) <= extent->nr) {
+		nr = index_tail_nr(at.tail);
+		was_read = at.tail & INDEX_TAIL_READ;
+	}
+	write_unlock(&cache->index_lock);
+	extent->nr = nr;
 	return was_read;
 }
 
 /**
  * cachefs_index_take - Take an extent out that will be inserted elsewhere
  * @cache: the cache
- * @region: its region
- * @i: which one
+ * @extent: the extent
  *
  * Context: index_lock held for writing.
- * Return: %false if it cannot be found any more; then it must not be inserted.
+ * Return: %false if it is not found there any more; then it must not be inserted.
  */
-bool cachefs_index_take(struct cachefs_cache *cache, u32 region, unsigned int i)
+bool cachefs_index_take(struct cachefs_cache *cache,
+			const struct cachefs_extent *extent)
 {
-	struct cachefs_extent *extent = &cache->regions[region].extents[i];
-	u32 ref = region << cache->ref_shift | i;
+	struct index_at at;
 
-	lockdep_assert_held_write(&cache->index_lock);
-	if (!extent->nr)
+	if (!index_find_extent(cache, extent, &at) ||
+	    index_tail_nr(at.tail) != extent->nr)
 		return false;
-	extent_kill(cache, ref, extent);
+	index_kill(cache, &at);
 	return true;
-}
-
-/**
- * cachefs_index_drop_slots - Make the extents in some slots unfindable
- * @cache: the cache
- * @region: the region
- * @slot: the first slot
- * @nr: how many
- *
- * Context: process; takes index_lock.
- * Return: whether there were any.
- */
-bool cachefs_index_drop_slots(struct cachefs_cache *cache, u32 region,
-			      u32 slot, u32 nr)
-{
-	struct cachefs_region *r = &cache->regions[region];
-	bool dropped = false;
-	unsigned int i;
-
-	write_lock(&cache->index_lock);
-	for (i = 0; i < r->nr_extents; i++) {
-		struct cachefs_extent *extent = &r->extents[i];
-
-		if (!extent->nr || extent->slot >= slot + nr ||
-		    extent->slot + extent->nr <= slot)
-			continue;
-		extent_kill(cache, region << cache->ref_shift, extent);
-		dropped = true;
-	}
-	write_unlock(&cache->index_lock);
-	return dropped;
 }
 
 /**
@@ -435,71 +485,23 @@ bool cachefs_index_drop_slots(struct cachefs_cache *cache, u32 region,
  *
  * Readers that pinned it before go on; nobody finds it after.
  *
- * Context: process, may sleep; takes index_lock.
+ * Context: process; takes index_lock.
  */
 void cachefs_index_forget(struct cachefs_cache *cache, u32 region)
 {
 	struct cachefs_region *r = &cache->regions[region];
-	struct cachefs_extent *extents;
-	unsigned int i;
 
 	write_lock(&cache->index_lock);
 	cachefs_stat_add(cache, CACHEFS_STAT_EVICTED_BYTES,
 			 (u64)r->live << CACHEFS_BLOCK_SHIFT);
-	for (i = 0; i < r->nr_extents; i++) {
-		struct cachefs_extent *extent = &r->extents[i];
-		u32 me = region << cache->ref_shift | i;
-		u32 *link;
-
-		link = bucket_of(cache, (u8 *)extent->id,
-				 cachefs_extent_block(extent));
-		while (*link != me && *link != CACHEFS_NO_REF)
-			link = &extent_at(cache, *link)->next;
-		if (!WARN_ON_ONCE(*link != me))
-			*link = extent->next;
-		if (extent->nr)
-			account_live(cache, r, -extent->nr, -1);
+	/* Also if all were dropped since: a reader may have found one before. */
+	if (r->in_round) {
+		cachefs_index_account(cache, r, -r->live, -r->nr_extents);
+		WRITE_ONCE(r->round, r->round + 1);
+		r->in_round = false;
 	}
-	extents = r->extents;
-	account_index(cache, -(s64)cachefs_extents_size(r->max_extents));
-	r->extents = NULL;
-	r->nr_extents = 0;
-	r->max_extents = 0;
+	WRITE_ONCE(r->was_read, false);
 	write_unlock(&cache->index_lock);
-	kvfree(extents);
-}
-
-/**
- * cachefs_index_trim - Give back the unused end of a region's extent array
- * @cache: the cache
- * @region: a region that gets no more extents
- *
- * Context: process, may sleep; takes index_lock.
- */
-void cachefs_index_trim(struct cachefs_cache *cache, u32 region)
-{
-	struct cachefs_region *r = &cache->regions[region];
-	struct cachefs_extent *exact = NULL, *old;
-	unsigned int nr = READ_ONCE(r->nr_extents);
-
-	if (nr == r->max_extents)
-		return;
-	if (nr) {
-		exact = kmalloc(cachefs_extents_size(nr), GFP_NOIO | __GFP_NOWARN);
-		if (!exact)
-			return;		/* it is only memory */
-	}
-	write_lock(&cache->index_lock);
-	old = r->extents;
-	if (nr) {
-		memcpy(exact, old, nr * sizeof(*exact));
-		bitmap_copy(extents_read(exact, nr),
-			    extents_read(old, r->max_extents), nr);
-	}
-	r->extents = exact;
-	account_index(cache, (s64)cachefs_extents_size(nr) -
-		      (s64)cachefs_extents_size(r->max_extents));
-	r->max_extents = nr;
-	write_unlock(&cache->index_lock);
-	kvfree(old);
+	/* Pairs with index_run_pin(): it sees the new round, or we see its pin. */
+	smp_mb();
 }

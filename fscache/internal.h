@@ -51,26 +51,6 @@
 /* Blocks in one I/O: as many as a bio of one page per vector takes. */
 #define CACHEFS_IO_BLOCKS	CACHEFS_CHUNK_BLOCKS
 
-/*
- * struct cachefs_extent - A run of file blocks in consecutive slots
- * @id: version id
- * @next: reference of the next extent in the same hash chain
- * @block_lo: first file block, bits 0-31
- * @slot: first slot
- * @nr: length in blocks, within one chunk; 0: a dead entry
- * @block_hi: first file block, bits 32-39
- *
- * A reference is (region number << ref_shift) | index in the region's array.
- */
-struct cachefs_extent {
-	u32	id[4];
-	u32	next;
-	u32	block_lo;
-	u16	slot;
-	u8	nr;
-	u8	block_hi;
-} __packed __aligned(4);
-
 enum cachefs_region_state {
 	CACHEFS_REGION_FREE,
 	CACHEFS_REGION_READY,
@@ -81,12 +61,14 @@ enum cachefs_region_state {
 /*
  * struct cachefs_region - One region of the log
  * @seq: sequence number, 0 in a region that was never used
- * @extents: its extents, @nr_extents of @max_extents; index_lock.  Behind them is a
- *	bit for each: it was read
  * @checksums: of all its slots, or %NULL; freed by the shrinker when not pinned
  * @open: what only a READY or OPEN region has, until its metadata is written
  * @pins: readers between lookup and verification
  * @live: blocks that the index can find; index_lock
+ * @nr_extents: in how many extents; index_lock
+ * @round: the index finds only entries of this round; written under index_lock
+ * @in_round: there were entries of this round; index_lock
+ * @was_read: some of it was read
  * @state: enum cachefs_region_state, set by cachefs_region_set_state(); while the
  *	cache is in use it becomes FREE under index_lock, and anything else under
  *	log_lock
@@ -94,15 +76,16 @@ enum cachefs_region_state {
  */
 struct cachefs_region {
 	u64				seq;
-	struct cachefs_extent		*extents;
 	u64				*checksums;
 	struct cachefs_open_region	*open;
 	atomic_t			pins;
 	u16				nr_extents;
-	u16				max_extents;
 	u16				live;
 	u8				state;
+	u8				round;
 	bool				lost;
+	bool				in_round;
+	bool				was_read;
 };
 
 /*
@@ -181,6 +164,68 @@ struct cachefs_errors {
 	unsigned long	last;
 };
 
+/*
+ * struct cachefs_index_slot - A page of the index
+ * @page: 4096 bytes, or %NULL
+ * @low: of the keys of all its entries: struct index_key
+ * @depth: so many bits of the hash are the same in all its entries
+ */
+struct cachefs_index_slot {
+	struct index_page	*page;
+	u32			low;
+	u8			depth;
+};
+
+/*
+ * struct cachefs_index - The place of each cached block; see index.c
+ * @key: of the hash
+ * @directory: the page for the lowest @directory_bits of a hash; readers take no lock
+ * @numbers: the same as numbers of pages; index_lock
+ * @directory_bits: a power of two entries are in @directory
+ * @low_bits: so many bits all pages have in common at least; they are not in entries
+ * @leaves: all pages by number, in arrays of INDEX_LEAF_PAGES
+ * @nr_pages: how many pages are in use; index_lock
+ * @nr_allocated: how many there are; grow_mutex
+ * @max_pages: how many there may be
+ * @sweep_hand: the page that was tidied last; index_lock
+ * @moves: odd while entries are moved; index_lock
+ * @scratch: a copy of the page that is rebuilt; index_lock
+ * @grow_mutex: protects the adding of pages
+ */
+struct cachefs_index {
+	siphash_key_t			key;
+	struct index_page		**directory;
+	u32				*numbers;
+	unsigned int			directory_bits;
+	unsigned int			low_bits;
+	struct cachefs_index_slot	**leaves;
+	u32				nr_pages;
+	u32				nr_allocated;
+	u32				max_pages;
+	u32				sweep_hand;
+	u32				moves;
+	struct index_page		*scratch;
+	struct mutex			grow_mutex;	/* adding of pages */
+};
+
+/*
+ * struct cachefs_index_record - An entry as it is saved and loaded
+ * @print: of its key: struct index_key
+ * @low: of its key
+ * @region: the region that the extent is in
+ * @slot: its first slot
+ * @first: its first block within its chunk
+ * @nr: its length in blocks
+ */
+struct cachefs_index_record {
+	u64	print;
+	u32	low;
+	u32	region;
+	u32	slot;
+	u8	first;
+	u8	nr;
+};
+
 /* Where everything is on the device; derived from the superblock. */
 struct cachefs_geometry {
 	u64	device_blocks;
@@ -210,7 +255,7 @@ struct cachefs_geometry {
  * @ready: READY regions, oldest first; log_lock
  * @sealing: full regions whose metadata is not written; log_lock
  * @current_region: the OPEN region or %NULL; log_lock
- * @buckets: heads of the hash chains; index_lock
+ * @index: where blocks are; see index.c
  * @nr_extents: live extents; written under index_lock
  * @live_blocks: blocks that the index can find; written under index_lock
  * @shrink_hand: where the shrinker looks next; any value is fine
@@ -269,9 +314,7 @@ struct cachefs_cache {
 	struct cachefs_open_region	*current_region;
 
 	rwlock_t			index_lock;
-	u32				*buckets;
-	u32				bucket_mask;
-	siphash_key_t			bucket_key;
+	struct cachefs_index		index;
 	u32				ref_shift;
 	struct cachefs_region		*regions;
 	u64				nr_extents;
@@ -457,25 +500,47 @@ bool cachefs_meta_newest(const struct cachefs_meta_block *meta, u64 *seq,
 			 u64 *epoch, const u8 *uuid, u64 seed, u32 region,
 			 const struct cachefs_geometry *geo);
 
+/*
+ * struct cachefs_extent - A run of file blocks in consecutive slots
+ * @id: version id
+ * @block: first file block
+ * @nr: how many, within one chunk
+ * @region: where it is
+ * @slot: its first slot
+ */
+struct cachefs_extent {
+	const u8	*id;
+	u64		block;
+	u32		nr;
+	u32		region;
+	u32		slot;
+};
+
 /* index.c */
 int cachefs_index_init(struct cachefs_cache *cache);
 void cachefs_index_free(struct cachefs_cache *cache);
-int cachefs_index_reserve(struct cachefs_cache *cache, u32 region,
-			  unsigned int nr);
-int cachefs_index_insert(struct cachefs_cache *cache, u32 region,
-			 const u8 id[16], u64 block, u32 slot, u32 nr);
+int cachefs_index_reserve(struct cachefs_cache *cache, u32 regions);
+void cachefs_index_sweep(struct cachefs_cache *cache);
+void cachefs_index_insert(struct cachefs_cache *cache, u32 region,
+			  const u8 id[16], u64 block, u32 slot, u32 nr);
 void cachefs_index_map(struct cachefs_cache *cache,
 		       const struct cachefs_version *version, u64 block,
 		       unsigned int nr, u32 *slots, bool pin);
 void cachefs_index_drop(struct cachefs_cache *cache, const u8 id[16],
 			u64 block, unsigned int nr);
-bool cachefs_index_was_read(struct cachefs_cache *cache, u32 region,
-			    unsigned int i, struct cachefs_extent *copy);
-bool cachefs_index_take(struct cachefs_cache *cache, u32 region, unsigned int i);
+bool cachefs_index_was_read(struct cachefs_cache *cache,
+			    struct cachefs_extent *extent);
+bool cachefs_index_take(struct cachefs_cache *cache,
+			const struct cachefs_extent *extent);
+int cachefs_index_save(struct cachefs_cache *cache,
+		       int (*save)(void *data,
+				   const struct cachefs_index_record *record),
+		       void *data);
+int cachefs_index_load(struct cachefs_cache *cache,
+		       const struct cachefs_index_record *record);
 bool cachefs_index_drop_slots(struct cachefs_cache *cache, u32 region,
 			      u32 slot, u32 nr);
 void cachefs_index_forget(struct cachefs_cache *cache, u32 region);
-void cachefs_index_trim(struct cachefs_cache *cache, u32 region);
 
 /* How many of @nr slots from the first on follow each other in one region? */
 static inline unsigned int cachefs_slots_run(const struct cachefs_cache *cache,
@@ -503,31 +568,36 @@ static inline bool cachefs_region_pinned(const struct cachefs_region *region)
 	return atomic_read_acquire(&region->pins);
 }
 
-/* Bytes of the array of a region's extents, and of the bits behind it. */
-static inline size_t cachefs_extents_size(unsigned int nr)
-{
-	return ALIGN(nr * sizeof(struct cachefs_extent), sizeof(long)) +
-		BITS_TO_LONGS(nr) * sizeof(long);
-}
-
-static inline u64 cachefs_extent_block(const struct cachefs_extent *extent)
-{
-	return extent->block_lo | (u64)extent->block_hi << 32;
-}
-
 /* checksums.c */
 void cachefs_region_set_checksum(struct cachefs_cache *cache, u32 region,
 				 u32 slot, u64 checksum);
 int cachefs_region_read_meta(struct cachefs_cache *cache, u32 region,
 			     struct cachefs_meta_block *buffer);
-int cachefs_region_load_checksums(struct cachefs_cache *cache, u32 region,
-				  u32 slot, u32 nr);
+const u64 *cachefs_region_load_checksums(struct cachefs_cache *cache, u32 region,
+					 u32 slot, u32 nr);
+bool cachefs_region_holds(struct cachefs_cache *cache, u32 region, u32 slot,
+			  const u8 id[16], u64 block);
 unsigned long cachefs_region_drop_checksums(struct cachefs_cache *cache,
 					    unsigned long nr);
 
+/*
+ * struct cachefs_reinsert - A region of which some stays
+ * @region: its number
+ * @slot: where to go on
+ * @records: of all its slots
+ * @buffer: for an extent
+ */
+struct cachefs_reinsert {
+	u32				region;
+	u32				slot;
+	struct cachefs_slot_record	*records;
+	u8				*buffer;
+};
+
 /* reinsert.c */
-bool cachefs_reinsert(struct cachefs_cache *cache, u32 region, unsigned int *at,
-		      u8 **buffer);
+bool cachefs_reinsert(struct cachefs_cache *cache,
+		      struct cachefs_reinsert *reinsert);
+void cachefs_reinsert_end(struct cachefs_reinsert *reinsert);
 void cachefs_reinsert_more(struct cachefs_cache *cache);
 
 /*
@@ -552,7 +622,8 @@ void cachefs_region_publish(struct cachefs_cache *cache, u32 region, u32 slot,
 			    u32 nr, const u8 id[16], u64 block, u32 last_bytes);
 void cachefs_region_abandon(struct cachefs_cache *cache, u32 region, u32 slot,
 			    u32 nr);
-bool cachefs_region_move(struct cachefs_cache *cache, u32 region, unsigned int i,
+bool cachefs_region_move(struct cachefs_cache *cache,
+			 const struct cachefs_extent *extent,
 			 const struct cachefs_piece *pieces, unsigned int nr);
 
 /* log.c */

@@ -170,10 +170,12 @@ static void log_write_sealing(struct cachefs_cache *cache)
 		if (!done || log_is_worth_keeping(cache, open))
 			continue;
 		/* Also after an error: it is a cache. */
-		cachefs_index_trim(cache, open->nr);
 		spin_lock(&cache->log_lock);
 		list_del(&open->link);
-		cache->regions[open->nr].open = NULL;
+		/* cachefs_region_holds() looks at its records under this lock. */
+		write_lock(&cache->index_lock);
+		WRITE_ONCE(cache->regions[open->nr].open, NULL);
+		write_unlock(&cache->index_lock);
 		cachefs_region_set_state(cache, open->nr, CACHEFS_REGION_SEALED);
 		spin_unlock(&cache->log_lock);
 		log_free_region(open);
@@ -218,23 +220,23 @@ static void log_set_reinserting(struct cachefs_cache *cache, bool reinserting)
 /* Store again what was read of a region that will be reused. */
 static void log_reinsert(struct cachefs_cache *cache, u32 nr)
 {
-	unsigned int at = 0;
-	u8 *buffer = NULL;
+	struct cachefs_reinsert reinsert = { .region = nr };
 
 	/* As a reader does: then the shrinker leaves the checksums alone. */
-	read_lock(&cache->index_lock);
 	atomic_inc(&cache->regions[nr].pins);
-	read_unlock(&cache->index_lock);
 	log_set_reinserting(cache, true);
-	while (cachefs_reinsert(cache, nr, &at, &buffer)) {
+	while (cachefs_reinsert(cache, &reinsert)) {
 		/* All of this may take long. */
 		if (time_after_eq(jiffies, cache->next_flush))
 			log_write(cache);
 	}
 	log_set_reinserting(cache, false);
-	kvfree(buffer);
+	cachefs_reinsert_end(&reinsert);
 	cachefs_region_unpin(cache, nr);
 }
+
+/* So many regions may become full before the next one is made READY. */
+#define LOG_FULL_REGIONS	4
 
 /* Make one more region READY.  Returns -EAGAIN if that has to wait. */
 static int log_prepare_region(struct cachefs_cache *cache)
@@ -267,7 +269,7 @@ static int log_prepare_region(struct cachefs_cache *cache)
 		open->meta = kvcalloc(geo->meta_blocks, sizeof(*open->meta),
 				      GFP_NOIO | __GFP_NOWARN);
 	if (!open || !open->meta || !checksums ||
-	    cachefs_index_reserve(cache, nr, geo->slots)) {
+	    cachefs_index_reserve(cache, LOG_FULL_REGIONS)) {
 		log_free_region(open);
 		kvfree(checksums);
 		return -EAGAIN;
@@ -297,6 +299,7 @@ static int log_prepare_region(struct cachefs_cache *cache)
 		return -EAGAIN;
 	}
 
+	cachefs_index_sweep(cache);
 	cache->head = (nr + 1) % geo->nr_regions;
 	cachefs_reinsert_more(cache);
 	spin_lock(&cache->log_lock);

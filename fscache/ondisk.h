@@ -67,9 +67,13 @@ ONDISK_OFFSET(cachefs_slot_record, where, 24);
 
 ONDISK_SIZE(cachefs_ckpt_record, 32);
 ONDISK_OFFSET(cachefs_ckpt_record, kind, 0);
-ONDISK_OFFSET(cachefs_ckpt_record, slot, 4);
+ONDISK_OFFSET(cachefs_ckpt_record, region, 4);
 ONDISK_OFFSET(cachefs_ckpt_record, where, 8);
-ONDISK_OFFSET(cachefs_ckpt_record, id, 16);
+ONDISK_OFFSET(cachefs_ckpt_record, low, 16);
+ONDISK_OFFSET(cachefs_ckpt_record, slot, 20);
+ONDISK_OFFSET(cachefs_ckpt_record, first, 24);
+ONDISK_OFFSET(cachefs_ckpt_record, nr, 25);
+ONDISK_OFFSET(cachefs_ckpt_record, reserved, 26);
 
 ONDISK_SIZE(cachefs_meta_block, 4096);
 ONDISK_OFFSET(cachefs_meta_block, header, 0);

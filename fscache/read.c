@@ -3,6 +3,7 @@
  * Lookup, and reads that are verified: a page gets the bytes that were stored
  * as this block of this version, or the read fails as a whole.
  */
+#include <linux/err.h>
 #include <linux/highmem.h>
 #include <trace/events/cachefs.h>
 #include "internal.h"
@@ -73,16 +74,13 @@ static void read_fail(struct cachefs_read *read, int error)
 		WRITE_ONCE(read->error, error);
 }
 
-/* Do the pages hold what was stored?  The region's checksums are there. */
-static bool read_matches(struct cachefs_io *io)
+/* Do the pages hold what was stored? */
+static bool read_matches(struct cachefs_io *io, const u64 *checksums)
 {
 	struct cachefs_cache *cache = io->cache;
 	struct cachefs_read *read = io->owner;
-	const u64 *checksums;
 	unsigned int i;
 
-	/* Pairs with cachefs_region_load_checksums(). */
-	checksums = smp_load_acquire(&cache->regions[io->region].checksums);
 	for (i = 0; i < io->nr; i++) {
 		void *data = kmap_local_page(io->pages[i]);
 		u64 sum = cachefs_data_checksum(cache->seed, read->version.id,
@@ -104,6 +102,34 @@ static void read_io_finish(struct cachefs_io *io)
 	read_put(read);
 }
 
+/* Why the data is not that of the blocks: nothing, or what the caller is told. */
+static int read_verify(struct cachefs_io *io, enum cachefs_reason *why)
+{
+	struct cachefs_cache *cache = io->cache;
+	struct cachefs_read *read = io->owner;
+	const u64 *checksums;
+
+	checksums = cachefs_region_load_checksums(cache, io->region, io->slot,
+						  io->nr);
+	if (IS_ERR(checksums)) {
+		*why = PTR_ERR(checksums) == -ENOMEM ? CACHEFS_WHY_NONE :
+						       CACHEFS_WHY_METADATA;
+		return PTR_ERR(checksums);
+	}
+	if (read_matches(io, checksums))
+		return 0;
+	*why = CACHEFS_WHY_CHECKSUM;
+	/* The index may have found another block. */
+	if (!cachefs_region_holds(cache, io->region, io->slot, read->version.id,
+				  io->block))
+		return -ENODATA;
+	cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_ERRORS, 1);
+	pr_warn_ratelimited("%s: checksum mismatch at block %llu, read from the server instead\n",
+			    cachefs_device_name(cache->device),
+			    (unsigned long long)io->device_block);
+	return -EUCLEAN;
+}
+
 /* In process context: whatever the completion could not do there. */
 static void read_io_work(struct work_struct *work)
 {
@@ -113,23 +139,10 @@ static void read_io_work(struct work_struct *work)
 	enum cachefs_reason why = CACHEFS_WHY_DEVICE;
 	int ret = io->error;
 
-	if (ret) {
+	if (ret)
 		cachefs_io_error(cache, false, io->device_block, ret);
-	} else {
-		ret = cachefs_region_load_checksums(cache, io->region, io->slot,
-						    io->nr);
-		if (ret) {
-			why = ret == -ENOMEM ? CACHEFS_WHY_NONE :
-					       CACHEFS_WHY_METADATA;
-		} else if (!read_matches(io)) {
-			ret = -EUCLEAN;
-			why = CACHEFS_WHY_CHECKSUM;
-			cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_ERRORS, 1);
-			pr_warn_ratelimited("%s: checksum mismatch at block %llu, read from the server instead\n",
-					    cachefs_device_name(cache->device),
-					    (unsigned long long)io->device_block);
-		}
-	}
+	else
+		ret = read_verify(io, &why);
 	if (ret) {
 		/* Before the caller knows, or it would find it again. */
 		if (why) {
@@ -148,14 +161,16 @@ static void read_io_work(struct work_struct *work)
 static void read_io_end(struct cachefs_io *io)
 {
 	struct cachefs_cache *cache = io->cache;
+	const u64 *checksums;
 
 	cachefs_pace_end(io, false);
 	if (!io->error)
 		cachefs_io_worked(cache, false);
+	/* Pairs with cachefs_region_load_checksums(). */
+	checksums = smp_load_acquire(&cache->regions[io->region].checksums);
 	if (!io->error &&
 	    (io->nr << CACHEFS_BLOCK_SHIFT) <= CACHEFS_INLINE_VERIFY &&
-	    READ_ONCE(cache->regions[io->region].checksums) &&
-	    read_matches(io)) {
+	    checksums && read_matches(io, checksums)) {
 		read_io_finish(io);
 		return;
 	}

@@ -157,11 +157,10 @@ static int recover_scan_region(struct scan *scan, u32 region,
 	}
 	cache->regions[region].seq = seq;
 	cachefs_region_set_state(cache, region, CACHEFS_REGION_SEALED);
-	ret = cachefs_index_reserve(cache, region, geo->slots);
+	ret = cachefs_index_reserve(cache, SCAN_READERS);
 	if (ret)
 		return ret;
 	recover_insert_records(cache, region, buffer, epoch);
-	cachefs_index_trim(cache, region);
 	return 0;
 }
 

@@ -19,30 +19,25 @@
 /* What an extent can be in: the end of one region, whole ones, the next one. */
 #define MAX_PIECES	(2 + CACHEFS_CHUNK_BLOCKS / (CACHEFS_MIN_REGION_BLOCKS - 3))
 
-static bool reinsert_read(struct cachefs_cache *cache, u32 region,
-			  const struct cachefs_extent *extent, u8 *buffer)
+static bool reinsert_read(struct cachefs_cache *cache,
+			  const struct cachefs_extent *extent,
+			  const struct cachefs_slot_record *records, u8 *buffer)
 {
-	u64 *checksums = cache->regions[region].checksums + extent->slot;
-	u64 block = cachefs_extent_block(extent);
+	u64 at = cachefs_slot_block(&cache->geo, extent->region, extent->slot);
 	unsigned int i;
 	int ret;
 
-	ret = cachefs_device_read(cache->device,
-				  cachefs_slot_block(&cache->geo, region,
-						     extent->slot),
-				  buffer, extent->nr);
+	ret = cachefs_device_read(cache->device, at, buffer, extent->nr);
 	if (ret) {
-		cachefs_io_error(cache, false,
-				 cachefs_slot_block(&cache->geo, region,
-						    extent->slot), ret);
+		cachefs_io_error(cache, false, at, ret);
 		return false;
 	}
 	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
 			 (u64)extent->nr << CACHEFS_BLOCK_SHIFT);
 	for (i = 0; i < extent->nr; i++) {
-		if (cachefs_data_checksum(cache->seed, (u8 *)extent->id, block + i,
+		if (cachefs_data_checksum(cache->seed, extent->id, extent->block + i,
 					  buffer + i * CACHEFS_BLOCK_SIZE) ==
-		    checksums[i])
+		    le64_to_cpu(records[i].checksum))
 			continue;
 		cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_ERRORS, 1);
 		return false;
@@ -53,14 +48,15 @@ static bool reinsert_read(struct cachefs_cache *cache, u32 region,
 /* Write to slots at the end of the log, and set their checksums. */
 static bool reinsert_write(struct cachefs_cache *cache,
 			   const struct cachefs_piece *piece, const void *buffer,
-			   const u64 *checksums)
+			   const struct cachefs_slot_record *records)
 {
 	unsigned int i;
 	int ret;
 
 	for (i = 0; i < piece->nr; i++)
 		cachefs_region_set_checksum(cache, piece->region,
-					    piece->slot + i, checksums[i]);
+					    piece->slot + i,
+					    le64_to_cpu(records[i].checksum));
 	ret = cachefs_device_write(cache->device,
 				   cachefs_slot_block(&cache->geo, piece->region,
 						      piece->slot),
@@ -76,15 +72,15 @@ static bool reinsert_write(struct cachefs_cache *cache,
 }
 
 /* Returns whether there may be room for another one. */
-static bool reinsert_move(struct cachefs_cache *cache, u32 region, unsigned int i,
-			  const struct cachefs_extent *extent, u8 *buffer)
+static bool reinsert_move(struct cachefs_cache *cache,
+			  const struct cachefs_extent *extent,
+			  const struct cachefs_slot_record *records, u8 *buffer)
 {
-	u64 *checksums = cache->regions[region].checksums + extent->slot;
 	struct cachefs_piece pieces[MAX_PIECES], *piece;
 	unsigned int nr = 0, done = 0, j;
 	bool ok = true;
 
-	if (!reinsert_read(cache, region, extent, buffer))
+	if (!reinsert_read(cache, extent, records, buffer))
 		return true;
 	while (ok && done < extent->nr && nr < MAX_PIECES) {
 		piece = &pieces[nr];
@@ -95,12 +91,12 @@ static bool reinsert_move(struct cachefs_cache *cache, u32 region, unsigned int 
 			break;
 		nr++;
 		ok = reinsert_write(cache, piece, buffer + done * CACHEFS_BLOCK_SIZE,
-				    checksums + done);
+				    records + done);
 		done += piece->nr;
 	}
 	if (ok && done == extent->nr) {
 		cache->stay_room -= done;
-		if (cachefs_region_move(cache, region, i, pieces, nr))
+		if (cachefs_region_move(cache, extent, pieces, nr))
 			cachefs_stat_add(cache, CACHEFS_STAT_REINSERTED_BYTES,
 					 (u64)done << CACHEFS_BLOCK_SHIFT);
 		return true;
@@ -109,6 +105,97 @@ static bool reinsert_move(struct cachefs_cache *cache, u32 region, unsigned int 
 		cachefs_region_abandon(cache, pieces[j].region, pieces[j].slot,
 				       pieces[j].nr);
 	return false;
+}
+
+/* The number of slots from the first on that have a run of blocks within a chunk. */
+static unsigned int reinsert_run(const struct cachefs_slot_record *records,
+				 unsigned int nr)
+{
+	u64 first = le64_to_cpu(records[0].where), block;
+	unsigned int i;
+
+	for (i = 1; i < nr; i++) {
+		block = le64_to_cpu(records[i].where) >> CACHEFS_WHERE_BYTES_BITS;
+		if (block != (first >> CACHEFS_WHERE_BYTES_BITS) + i ||
+		    block % CACHEFS_CHUNK_BLOCKS == 0 ||
+		    memcmp(records[i].id, records[0].id, sizeof(records[0].id)))
+			break;
+	}
+	return i;
+}
+
+/* The records of all slots of a region.  Returns %false if it has none. */
+static bool reinsert_read_records(struct cachefs_cache *cache, u32 region,
+				  struct cachefs_meta_block *meta,
+				  struct cachefs_slot_record *records)
+{
+	struct cachefs_geometry *geo = &cache->geo;
+	const struct cachefs_meta_block *block;
+	u32 index, first, nr;
+	u64 seq, epoch;
+
+	if (cachefs_region_read_meta(cache, region, meta) < 0)
+		return false;
+	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
+			 (u64)(geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS) <<
+			 CACHEFS_BLOCK_SHIFT);
+	if (!cachefs_meta_newest(meta, &seq, &epoch, cache->uuid, cache->seed,
+				 region, geo) ||
+	    seq != cache->regions[region].seq)
+		return false;
+	for (index = 0; index < geo->meta_blocks; index++) {
+		block = cachefs_meta_pick(meta, index, seq, epoch, cache->uuid,
+					  cache->seed, region, geo);
+		first = index * CACHEFS_RECORDS_PER_BLOCK;
+		nr = min_t(u32, CACHEFS_RECORDS_PER_BLOCK, geo->slots - first);
+		if (block)
+			memcpy(records + first, block->records,
+			       nr * sizeof(*records));
+	}
+	return true;
+}
+
+static bool reinsert_begin(struct cachefs_cache *cache,
+			   struct cachefs_reinsert *reinsert)
+{
+	u32 blocks = cache->geo.meta_blocks + CACHEFS_SCRATCH_BLOCKS;
+	struct cachefs_region *r = &cache->regions[reinsert->region];
+	gfp_t gfp = GFP_NOIO | __GFP_NOWARN | __GFP_NORETRY;
+	struct cachefs_meta_block *meta;
+	bool ok;
+
+	if (!READ_ONCE(r->was_read) || r->lost || !cache->stay_room)
+		return false;
+	meta = kvmalloc_array(blocks, sizeof(*meta), gfp);
+	reinsert->records = kvcalloc(cache->geo.slots, sizeof(*reinsert->records),
+				     gfp);
+	reinsert->buffer = kvmalloc_array(CACHEFS_CHUNK_BLOCKS,
+					  CACHEFS_BLOCK_SIZE, gfp);
+	ok = meta && reinsert->records && reinsert->buffer &&
+		reinsert_read_records(cache, reinsert->region, meta,
+				      reinsert->records);
+	kvfree(meta);
+	return ok;
+}
+
+/* Find the next extent that was read. */
+static bool reinsert_find(struct cachefs_cache *cache,
+			  struct cachefs_reinsert *reinsert,
+			  struct cachefs_extent *extent)
+{
+	struct cachefs_slot_record *records = reinsert->records + reinsert->slot;
+	u64 where = le64_to_cpu(records->where);
+
+	extent->nr = 1;
+	if (!where)
+		return false;
+	extent->id = records->id;
+	extent->block = where >> CACHEFS_WHERE_BYTES_BITS;
+	extent->region = reinsert->region;
+	extent->slot = reinsert->slot;
+	extent->nr = reinsert_run(records, cache->geo.slots - reinsert->slot);
+	return cachefs_index_was_read(cache, extent) &&
+		extent->nr <= cache->stay_room;
 }
 
 /**
@@ -128,39 +215,37 @@ void cachefs_reinsert_more(struct cachefs_cache *cache)
 /**
  * cachefs_reinsert - Store the next extent of a region again that was read
  * @cache: the cache
- * @region: a region that is FREE or SEALED, and pinned
- * @at: where to go on in its extents, 0 at first
- * @buffer: memory for an extent, %NULL at first; the caller frees it with kvfree()
+ * @reinsert: its region is FREE or SEALED, and pinned; all else is zero at first
  *
  * Whatever goes wrong, less stays.
  *
  * Context: process, sleeps; flush_mutex held.
  * Return: whether there may be another one.
  */
-bool cachefs_reinsert(struct cachefs_cache *cache, u32 region, unsigned int *at,
-		      u8 **buffer)
+bool cachefs_reinsert(struct cachefs_cache *cache, struct cachefs_reinsert *reinsert)
 {
 	struct cachefs_extent extent;
-	unsigned int i;
-	int ret;
+	bool found = false;
+	u32 slot;
 
-	while (*at < cache->regions[region].nr_extents &&
+	if (!reinsert->records && !reinsert_begin(cache, reinsert))
+		return false;
+	while (!found && reinsert->slot < cache->geo.slots &&
 	       cachefs_usable(cache) && !cachefs_pace_stuck(cache)) {
-		i = (*at)++;
-		if (!cachefs_index_was_read(cache, region, i, &extent) ||
-		    extent.nr > cache->stay_room)
-			continue;
-		if (!*buffer)
-			*buffer = kvmalloc_array(CACHEFS_CHUNK_BLOCKS,
-						 CACHEFS_BLOCK_SIZE, GFP_NOIO |
-						 __GFP_NOWARN | __GFP_NORETRY);
-		if (!*buffer)
-			return false;
-		ret = cachefs_region_load_checksums(cache, region, extent.slot,
-						    extent.nr);
-		if (ret != -ENODATA)
-			return !ret && reinsert_move(cache, region, i, &extent,
-						     *buffer);
+		slot = reinsert->slot;
+		found = reinsert_find(cache, reinsert, &extent);
+		reinsert->slot = slot + extent.nr;
 	}
-	return false;
+	return found && reinsert_move(cache, &extent, reinsert->records + slot,
+				      reinsert->buffer);
+}
+
+/**
+ * cachefs_reinsert_end - Free what cachefs_reinsert() has
+ * @reinsert: the region
+ */
+void cachefs_reinsert_end(struct cachefs_reinsert *reinsert)
+{
+	kvfree(reinsert->records);
+	kvfree(reinsert->buffer);
 }

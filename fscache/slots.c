@@ -30,8 +30,8 @@ void cachefs_region_set_state(struct cachefs_cache *cache, u32 nr,
 
 	if (region->state != state)
 		trace_cachefs_region(nr, region->seq, region->state, state);
-	/* The shrinker looks under another lock. */
-	WRITE_ONCE(region->state, state);
+	/* The shrinker looks without a lock: cachefs_region_drop_checksums(). */
+	smp_store_release(&region->state, state);
 }
 
 /**
@@ -193,29 +193,26 @@ void cachefs_region_publish(struct cachefs_cache *cache, u32 region, u32 slot,
 /**
  * cachefs_region_move - Find an extent elsewhere from now on
  * @cache: the cache
- * @region: its region
- * @i: which of its extents
+ * @extent: where it is
  * @pieces: where it was copied to, in order; checksums were set
  * @nr: how many pieces
  *
  * Context: process; takes index_lock.
  * Return: whether it counts at its new place; if not, that was abandoned.
  */
-bool cachefs_region_move(struct cachefs_cache *cache, u32 region, unsigned int i,
+bool cachefs_region_move(struct cachefs_cache *cache,
+			 const struct cachefs_extent *extent,
 			 const struct cachefs_piece *pieces, unsigned int nr)
 {
 	const struct cachefs_piece *end = pieces + nr, *piece;
-	struct cachefs_extent extent;
-	u64 block;
+	u64 block = extent->block;
 	bool ok;
 
 	write_lock(&cache->index_lock);
-	extent = cache->regions[region].extents[i];
-	block = cachefs_extent_block(&extent);
-	ok = cachefs_index_take(cache, region, i);
+	ok = cachefs_index_take(cache, extent);
 	for (piece = pieces; piece < end; piece++) {
 		if (ok)
-			slots_publish(cache, piece, (u8 *)extent.id, block,
+			slots_publish(cache, piece, extent->id, block,
 				      CACHEFS_BLOCK_SIZE);
 		block += piece->nr;
 		slots_resolve(cache, &cache->regions[piece->region], piece->slot,

@@ -112,13 +112,18 @@ struct cachefs_slot_record {
 /* One record of a checkpoint; 32 bytes. */
 struct cachefs_ckpt_record {
 	__le32	kind;
-	__le32	slot;			/* REGION: room for so many; EXTENT: first slot */
-	__le64	where;			/* REGION: seq; EXTENT: block << 16 | blocks */
-	__u8	id[16];			/* REGION: le32 region number, then zero */
+	__le32	region;			/* its number */
+	__le64	where;			/* REGION: seq; EXTENT: print of its hash */
+	__le32	low;			/* EXTENT: low bits of its hash */
+	__le32	slot;			/* EXTENT: first slot */
+	__u8	first;			/* EXTENT: place in its chunk of 128 file blocks */
+	__u8	nr;			/* EXTENT: blocks */
+	__u8	reserved[6];
 };
 
-#define CACHEFS_CKPT_REGION	1
-#define CACHEFS_CKPT_EXTENT	2
+/* Kinds of records; 1 and 2 had another layout. */
+#define CACHEFS_CKPT_REGION	3
+#define CACHEFS_CKPT_EXTENT	4
 
 #define CACHEFS_RECORDS_PER_BLOCK \
 	((CACHEFS_BLOCK_SIZE - sizeof(struct cachefs_block_header)) / \

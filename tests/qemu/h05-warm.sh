@@ -79,9 +79,9 @@ for dir in big small; do
 	warm "$dir" "rmmod and insmod" "$bytes"
 done
 
-# A cache that is filled in order needs little memory for its index: what
-# does not depend on the content is there from the start, and each of the nine
-# regions that are ready or open has room for 1021 extents, 33 KB.
+# A cache that is filled in order needs little memory for its index: what does not
+# depend on the content, 80 KB; and pages in case four regions get full of single
+# blocks, 30 KB for each.
 nfs_umount
 index=$(cachefs_stat index_bytes)
 check_range "index memory for what is cached, on 2 GiB (bytes)" 1 $((500 << 10)) "$index"

@@ -96,6 +96,44 @@ static void what_is_not_read_again_goes(void)
 	EXPECT_EQ(model_count_cached(1), 0);
 }
 
+/* An extent whose records are in two blocks of metadata. */
+static void extent_across_blocks_of_metadata_stays(void)
+{
+	const u32 region = 256, first = CACHEFS_RECORDS_PER_BLOCK - 50;
+	unsigned int i;
+
+	model_format(CACHEFS_FIRST_BLOCK + 12 * region + CACHEFS_LAST_BLOCKS, region);
+	EXPECT_EQ(model_attach(), 0);
+	model_new_version(2, first);
+	EXPECT_EQ(model_store_now(2, 0, first), 0);
+	model_new_version(1, 100);
+	model.versions[1].base = 0;
+	EXPECT_EQ(model_store_now(1, 0, 100), 0);
+	EXPECT_EQ(model_read_now(1, 0, 100), 0);
+	for (i = 0; i < 12; i++) {
+		model_new_version(2, 240);
+		EXPECT_EQ(model_store_now(2, 0, 240), 0);
+		shim_run();
+	}
+	EXPECT_EQ(stat(CACHEFS_STAT_REINSERTED_BYTES), 100 * CACHEFS_BLOCK_SIZE);
+	EXPECT_EQ(model_count_cached(1), 100);
+	check_index(model.cache);
+}
+
+/* An extent that was read, and then grew. */
+static void extent_that_grew_stays(void)
+{
+	tiny();
+	model_new_version(1, 20);
+	model.versions[1].base = 0;
+	EXPECT_EQ(model_store_now(1, 0, 10), 0);
+	EXPECT_EQ(model_read_now(1, 0, 10), 0);
+	EXPECT_EQ(model_store_now(1, 10, 10), 0);
+	EXPECT_EQ(model.cache->nr_extents, 1);
+	one_lap();
+	EXPECT_EQ(model_count_cached(1), 20);
+}
+
 /* Even if all is read, there is room for what is new. */
 static void what_is_read_leaves_room(void)
 {
@@ -231,6 +269,8 @@ const struct test_case reinsert_cases[] = {
 	CASE(what_is_read_stays_in_a_hurry),
 	CASE(stores_leave_room_for_what_stays),
 	CASE(what_is_not_read_again_goes),
+	CASE(extent_across_blocks_of_metadata_stays),
+	CASE(extent_that_grew_stays),
 	CASE(what_is_read_leaves_room),
 	CASE(whole_region_stays),
 	CASE(trying_again_makes_no_room),

@@ -223,30 +223,41 @@ static void read_blocks(const struct cachefs_version *version, u64 block,
 /* Read all that the index finds, in pieces. */
 static void read_all(void)
 {
+	struct cachefs_geometry *geo = &cache->geo;
+	u32 blocks = geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS, region, slot;
+	struct cachefs_meta_block *all = malloc(blocks * sizeof(*all));
+	const struct cachefs_slot_record *record;
+	const struct cachefs_meta_block *meta;
 	struct cachefs_version version;
-	unsigned int i, nr;
-	u64 block, end;
+	u64 seq, epoch, block;
 	bool cached;
-	u32 region;
+	u32 place;
 
 	memset(&got, 0, sizeof(got));
-	for (region = 0; region < cache->geo.nr_regions; region++) {
-		struct cachefs_region *r = &cache->regions[region];
-
-		for (i = 0; i < r->nr_extents; i++) {
-			struct cachefs_extent *e = &r->extents[i];
-
-			memcpy(version.id, e->id, sizeof(version.id));
-			block = cachefs_extent_block(e);
-			for (end = block + e->nr; block < end; block += nr) {
-				nr = cachefs_lookup(cache, &version, block,
-						    end - block, &cached);
-				nr = min(nr, 1 + shim_below(40));
-				if (cached)
-					read_blocks(&version, block, nr);
-			}
+	for (region = 0; region < geo->nr_regions; region++) {
+		cachefs_region_read_meta(cache, region, all);
+		if (!cachefs_meta_newest(all, &seq, &epoch, cache->uuid,
+					 cache->seed, region, geo))
+			continue;
+		for (slot = 0; slot < geo->slots; slot++) {
+			meta = cachefs_meta_pick(all, slot / CACHEFS_RECORDS_PER_BLOCK,
+						 seq, epoch, cache->uuid,
+						 cache->seed, region, geo);
+			if (!meta)
+				continue;
+			record = &meta->records[slot % CACHEFS_RECORDS_PER_BLOCK];
+			block = le64_to_cpu(record->where) >>
+				CACHEFS_WHERE_BYTES_BITS;
+			memcpy(version.id, record->id, sizeof(version.id));
+			cachefs_index_map(cache, &version, block, 1, &place, false);
+			if (place != (region << cache->ref_shift | slot))
+				continue;
+			cachefs_lookup(cache, &version, block, 1, &cached);
+			if (cached)
+				read_blocks(&version, block, 1);
 		}
 	}
+	free(all);
 }
 
 static void try_device(void)

@@ -127,27 +127,23 @@ static void read_records(void)
 	}
 }
 
-static void promise_extent(u32 nr, const struct cachefs_extent *e)
+static void promise_block(unsigned int v, unsigned int block, u32 place)
 {
-	struct cachefs_region *r = &model.cache->regions[nr];
-	unsigned int v = version_of((u8 *)e->id), j, block;
+	u32 nr = place >> model.cache->ref_shift;
+	u32 slot = place & ((1U << model.cache->ref_shift) - 1);
 
-	for (j = 0; v < MODEL_VERSIONS && j < e->nr; j++) {
-		block = cachefs_extent_block(e) + j - model.versions[v].base;
-		/*
-		 * Of two copies on the disk a scan takes either, maybe one that
-		 * did not match and was dropped, and that may be in the region
-		 * to be reused.
-		 */
-		if (promised_at_death &&
-		    (!recorded[nr][e->slot + j] ||
-		     place_of[v][block] == SEVERAL))
-			continue;
-		promises[nr_promises++] = (struct promise) {
-			.seq = r->seq, .region = nr, .v = v, .block = block,
-			.number = model.versions[v].number,
-		};
-	}
+	/*
+	 * Of two copies on the disk a scan takes either, maybe one that
+	 * did not match and was dropped, and that may be in the region
+	 * to be reused.
+	 */
+	if (promised_at_death &&
+	    (!recorded[nr][slot] || place_of[v][block] == SEVERAL))
+		return;
+	promises[nr_promises++] = (struct promise) {
+		.seq = model.cache->regions[nr].seq, .region = nr, .v = v,
+		.block = block, .number = model.versions[v].number,
+	};
 }
 
 /*
@@ -158,23 +154,26 @@ static void promise_extent(u32 nr, const struct cachefs_extent *e)
 static void make_promises(bool death)
 {
 	struct cachefs_cache *cache = model.cache;
-	u32 nr;
-	unsigned int i;
+	unsigned int v, block;
+	u32 place;
 
 	nr_promises = 0;
 	promised_at_death = death;
 	if (death)
 		read_records();
-	for (nr = 0; nr < cache->geo.nr_regions; nr++) {
-		struct cachefs_region *r = &cache->regions[nr];
+	for (v = 0; v < MODEL_VERSIONS; v++) {
+		struct model_version *version = &model.versions[v];
 
-		if (death && model.device->death != DEVICE_KEEPS_ALL &&
-		    r->seq >> 32 == cache->attach_count)
-			continue;
-		for (i = 0; i < r->nr_extents; i++) {
-			struct cachefs_extent *e = &r->extents[i];
-
-			promise_extent(nr, e);
+		for (block = 0; block < version->blocks; block++) {
+			cachefs_index_map(cache, &version->core,
+					  version->base + block, 1, &place,
+					  false);
+			if (place == CACHEFS_NO_REF ||
+			    (death && model.device->death != DEVICE_KEEPS_ALL &&
+			     cache->regions[place >> cache->ref_shift].seq >> 32 ==
+			     cache->attach_count))
+				continue;
+			promise_block(v, block, place);
 		}
 	}
 }

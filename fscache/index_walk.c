@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * All of the index, entry by entry: to find the extents of some slots, for a checkpoint,
+ * and from a checkpoint.
+ */
+#include "index_table.h"
+
+/* Take out the extents of a page that are in some places.  Returns how many. */
+static unsigned int index_page_drop(struct cachefs_cache *cache,
+				    struct index_page *page, u32 first, u32 end)
+{
+	unsigned int i, j, dropped = 0;
+	struct index_at at;
+
+	for (i = 0; i < INDEX_BUCKETS; i++) {
+		at.bucket = &page->buckets[i];
+		for (j = 0; j < INDEX_BUCKET_ENTRIES; j++) {
+			at.entry = &at.bucket->entries[j];
+			at.place = at.entry->w[1];
+			at.tail = READ_ONCE(at.entry->w[2]);
+			if (!index_entry_live(cache, at.place, at.tail) ||
+			    at.place >= end ||
+			    at.place + index_tail_nr(at.tail) <= first)
+				continue;
+			index_kill(cache, &at);
+			dropped++;
+		}
+	}
+	return dropped;
+}
+
+/**
+ * cachefs_index_drop_slots - Make the extents in some slots unfindable
+ * @cache: the cache
+ * @region: the region
+ * @slot: the first slot
+ * @nr: how many
+ *
+ * This walks all of the index, and is for damaged metadata only.
+ *
+ * Context: process, may sleep; takes index_lock.
+ * Return: whether there were any.
+ */
+bool cachefs_index_drop_slots(struct cachefs_cache *cache, u32 region,
+			      u32 slot, u32 nr)
+{
+	u32 first = index_place_of(cache, region, slot), page;
+	struct cachefs_index *index = &cache->index;
+	unsigned int dropped = 0;
+
+	if (!READ_ONCE(cache->regions[region].nr_extents))
+		return false;
+	for (page = 0; page < READ_ONCE(index->nr_pages); page++) {
+		write_lock(&cache->index_lock);
+		dropped += index_page_drop(cache, index_page_at(index, page), first,
+					   first + nr);
+		write_unlock(&cache->index_lock);
+		cond_resched();
+	}
+	return dropped;
+}
+
+static struct cachefs_index_record index_record(struct cachefs_cache *cache,
+						const struct index_entry *entry,
+						u32 page)
+{
+	struct index_key key = index_key_of_entry(&cache->index, entry, page);
+
+	return (struct cachefs_index_record) {
+		.print = key.print,
+		.low = key.low,
+		.region = entry->w[1] >> cache->ref_shift,
+		.slot = entry->w[1] & ((1U << cache->ref_shift) - 1),
+		.first = index_tail_first(entry->w[2]),
+		.nr = index_tail_nr(entry->w[2]),
+	};
+}
+
+/**
+ * cachefs_index_save - Give all entries in a form for the device
+ * @cache: nothing uses it
+ * @save: called for each entry; may sleep
+ * @data: for @save
+ *
+ * Context: process, may sleep.
+ * Return: 0, or what @save returned.
+ */
+int cachefs_index_save(struct cachefs_cache *cache,
+		       int (*save)(void *data,
+				   const struct cachefs_index_record *record),
+		       void *data)
+{
+	struct cachefs_index *index = &cache->index;
+	struct cachefs_index_record record;
+	const struct index_entry *entry;
+	unsigned int i;
+	int ret = 0;
+	u32 page;
+
+	for (page = 0; page < index->nr_pages; page++) {
+		for (i = 0; i < INDEX_BUCKETS * INDEX_BUCKET_ENTRIES; i++) {
+			entry = &index_page_at(index, page)
+				 ->buckets[i / INDEX_BUCKET_ENTRIES]
+				 .entries[i % INDEX_BUCKET_ENTRIES];
+			if (!index_entry_live(cache, entry->w[1], entry->w[2]))
+				continue;
+			record = index_record(cache, entry, page);
+			ret = save(data, &record);
+			if (ret)
+				return ret;
+		}
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * cachefs_index_load - Insert an entry that was saved
+ * @cache: the cache
+ * @record: checked by the caller: region, slots and blocks
+ *
+ * Context: process; takes index_lock.
+ * Return: 0, or -EUCLEAN if it is no hash of this index.
+ */
+int cachefs_index_load(struct cachefs_cache *cache,
+		       const struct cachefs_index_record *record)
+{
+	struct cachefs_region *region = &cache->regions[record->region];
+	struct index_key key = { .low = record->low, .print = record->print };
+
+	if (key.low >> cache->index.low_bits || key.print >> INDEX_PRINT_BITS)
+		return -EUCLEAN;
+	write_lock(&cache->index_lock);
+	cachefs_index_account(cache, region, record->nr, 1);
+	cachefs_index_put(cache, &key,
+			  index_place_of(cache, record->region, record->slot),
+			  index_tail(&key, region->round, record->first, record->nr));
+	write_unlock(&cache->index_lock);
+	return 0;
+}
