@@ -55,51 +55,21 @@ void cachefs_quiesce(struct cachefs_cache *cache)
 }
 
 /**
- * cachefs_count_hit - Account bytes that a reader got from the cache
+ * cachefs_count - Account what only the glue knows
  * @cache: the cache
- * @volume: of the file, or %NULL
- * @bytes: how many, up to the end of the file
+ * @volume: of the file that a reader read, or %NULL; then @stat is one of hits,
+ *	misses and stores
+ * @stat: what is counted
+ * @n: how much, up to the end of the file
  *
  * Context: any.
  */
-void cachefs_count_hit(struct cachefs_cache *cache,
-		       struct cachefs_volume *volume, u64 bytes)
+void cachefs_count(struct cachefs_cache *cache, struct cachefs_volume *volume,
+		   enum cachefs_stat stat, s64 n)
 {
-	cachefs_stat_add(cache, CACHEFS_STAT_HIT_BYTES, bytes);
+	cachefs_stat_add(cache, stat, n);
 	if (volume)
-		atomic64_add(bytes, &volume->hit_bytes);
-}
-
-/**
- * cachefs_count_miss - Account bytes that the cache did not have
- * @cache: the cache
- * @volume: of the file, or %NULL
- * @bytes: how many, up to the end of the file
- *
- * Context: any.
- */
-void cachefs_count_miss(struct cachefs_cache *cache,
-			struct cachefs_volume *volume, u64 bytes)
-{
-	cachefs_stat_add(cache, CACHEFS_STAT_MISS_BYTES, bytes);
-	if (volume)
-		atomic64_add(bytes, &volume->miss_bytes);
-}
-
-/**
- * cachefs_count_stored - Account bytes that were stored and published
- * @cache: the cache
- * @volume: of the file, or %NULL
- * @bytes: how many, up to the end of the file
- *
- * Context: any.
- */
-void cachefs_count_stored(struct cachefs_cache *cache,
-			  struct cachefs_volume *volume, u64 bytes)
-{
-	cachefs_stat_add(cache, CACHEFS_STAT_STORED_BYTES, bytes);
-	if (volume)
-		atomic64_add(bytes, &volume->stored_bytes);
+		atomic64_add(n, &volume->stats[stat]);
 }
 
 /**
@@ -128,30 +98,6 @@ void cachefs_refuse(struct cachefs_cache *cache,
 
 	cachefs_stat_add(cache, stats[why], bytes);
 	trace_cachefs_refuse(version->id, block, bytes, why);
-}
-
-/**
- * cachefs_count_unused - Account bytes that were read ahead and not asked for
- * @cache: the cache
- * @bytes: how many
- *
- * Context: any.
- */
-void cachefs_count_unused(struct cachefs_cache *cache, u64 bytes)
-{
-	cachefs_stat_add(cache, CACHEFS_STAT_READAHEAD_UNUSED_BYTES, bytes);
-}
-
-/**
- * cachefs_count_ahead - Account memory for what is read ahead
- * @cache: the cache
- * @change: so many bytes more or less
- *
- * Context: any.
- */
-void cachefs_count_ahead(struct cachefs_cache *cache, s64 change)
-{
-	cachefs_stat_add(cache, CACHEFS_STAT_READAHEAD_BYTES, change);
 }
 
 /**

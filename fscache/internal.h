@@ -122,37 +122,6 @@ enum cachefs_state {
 	CACHEFS_DETACHING,
 };
 
-/* What is counted: the name here, and that of the file in stats/. */
-#define CACHEFS_STATS(X) \
-	X(HIT_BYTES, hit_bytes) \
-	X(MISS_BYTES, miss_bytes) \
-	X(STORED_BYTES, stored_bytes) \
-	X(STORE_REFUSED_BYTES, store_refused_bytes) \
-	X(EVICTED_BYTES, evicted_bytes) \
-	X(REINSERTED_BYTES, reinserted_bytes) \
-	X(STALE_BYTES, stale_bytes) \
-	X(CHECKSUM_ERRORS, checksum_errors) \
-	X(READ_ERRORS, read_errors) \
-	X(WRITE_ERRORS, write_errors) \
-	X(STORES_IN_FLIGHT_BYTES, stores_in_flight_bytes) \
-	X(PAGES_MARKED, pages_marked) \
-	X(MKWRITE_WAITS, mkwrite_waits) \
-	X(INDEX_BYTES, index_bytes) \
-	X(CHECKSUM_BYTES, checksum_bytes) \
-	X(DEVICE_WRITTEN_BYTES, device_written_bytes) \
-	X(DEVICE_READ_BYTES, device_read_bytes) \
-	X(READAHEAD_UNUSED_BYTES, readahead_unused_bytes) \
-	X(READAHEAD_BYTES, readahead_bytes) \
-	X(BYPASSED_BYTES, bypassed_bytes) \
-	X(RELEASED_BYTES, released_bytes)
-
-enum cachefs_stat {
-#define X(name, file) CACHEFS_STAT_##name,
-	CACHEFS_STATS(X)
-#undef X
-	CACHEFS_NR_STATS,
-};
-
 /*
  * struct cachefs_errors - Errors of reads, or of writes
  * @nr: how many have come in a row, those of a second as one; error_lock.  A transfer
@@ -358,18 +327,9 @@ struct cachefs_cache {
 	atomic64_t			stats[CACHEFS_NR_STATS];
 };
 
-/*
- * struct cachefs_volume - Accounting for one volume
- * @key: what the network file system calls it
- * @identity: what its blocks are found by
- */
+/* Accounting for one volume: the first few of what is counted; see sysfs.c. */
 struct cachefs_volume {
-	struct cachefs_sysfs_volume *sysfs;
-	char			*key;
-	char			*identity;
-	atomic64_t		hit_bytes;
-	atomic64_t		miss_bytes;
-	atomic64_t		stored_bytes;
+	atomic64_t	stats[CACHEFS_STAT_STORED_BYTES + 1];
 };
 
 /*

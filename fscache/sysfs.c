@@ -19,9 +19,11 @@ struct cachefs_sysfs {
 };
 
 /* Directory of a volume. */
-struct cachefs_sysfs_volume {
+struct sysfs_volume {
 	struct kobject		kobj;
-	struct cachefs_volume	*volume;
+	struct cachefs_volume	volume;
+	const char		*key;
+	const char		*identity;
 };
 
 /* Longest time that can be set: an hour. */
@@ -44,7 +46,10 @@ static struct cachefs_cache *to_cache(struct kobject *kobj)
 	return container_of(kobj, struct cachefs_sysfs, kobj)->cache;
 }
 
-/* Files of the cache itself. */
+static struct sysfs_volume *to_volume(struct kobject *kobj)
+{
+	return container_of(kobj, struct sysfs_volume, kobj);
+}
 
 static const char * const state_names[] = {
 	[CACHEFS_ACTIVE]	= "active",
@@ -53,12 +58,6 @@ static const char * const state_names[] = {
 	[CACHEFS_DETACHING]	= "detaching",
 	[CACHEFS_DETACHED]	= "detached",
 };
-
-static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr,
-			  char *buf)
-{
-	return sysfs_emit(buf, "%s\n", state_names[cachefs_state(to_cache(kobj))]);
-}
 
 static ssize_t state_store(struct kobject *kobj, struct kobj_attribute *attr,
 			   const char *buf, size_t count)
@@ -71,86 +70,6 @@ static ssize_t state_store(struct kobject *kobj, struct kobj_attribute *attr,
 		return -EINVAL;
 	ret = cachefs_use_again(to_cache(kobj));
 	return ret ?: count;
-}
-
-static struct kobj_attribute state_attr = __ATTR_RW(state);
-
-static ssize_t device_show(struct kobject *kobj, struct kobj_attribute *attr,
-			   char *buf)
-{
-	return sysfs_emit(buf, "/dev/%s\n",
-			  cachefs_device_name(to_cache(kobj)->device));
-}
-
-static struct kobj_attribute device_attr = __ATTR_RO(device);
-
-static ssize_t label_show(struct kobject *kobj, struct kobj_attribute *attr,
-			  char *buf)
-{
-	return sysfs_emit(buf, "%s\n", to_cache(kobj)->label);
-}
-
-static struct kobj_attribute label_attr = __ATTR_RO(label);
-
-static ssize_t block_size_show(struct kobject *kobj,
-			       struct kobj_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%d\n", CACHEFS_BLOCK_SIZE);
-}
-
-static struct kobj_attribute block_size_attr = __ATTR_RO(block_size);
-
-static ssize_t region_size_show(struct kobject *kobj,
-				struct kobj_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%u\n", to_cache(kobj)->geo.region_blocks <<
-			  CACHEFS_BLOCK_SHIFT);
-}
-
-static struct kobj_attribute region_size_attr = __ATTR_RO(region_size);
-
-static ssize_t capacity_bytes_show(struct kobject *kobj,
-				   struct kobj_attribute *attr, char *buf)
-{
-	struct cachefs_geometry *geo = &to_cache(kobj)->geo;
-
-	return sysfs_emit(buf, "%llu\n", (u64)geo->nr_regions * geo->slots <<
-			  CACHEFS_BLOCK_SHIFT);
-}
-
-static struct kobj_attribute capacity_bytes_attr = __ATTR_RO(capacity_bytes);
-
-static ssize_t used_bytes_show(struct kobject *kobj,
-			       struct kobj_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%llu\n",
-			  READ_ONCE(to_cache(kobj)->live_blocks) <<
-			  CACHEFS_BLOCK_SHIFT);
-}
-
-static struct kobj_attribute used_bytes_attr = __ATTR_RO(used_bytes);
-
-static ssize_t objects_open_show(struct kobject *kobj,
-				 struct kobj_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%d\n", atomic_read(&to_cache(kobj)->objects));
-}
-
-static struct kobj_attribute objects_open_attr = __ATTR_RO(objects_open);
-
-static ssize_t extents_show(struct kobject *kobj, struct kobj_attribute *attr,
-			    char *buf)
-{
-	return sysfs_emit(buf, "%llu\n", READ_ONCE(to_cache(kobj)->nr_extents));
-}
-
-static struct kobj_attribute extents_attr = __ATTR_RO(extents);
-
-static ssize_t max_in_flight_bytes_show(struct kobject *kobj,
-					struct kobj_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%llu\n",
-			  READ_ONCE(to_cache(kobj)->max_in_flight));
 }
 
 static ssize_t max_in_flight_bytes_store(struct kobject *kobj,
@@ -168,9 +87,6 @@ static ssize_t max_in_flight_bytes_store(struct kobject *kobj,
 	WRITE_ONCE(to_cache(kobj)->max_in_flight, bytes);
 	return count;
 }
-
-static struct kobj_attribute max_in_flight_bytes_attr =
-	__ATTR_RW(max_in_flight_bytes);
 
 /* Files with a number of milliseconds. */
 static ssize_t ms_store(struct cachefs_cache *cache, unsigned int *ms,
@@ -192,106 +108,126 @@ static ssize_t ms_store(struct cachefs_cache *cache, unsigned int *ms,
 	return count;
 }
 
-#define MS_ATTRIBUTE(_name)						\
-	static ssize_t _name##_show(struct kobject *kobj,		\
-				    struct kobj_attribute *attr, char *buf) \
-	{								\
-		return sysfs_emit(buf, "%u\n",				\
-				  READ_ONCE(to_cache(kobj)->_name));	\
-	}								\
-	static ssize_t _name##_store(struct kobject *kobj,		\
-				     struct kobj_attribute *attr,	\
-				     const char *buf, size_t count)	\
-	{								\
-		struct cachefs_cache *cache = to_cache(kobj);		\
-									\
-		return ms_store(cache, &cache->_name, buf, count);	\
-	}								\
-	static struct kobj_attribute _name##_attr = __ATTR_RW(_name)
-
-MS_ATTRIBUTE(max_in_flight_ms);
-MS_ATTRIBUTE(read_bypass_ms);
-
-static struct attribute *cache_attrs[] = {
-	&state_attr.attr,
-	&device_attr.attr,
-	&label_attr.attr,
-	&block_size_attr.attr,
-	&region_size_attr.attr,
-	&capacity_bytes_attr.attr,
-	&used_bytes_attr.attr,
-	&objects_open_attr.attr,
-	&extents_attr.attr,
-	&max_in_flight_bytes_attr.attr,
-	&max_in_flight_ms_attr.attr,
-	&read_bypass_ms_attr.attr,
-	NULL
-};
-
-static const struct attribute_group cache_group = {
-	.attrs = cache_attrs,
-};
-
-/* stats/ */
-
-struct stat_attribute {
-	struct kobj_attribute	attr;
-	enum cachefs_stat	stat;
-};
-
-static ssize_t stat_show(struct kobject *kobj, struct kobj_attribute *attr,
-			 char *buf)
+static ssize_t max_in_flight_ms_store(struct kobject *kobj,
+				      struct kobj_attribute *attr,
+				      const char *buf, size_t count)
 {
-	struct stat_attribute *stat = container_of(attr, struct stat_attribute,
-						   attr);
-
-	return sysfs_emit(buf, "%lld\n",
-			  atomic64_read(&to_cache(kobj)->stats[stat->stat]));
+	return ms_store(to_cache(kobj), &to_cache(kobj)->max_in_flight_ms, buf,
+			count);
 }
 
-#define X(_name, _file)							\
-	static struct stat_attribute stat_##_file = {			\
-		.attr = __ATTR(_file, 0444, stat_show, NULL),		\
-		.stat = CACHEFS_STAT_##_name,				\
-	};
+static ssize_t read_bypass_ms_store(struct kobject *kobj,
+				    struct kobj_attribute *attr,
+				    const char *buf, size_t count)
+{
+	return ms_store(to_cache(kobj), &to_cache(kobj)->read_bypass_ms, buf,
+			count);
+}
+
+/* The files of a cache: name, mode, store function, format and value. */
+#define CACHE_FILES(X) \
+	X(state, 0644, state_store, "%s", state_names[cachefs_state(to_cache(kobj))]) \
+	X(device, 0444, NULL, "/dev/%s", cachefs_device_name(to_cache(kobj)->device)) \
+	X(label, 0444, NULL, "%s", to_cache(kobj)->label) \
+	X(block_size, 0444, NULL, "%d", CACHEFS_BLOCK_SIZE) \
+	X(region_size, 0444, NULL, "%u", \
+	  to_cache(kobj)->geo.region_blocks << CACHEFS_BLOCK_SHIFT) \
+	X(capacity_bytes, 0444, NULL, "%llu", \
+	  (u64)to_cache(kobj)->geo.nr_regions * to_cache(kobj)->geo.slots << \
+	  CACHEFS_BLOCK_SHIFT) \
+	X(used_bytes, 0444, NULL, "%llu", \
+	  READ_ONCE(to_cache(kobj)->live_blocks) << CACHEFS_BLOCK_SHIFT) \
+	X(objects_open, 0444, NULL, "%d", atomic_read(&to_cache(kobj)->objects)) \
+	X(extents, 0444, NULL, "%llu", READ_ONCE(to_cache(kobj)->nr_extents)) \
+	X(max_in_flight_bytes, 0644, max_in_flight_bytes_store, "%llu", \
+	  READ_ONCE(to_cache(kobj)->max_in_flight)) \
+	X(max_in_flight_ms, 0644, max_in_flight_ms_store, "%u", \
+	  READ_ONCE(to_cache(kobj)->max_in_flight_ms)) \
+	X(read_bypass_ms, 0644, read_bypass_ms_store, "%u", \
+	  READ_ONCE(to_cache(kobj)->read_bypass_ms))
+
+/* stats/ has the counters, and what is known of the device's speed and the server's. */
+#define STATS_FILES(X) \
+	X(device_read_us, 0444, NULL, "%llu", \
+	  div_u64(READ_ONCE(to_cache(kobj)->read_ns), NSEC_PER_USEC)) \
+	X(server_read_us, 0444, NULL, "%llu", \
+	  div_u64(READ_ONCE(to_cache(kobj)->server_ns), NSEC_PER_USEC)) \
+	X(in_flight_limit_bytes, 0444, NULL, "%llu", \
+	  cachefs_pace_window(to_cache(kobj)))
+
+#define VOLUME_STAT(_stat) \
+	atomic64_read(&to_volume(kobj)->volume.stats[CACHEFS_STAT_##_stat])
+
+/* volumes/<n>/ */
+#define VOLUME_FILES(X) \
+	X(key, 0400, NULL, "%s", to_volume(kobj)->key) \
+	X(identity, 0400, NULL, "%s", to_volume(kobj)->identity) \
+	X(hit_bytes, 0444, NULL, "%lld", VOLUME_STAT(HIT_BYTES)) \
+	X(miss_bytes, 0444, NULL, "%lld", VOLUME_STAT(MISS_BYTES)) \
+	X(stored_bytes, 0444, NULL, "%lld", VOLUME_STAT(STORED_BYTES))
+
+#define SYSFS_FILE(_dir, _name, _mode, _store, _format, _value)		\
+	static ssize_t _dir##_##_name##_show(struct kobject *kobj,	\
+					     struct kobj_attribute *attr, \
+					     char *buf)			\
+	{								\
+		return sysfs_emit(buf, _format "\n", _value);		\
+	}								\
+	static struct kobj_attribute _dir##_##_name##_attr =		\
+		__ATTR(_name, _mode, _dir##_##_name##_show, _store);
+
+#define X(_name, ...) SYSFS_FILE(cache, _name, __VA_ARGS__)
+CACHE_FILES(X)
+#undef X
+#define X(_name, ...) SYSFS_FILE(stats, _name, __VA_ARGS__)
+STATS_FILES(X)
+#undef X
+#define X(_stat, _name)							\
+	SYSFS_FILE(stats, _name, 0444, NULL, "%lld",			\
+		   atomic64_read(&to_cache(kobj)->stats[CACHEFS_STAT_##_stat]))
 CACHEFS_STATS(X)
 #undef X
-
-/* What the cache knows of the device's speed and the server's. */
-#define PACE(_name, _value)						\
-	static ssize_t _name##_show(struct kobject *kobj,		\
-				    struct kobj_attribute *attr, char *buf) \
-	{								\
-		struct cachefs_cache *cache = to_cache(kobj);		\
-									\
-		return sysfs_emit(buf, "%llu\n", _value);		\
-	}								\
-	static struct kobj_attribute _name##_attr = __ATTR_RO(_name)
-
-PACE(device_read_us, div_u64(READ_ONCE(cache->read_ns), NSEC_PER_USEC));
-PACE(server_read_us, div_u64(READ_ONCE(cache->server_ns), NSEC_PER_USEC));
-PACE(in_flight_limit_bytes, cachefs_pace_window(cache));
-
-static struct attribute *stat_attrs[] = {
-#define X(_name, _file) &stat_##_file.attr.attr,
-	CACHEFS_STATS(X)
+#define X(_name, ...) SYSFS_FILE(volume, _name, __VA_ARGS__)
+VOLUME_FILES(X)
 #undef X
-	&device_read_us_attr.attr,
-	&server_read_us_attr.attr,
-	&in_flight_limit_bytes_attr.attr,
+
+static struct attribute *cache_attrs[] = {
+#define X(_name, ...) &cache_##_name##_attr.attr,
+	CACHE_FILES(X)
+#undef X
 	NULL
 };
 
-static const struct attribute_group stat_group = {
+static struct attribute *stats_attrs[] = {
+#define X(_stat, _name) &stats_##_name##_attr.attr,
+	CACHEFS_STATS(X)
+#undef X
+#define X(_name, ...) &stats_##_name##_attr.attr,
+	STATS_FILES(X)
+#undef X
+	NULL
+};
+
+static struct attribute *volume_attrs[] = {
+#define X(_name, ...) &volume_##_name##_attr.attr,
+	VOLUME_FILES(X)
+#undef X
+	NULL
+};
+
+static const struct attribute_group cache_group = { .attrs = cache_attrs };
+static const struct attribute_group stats_group = {
 	.name = "stats",
-	.attrs = stat_attrs,
+	.attrs = stats_attrs,
 };
 
 static const struct attribute_group *cache_groups[] = {
 	&cache_group,
-	&stat_group,
+	&stats_group,
 	NULL
 };
+
+ATTRIBUTE_GROUPS(volume);
 
 static void cache_release(struct kobject *kobj)
 {
@@ -305,57 +241,9 @@ static const struct kobj_type cache_type = {
 	.default_groups	= cache_groups,
 };
 
-/* volumes/<n>/ */
-
-static struct cachefs_volume *to_volume(struct kobject *kobj)
-{
-	return container_of(kobj, struct cachefs_sysfs_volume, kobj)->volume;
-}
-
-static ssize_t key_show(struct kobject *kobj, struct kobj_attribute *attr,
-			char *buf)
-{
-	return sysfs_emit(buf, "%s\n", to_volume(kobj)->key);
-}
-
-static struct kobj_attribute key_attr = __ATTR_RO_MODE(key, 0400);
-
-static ssize_t identity_show(struct kobject *kobj, struct kobj_attribute *attr,
-			     char *buf)
-{
-	return sysfs_emit(buf, "%s\n", to_volume(kobj)->identity);
-}
-
-static struct kobj_attribute identity_attr = __ATTR_RO_MODE(identity, 0400);
-
-#define VOLUME_STAT(_name)						\
-	static ssize_t volume_##_name##_show(struct kobject *kobj,	\
-					     struct kobj_attribute *attr, \
-					     char *buf)			\
-	{								\
-		return sysfs_emit(buf, "%lld\n",			\
-				  atomic64_read(&to_volume(kobj)->_name)); \
-	}								\
-	static struct kobj_attribute volume_##_name##_attr =		\
-		__ATTR(_name, 0444, volume_##_name##_show, NULL)
-
-VOLUME_STAT(hit_bytes);
-VOLUME_STAT(miss_bytes);
-VOLUME_STAT(stored_bytes);
-
-static struct attribute *volume_attrs[] = {
-	&key_attr.attr,
-	&identity_attr.attr,
-	&volume_hit_bytes_attr.attr,
-	&volume_miss_bytes_attr.attr,
-	&volume_stored_bytes_attr.attr,
-	NULL
-};
-ATTRIBUTE_GROUPS(volume);
-
 static void volume_release(struct kobject *kobj)
 {
-	kfree(container_of(kobj, struct cachefs_sysfs_volume, kobj));
+	kfree(to_volume(kobj));
 	kobject_gone();
 }
 
@@ -369,7 +257,7 @@ static const struct kobj_type volume_type = {
  * cachefs_volume_add - Begin to account for a volume
  * @cache: the cache
  * @key: what the network file system calls it
- * @identity: what its blocks are found by
+ * @identity: what its blocks are found by; the caller keeps both
  *
  * Context: process, may sleep.
  * Return: the volume, or %NULL without memory.  A volume without a directory
@@ -378,50 +266,36 @@ static const struct kobj_type volume_type = {
 struct cachefs_volume *cachefs_volume_add(struct cachefs_cache *cache,
 					  const char *key, const char *identity)
 {
-	struct cachefs_sysfs_volume *sysfs;
-	struct cachefs_volume *volume;
+	struct sysfs_volume *sysfs = kzalloc(sizeof(*sysfs), GFP_KERNEL);
 	unsigned int number;
 
-	volume = kzalloc(sizeof(*volume), GFP_KERNEL);
-	sysfs = kzalloc(sizeof(*sysfs), GFP_KERNEL);
-	if (volume) {
-		volume->key = kstrdup(key, GFP_KERNEL);
-		volume->identity = kstrdup(identity, GFP_KERNEL);
-	}
-	if (!volume || !sysfs || !volume->key || !volume->identity) {
-		if (volume) {
-			kfree(volume->key);
-			kfree(volume->identity);
-		}
-		kfree(volume);
-		kfree(sysfs);
+	if (!sysfs)
 		return NULL;
-	}
-	volume->sysfs = sysfs;
-	sysfs->volume = volume;
+	sysfs->key = key;
+	sysfs->identity = identity;
 	number = atomic_inc_return(&cache->next_volume) - 1;
 	atomic_inc(&cachefs_kobjects);
 	if (kobject_init_and_add(&sysfs->kobj, &volume_type,
 				 cache->sysfs->volumes, "%u", number))
 		pr_warn("%s: volume %u has no directory in sysfs\n",
 			cachefs_device_name(cache->device), number);
-	return volume;
+	return &sysfs->volume;
 }
 
 /**
  * cachefs_volume_remove - End accounting for a volume
  * @volume: no operation uses it any more; freed
  *
- * Context: process, may sleep.
+ * Context: process, may sleep; waits for readers of its files.
  */
 void cachefs_volume_remove(struct cachefs_volume *volume)
 {
-	if (volume->sysfs->kobj.state_in_sysfs)
-		kobject_del(&volume->sysfs->kobj);
-	kobject_put(&volume->sysfs->kobj);
-	kfree(volume->key);
-	kfree(volume->identity);
-	kfree(volume);
+	struct kobject *kobj = &container_of(volume, struct sysfs_volume,
+					     volume)->kobj;
+
+	if (kobj->state_in_sysfs)
+		kobject_del(kobj);
+	kobject_put(kobj);
 }
 
 /**

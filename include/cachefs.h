@@ -84,6 +84,40 @@ enum cachefs_reason {
 #undef X
 };
 
+/*
+ * What is counted: the name here, and that of the file in stats/.  The first three are
+ * counted for each volume, too.
+ */
+#define CACHEFS_STATS(X) \
+	X(HIT_BYTES, hit_bytes) \
+	X(MISS_BYTES, miss_bytes) \
+	X(STORED_BYTES, stored_bytes) \
+	X(STORE_REFUSED_BYTES, store_refused_bytes) \
+	X(EVICTED_BYTES, evicted_bytes) \
+	X(REINSERTED_BYTES, reinserted_bytes) \
+	X(STALE_BYTES, stale_bytes) \
+	X(CHECKSUM_ERRORS, checksum_errors) \
+	X(READ_ERRORS, read_errors) \
+	X(WRITE_ERRORS, write_errors) \
+	X(STORES_IN_FLIGHT_BYTES, stores_in_flight_bytes) \
+	X(PAGES_MARKED, pages_marked) \
+	X(MKWRITE_WAITS, mkwrite_waits) \
+	X(INDEX_BYTES, index_bytes) \
+	X(CHECKSUM_BYTES, checksum_bytes) \
+	X(DEVICE_WRITTEN_BYTES, device_written_bytes) \
+	X(DEVICE_READ_BYTES, device_read_bytes) \
+	X(READAHEAD_UNUSED_BYTES, readahead_unused_bytes) \
+	X(READAHEAD_BYTES, readahead_bytes) \
+	X(BYPASSED_BYTES, bypassed_bytes) \
+	X(RELEASED_BYTES, released_bytes)
+
+enum cachefs_stat {
+#define X(name, file) CACHEFS_STAT_##name,
+	CACHEFS_STATS(X)
+#undef X
+	CACHEFS_NR_STATS,
+};
+
 /**
  * struct cachefs_version - One version of one file
  * @id: keyed hash from cachefs_version_id()
@@ -199,14 +233,8 @@ struct cachefs_volume *cachefs_volume_add(struct cachefs_cache *cache,
 					  const char *key,
 					  const char *identity);
 void cachefs_volume_remove(struct cachefs_volume *volume);
-void cachefs_count_hit(struct cachefs_cache *cache,
-		       struct cachefs_volume *volume, u64 bytes);
-void cachefs_count_miss(struct cachefs_cache *cache,
-			struct cachefs_volume *volume, u64 bytes);
-void cachefs_count_stored(struct cachefs_cache *cache,
-			  struct cachefs_volume *volume, u64 bytes);
-void cachefs_count_unused(struct cachefs_cache *cache, u64 bytes);
-void cachefs_count_ahead(struct cachefs_cache *cache, s64 change);
+void cachefs_count(struct cachefs_cache *cache, struct cachefs_volume *volume,
+		   enum cachefs_stat stat, s64 n);
 void cachefs_count_object(struct cachefs_cache *cache, int change);
 
 /* The page mark (fscache/page_mark.c) */

@@ -156,7 +156,7 @@ static void io_download(struct netfs_io_subrequest *subreq, struct cachefs_op *o
 	}
 	subreq->len = end - start;
 	bytes = min(end, i_size) - start;
-	cachefs_count_miss(cache, cachefs_op_volume(op), bytes);
+	cachefs_count(cache, cachefs_op_volume(op), CACHEFS_STAT_MISS_BYTES, bytes);
 	if (!op->asked)
 		op->asked = ktime_get_ns();
 	op->storing = false;
@@ -290,13 +290,13 @@ static void io_read_done(struct cachefs_read *core)
 	struct glue_read *read = container_of(core, struct glue_read, read);
 
 	if (!core->error) {
-		cachefs_count_hit(core->cache, cachefs_op_volume(read->op),
-				  read->data);
+		cachefs_count(core->cache, cachefs_op_volume(read->op),
+			      CACHEFS_STAT_HIT_BYTES, read->data);
 		cachefs_terminated(read->term_func, read->term_func_priv,
 				   read->len);
 	} else {
-		cachefs_count_miss(core->cache, cachefs_op_volume(read->op),
-				   read->data);
+		cachefs_count(core->cache, cachefs_op_volume(read->op),
+			      CACHEFS_STAT_MISS_BYTES, read->data);
 		io_read_failed(read->term_func, read->term_func_priv);
 	}
 	kfree(read);

@@ -308,8 +308,8 @@ struct cachefs_op_store *cachefs_op_stored(struct cachefs_store *core)
 	struct cachefs_op_store *store = container_of(core, struct cachefs_op_store,
 						      store);
 
-	cachefs_count_stored(core->cache, cachefs_op_volume(store->op),
-			     core->stored);
+	cachefs_count(core->cache, cachefs_op_volume(store->op),
+		      CACHEFS_STAT_STORED_BYTES, core->stored);
 	return store;
 }
 

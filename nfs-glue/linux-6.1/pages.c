@@ -69,11 +69,12 @@ static bool pages_read_page(struct cachefs_op *op, struct page *page)
 	    !cachefs_op_of_inode(op, page->mapping->host))
 		return false;
 	if (cachefs_stage_read(op, page)) {
-		cachefs_count_hit(cache, cachefs_op_volume(op),
-				  pages_bytes(op, start));
+		cachefs_count(cache, cachefs_op_volume(op),
+			      CACHEFS_STAT_HIT_BYTES, pages_bytes(op, start));
 		return true;
 	}
-	cachefs_count_miss(cache, cachefs_op_volume(op), pages_bytes(op, start));
+	cachefs_count(cache, cachefs_op_volume(op), CACHEFS_STAT_MISS_BYTES,
+		      pages_bytes(op, start));
 	if (cachefs_store_room(cache) &&
 	    cachefs_op_settled(op, page->mapping->host))
 		cachefs_note_read(op, page->index);

@@ -60,7 +60,8 @@ struct stage {
 
 static void stage_count_held(struct cachefs_glue *glue, long pages)
 {
-	cachefs_count_ahead(glue->cache, (s64)pages * PAGE_SIZE);
+	cachefs_count(glue->cache, NULL, CACHEFS_STAT_READAHEAD_BYTES,
+		      (s64)pages * PAGE_SIZE);
 }
 
 /* Its pages serve again: a kernel may clear each page that it gives.  Any context. */
@@ -165,8 +166,8 @@ static void stage_unlink(struct cachefs_glue *glue, struct stage *stage)
 
 	list_del_init(&stage->object_link);
 	list_del(&stage->link);
-	cachefs_count_unused(glue->cache,
-			     (u64)stage->unused << CACHEFS_BLOCK_SHIFT);
+	cachefs_count(glue->cache, NULL, CACHEFS_STAT_READAHEAD_UNUSED_BYTES,
+		      (u64)stage->unused << CACHEFS_BLOCK_SHIFT);
 }
 
 /* The references of stages that were taken off the lists onto one of ours. */
