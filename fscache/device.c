@@ -98,7 +98,7 @@ void cachefs_device_watch(struct cachefs_device *device,
 	mutex_unlock(&device->lock);
 }
 
-/* Can a cache be on this device?  The log says why not. */
+/* Whether a cache can be on this device.  The log says why not. */
 static int device_check(struct block_device *bdev, const char *path)
 {
 	int ret;

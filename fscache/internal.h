@@ -60,9 +60,10 @@ enum cachefs_region_state {
 
 /*
  * struct cachefs_region - One region of the log
- * @seq: sequence number, 0 in a region that was never used
- * @checksums: of all its slots, or %NULL; freed by the shrinker when not pinned
- * @open: what only a READY or OPEN region has, until its metadata is written
+ * @seq: sequence number, 0 in a region that was never used; flush_mutex
+ * @checksums: of all its slots, or %NULL; loaded under its load_mutex, and freed by the
+ *	shrinker when not pinned
+ * @open: what only a READY or OPEN region has, until its metadata is written; log_lock
  * @pins: readers between lookup and verification
  * @live: blocks that the index can find; index_lock
  * @nr_extents: in how many extents; index_lock
@@ -72,7 +73,8 @@ enum cachefs_region_state {
  * @state: enum cachefs_region_state, set by cachefs_region_set_state(); while the
  *	cache is in use it becomes FREE under index_lock, and anything else under
  *	log_lock
- * @lost: its metadata is not there, and nothing of it is found any more
+ * @lost: its metadata is not there, and nothing of it is found any more; its
+ *	load_mutex
  */
 struct cachefs_region {
 	u64				seq;
@@ -90,7 +92,7 @@ struct cachefs_region {
 
 /*
  * struct cachefs_open_region - What a region needs while it is written
- * @link: in cache::ready or cache::sealing
+ * @link: in cache::ready or cache::sealing; log_lock
  * @nr: region number
  * @next_slot: first slot not handed out; log_lock
  * @unresolved: slots handed out but neither published nor abandoned
@@ -195,39 +197,66 @@ struct cachefs_index_record {
 	u8	nr;
 };
 
-/* Where everything is on the device; derived from the superblock. */
+/*
+ * struct cachefs_geometry - Where everything is on the device
+ * @device_blocks: size of the device when it was formatted, blocks
+ * @first_block: where region 0 begins
+ * @nr_regions: number of regions
+ * @region_blocks: size of a region with its metadata, blocks
+ * @meta_blocks: final metadata blocks of a region
+ * @slots: data blocks of a region
+ *
+ * Derived from the superblock; constant while the cache is attached.
+ */
 struct cachefs_geometry {
 	u64	device_blocks;
 	u64	first_block;
 	u32	nr_regions;
 	u32	region_blocks;
-	u32	meta_blocks;	/* final ones */
-	u32	slots;		/* data blocks per region */
+	u32	meta_blocks;
+	u32	slots;
 };
 
 /*
  * struct cachefs_cache - An attached cache
  * @device: the block device (device.c, or a simulated one)
  * @sysfs: its directory (sysfs.c)
+ * @geo: the layout of the device
+ * @uuid: from the superblock, as the next three
+ * @label: for people; ends with NUL
+ * @secret: key of the version hash
+ * @seed: of all checksums but the superblock's
+ * @attach_count: upper part of the sequence numbers of this attach
+ * @epoch: random, new at each attach
+ * @anchor_generation: of the anchor that was written last; attach and detach only
+ * @state: enum cachefs_state, changed with cmpxchg()
+ * @error_lock: protects what follows from errors, up to @check_device
+ * @error_limit: limits lines in the log
  * @errors: of reads, and of writes
  * @stop_said: when the log last had why nothing is stored, jiffies; error_lock
  * @stopped_since: when the device did not take a write for lack of room, jiffies
  * @next_try: when a store may try again, jiffies
  * @stores_stopped: the device does not take what is stored
  * @check_device: the log work shall see whether the device can be read at all
+ * @flush_mutex: protects the log's metadata
  * @head: region to be made READY next; flush_mutex
  * @next_seq: its sequence number; flush_mutex
  * @next_flush: when the open region's metadata is due, jiffies; flush_mutex
  * @stay_room: blocks that may be stored again, see reinsert.c; flush_mutex
  * @scratch: buffer for one metadata block; flush_mutex
+ * @log_lock: protects the open region, and the lists of the others
  * @reinserting: what stays of a region is being moved; log_lock
  * @ready: READY regions, oldest first; log_lock
+ * @nr_ready: how many; written under log_lock
  * @sealing: full regions whose metadata is not written; log_lock
  * @current_region: the OPEN region or %NULL; log_lock
  * @index: where blocks are; see index.c
+ * @index_lock: protects the entries and records of all regions
+ * @regions: all of them; see there
  * @nr_extents: live extents; written under index_lock
  * @live_blocks: blocks that the index can find; written under index_lock
  * @shrink_hand: where the shrinker looks next; any value is fine
+ * @load_mutex: held while checksums are read; of a region the one at its number, modulo
  * @max_in_flight: bound for what stores have on their way to the device, bytes
  * @max_in_flight_ms: bound for how long the device takes for it; 0: none.  A page
  *	is marked for at most twice as long
@@ -235,6 +264,7 @@ struct cachefs_geometry {
  *	go to the server; 0: never
  * @read_ns: how long the device takes for a read, moving average
  * @server_ns: how long the server takes for one, moving average
+ * @pace_lock: protects how fast the device writes
  * @write_rate: what the device takes, bytes per second; 0: not known yet.
  *	Written under pace_lock, as are the next four
  * @writing_since: when the measurement began, later by all idle time since, ns
@@ -245,6 +275,20 @@ struct cachefs_geometry {
  * @next_probe: when a read goes to a slow device again, jiffies
  * @ios: I/O that it has not completed
  * @ops: operations (reads and stores) under way
+ * @objects: open objects, as the glue counts them
+ * @wait: for the end of the last operation, for room in flight, and for a scan
+ * @stores_lock: protects @stores
+ * @stores: stores that have not ended, oldest first; stores_lock
+ * @watch: gives up stores that take too long
+ * @submits: stores whose I/O has not begun, newest first
+ * @submit_work: begins it
+ * @wq: ends of stores: reclaim waits for them, so they wait for nothing else
+ * @submit_wq: @submit_work
+ * @read_wq: ends of reads
+ * @log_wq: @log_work, one at a time
+ * @log_work: looks after the log
+ * @next_volume: the next name of a volume in sysfs
+ * @stats: enum cachefs_stat
  */
 struct cachefs_cache {
 	struct cachefs_device		*device;
@@ -260,7 +304,7 @@ struct cachefs_cache {
 	unsigned int			state;
 
 	spinlock_t			error_lock;	/* what follows from errors */
-	struct ratelimit_state		error_limit;	/* lines in the log */
+	struct ratelimit_state		error_limit;
 	struct cachefs_errors		errors[2];
 	unsigned long			stop_said;
 	unsigned long			stopped_since;
@@ -290,7 +334,7 @@ struct cachefs_cache {
 	u64				live_blocks;
 	u32				shrink_hand;
 
-	/* Reading of checksums; a region's is the one at its number, modulo. */
+	/* Reading of checksums. */
 	struct mutex			load_mutex[CACHEFS_LOAD_LOCKS];
 
 	u64				max_in_flight;
@@ -312,18 +356,17 @@ struct cachefs_cache {
 	wait_queue_head_t		wait;
 
 	spinlock_t			stores_lock;	/* the list */
-	struct list_head		stores;		/* oldest first */
+	struct list_head		stores;
 	struct delayed_work		watch;
-	struct llist_head		submits;	/* newest first */
+	struct llist_head		submits;
 	struct work_struct		submit_work;
 
-	/* Reclaim waits for the ends of stores, so they wait for nothing else. */
-	struct workqueue_struct		*wq;		/* ends of stores */
-	struct workqueue_struct		*submit_wq;	/* submit_work */
-	struct workqueue_struct		*read_wq;	/* ends of reads */
-	struct workqueue_struct		*log_wq;	/* one at a time: log_work */
+	struct workqueue_struct		*wq;
+	struct workqueue_struct		*submit_wq;
+	struct workqueue_struct		*read_wq;
+	struct workqueue_struct		*log_wq;
 	struct delayed_work		log_work;
-	atomic_t			next_volume;	/* its name in sysfs */
+	atomic_t			next_volume;
 	atomic64_t			stats[CACHEFS_NR_STATS];
 };
 
@@ -334,14 +377,20 @@ struct cachefs_volume {
 
 /*
  * struct cachefs_io - One contiguous transfer between pages and slots
+ * @cache: the cache
  * @pages: @nr of them
+ * @nr: how many
  * @device_block: where on the device
  * @block: first file block, for verification and publishing
  * @region: number of the region that it goes to or comes from
  * @slot: first slot
- * @end: called once, in any context; @error is the device's
+ * @error: the device's, for @end
+ * @end: called once, in any context
  * @owner: the read or store that it is part of
+ * @copies: the last ones of @pages that are copies, see store.c
  * @began: when it went to the device, ns
+ * @link: in cachefs_store::ios
+ * @work: what the end cannot do in interrupt context
  */
 struct cachefs_io {
 	struct cachefs_cache	*cache;
@@ -354,7 +403,7 @@ struct cachefs_io {
 	int			error;
 	void			(*end)(struct cachefs_io *io);
 	void			*owner;
-	unsigned int		copies;		/* the last ones of @pages, see store.c */
+	unsigned int		copies;
 	u64			began;
 	struct list_head	link;
 	struct work_struct	work;

@@ -143,7 +143,7 @@ static void log_free_checksums(struct cachefs_cache *cache,
 			 -(s64)(cache->geo.slots * sizeof(u64)));
 }
 
-/* Will it be possible later to write what could not be written of this? */
+/* Whether what could not be written of this can perhaps be written later. */
 static bool log_is_worth_keeping(struct cachefs_cache *cache,
 				 const struct cachefs_open_region *open)
 {

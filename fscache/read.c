@@ -74,7 +74,7 @@ static void read_fail(struct cachefs_read *read, int error)
 		WRITE_ONCE(read->error, error);
 }
 
-/* Do the pages hold what was stored? */
+/* Whether the pages hold what was stored. */
 static bool read_matches(struct cachefs_io *io, const u64 *checksums)
 {
 	struct cachefs_cache *cache = io->cache;

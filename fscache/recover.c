@@ -115,6 +115,8 @@ struct scans {
 
 /*
  * struct scan - What reads every so many'th region
+ * @work: does that
+ * @cache: the cache
  * @all: what it shares with others
  * @first: the first of its regions
  * @max_seq: the newest sequence number it has seen

@@ -84,7 +84,7 @@ static void slots_resolved(struct cachefs_cache *cache,
  * @want: how many
  * @region: which region they are in
  * @slot: the first one
- * @last: may they be in the last region that is READY?  Not those of stores: what
+ * @last: they may be in the last region that is READY.  Not those of stores: what
  *	stays has to get there before they need another one.  While what stays is
  *	being moved and no region is READY, what is left of the open one is not for
  *	stores, either

@@ -35,8 +35,8 @@ static unsigned int store_take_room(struct cachefs_cache *cache, unsigned int nr
 }
 
 /*
- * For how many of @nr blocks is there room, and @why not for the others?  Who can wait
- * waits for it, as long as an answer of the device is to be expected.
+ * The number of blocks, of @nr, for which there is room; and @why not for the others.
+ * A store that may wait waits as long as an answer of the device is to be expected.
  */
 static unsigned int store_admit(struct cachefs_store *store, unsigned int nr,
 				enum cachefs_reason *why)

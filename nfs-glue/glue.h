@@ -36,14 +36,19 @@ struct cachefs_nfs_coherency {
 
 /*
  * struct cachefs_glue - The binding of one cache to FS-Cache
+ * @cache: the cache
+ * @fscache: what it is for FS-Cache
  * @lock: protects @objects and @volumes
+ * @objects: cookies in use
+ * @volumes: volumes in use
  * @noted: entries in all objects' @reads
  * @wq: stores that linux-6.1/pages.c has gathered
- * @stage_lock: all objects' stages
+ * @stage_lock: protects all objects' stages
  * @stages: all stages, oldest first; stage_lock
- * @spare_lock: the next three; with interrupts off
+ * @spare_lock: protects the next three; with interrupts off
  * @staged: pages that stages have, those included that are not in @stages any more
- * @spare: pages for the next stages, @nr_spare of them
+ * @nr_spare: how many pages @spare has
+ * @spare: pages for the next stages
  * @shrinker: gives back what has been read ahead
  */
 struct cachefs_glue {
@@ -66,10 +71,15 @@ struct cachefs_glue {
 
 /*
  * struct cachefs_glue_volume - A volume of FS-Cache's
+ * @link: in cachefs_glue::volumes; cachefs_glue::lock
+ * @glue: its binding
+ * @vcookie: what it is for FS-Cache
+ * @volume: what it is for the core: accounting
  * @identity: what names its data, see volume.c
  * @refusal: why nothing of it is cached, or %NULL
  * @told: the log says why some of its files are not cached
- * @withdrawn: the access that acquire_volume() took has been given back
+ * @withdrawn: the access that bind_acquire_volume() took has been given back;
+ *	cachefs_glue::lock
  * @nfs: whether it is one of NFS, see operation.c
  */
 struct cachefs_glue_volume {
@@ -80,12 +90,13 @@ struct cachefs_glue_volume {
 	char			*identity;
 	const char		*refusal;
 	int			told;
-	bool			withdrawn;	/* cachefs_glue::lock */
+	bool			withdrawn;
 	bool			nfs;
 };
 
 /*
  * struct cachefs_miss - A run of pages that are not cached
+ * @generation: cachefs_object::generation when that was found out
  * @next: the one that NFS will ask for next
  * @end: the first one behind
  * @asked: when the first of them went to the server, ns; 0 when it has answered
@@ -112,8 +123,13 @@ struct cachefs_run {
 
 /*
  * struct cachefs_object - A cookie that is in use
+ * @link: in cachefs_glue::objects; cachefs_glue::lock
+ * @cookie: the cookie; a reference is held
+ * @volume: its volume
  * @sample_mutex: one sampler at a time
- * @lock: protects the members below it
+ * @lock: protects the members below it, unless another lock is named
+ * @aux_len: bytes of @aux
+ * @aux: the coherency data of @version
  * @version: the version that operations begin with now
  * @size: size of the file in it, bytes
  * @generation: changes whenever anything about @version may have
@@ -122,7 +138,7 @@ struct cachefs_run {
  * @local_data: changed by a local writer, not cached any more
  * @named: what it is called in the cache is no other file's
  * @handled: the cookie's invalidation counter that was last acted upon
- * @reads: by page: generation in which its read from the server began
+ * @reads: by page: generation in which its read from the server began; its own lock
  * @miss: pages that will be asked for next and are not cached; @lock
  * @stages: what has been read ahead; cachefs_glue::stage_lock
  * @runs: of pages that were read, for more of them; @lock
@@ -159,6 +175,7 @@ struct cachefs_object {
 
 /*
  * struct cachefs_op - An operation: a read, a store, or a read and its store
+ * @object: on this object
  * @version: what the file was when it began
  * @size: and its size
  * @generation: cachefs_object::generation then
@@ -167,6 +184,7 @@ struct cachefs_object {
  * @i_size: end of the file as the last prepare_read knew it
  * @invalidated: whether the cookie was invalidated before, since NFS has the inode
  * @timed: NFS said in @coherency when the file was changed
+ * @coherency: NFS's coherency data of @version
  */
 struct cachefs_op {
 	struct cachefs_object	*object;
@@ -183,6 +201,7 @@ struct cachefs_op {
 
 /*
  * struct cachefs_op_store - A store of an operation
+ * @store: for the core
  * @op: the operation, until the store is released
  */
 struct cachefs_op_store {

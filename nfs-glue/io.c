@@ -56,8 +56,8 @@ static bool io_copies_at_once(struct netfs_io_request *rreq)
 }
 
 /*
- * Is a read none of the cache's business, because a local writer has changed the
- * file?  A truncation is not told of while the cookie is not in use.
+ * Whether a read is none of the cache's business, because a local writer has changed
+ * the file.  Nobody tells of a truncation while the cookie is not in use.
  */
 static bool io_not_cached(struct netfs_io_request *rreq, struct cachefs_op *op,
 			  loff_t i_size)
@@ -72,8 +72,8 @@ static bool io_not_cached(struct netfs_io_request *rreq, struct cachefs_op *op,
 }
 
 /*
- * Is a slice of the version that the operation is about?  @i_size is of when the
- * request began, which may be before the operation did.
+ * Whether a slice is of the version that the operation is about.  @i_size is of when
+ * the request began, which may be before the operation did.
  */
 static bool io_of_version(struct cachefs_op *op, struct netfs_io_request *rreq,
 			  loff_t i_size)
@@ -92,7 +92,7 @@ static bool io_note_reads(struct cachefs_op *op, loff_t start, loff_t end)
 	return true;
 }
 
-/* Have all pages of a store been read in its own generation?  Or why not. */
+/* Why not all pages of a store were read in its own generation, or NONE. */
 static enum cachefs_reason io_noted_reads(struct cachefs_op *op, loff_t start,
 					  size_t len)
 {
@@ -105,7 +105,7 @@ static enum cachefs_reason io_noted_reads(struct cachefs_op *op, loff_t start,
 	return why;
 }
 
-/* From where to where does the folio at @pos go?  It is locked, or not there. */
+/* Where the folio at @pos begins and ends.  It is locked, or not there. */
 static void io_folio_range(struct address_space *mapping, loff_t pos,
 			   loff_t *start, loff_t *end)
 {
@@ -375,7 +375,7 @@ static void io_store_done(struct cachefs_store *core)
 	kfree(container_of(core, struct io_store, store.store));
 }
 
-/* Is all that a request writes what was read from the server? */
+/* Whether all that a request writes was read from the server. */
 static bool io_writes_copies(struct netfs_io_request *rreq)
 {
 	switch (rreq->origin) {

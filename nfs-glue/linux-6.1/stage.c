@@ -34,6 +34,7 @@
  * struct stage - Pages read ahead
  * @object_link: in cachefs_object::stages, or empty
  * @link: in cachefs_glue::stages
+ * @glue: the binding
  * @read: the read that fills it
  * @done: when it has
  * @refs: the lists, the read, and whoever copies
@@ -329,7 +330,7 @@ static enum stage_page_state stage_page_state(const struct folio *folio)
 	return PAGE_OTHER;
 }
 
-/* How many pages from @index on are in that state?  @max or more are @max. */
+/* The number of pages from @index on that are in that state, at most @max. */
 static unsigned int stage_count_pages(struct address_space *mapping, pgoff_t index,
 				      unsigned int max, enum stage_page_state state)
 {
@@ -345,13 +346,13 @@ static unsigned int stage_count_pages(struct address_space *mapping, pgoff_t ind
 	return nr;
 }
 
-/* How many pages from @index on will NFS ask for next?  At most a stage full. */
+/* The pages from @index on that NFS will ask for next, at most a stage full. */
 static unsigned int stage_pages_asked(struct address_space *mapping, pgoff_t index)
 {
 	return stage_count_pages(mapping, index, STAGE_PAGES, PAGE_ASKED);
 }
 
-/* How many pages were read in sequence up to @block? */
+/* The number of pages that were read in sequence up to @block. */
 static unsigned int stage_run_find(struct cachefs_object *object, u64 block)
 {
 	unsigned int i, pages = 0;
@@ -474,7 +475,7 @@ static bool stage_read_direct(struct cachefs_op *op, struct page *page)
 	return !direct.read.error;
 }
 
-/* Is it the next page of a run that is not cached? */
+/* Whether it is the next page of a run that is not cached. */
 static bool stage_known_miss(struct cachefs_op *op, pgoff_t index)
 {
 	struct cachefs_object *object = op->object;
