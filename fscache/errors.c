@@ -51,12 +51,23 @@ enum cachefs_state cachefs_state(const struct cachefs_cache *cache)
 	return state;
 }
 
+/* The state may be another one. */
+static void errors_changed(struct cachefs_cache *cache)
+{
+	void (*changed)(struct cachefs_cache *cache) = READ_ONCE(cache->state_changed);
+
+	if (changed)
+		changed(cache);
+}
+
 static void errors_give_up(struct cachefs_cache *cache)
 {
-	if (cmpxchg(&cache->state, CACHEFS_ACTIVE, CACHEFS_FAILED) ==
+	if (cmpxchg(&cache->state, CACHEFS_ACTIVE, CACHEFS_FAILED) !=
 	    CACHEFS_ACTIVE)
-		pr_err("%s: %u errors in a row, the cache is not used any more; files are read from the server\n",
-		       cachefs_device_name(cache->device), CACHEFS_MAX_ERRORS);
+		return;
+	pr_err("%s: %u errors in a row, the cache is not used any more; files are read from the server\n",
+	       cachefs_device_name(cache->device), CACHEFS_MAX_ERRORS);
+	errors_changed(cache);
 }
 
 /**
@@ -74,6 +85,7 @@ void cachefs_device_gone(struct cachefs_cache *cache)
 		return;
 	pr_err("%s: the device is gone, the cache is not used any more; files are read from the server\n",
 	       cachefs_device_name(cache->device));
+	errors_changed(cache);
 	wake_up(&cache->wait);
 }
 
@@ -116,8 +128,8 @@ void cachefs_io_error(struct cachefs_cache *cache, bool write, u64 block,
 		      int error)
 {
 	struct cachefs_errors *errors = &cache->errors[write];
+	bool counts, many;
 	unsigned int nr = 0;
-	bool many;
 
 	if (write && error == -ENOSPC) {
 		errors_stop_stores(cache, "no room below the device (error -28)");
@@ -132,13 +144,16 @@ void cachefs_io_error(struct cachefs_cache *cache, bool write, u64 block,
 			(unsigned long long)block);
 
 	spin_lock(&cache->error_lock);
-	if (time_after_eq(jiffies, errors->last + CACHEFS_ERROR_INTERVAL)) {
+	counts = time_after_eq(jiffies, errors->last + CACHEFS_ERROR_INTERVAL);
+	if (counts) {
 		if (time_before(jiffies, errors->last + CACHEFS_ERROR_MEMORY))
 			nr = READ_ONCE(errors->nr);
 		WRITE_ONCE(errors->last, jiffies);
 		WRITE_ONCE(errors->nr, ++nr);
 	}
 	spin_unlock(&cache->error_lock);
+	if (counts)
+		errors_changed(cache);
 
 	many = nr >= CACHEFS_MAX_ERRORS;
 	if (many && write) {
@@ -239,6 +254,7 @@ int cachefs_use_again(struct cachefs_cache *cache)
 	cachefs_errors_reset(cache);
 	state = cmpxchg(&cache->state, CACHEFS_FAILED, CACHEFS_ACTIVE);
 	spin_unlock(&cache->error_lock);
+	errors_changed(cache);
 	if (state != CACHEFS_FAILED)
 		return state == CACHEFS_ACTIVE ? 0 : -EBUSY;
 	pr_info("%s: in use again, %llu MiB cached\n",

@@ -232,6 +232,7 @@ struct cachefs_geometry {
  * @state: enum cachefs_state, changed with cmpxchg()
  * @error_lock: protects what follows from errors, up to @check_device
  * @error_limit: limits lines in the log
+ * @state_changed: called when the state may be another one, in any context; or %NULL
  * @errors: of reads, and of writes
  * @stop_said: when the log last had why nothing is stored, jiffies; error_lock
  * @stopped_since: when the device did not take a write for lack of room, jiffies
@@ -293,6 +294,7 @@ struct cachefs_geometry {
 struct cachefs_cache {
 	struct cachefs_device		*device;
 	struct cachefs_sysfs		*sysfs;
+	void				(*state_changed)(struct cachefs_cache *cache);
 	struct cachefs_geometry		geo;
 	u8				uuid[CACHEFS_UUID_SIZE];
 	char				label[CACHEFS_LABEL_SIZE + 1];

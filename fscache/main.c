@@ -314,4 +314,6 @@ module_exit(cachefs_exit);
 MODULE_DESCRIPTION("Cache on a block device for network file systems");
 MODULE_AUTHOR("The cachefs authors");
 MODULE_LICENSE("GPL");
+/* As in debian/changelog. */
+MODULE_VERSION("0.1.0");
 MODULE_SOFTDEP("pre: netfs fscache");

@@ -7,15 +7,21 @@
 #include <linux/fs.h>
 #include <linux/kobject.h>
 #include <linux/math64.h>
+#include <linux/rcupdate.h>
 #include <linux/sysfs.h>
 #include "internal.h"
 #include "device.h"
 
-/* Directory of a cache.  Freed with the last reference, open files included. */
+/*
+ * Directory of a cache.  Freed with the last reference, open files included.  @told is
+ * the state that the last event had; @tell sends the next one.
+ */
 struct cachefs_sysfs {
 	struct kobject		kobj;
 	struct kobject		*volumes;
 	struct cachefs_cache	*cache;
+	struct delayed_work	tell;
+	enum cachefs_state	told;
 };
 
 /* Directory of a volume. */
@@ -298,6 +304,38 @@ void cachefs_volume_remove(struct cachefs_volume *volume)
 	kobject_put(kobj);
 }
 
+/* Tell who polls the file "state", or listens to uevents, of another state. */
+static void sysfs_tell(struct work_struct *work)
+{
+	struct cachefs_sysfs *sysfs = container_of(to_delayed_work(work),
+						   struct cachefs_sysfs, tell);
+	enum cachefs_state state = cachefs_state(sysfs->cache);
+	char text[32], *environment[] = { text, NULL };
+
+	/* Each error has this run again: then this is when the last one is forgotten. */
+	if (state == CACHEFS_DEGRADED)
+		queue_delayed_work(system_unbound_wq, &sysfs->tell,
+				   CACHEFS_ERROR_MEMORY + 1);
+	if (state == sysfs->told)
+		return;
+	sysfs->told = state;
+	sysfs_notify(&sysfs->kobj, NULL, "state");
+	snprintf(text, sizeof(text), "CACHEFS_STATE=%s", state_names[state]);
+	kobject_uevent_env(&sysfs->kobj, KOBJ_CHANGE, environment);
+}
+
+/* cachefs_cache::state_changed.  The directory may be gone already. */
+static void sysfs_state_changed(struct cachefs_cache *cache)
+{
+	struct cachefs_sysfs *sysfs;
+
+	rcu_read_lock();
+	sysfs = READ_ONCE(cache->sysfs);
+	if (sysfs)
+		mod_delayed_work(system_unbound_wq, &sysfs->tell, 0);
+	rcu_read_unlock();
+}
+
 /**
  * cachefs_sysfs_add - Make the directory of a cache
  * @cache: attached
@@ -316,6 +354,8 @@ int cachefs_sysfs_add(struct cachefs_cache *cache,
 	if (!sysfs)
 		return -ENOMEM;
 	sysfs->cache = cache;
+	sysfs->told = CACHEFS_ACTIVE;
+	INIT_DELAYED_WORK(&sysfs->tell, sysfs_tell);
 	sysfs->kobj.kset = cachefs_kset;
 	atomic_inc(&cachefs_kobjects);
 	ret = kobject_init_and_add(&sysfs->kobj, &cache_type, NULL, "%pU",
@@ -334,8 +374,12 @@ int cachefs_sysfs_add(struct cachefs_cache *cache,
 		kobject_put(&sysfs->kobj);
 		return ret;
 	}
-	cache->sysfs = sysfs;
+	/* Who sees it sees all that is in it. */
+	smp_store_release(&cache->sysfs, sysfs);
+	WRITE_ONCE(cache->state_changed, sysfs_state_changed);
 	kobject_uevent(&sysfs->kobj, KOBJ_ADD);
+	/* There may have been errors meanwhile. */
+	sysfs_state_changed(cache);
 	return 0;
 }
 
@@ -363,11 +407,25 @@ void cachefs_sysfs_remove(struct cachefs_cache *cache)
 {
 	struct cachefs_sysfs *sysfs = cache->sysfs;
 
+	WRITE_ONCE(cache->state_changed, NULL);
+	WRITE_ONCE(cache->sysfs, NULL);
+	synchronize_rcu();
+	cancel_delayed_work_sync(&sysfs->tell);
 	kobject_put(sysfs->volumes);
 	kobject_del(&sysfs->kobj);
 	kobject_put(&sysfs->kobj);
-	cache->sysfs = NULL;
 }
+
+/* What programs may rely on, so that they need not compare versions. */
+static const char cachefs_features[] = "state_events";
+
+static ssize_t features_show(struct kobject *kobj, struct kobj_attribute *attr,
+			     char *buf)
+{
+	return sysfs_emit(buf, "%s\n", cachefs_features);
+}
+
+static struct kobj_attribute features_attr = __ATTR_RO(features);
 
 /**
  * cachefs_sysfs_init - Make /sys/fs/cachefs
@@ -382,7 +440,9 @@ int cachefs_sysfs_init(const struct attribute *attach)
 	cachefs_kset = kset_create_and_add("cachefs", NULL, fs_kobj);
 	if (!cachefs_kset)
 		return -ENOMEM;
-	ret = sysfs_create_file(&cachefs_kset->kobj, attach);
+	ret = sysfs_create_file(&cachefs_kset->kobj, &features_attr.attr);
+	if (!ret)
+		ret = sysfs_create_file(&cachefs_kset->kobj, attach);
 	if (ret)
 		kset_unregister(cachefs_kset);
 	return ret;

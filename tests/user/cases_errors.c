@@ -464,6 +464,45 @@ static void failed_cache_is_used_again(void)
 	EXPECT_EQ(cachefs_use_again(model.cache), -EBUSY);
 }
 
+static unsigned int told;
+
+static void count_told(struct cachefs_cache *cache)
+{
+	EXPECT(cache == model.cache);
+	told++;
+}
+
+/* Each state that sysfs can show, and nobody is told for nothing. */
+static void each_state_is_told(void)
+{
+	unsigned int i;
+
+	tiny();
+	told = 0;
+	model.cache->state_changed = count_told;
+	EXPECT_EQ(model_store_now(1, 0, 50), 0);
+	EXPECT_EQ(model_read_now(1, 0, 50), 0);
+	EXPECT_EQ(told, 0);
+	one_read_error();
+	EXPECT_EQ(told, 1);
+	/* Of the same second. */
+	one_read_error();
+	EXPECT_EQ(told, 1);
+	for (i = 1; i < CACHEFS_MAX_ERRORS; i++) {
+		shim_advance_ms(1000);
+		one_read_error();
+	}
+	EXPECT_EQ(cachefs_state(model.cache), CACHEFS_FAILED);
+	EXPECT_EQ(told, CACHEFS_MAX_ERRORS + 1);
+	EXPECT_EQ(cachefs_use_again(model.cache), 0);
+	EXPECT_EQ(told, CACHEFS_MAX_ERRORS + 2);
+	cachefs_device_gone(model.cache);
+	EXPECT_EQ(cachefs_state(model.cache), CACHEFS_FAILED);
+	EXPECT_EQ(told, CACHEFS_MAX_ERRORS + 3);
+	cachefs_device_gone(model.cache);
+	EXPECT_EQ(told, CACHEFS_MAX_ERRORS + 3);
+}
+
 static void kill_reader(void)
 {
 	shim_killed = true;
@@ -551,6 +590,7 @@ const struct test_case error_cases[] = {
 	CASE(device_that_cannot_be_written),
 	CASE(device_that_is_gone),
 	CASE(failed_cache_is_used_again),
+	CASE(each_state_is_told),
 	CASE(killed_while_it_scans),
 	CASE(killed_while_it_loads_the_checkpoint),
 	CASE(others_run_meanwhile),
