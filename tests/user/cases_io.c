@@ -515,6 +515,39 @@ static void pinned_region_stays_as_it_is(void)
 	EXPECT_EQ(model_store_now(2, 0, 1), 0);
 }
 
+/* The log goes round once. */
+static void reuse_all(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < TINY_REGIONS; i++) {
+		model_new_version(2, TINY_SLOTS);
+		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
+		shim_advance_ms(200);
+	}
+}
+
+/* A region is reused when a reader has found a block in it, and has not pinned it. */
+static void region_reused_before_the_pin_is_not_read(void)
+{
+	struct cachefs_region *region;
+	u32 slots[5], i;
+	u64 seq;
+
+	tiny();
+	region = &model.cache->regions[0];
+	model.versions[1].base = 0;
+	EXPECT_EQ(model_store_now(1, 0, 5), 0);
+	seq = region->seq;
+	shim_before_inc(&region->pins, reuse_all);
+	cachefs_index_map(model.cache, &model.versions[1].core, 0, 5, slots, true);
+	EXPECT(region->seq != seq);
+	for (i = 0; i < 5; i++)
+		EXPECT_EQ(slots[i], CACHEFS_NO_REF);
+	EXPECT_EQ(atomic_read(&region->pins), 0);
+	check_index(model.cache);
+}
+
 /* Nor is a region in which a store has not ended; the log waits for it. */
 static void region_that_is_written_is_not_reused(void)
 {
@@ -702,6 +735,7 @@ const struct test_case io_cases[] = {
 	CASE(nothing_is_stored_on_a_device_that_hangs),
 	CASE(stored_twice_is_kept_once),
 	CASE(pinned_region_stays_as_it_is),
+	CASE(region_reused_before_the_pin_is_not_read),
 	CASE(region_that_is_written_is_not_reused),
 	CASE(store_that_has_arrived_is_not_given_up),
 	CASE(store_does_not_wait_for_memory),

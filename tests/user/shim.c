@@ -16,6 +16,9 @@ u64 shim_now_ns;
 u64 shim_rescheds;
 bool shim_killed;
 void (*shim_panic_hook)(void);
+const void *shim_inc_counter;
+
+static void (*inc_before)(void);
 
 static __thread int atomic_depth;	/* spinlocks held, or in an interrupt */
 static __thread int irq_depth;
@@ -24,6 +27,18 @@ void (*shim_trace_region)(unsigned int nr, unsigned int from, unsigned int to);
 
 static char log_buffer[1 << 16];
 static size_t log_length;
+
+void shim_before_inc(const void *counter, void (*before)(void))
+{
+	shim_inc_counter = counter;
+	inc_before = before;
+}
+
+void shim_inc_call(void)
+{
+	shim_inc_counter = NULL;
+	inc_before();
+}
 
 /* Random numbers: splitmix64, one for the core and one for the test. */
 
@@ -420,6 +435,7 @@ void shim_reset(u64 seed)
 	alloc_max = U64_MAX;
 	alloc_has_failed = false;
 	shim_killed = false;
+	shim_inc_counter = NULL;
 	shim_log_clear();
 	shim_work_reset();
 }

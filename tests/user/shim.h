@@ -44,6 +44,9 @@ extern u64 shim_rescheds;
 /* The task is killed: what can be killed does not wait any more. */
 extern bool shim_killed;
 
+/* Once, before atomic_inc() of @counter: call @before, as if others ran there. */
+void shim_before_inc(const void *counter, void (*before)(void));
+
 /* With threads: now and then, let others go first. */
 void shim_pause(void);
 

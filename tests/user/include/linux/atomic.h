@@ -8,6 +8,10 @@
 #define ATOMIC_INIT(i)		{ (i) }
 #define ATOMIC64_INIT(i)	{ (i) }
 
+/* shim_before_inc() */
+extern const void *shim_inc_counter;
+void shim_inc_call(void);
+
 #define SHIM_ATOMIC(prefix, type, num) \
 static inline num prefix##_read(const type *v) \
 { \
@@ -51,6 +55,8 @@ static inline void prefix##_sub(num i, type *v) \
 } \
 static inline void prefix##_inc(type *v) \
 { \
+	if (shim_inc_counter == v) \
+		shim_inc_call(); \
 	prefix##_add(1, v); \
 } \
 static inline void prefix##_dec(type *v) \
