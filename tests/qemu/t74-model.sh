@@ -40,6 +40,13 @@ disk_is()	# TARGET...
 	dmsetup resume --noudevsync cache
 }
 
+# Linux 6.1 changes the memory that is written, which is the page that programs read: there
+# a disk changes what it gives back.
+case $(uname -r) in
+6.1.*)	changed=r ;;
+*)	changed=w ;;
+esac
+
 good()
 {
 	disk_is linear "$disk" 0
@@ -83,7 +90,7 @@ storm()
 		stands)		hold cache ;;
 		errors)		disk_is error ;;
 		loses)		disk_is flakey "$disk" 0 0 3600 1 drop_writes ;;
-		changes)	disk_is flakey "$disk" 0 0 3600 5 corrupt_bio_byte 9 w 255 0 ;;
+		changes)	disk_is flakey "$disk" 0 0 3600 5 corrupt_bio_byte 9 $changed 255 0 ;;
 		drop)		echo 3 > /proc/sys/vm/drop_caches ;;
 		detach)		count_hits
 				cachefs_detach || echo "no detach" >> /run/trouble
