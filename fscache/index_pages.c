@@ -145,6 +145,7 @@ int cachefs_index_init(struct cachefs_cache *cache)
 	for (i = 0; i < 1U << index->directory_bits; i++) {
 		index->numbers[i] = i & (first - 1);
 		index->directory[i] = index_page_at(index, i & (first - 1));
+		cond_resched();
 	}
 	return 0;
 fail:
@@ -155,16 +156,22 @@ fail:
 /**
  * cachefs_index_free - Free the index and what hangs on the regions
  * @cache: nothing uses it any more
+ *
+ * Context: process, may sleep.
  */
 void cachefs_index_free(struct cachefs_cache *cache)
 {
 	struct cachefs_index *index = &cache->index;
 	u32 i;
 
-	for (i = 0; cache->regions && i < cache->geo.nr_regions; i++)
+	for (i = 0; cache->regions && i < cache->geo.nr_regions; i++) {
 		kvfree(cache->regions[i].checksums);
-	for (i = 0; i < index->nr_allocated; i++)
+		cond_resched();
+	}
+	for (i = 0; i < index->nr_allocated; i++) {
 		kfree(index_page_at(index, i));
+		cond_resched();
+	}
 	for (i = 0; index->leaves && i < index->max_pages; i += INDEX_LEAF_PAGES)
 		kfree(index->leaves[i / INDEX_LEAF_PAGES]);
 	kvfree(index->leaves);

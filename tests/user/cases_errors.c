@@ -550,18 +550,23 @@ static void killed_while_it_loads_the_checkpoint(void)
 static void others_run_meanwhile(void)
 {
 	struct cachefs_anchor *anchor;
-	u64 rescheds, regions;
+	u64 rescheds, regions, pages;
 
 	model_format(1ULL << (40 - CACHEFS_BLOCK_SHIFT), 1024);
+	rescheds = shim_rescheds;
 	EXPECT_EQ(model_attach(), 0);
+	/* The directory of the index is made. */
+	EXPECT(shim_rescheds - rescheds >=
+	       1ULL << model.cache->index.directory_bits);
 	regions = model.cache->geo.nr_regions;
 	EXPECT_EQ(model_store_now(1, 0, 1), 0);
 	anchor = device_block(model.device, CACHEFS_ANCHOR_BLOCK +
 			      ((model.cache->anchor_generation + 1) & 1));
+	pages = model.cache->index.nr_pages;
 	rescheds = shim_rescheds;
 	model_detach();
-	/* Room is made, and the regions are written. */
-	EXPECT(shim_rescheds - rescheds >= 2 * regions);
+	/* Room is made, all is written, and all is freed. */
+	EXPECT(shim_rescheds - rescheds >= 3 * regions + 2 * pages);
 	memset(device_block(model.device, CACHEFS_FIRST_BLOCK +
 			    le32_to_cpu(anchor->ckpt_region) * 1024), 0,
 	       CACHEFS_BLOCK_SIZE);
