@@ -6,8 +6,8 @@
  * So what is in use survives a scan that is larger than the device.  On average at most
  * half of a region stays, or nothing new would find room where everything is in use.
  *
- * An extent is copied first and then found at its new place, in one step, if it is
- * still found at the old one.
+ * An extent is copied first and then found at its new place, if it is still found at the
+ * old one.  A reader may miss both places for a moment.
  */
 #include <linux/jiffies.h>
 #include <linux/mm.h>
