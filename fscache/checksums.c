@@ -61,33 +61,79 @@ int cachefs_region_read_meta(struct cachefs_cache *cache, u32 region,
 	return bad == blocks ? error : bad;
 }
 
+/**
+ * cachefs_region_load_meta - Read what the disk has of a region in its present round
+ * @cache: the cache
+ * @region: a region that is not reused meanwhile
+ * @meta: filled in; the caller frees @meta->blocks with kvfree(), also after an error
+ *
+ * Context: process, sleeps, but does not wait for memory: without memory the server is
+ * asked, which is better.
+ * Return: -ENOMEM, or as cachefs_region_read_meta().
+ */
+int cachefs_region_load_meta(struct cachefs_cache *cache, u32 region,
+			     struct cachefs_region_meta *meta)
+{
+	struct cachefs_geometry *geo = &cache->geo;
+	u32 blocks = geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS;
+	int unread;
+
+	meta->region = region;
+	meta->seq = 0;
+	meta->blocks = kvmalloc_array(blocks, sizeof(*meta->blocks),
+				      CACHEFS_GFP_OR_SERVER);
+	if (!meta->blocks)
+		return -ENOMEM;
+	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
+			 (u64)blocks << CACHEFS_BLOCK_SHIFT);
+	unread = cachefs_region_read_meta(cache, region, meta->blocks);
+	if (unread < 0 ||
+	    !cachefs_meta_newest(meta->blocks, &meta->seq, &meta->epoch, cache->uuid,
+				 cache->seed, region, geo) ||
+	    meta->seq != cache->regions[region].seq)
+		meta->seq = 0;
+	return unread;
+}
+
+/**
+ * cachefs_region_meta_block - Find a metadata block of a region
+ * @cache: the cache
+ * @meta: from cachefs_region_load_meta()
+ * @index: which of the final blocks
+ *
+ * Context: any.
+ * Return: the block, or %NULL if the disk does not have it in this round.
+ */
+const struct cachefs_meta_block *
+cachefs_region_meta_block(struct cachefs_cache *cache,
+			  const struct cachefs_region_meta *meta, u32 index)
+{
+	return meta->seq ? cachefs_meta_pick(meta->blocks, index, meta->seq,
+					     meta->epoch, cache->uuid, cache->seed,
+					     meta->region, &cache->geo) : NULL;
+}
+
 /*
  * Fill in the checksums that the metadata has.  Slots without a checksum cannot be
  * verified, so the index drops their blocks.  If all metadata could be read, it was
  * damaged.  Otherwise the device has lost a part of it.
  */
 static int checksums_read(struct cachefs_cache *cache, u32 region,
-			  struct cachefs_meta_block *buffer, u64 *checksums)
+			  struct cachefs_region_meta *loaded, u64 *checksums)
 {
-	struct cachefs_region *r = &cache->regions[region];
 	struct cachefs_geometry *geo = &cache->geo;
 	const struct cachefs_meta_block *meta;
 	u32 index, first, nr, i;
 	bool dropped = false;
-	u64 seq = 0, epoch;
 	int unread;
 
-	unread = cachefs_region_read_meta(cache, region, buffer);
-	if (unread >= 0 && cachefs_meta_newest(buffer, &seq, &epoch, cache->uuid,
-					       cache->seed, region, geo) &&
-	    seq != r->seq)
-		seq = 0;
+	unread = cachefs_region_load_meta(cache, region, loaded);
+	if (unread == -ENOMEM)
+		return unread;
 	for (index = 0; index < geo->meta_blocks; index++) {
 		first = index * CACHEFS_RECORDS_PER_BLOCK;
 		nr = min_t(u32, CACHEFS_RECORDS_PER_BLOCK, geo->slots - first);
-		meta = seq ? cachefs_meta_pick(buffer, index, seq, epoch,
-					       cache->uuid, cache->seed, region,
-					       geo) : NULL;
+		meta = cachefs_region_meta_block(cache, loaded, index);
 		for (i = 0; meta && i < nr; i++)
 			checksums[first + i] =
 				le64_to_cpu(meta->records[i].checksum);
@@ -99,42 +145,35 @@ static int checksums_read(struct cachefs_cache *cache, u32 region,
 		pr_warn_ratelimited("%s: metadata of region %u is damaged, read from the server instead\n",
 				    cachefs_device_name(cache->device), region);
 	}
-	if (seq)
+	if (loaded->seq)
 		return 0;
 	/* Readers that found blocks here before do not read the metadata again. */
-	r->lost = true;
+	cache->regions[region].lost = true;
 	return unread < 0 ? unread : -EUCLEAN;
 }
 
 static int checksums_load(struct cachefs_cache *cache, u32 region)
 {
 	struct cachefs_geometry *geo = &cache->geo;
-	u32 blocks = geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS;
 	struct cachefs_region *r = &cache->regions[region];
-	struct cachefs_meta_block *buffer;
-	/* Without memory the server is asked.  That is better than to wait for memory. */
-	gfp_t gfp = GFP_NOIO | __GFP_NOWARN | __GFP_NORETRY;
+	struct cachefs_region_meta meta;
 	u64 *checksums;
-	int ret = -ENOMEM;
+	int ret;
 
-	buffer = kvmalloc_array(blocks, sizeof(*buffer), gfp);
-	checksums = kvcalloc(geo->slots, sizeof(u64), gfp);
-	if (!buffer || !checksums)
-		goto free;
-	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
-			 (u64)blocks << CACHEFS_BLOCK_SHIFT);
-	ret = checksums_read(cache, region, buffer, checksums);
-	if (ret)
-		goto free;
+	checksums = kvcalloc(geo->slots, sizeof(u64), CACHEFS_GFP_OR_SERVER);
+	if (!checksums)
+		return -ENOMEM;
+	ret = checksums_read(cache, region, &meta, checksums);
+	kvfree(meta.blocks);
+	if (ret) {
+		kvfree(checksums);
+		return ret;
+	}
 	/* Verifiers look without the mutex. */
 	smp_store_release(&r->checksums, checksums);
 	cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_BYTES,
 			 geo->slots * sizeof(u64));
-	checksums = NULL;
-free:
-	kvfree(buffer);
-	kvfree(checksums);
-	return ret;
+	return 0;
 }
 
 /**
@@ -186,23 +225,16 @@ static bool checksums_record_is(const struct cachefs_meta_block *meta, u32 slot,
 static bool checksums_disk_says(struct cachefs_cache *cache, u32 region,
 				u32 slot, const u8 id[16], u64 block)
 {
-	struct cachefs_geometry *geo = &cache->geo;
-	const struct cachefs_meta_block *meta = NULL;
-	struct cachefs_meta_block *all;
-	u64 seq, epoch;
+	const struct cachefs_meta_block *meta;
+	struct cachefs_region_meta loaded;
 	bool is = true;
 
-	all = kvmalloc_array(geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS,
-			     sizeof(*all), GFP_NOIO | __GFP_NOWARN);
-	if (all && cachefs_region_read_meta(cache, region, all) >= 0 &&
-	    cachefs_meta_newest(all, &seq, &epoch, cache->uuid, cache->seed,
-				region, geo))
-		meta = cachefs_meta_pick(all, slot / CACHEFS_RECORDS_PER_BLOCK,
-					 seq, epoch, cache->uuid, cache->seed,
-					 region, geo);
+	cachefs_region_load_meta(cache, region, &loaded);
+	meta = cachefs_region_meta_block(cache, &loaded,
+					 slot / CACHEFS_RECORDS_PER_BLOCK);
 	if (meta)
 		is = checksums_record_is(meta, slot, id, block);
-	kvfree(all);
+	kvfree(loaded.blocks);
 	return is;
 }
 

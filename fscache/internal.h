@@ -48,6 +48,9 @@
 /* Reads up to this size are verified where they complete. */
 #define CACHEFS_INLINE_VERIFY	(16 << 10)
 
+/* Without memory the server is asked: that is better than to wait for memory. */
+#define CACHEFS_GFP_OR_SERVER	(GFP_NOIO | __GFP_NOWARN | __GFP_NORETRY)
+
 /* Blocks in one I/O: as many as a bio of one page per vector takes. */
 #define CACHEFS_IO_BLOCKS	CACHEFS_CHUNK_BLOCKS
 
@@ -582,8 +585,27 @@ static inline bool cachefs_region_pinned(const struct cachefs_region *region)
 /* checksums.c */
 void cachefs_region_set_checksum(struct cachefs_cache *cache, u32 region,
 				 u32 slot, u64 checksum);
+/*
+ * struct cachefs_region_meta - The metadata of a region, as the disk has it
+ * @blocks: final and scratch ones
+ * @region: which region
+ * @seq: of its present round, or 0 if the disk has nothing of that
+ * @epoch: the newest of this @seq
+ */
+struct cachefs_region_meta {
+	struct cachefs_meta_block	*blocks;
+	u32				region;
+	u64				seq;
+	u64				epoch;
+};
+
 int cachefs_region_read_meta(struct cachefs_cache *cache, u32 region,
 			     struct cachefs_meta_block *buffer);
+int cachefs_region_load_meta(struct cachefs_cache *cache, u32 region,
+			     struct cachefs_region_meta *meta);
+const struct cachefs_meta_block *
+cachefs_region_meta_block(struct cachefs_cache *cache,
+			  const struct cachefs_region_meta *meta, u32 index);
 const u64 *cachefs_region_load_checksums(struct cachefs_cache *cache, u32 region,
 					 u32 slot, u32 nr);
 bool cachefs_region_holds(struct cachefs_cache *cache, u32 region, u32 slot,

@@ -126,56 +126,39 @@ static unsigned int reinsert_run(const struct cachefs_slot_record *records,
 
 /* The records of all slots of a region.  Returns %false if it has none. */
 static bool reinsert_read_records(struct cachefs_cache *cache, u32 region,
-				  struct cachefs_meta_block *meta,
 				  struct cachefs_slot_record *records)
 {
 	struct cachefs_geometry *geo = &cache->geo;
 	const struct cachefs_meta_block *block;
+	struct cachefs_region_meta meta;
 	u32 index, first, nr;
-	u64 seq, epoch;
 
-	if (cachefs_region_read_meta(cache, region, meta) < 0)
-		return false;
-	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
-			 (u64)(geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS) <<
-			 CACHEFS_BLOCK_SHIFT);
-	if (!cachefs_meta_newest(meta, &seq, &epoch, cache->uuid, cache->seed,
-				 region, geo) ||
-	    seq != cache->regions[region].seq)
-		return false;
+	cachefs_region_load_meta(cache, region, &meta);
 	for (index = 0; index < geo->meta_blocks; index++) {
-		block = cachefs_meta_pick(meta, index, seq, epoch, cache->uuid,
-					  cache->seed, region, geo);
+		block = cachefs_region_meta_block(cache, &meta, index);
 		first = index * CACHEFS_RECORDS_PER_BLOCK;
 		nr = min_t(u32, CACHEFS_RECORDS_PER_BLOCK, geo->slots - first);
 		if (block)
 			memcpy(records + first, block->records,
 			       nr * sizeof(*records));
 	}
-	return true;
+	kvfree(meta.blocks);
+	return meta.seq;
 }
 
 static bool reinsert_begin(struct cachefs_cache *cache,
 			   struct cachefs_reinsert *reinsert)
 {
-	u32 blocks = cache->geo.meta_blocks + CACHEFS_SCRATCH_BLOCKS;
 	struct cachefs_region *r = &cache->regions[reinsert->region];
-	gfp_t gfp = GFP_NOIO | __GFP_NOWARN | __GFP_NORETRY;
-	struct cachefs_meta_block *meta;
-	bool ok;
 
 	if (!READ_ONCE(r->was_read) || r->lost || !cache->stay_room)
 		return false;
-	meta = kvmalloc_array(blocks, sizeof(*meta), gfp);
 	reinsert->records = kvcalloc(cache->geo.slots, sizeof(*reinsert->records),
-				     gfp);
-	reinsert->buffer = kvmalloc_array(CACHEFS_CHUNK_BLOCKS,
-					  CACHEFS_BLOCK_SIZE, gfp);
-	ok = meta && reinsert->records && reinsert->buffer &&
-		reinsert_read_records(cache, reinsert->region, meta,
-				      reinsert->records);
-	kvfree(meta);
-	return ok;
+				     CACHEFS_GFP_OR_SERVER);
+	reinsert->buffer = kvmalloc_array(CACHEFS_CHUNK_BLOCKS, CACHEFS_BLOCK_SIZE,
+					  CACHEFS_GFP_OR_SERVER);
+	return reinsert->records && reinsert->buffer &&
+		reinsert_read_records(cache, reinsert->region, reinsert->records);
 }
 
 /* Find the next extent that was read. */

@@ -291,6 +291,40 @@ static void damaged_metadata_is_counted(void)
 	EXPECT(!model_cached(1, 0));
 }
 
+/* The disk has lost what was written to the metadata since the log went round. */
+static void metadata_of_an_earlier_round_is_damaged(void)
+{
+	u32 place = CACHEFS_NO_REF, size, i;
+	struct cachefs_geometry *geo;
+	u8 *earlier, *at;
+
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 20), 0);
+	model_detach();
+	EXPECT_EQ(model_attach(), 0);
+	geo = &model.cache->geo;
+	size = (geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS) * CACHEFS_BLOCK_SIZE;
+	at = device_block(model.device, cachefs_region_start(geo, 0));
+	earlier = malloc(size);
+	memcpy(earlier, at, size);
+	for (i = 0; i < 3 * TINY_REGIONS && place >> model.cache->ref_shift; i++) {
+		model_new_version(2, TINY_SLOTS);
+		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
+		shim_advance_ms(200);
+		cachefs_index_map(model.cache, &model.versions[2].core,
+				  model.versions[2].base, 1, &place, false);
+	}
+	EXPECT_EQ(place >> model.cache->ref_shift, 0);
+	model_detach();
+	memcpy(at, earlier, size);
+	free(earlier);
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT_EQ(model_read_now(2, 0, 1), -EUCLEAN);
+	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 1);
+	EXPECT(shim_log_has("metadata of region 0 is damaged"));
+	EXPECT(!model_cached(2, 0));
+}
+
 static bool wanted(unsigned int block, unsigned int nr)
 {
 	return cachefs_store_wanted(model.cache, &model.versions[1].core,
@@ -723,6 +757,7 @@ const struct test_case io_cases[] = {
 	CASE(small_mismatch_is_counted_and_dropped),
 	CASE(large_mismatch_is_counted_and_dropped),
 	CASE(damaged_metadata_is_counted),
+	CASE(metadata_of_an_earlier_round_is_damaged),
 	CASE(write_errors_count),
 	CASE(invalidated_store_is_not_published),
 	CASE(region_that_is_read_is_not_reused),
