@@ -20,7 +20,6 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/ratelimit.h>
-#include <linux/siphash.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
@@ -28,6 +27,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include "cachefs.h"
+#include "index.h"
 
 /* The index works in chunks of this many file blocks. */
 #define CACHEFS_CHUNK_BLOCKS	128
@@ -136,68 +136,6 @@ enum cachefs_state {
 struct cachefs_errors {
 	unsigned int	nr;
 	unsigned long	last;
-};
-
-/*
- * struct cachefs_index_slot - A page of the index
- * @page: 4096 bytes, or %NULL
- * @low: of the keys of all its entries: struct index_key
- * @depth: so many bits of the hash are the same in all its entries
- */
-struct cachefs_index_slot {
-	struct index_page	*page;
-	u32			low;
-	u8			depth;
-};
-
-/*
- * struct cachefs_index - The place of each cached block; see index.c
- * @key: of the hash
- * @directory: the page for the lowest @directory_bits of a hash; readers take no lock
- * @numbers: the same as numbers of pages; index_lock
- * @directory_bits: a power of two entries are in @directory
- * @low_bits: so many bits all pages have in common at least; they are not in entries
- * @leaves: all pages by number, in arrays of INDEX_LEAF_PAGES
- * @nr_pages: how many pages are in use; index_lock
- * @nr_allocated: how many there are; grow_mutex
- * @max_pages: how many there may be
- * @sweep_hand: the page that was tidied last; index_lock
- * @moves: odd while entries are moved; index_lock
- * @scratch: a copy of the page that is rebuilt; index_lock
- * @grow_mutex: protects the adding of pages
- */
-struct cachefs_index {
-	siphash_key_t			key;
-	struct index_page		**directory;
-	u32				*numbers;
-	unsigned int			directory_bits;
-	unsigned int			low_bits;
-	struct cachefs_index_slot	**leaves;
-	u32				nr_pages;
-	u32				nr_allocated;
-	u32				max_pages;
-	u32				sweep_hand;
-	u32				moves;
-	struct index_page		*scratch;
-	struct mutex			grow_mutex;	/* adding of pages */
-};
-
-/*
- * struct cachefs_index_record - An entry as it is saved and loaded
- * @print: of its key: struct index_key
- * @low: of its key
- * @region: the region that the extent is in
- * @slot: its first slot
- * @first: its first block within its chunk
- * @nr: its length in blocks
- */
-struct cachefs_index_record {
-	u64	print;
-	u32	low;
-	u32	region;
-	u32	slot;
-	u8	first;
-	u8	nr;
 };
 
 /*
@@ -513,48 +451,6 @@ cachefs_meta_pick(const struct cachefs_meta_block *meta, u32 index, u64 seq,
 bool cachefs_meta_newest(const struct cachefs_meta_block *meta, u64 *seq,
 			 u64 *epoch, const u8 *uuid, u64 seed, u32 region,
 			 const struct cachefs_geometry *geo);
-
-/*
- * struct cachefs_extent - A run of file blocks in consecutive slots
- * @id: version id
- * @block: first file block
- * @nr: how many, within one chunk
- * @region: where it is
- * @slot: its first slot
- */
-struct cachefs_extent {
-	const u8	*id;
-	u64		block;
-	u32		nr;
-	u32		region;
-	u32		slot;
-};
-
-/* index.c */
-int cachefs_index_init(struct cachefs_cache *cache);
-void cachefs_index_free(struct cachefs_cache *cache);
-int cachefs_index_reserve(struct cachefs_cache *cache, u32 regions);
-void cachefs_index_sweep(struct cachefs_cache *cache);
-void cachefs_index_insert(struct cachefs_cache *cache, u32 region,
-			  const u8 id[16], u64 block, u32 slot, u32 nr);
-void cachefs_index_map(struct cachefs_cache *cache,
-		       const struct cachefs_version *version, u64 block,
-		       unsigned int nr, u32 *slots, bool pin);
-void cachefs_index_drop(struct cachefs_cache *cache, const u8 id[16],
-			u64 block, unsigned int nr);
-bool cachefs_index_was_read(struct cachefs_cache *cache,
-			    struct cachefs_extent *extent);
-bool cachefs_index_take(struct cachefs_cache *cache,
-			const struct cachefs_extent *extent);
-int cachefs_index_save(struct cachefs_cache *cache,
-		       int (*save)(void *data,
-				   const struct cachefs_index_record *record),
-		       void *data);
-int cachefs_index_load(struct cachefs_cache *cache,
-		       const struct cachefs_index_record *record);
-bool cachefs_index_drop_slots(struct cachefs_cache *cache, u32 region,
-			      u32 slot, u32 nr);
-void cachefs_index_forget(struct cachefs_cache *cache, u32 region);
 
 /* How many of @nr slots from the first on follow each other in one region? */
 static inline unsigned int cachefs_slots_run(const struct cachefs_cache *cache,
