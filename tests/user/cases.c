@@ -111,7 +111,7 @@ static int fork_case(const struct test_case *test)
 int main(int argc, char **argv)
 {
 	static const struct test_case *const lists[] = {
-		io_cases, reinsert_cases, disk_cases, format_cases,
+		io_cases, index_cases, reinsert_cases, disk_cases, format_cases,
 		error_cases, golden_cases,
 	};
 	bool until_first = argc > 1 && !strcmp(argv[1], "-1");

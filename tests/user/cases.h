@@ -14,6 +14,7 @@ struct test_case {
 
 /* Each ends with an empty one. */
 extern const struct test_case io_cases[];	/* cases_io.c */
+extern const struct test_case index_cases[];	/* cases_index.c */
 extern const struct test_case reinsert_cases[];	/* cases_reinsert.c */
 extern const struct test_case disk_cases[];	/* cases_disk.c */
 extern const struct test_case format_cases[];	/* cases_format.c */
