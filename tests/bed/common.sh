@@ -111,18 +111,22 @@ build_stamp()	# WORD...: of what is not in the sources
 	) | sha256sum | cut -c 1-32
 }
 
-# If a check has passed with the same input before, print that result.
+# If a check has passed with the same input before, print its results of then.
 passed_before()	# NAME STAMP
 {
-	[ "$2" = "$(cat "$cache/passed/${1//[^a-zA-Z0-9.]/_}" 2>/dev/null)" ] || return
-	echo "ok $1"
+	local file=$cache/passed/${1//[^a-zA-Z0-9.]/_} results
+
+	[ "$2" = "$(head -n 1 "$file" 2>/dev/null)" ] || return
+	results=$(tail -n +2 "$file")
+	[ "$results" ] || return
+	echo "$results"
 	echo "# the sources are those of the last time"
 }
 
-has_passed()	# NAME STAMP
+has_passed()	# NAME STAMP [RESULTS]: else one "ok NAME"
 {
 	mkdir -p "$cache/passed"
-	echo "$2" > "$cache/passed/${1//[^a-zA-Z0-9.]/_}"
+	printf '%s\n' "$2" "${3:-ok $1}" > "$cache/passed/${1//[^a-zA-Z0-9.]/_}"
 }
 
 # Print the result line of a tool.  An empty FILE means that the tool found nothing.
