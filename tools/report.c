@@ -93,18 +93,6 @@ static void report_row(FILE *out, const char *name, char *text)
 	fputs("</tr>\n", out);
 }
 
-static char *report_time(int64_t when)
-{
-	time_t seconds = when;
-	char text[32];
-	struct tm tm;
-
-	if (when < 0 || !localtime_r(&seconds, &tm))
-		return cmd_text("-");
-	strftime(text, sizeof(text), "%Y-%m-%d %H:%M", &tm);
-	return cmd_text("%s", text);
-}
-
 static char *report_ms(int64_t us)
 {
 	return us > 0 ? cmd_text("%.1f ms", us / 1e3) : cmd_text("-");
@@ -120,7 +108,7 @@ static void report_cache(FILE *out, const struct system_cache *cache)
 	report_row(out, "State", cmd_text("%s", cache->state));
 	report_row(out, "Label", cmd_text("%s", *cache->label ? cache->label : "-"));
 	report_row(out, "UUID", cmd_text("%s", cache->uuid));
-	report_row(out, "Attached", report_time(cache->since));
+	report_row(out, "Attached", unit_time(cache->since, false));
 	report_row(out, "Size", unit_size(cache->capacity));
 	report_row(out, "Used", unit_size(cache->used));
 	report_row(out, "Read from the cache", unit_size(stats[STAT_hit_bytes]));
@@ -254,8 +242,8 @@ static void report_charts(FILE *out, const struct report_history *history)
 		      out);
 		return;
 	}
-	from = report_time(history->samples[0].time);
-	to = report_time(history->samples[history->nr - 1].time);
+	from = unit_time(history->samples[0].time, false);
+	to = unit_time(history->samples[history->nr - 1].time, false);
 	fprintf(out, "<p>%s to %s</p>\n", from, to);
 	free(from);
 	free(to);
@@ -268,7 +256,7 @@ static void report_page(FILE *out, const struct system *sys,
 			const struct report_history *history)
 {
 	char *host = root_text("/proc/sys/kernel/hostname") ?: cmd_text("?");
-	char *now = report_time(time(NULL));
+	char *now = unit_time(time(NULL), false);
 	size_t i;
 
 	fprintf(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>cachefs</title>\n<style>\n%s</style>\n</head>\n<body>\n<h1>cachefs on ",

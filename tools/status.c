@@ -7,7 +7,6 @@
 #include <libsmartcols.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include "cachefsctl.h"
 #include "json.h"
 #include "status.h"
@@ -75,18 +74,6 @@ static char *status_bytes(int64_t bytes, bool plain)
 	return unit_size(bytes);
 }
 
-static char *status_time(int64_t when)
-{
-	time_t seconds = when;
-	char text[32];
-	struct tm tm;
-
-	if (when < 0 || !localtime_r(&seconds, &tm))
-		return cmd_text("-");
-	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
-	return cmd_text("%s", text);
-}
-
 static void status_caches(const struct system *sys, bool plain)
 {
 	static const char *const columns[] = {
@@ -105,7 +92,7 @@ static void status_caches(const struct system *sys, bool plain)
 		status_add(&status, cmd_text("%s", *cache->label ?
 					     cache->label : "-"));
 		status_add(&status, cmd_text("%s", cache->state));
-		status_add(&status, status_time(cache->since));
+		status_add(&status, unit_time(cache->since, true));
 		status_add(&status, status_bytes(cache->capacity, plain));
 		status_add(&status, status_bytes(cache->used, plain));
 		status_add(&status, status_bytes(cache->stats[STAT_hit_bytes],

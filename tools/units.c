@@ -1,11 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Numbers as people read and write them.
+ * Numbers and times as people read and write them.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "cachefsctl.h"
+
+/**
+ * unit_time - A moment, in local time
+ * @when: seconds since 1970; negative: not known
+ * @seconds: with seconds
+ *
+ * Return: the text, to be freed.
+ */
+char *unit_time(int64_t when, bool seconds)
+{
+	time_t time = when;
+	char text[32];
+	struct tm tm;
+
+	if (when < 0 || !localtime_r(&time, &tm))
+		return cmd_text("-");
+	strftime(text, sizeof(text),
+		 seconds ? "%Y-%m-%d %H:%M:%S" : "%Y-%m-%d %H:%M", &tm);
+	return cmd_text("%s", text);
+}
 
 /**
  * unit_size - A number of bytes, as lsblk prints it
