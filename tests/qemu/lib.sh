@@ -221,6 +221,14 @@ let_go()	# NAME
 	dmsetup resume --noudevsync "$1"
 }
 
+# Exchange the table of such a disk, while I/O is under way, for that of stdin.
+exchange_table()	# NAME
+{
+	dmsetup load "$1"
+	hold "$1"
+	let_go "$1"
+}
+
 # --- the NFS server
 
 # A command where the server lives.

@@ -91,9 +91,7 @@ disk_is()	# [CLASSES TARGET [WORDS]] | requests PERCENT
 		return
 	fi
 	table "$@" > /run/table
-	dmsetup load cache /run/table
-	dmsetup suspend --noflush --nolockfs cache
-	dmsetup resume --noudevsync cache
+	exchange_table cache < /run/table
 }
 
 table > /run/table
@@ -468,7 +466,7 @@ part "a disk that hangs"
 echo 1000 > "$(cachefs_dir)/max_in_flight_ms"
 drop_caches
 touch "$export_dir/cold"/*
-dmsetup suspend --noflush --nolockfs cache
+hold cache
 begin_hang=$SECONDS
 { read_tree warm; : > /run/read; } &
 waits=$!
@@ -494,7 +492,7 @@ detaches=$!
 sleep $((SECONDS - begin_hang < hang ? hang - SECONDS + begin_hang : 1))
 check "a hung disk: who reads what is cached waits" test ! -e /run/read
 check "a hung disk: detach waits" kill -0 "$detaches"
-dmsetup resume --noudevsync cache
+let_go cache
 check "a hung disk: the reader goes on when it is back" \
 	wait_for 60 test -e /run/read
 wait "$detaches" && status=0 || status=$?

@@ -23,9 +23,7 @@ sectors=$(blockdev --getsz "$disk")
 # Exchange the table while I/O is under way.
 disk_is()	# TABLE
 {
-	dmsetup load c <<< "$1"
-	dmsetup suspend --noflush --nolockfs c
-	dmsetup resume --noudevsync c
+	exchange_table c <<< "$1"
 }
 
 all()		# TARGET [WORDS]

@@ -35,9 +35,7 @@ delays()	# READ WRITE: a table
 
 set_delays()	# READ WRITE
 {
-	dmsetup suspend --noflush --nolockfs slow
-	dmsetup load slow --table "$(delays "$1" "$2")"
-	dmsetup resume --noudevsync slow
+	delays "$1" "$2" | exchange_table slow
 }
 
 same()		# FILE: are its bytes right?

@@ -20,9 +20,7 @@ sectors=$(blockdev --getsz "$disk")
 
 disk_is()	# TABLE
 {
-	dmsetup load c <<< "$1"
-	dmsetup suspend --noflush --nolockfs c
-	dmsetup resume --noudevsync c
+	exchange_table c <<< "$1"
 }
 good="0 $sectors linear $disk 0"
 gone="0 $sectors error"

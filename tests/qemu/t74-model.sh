@@ -35,9 +35,7 @@ cachefs_load /dev/mapper/cache
 
 disk_is()	# TARGET...
 {
-	dmsetup load cache --table "0 $sectors $*"
-	dmsetup suspend --noflush --nolockfs cache
-	dmsetup resume --noudevsync cache
+	exchange_table cache <<< "0 $sectors $*"
 }
 
 # Linux 6.1 changes the memory that is written, which is the page that programs read: there
