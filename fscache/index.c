@@ -11,13 +11,14 @@
  * the smallest aligned group of 4, 32 or 128 blocks that it lies in.  So no group has
  * more than a few extents, however a file was stored.
  *
- * Readers take no lock.  The count of each bucket tells them whether they have read
+ * Readers take no lock, as a rule.  The count of each bucket tells them whether they have read
  * the entries of one moment (index_table.h).  A region has a round, which is in its
  * entries, too.  The round ends when the region is reused: then all its entries are
  * dead at once.  A reader pins the region that it has found, and then looks whether the
  * round is still the same.
  *
- * Writers have index_lock, and never sleep with it.
+ * Writers have index_lock, and never sleep with it.  Readers take index_lock only while
+ * a writer that moves entries makes no progress.
  */
 #include <linux/prefetch.h>
 #include <linux/unaligned.h>
@@ -195,15 +196,18 @@ static void index_try_lookup(struct cachefs_cache *cache, u64 hash,
 	}
 }
 
+/* How often a reader that finds nothing looks again, before it waits for the writer. */
+#define LOOKUP_TRIES	100
+
 static void index_chunk_lookup(struct cachefs_cache *cache, u64 hash,
 			       struct index_chunk *chunk, bool note)
 {
 	struct cachefs_index *index = &cache->index;
-	unsigned int tries = 0;
+	unsigned int tries;
 	u32 moves;
 
-	/* An entry may be moved meanwhile.  In the end, a miss is only a miss. */
-	do {
+	/* An entry may be moved meanwhile. */
+	for (tries = 0; tries < LOOKUP_TRIES; tries++) {
 		/* Pairs with index_page_rebuild(). */
 		moves = smp_load_acquire(&index->moves);
 		index_try_lookup(cache, hash, chunk, note);
@@ -211,9 +215,13 @@ static void index_chunk_lookup(struct cachefs_cache *cache, u64 hash,
 		smp_rmb();
 		if (!chunk->left ||
 		    (!(moves & 1) && READ_ONCE(index->moves) == moves))
-			break;
+			return;
 		cpu_relax();
-	} while (tries++ < 1000);
+	}
+	/* The writer has lost its processor, which may be that of a guest. */
+	read_lock(&cache->index_lock);
+	index_try_lookup(cache, hash, chunk, note);
+	read_unlock(&cache->index_lock);
 }
 
 /* Pin the region of a run.  Returns %false if it was reused since. */
@@ -245,7 +253,7 @@ static bool index_run_pin(struct cachefs_cache *cache, u32 place, const u8 *roun
  * @pin: pin the region of each run found, once per cachefs_slots_run(), and note
  *	that its extent is read
  *
- * Context: any but interrupts.  Takes no lock.
+ * Context: any but interrupts.  Takes index_lock only if a writer is held up.
  */
 void cachefs_index_map(struct cachefs_cache *cache,
 		       const struct cachefs_version *version, u64 block,
@@ -382,7 +390,7 @@ void cachefs_index_insert(struct cachefs_cache *cache, u32 region,
 		return;
 	for (i = 0; i < nr; i++)
 		slots[i] = CACHEFS_NO_REF;
-	index_chunk_lookup(cache, hash, &chunk, false);
+	index_try_lookup(cache, hash, &chunk, false);
 	for (i = 0; i < nr; i = end) {
 		for (end = i + 1; end < nr && (slots[end] == CACHEFS_NO_REF) ==
 		     (slots[i] == CACHEFS_NO_REF); end++)

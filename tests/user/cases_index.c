@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The index alone, and what a reader makes of an entry that is not, or no more, right. */
+#include <pthread.h>
+#include <unistd.h>
 #include "cases.h"
 
 /* As if their hashes were the same: no damage, and no wrong byte. */
@@ -57,6 +59,41 @@ static void round_ends_also_if_all_was_dropped(void)
 	round = r->round;
 	cachefs_index_forget(model.cache, 0);
 	EXPECT_EQ(r->round, round);
+}
+
+static bool entries_are_moved;
+
+/* A writer whose processor is away while it moves an entry. */
+static void *held_up_writer(void *unused)
+{
+	struct cachefs_cache *cache = model.cache;
+	struct cachefs_extent extent = {
+		.id = model.versions[1].core.id, .block = model.versions[1].base, .nr = 3,
+	};
+
+	write_lock(&cache->index_lock);
+	WRITE_ONCE(cache->index.moves, cache->index.moves + 1);
+	EXPECT(cachefs_index_take(cache, &extent));
+	smp_store_release(&entries_are_moved, true);
+	usleep(100000);
+	cachefs_index_insert(cache, 0, extent.id, extent.block, 0, extent.nr);
+	smp_store_release(&cache->index.moves, cache->index.moves + 1);
+	write_unlock(&cache->index_lock);
+	return NULL;
+}
+
+static void reader_waits_for_a_writer_that_is_held_up(void)
+{
+	pthread_t writer;
+
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 3), 0);
+	entries_are_moved = false;
+	EXPECT_EQ(pthread_create(&writer, NULL, held_up_writer, NULL), 0);
+	while (!smp_load_acquire(&entries_are_moved))
+		usleep(1000);
+	EXPECT(model_cached(1, 0));
+	pthread_join(writer, NULL);
 }
 
 /* Without memory for pages: a cache of what is newest. */
@@ -208,6 +245,7 @@ static void region_reused_before_the_pin_is_not_read(void)
 const struct test_case index_cases[] = {
 	CASE(another_block_of_an_open_region_is_not_damaged),
 	CASE(another_block_on_the_disk_is_not_damaged),
+	CASE(reader_waits_for_a_writer_that_is_held_up),
 	CASE(round_ends_also_if_all_was_dropped),
 	CASE(index_without_memory_lets_the_oldest_go),
 	CASE(index_is_what_a_plain_table_is),
