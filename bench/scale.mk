@@ -12,7 +12,7 @@ CORE	:= $(ROOT)/fscache
 # All of the core but what is about bios, sysfs and page tables.
 CORE_C	:= $(filter-out device main page_mark sysfs,\
 	   $(basename $(notdir $(wildcard $(CORE)/*.c))))
-OBJECTS	:= $(CORE_C:%=$(OUT)/core/%.o) $(OUT)/user/shim.o $(OUT)/user/hash.o \
+OBJECTS	:= $(CORE_C:%=$(OUT)/core/%.o) $(OUT)/user/shim.o $(OUT)/user/rcu.o $(OUT)/user/hash.o \
 	   $(OUT)/user/queue.o \
 	   $(OUT)/scale_sim.o $(OUT)/scale_device.o $(OUT)/scale_core.o
 

@@ -2,9 +2,13 @@
 /*
  * The life of an attached cache, from attach to detach; and version ids.
  */
+#include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include "../nfs-glue/compat/blake2s.h"
 #include "internal.h"
+
+/* Default for the memory of the index: this part of all memory. */
+#define CACHEFS_INDEX_SHARE	16
 
 /* Default for what may be on its way to the device, bytes. */
 #define CACHEFS_MAX_IN_FLIGHT	(64 << 20)
@@ -61,6 +65,8 @@ static struct cachefs_cache *cache_alloc(struct cachefs_device *device)
 	INIT_DELAYED_WORK(&cache->watch, cachefs_store_watch);
 	init_llist_head(&cache->submits);
 	INIT_WORK(&cache->submit_work, cachefs_store_submit);
+	cache->index.max_bytes = ((u64)totalram_pages() << PAGE_SHIFT) /
+				 CACHEFS_INDEX_SHARE;
 	cache->max_in_flight = CACHEFS_MAX_IN_FLIGHT;
 	cache->max_in_flight_ms = CACHEFS_MAX_IN_FLIGHT_MS;
 	cache->read_bypass_ms = CACHEFS_READ_BYPASS_MS;

@@ -21,6 +21,7 @@
  * a writer that moves entries makes no progress.
  */
 #include <linux/prefetch.h>
+#include <linux/rcupdate.h>
 #include <linux/unaligned.h>
 #include "index_table.h"
 
@@ -269,7 +270,10 @@ void cachefs_index_map(struct cachefs_cache *cache,
 
 	for (i = 0; i < nr; i++)
 		slots[i] = CACHEFS_NO_REF;
+	/* Pairs with index_pages_release(). */
+	rcu_read_lock();
 	index_chunk_lookup(cache, index_hash(cache, version->id, block), &chunk, pin);
+	rcu_read_unlock();
 	/* All readers of a region share the count of its pins: seldom is better. */
 	for (i = 0; pin && i < nr; i += run) {
 		run = cachefs_slots_run(cache, slots + i, nr - i);

@@ -16,12 +16,12 @@ struct index_page;
 /*
  * struct cachefs_index_slot - A page of the index
  * @page: 4096 bytes, or %NULL
- * @low: of the keys of all its entries: struct index_key
- * @depth: so many bits of the hash are the same in all its entries
+ * @prefix: the lowest bits of the hash of all its entries
+ * @depth: so many bits
  */
 struct cachefs_index_slot {
 	struct index_page	*page;
-	u32			low;
+	u32			prefix;
 	u8			depth;
 };
 
@@ -34,12 +34,14 @@ struct cachefs_index_slot {
  * @low_bits: so many bits all pages have in common at least; they are not in entries
  * @leaves: all pages by number, in arrays of INDEX_LEAF_PAGES
  * @nr_pages: how many pages are in use; index_lock
- * @nr_allocated: how many there are; grow_mutex
- * @max_pages: how many there may be
+ * @nr_allocated: how many there are; grow_mutex, and to have fewer index_lock
+ * @max_pages: how many there may be at most
+ * @max_bytes: bound on the memory of the index; 0: none
+ * @crowded: a page could not be split
  * @sweep_hand: the page that was tidied last; index_lock
  * @moves: odd while entries are moved; index_lock
  * @scratch: a copy of the page that is rebuilt; index_lock
- * @grow_mutex: protects the adding of pages
+ * @grow_mutex: protects the adding, the merging and the freeing of pages
  */
 struct cachefs_index {
 	siphash_key_t			key;
@@ -51,10 +53,12 @@ struct cachefs_index {
 	u32				nr_pages;
 	u32				nr_allocated;
 	u32				max_pages;
+	u64				max_bytes;
+	bool				crowded;
 	u32				sweep_hand;
 	u32				moves;
 	struct index_page		*scratch;
-	struct mutex			grow_mutex;	/* adding of pages */
+	struct mutex			grow_mutex;	/* number of pages */
 };
 
 /*
@@ -91,11 +95,12 @@ struct cachefs_extent {
 	u32		slot;
 };
 
-/* index.c, index_pages.c, index_walk.c */
+/* index.c, index_pages.c, index_memory.c, index_walk.c */
 int cachefs_index_init(struct cachefs_cache *cache);
 void cachefs_index_free(struct cachefs_cache *cache);
 int cachefs_index_reserve(struct cachefs_cache *cache, u32 regions);
-void cachefs_index_sweep(struct cachefs_cache *cache);
+void cachefs_index_sweep(struct cachefs_cache *cache, bool all);
+u32 cachefs_index_surplus(struct cachefs_cache *cache);
 void cachefs_index_insert(struct cachefs_cache *cache, u32 region,
 			  const u8 id[16], u64 block, u32 slot, u32 nr);
 void cachefs_index_map(struct cachefs_cache *cache,

@@ -7,23 +7,16 @@
  * (extendible hashing).  So the index grows page by page, and no writer holds
  * index_lock for longer than a page takes.  If no page can be added, the oldest entry
  * goes.  Pages for splits are allocated before they are needed, as a writer cannot
- * sleep.
+ * sleep.  Two pages that are nearly empty become one again (index_memory.c frees it).
  *
  * An entry of a region that was reused since is dead, and its place is free.
  */
-#include <linux/log2.h>
-#include <linux/xxhash.h>
 #include "index_table.h"
 
 /* If an entry would be further from its bucket than this, the page is split. */
 #define MAX_DISTANCE	12
-/* So many entries fill a page, at least, before it is split. */
-#define PAGE_FILL	(INDEX_BUCKETS * INDEX_BUCKET_ENTRIES / 2)
-
-static void index_account_bytes(struct cachefs_cache *cache, s64 bytes)
-{
-	cachefs_stat_add(cache, CACHEFS_STAT_INDEX_BYTES, bytes);
-}
+/* Two pages that have so many entries together become one: it will not be split soon. */
+#define PAGE_MERGED	(INDEX_BUCKETS * INDEX_BUCKET_ENTRIES * 3 / 4)
 
 /**
  * cachefs_index_account - Count what can be found
@@ -44,147 +37,6 @@ void cachefs_index_account(struct cachefs_cache *cache,
 	/* sysfs looks without the lock. */
 	WRITE_ONCE(cache->live_blocks, cache->live_blocks + blocks);
 	WRITE_ONCE(cache->nr_extents, cache->nr_extents + extents);
-}
-
-/* Allocate a page that is not in use yet. */
-static bool index_page_add(struct cachefs_cache *cache)
-{
-	struct cachefs_index *index = &cache->index;
-	u32 nr = index->nr_allocated, i, j;
-	struct index_page *page;
-
-	if (nr == index->max_pages)
-		return false;
-	if (!index->leaves[nr / INDEX_LEAF_PAGES]) {
-		index->leaves[nr / INDEX_LEAF_PAGES] =
-			kcalloc(INDEX_LEAF_PAGES, sizeof(struct cachefs_index_slot),
-				GFP_NOIO | __GFP_NOWARN);
-		if (!index->leaves[nr / INDEX_LEAF_PAGES])
-			return false;
-		index_account_bytes(cache, INDEX_LEAF_PAGES *
-				    sizeof(struct cachefs_index_slot));
-	}
-	page = kmalloc(sizeof(*page), GFP_NOIO | __GFP_NOWARN);
-	if (!page)
-		return false;
-	for (i = 0; i < INDEX_BUCKETS; i++) {
-		page->buckets[i].head = 0;
-		for (j = 0; j < INDEX_BUCKET_ENTRIES; j++)
-			page->buckets[i].entries[j].w[1] = CACHEFS_NO_REF;
-	}
-	index_slot_at(index, nr)->page = page;
-	/* Pairs with index_page_split(). */
-	smp_store_release(&index->nr_allocated, nr + 1);
-	index_account_bytes(cache, sizeof(*page));
-	return true;
-}
-
-static bool index_alloc(struct cachefs_cache *cache, u32 nr_leaves)
-{
-	struct cachefs_index *index = &cache->index;
-	size_t nr = 1UL << index->directory_bits;
-	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN;
-
-	cache->regions = kvcalloc(cache->geo.nr_regions, sizeof(*cache->regions),
-				  gfp);
-	index->directory = kvcalloc(nr, sizeof(*index->directory), gfp);
-	index->numbers = kvcalloc(nr, sizeof(*index->numbers), gfp);
-	index->leaves = kvcalloc(nr_leaves, sizeof(*index->leaves), gfp);
-	index->scratch = kmalloc(sizeof(*index->scratch), gfp);
-	if (!cache->regions || !index->directory || !index->numbers ||
-	    !index->leaves || !index->scratch)
-		return false;
-	index_account_bytes(cache, nr_leaves * sizeof(*index->leaves) +
-			    nr * (sizeof(*index->directory) +
-				  sizeof(*index->numbers)) +
-			    cache->geo.nr_regions * sizeof(*cache->regions));
-	return true;
-}
-
-/**
- * cachefs_index_init - Allocate an empty index
- * @cache: its geometry, secret and seed are known
- *
- * A page for each 1024 chunks that fit the device, and a directory for the case that
- * each slot is an extent.
- *
- * Context: process, may sleep.
- * Return: 0 or -ENOMEM.
- */
-int cachefs_index_init(struct cachefs_cache *cache)
-{
-	u64 slots = (u64)cache->geo.nr_regions * cache->geo.slots;
-	u64 chunks = slots / CACHEFS_CHUNK_BLOCKS, most = slots / PAGE_FILL + 2;
-	u32 first = roundup_pow_of_two(max_t(u64, chunks / 1024, 1)), i;
-	struct cachefs_index *index = &cache->index;
-	struct cachefs_index_slot *slot;
-
-	BUILD_BUG_ON(sizeof(struct index_bucket) != 64);
-	BUILD_BUG_ON(sizeof(struct index_page) != 4096);
-
-	cache->ref_shift = ilog2(cache->geo.region_blocks);
-	index->low_bits = ilog2(first);
-	index->max_pages = min_t(u64, max_t(u64, most, first), U32_MAX / 2);
-	index->directory_bits = max_t(unsigned int, index->low_bits,
-				      ilog2(roundup_pow_of_two(most)));
-	index->key.key[0] = xxh64(cache->secret, sizeof(cache->secret), 1);
-	index->key.key[1] = xxh64(cache->secret, sizeof(cache->secret), 2);
-	if (!index_alloc(cache, DIV_ROUND_UP(index->max_pages, INDEX_LEAF_PAGES)))
-		goto fail;
-	while (index->nr_allocated < first) {
-		if (!index_page_add(cache))
-			goto fail;
-		cond_resched();
-	}
-	index->nr_pages = first;
-	for (i = 0; i < first; i++) {
-		slot = index_slot_at(index, i);
-		slot->low = i;
-		slot->depth = index->low_bits;
-	}
-	for (i = 0; i < 1U << index->directory_bits; i++) {
-		index->numbers[i] = i & (first - 1);
-		index->directory[i] = index_page_at(index, i & (first - 1));
-		cond_resched();
-	}
-	return 0;
-fail:
-	cachefs_index_free(cache);
-	return -ENOMEM;
-}
-
-/**
- * cachefs_index_free - Free the index and what hangs on the regions
- * @cache: nothing uses it any more
- *
- * Context: process, may sleep.
- */
-void cachefs_index_free(struct cachefs_cache *cache)
-{
-	struct cachefs_index *index = &cache->index;
-	u32 i;
-
-	for (i = 0; cache->regions && i < cache->geo.nr_regions; i++) {
-		kvfree(cache->regions[i].checksums);
-		cond_resched();
-	}
-	for (i = 0; i < index->nr_allocated; i++) {
-		kfree(index_page_at(index, i));
-		cond_resched();
-	}
-	for (i = 0; index->leaves && i < index->max_pages; i += INDEX_LEAF_PAGES)
-		kfree(index->leaves[i / INDEX_LEAF_PAGES]);
-	kvfree(index->leaves);
-	kvfree(index->directory);
-	kvfree(index->numbers);
-	kfree(index->scratch);
-	kvfree(cache->regions);
-	cache->regions = NULL;
-	index->leaves = NULL;
-	index->directory = NULL;
-	index->numbers = NULL;
-	index->scratch = NULL;
-	index->nr_allocated = 0;
 }
 
 /* More entries of this bucket are in the next one. */
@@ -283,21 +135,32 @@ static void index_page_empty(struct index_page *page, struct index_page *old)
 	}
 }
 
-/* Put the live entries of a page anew, but not those of another page. */
-static void index_page_rebuild(struct cachefs_cache *cache, u32 nr)
+/* Readers that find nothing from here on look again. */
+static void index_moves_begin(struct cachefs_index *index)
+{
+	WRITE_ONCE(index->moves, index->moves + 1);
+	/* Who misses an entry sees that; pairs with index_chunk_lookup(). */
+	smp_wmb();
+}
+
+static void index_moves_end(struct cachefs_index *index)
+{
+	/* All entries are there; pairs with index_chunk_lookup(). */
+	smp_store_release(&index->moves, index->moves + 1);
+}
+
+/* Move the live entries of a page to page @nr, but not those of a third one. */
+static void index_page_move(struct cachefs_cache *cache, struct index_page *from,
+			    u32 nr)
 {
 	struct cachefs_index *index = &cache->index;
-	struct index_page *page = index_page_at(index, nr), *old = index->scratch;
+	struct index_page *old = index->scratch;
 	struct index_entry *entry;
 	struct index_key key;
 	unsigned int i, j;
 
 	lockdep_assert_held_write(&cache->index_lock);
-	/* Readers that find nothing meanwhile look again. */
-	WRITE_ONCE(index->moves, index->moves + 1);
-	/* Who misses an entry sees that; pairs with index_chunk_lookup(). */
-	smp_wmb();
-	index_page_empty(page, old);
+	index_page_empty(from, old);
 	for (i = 0; i < INDEX_BUCKETS; i++) {
 		for (j = 0; j < INDEX_BUCKET_ENTRIES; j++) {
 			entry = &old->buckets[i].entries[j];
@@ -305,12 +168,35 @@ static void index_page_rebuild(struct cachefs_cache *cache, u32 nr)
 				continue;
 			key = index_key_of_entry(index, entry, nr);
 			if (index_page_number(index, &key) == nr)
-				index_page_place(cache, page, &key, entry->w[1],
-						 entry->w[2], INDEX_BUCKETS);
+				index_page_place(cache, index_page_at(index, nr),
+						 &key, entry->w[1], entry->w[2],
+						 INDEX_BUCKETS);
 		}
 	}
-	/* All entries are there; pairs with index_chunk_lookup(). */
-	smp_store_release(&index->moves, index->moves + 1);
+}
+
+/* Put the live entries of a page anew, but not those of another page. */
+static void index_page_rebuild(struct cachefs_cache *cache, u32 nr)
+{
+	struct cachefs_index *index = &cache->index;
+
+	index_moves_begin(index);
+	index_page_move(cache, index_page_at(index, nr), nr);
+	index_moves_end(index);
+}
+
+/* All entries with the prefix of a page belong to it from here on. */
+static void index_directory_set(struct cachefs_index *index, u32 nr)
+{
+	struct cachefs_index_slot *slot = index_slot_at(index, nr);
+	u32 at;
+
+	for (at = slot->prefix; at < 1U << index->directory_bits;
+	     at += 1U << slot->depth) {
+		index->numbers[at] = nr;
+		/* The entries are there; pairs with index_page_of(). */
+		smp_store_release(&index->directory[at], slot->page);
+	}
 }
 
 /* Move half of a page to a new one.  Returns %false if there is no new one. */
@@ -319,17 +205,19 @@ static bool index_page_split(struct cachefs_cache *cache, u32 nr)
 	struct cachefs_index *index = &cache->index;
 	struct cachefs_index_slot *slot = index_slot_at(index, nr), *other;
 	struct index_page *page = slot->page;
-	u32 new = index->nr_pages, at = U32_MAX, step;
+	u32 new = index->nr_pages;
 	struct index_entry *entry;
 	struct index_key key;
 	unsigned int i, j;
 
 	/* Pairs with index_page_add(): the page is there. */
 	if (new == smp_load_acquire(&index->nr_allocated) ||
-	    slot->depth == index->directory_bits)
+	    slot->depth == index->directory_bits) {
+		WRITE_ONCE(index->crowded, true);
 		return false;
+	}
 	other = index_slot_at(index, new);
-	other->low = slot->low;
+	other->prefix = slot->prefix | 1U << slot->depth;
 	other->depth = ++slot->depth;
 	for (i = 0; i < INDEX_BUCKETS; i++) {
 		for (j = 0; j < INDEX_BUCKET_ENTRIES; j++) {
@@ -338,24 +226,60 @@ static bool index_page_split(struct cachefs_cache *cache, u32 nr)
 					      READ_ONCE(entry->w[2])))
 				continue;
 			key = index_key_of_entry(index, entry, nr);
-			at = index_address(index, &key);
-			if (at >> (slot->depth - 1) & 1)
+			if (index_address(index, &key) >> (slot->depth - 1) & 1)
 				index_page_place(cache, other->page, &key,
 						 entry->w[1],
 						 READ_ONCE(entry->w[2]),
 						 INDEX_BUCKETS);
 		}
 	}
-	/* A full page has a live entry, which tells @at. */
-	step = 1U << slot->depth;
-	at = (at & (step / 2 - 1)) | step / 2;
-	for (; at < 1U << index->directory_bits; at += step) {
-		index->numbers[at] = new;
-		/* The entries are there; pairs with index_page_of(). */
-		smp_store_release(&index->directory[at], other->page);
-	}
+	index_directory_set(index, new);
 	WRITE_ONCE(index->nr_pages, new + 1);
 	index_page_rebuild(cache, nr);
+	return true;
+}
+
+static unsigned int index_page_live(struct cachefs_cache *cache,
+				    const struct index_page *page)
+{
+	const struct index_bucket *bucket;
+	unsigned int nr = 0, j;
+
+	for (bucket = page->buckets; bucket < page->buckets + INDEX_BUCKETS; bucket++)
+		for (j = 0; j < INDEX_BUCKET_ENTRIES; j++)
+			nr += index_entry_live(cache, bucket->entries[j].w[1],
+					       READ_ONCE(bucket->entries[j].w[2]));
+	return nr;
+}
+
+/* Take a split back if one page is enough.  Then the other page can be used again. */
+static bool index_page_merge(struct cachefs_cache *cache, u32 nr)
+{
+	struct cachefs_index *index = &cache->index;
+	struct cachefs_index_slot *slot = index_slot_at(index, nr), *other, *last;
+	u32 other_nr;
+
+	lockdep_assert_held_write(&cache->index_lock);
+	if (slot->depth == index->low_bits)
+		return false;
+	other_nr = index->numbers[slot->prefix ^ 1U << (slot->depth - 1)];
+	other = index_slot_at(index, other_nr);
+	if (other->depth != slot->depth ||
+	    index_page_live(cache, slot->page) +
+	    index_page_live(cache, other->page) > PAGE_MERGED)
+		return false;
+	index_moves_begin(index);
+	slot->depth--;
+	slot->prefix &= ~(1U << slot->depth);
+	index_directory_set(index, nr);
+	index_page_move(cache, other->page, nr);
+	/* The pages in use are the first ones. */
+	last = index_slot_at(index, index->nr_pages - 1);
+	swap(*other, *last);
+	if (other != last)
+		index_directory_set(index, other_nr);
+	WRITE_ONCE(index->nr_pages, index->nr_pages - 1);
+	index_moves_end(index);
 	return true;
 }
 
@@ -390,51 +314,29 @@ void cachefs_index_put(struct cachefs_cache *cache, const struct index_key *key,
 }
 
 /**
- * cachefs_index_reserve - Have pages for those that will be split
+ * cachefs_index_sweep - Tidy the index
  * @cache: the cache
- * @regions: so many regions may be filled before the next call
- *
- * A region of single blocks fills seven pages that stay half empty.  In an index that is
- * not small, many pages are nearly full at the same time: then one insert of 38 splits a
- * page.
- *
- * Context: process, may sleep.
- * Return: 0 or -ENOMEM.
- */
-int cachefs_index_reserve(struct cachefs_cache *cache, u32 regions)
-{
-	struct cachefs_index *index = &cache->index;
-	u32 used = READ_ONCE(index->nr_pages), want;
-	int ret = 0;
-
-	want = used + min(used / 2 + 7 * regions, 32 * (regions + 1));
-	want = min(want, index->max_pages);
-	mutex_lock(&index->grow_mutex);
-	while (!ret && index->nr_allocated < want)
-		ret = index_page_add(cache) ? 0 : -ENOMEM;
-	mutex_unlock(&index->grow_mutex);
-	return ret;
-}
-
-/**
- * cachefs_index_sweep - Tidy a part of the index
- * @cache: the cache
+ * @all: all of it, or else a part
  *
  * Called once for each region that is reused.  So an entry is gone long before the
  * round of its region comes again, which has 8 bits.
  *
- * Context: process, may sleep; takes index_lock.
+ * Context: process, may sleep; takes grow_mutex and index_lock.
  */
-void cachefs_index_sweep(struct cachefs_cache *cache)
+void cachefs_index_sweep(struct cachefs_cache *cache, bool all)
 {
 	struct cachefs_index *index = &cache->index;
-	u32 nr = READ_ONCE(index->nr_pages) / cache->geo.nr_regions * 4 + 4;
+	u32 nr;
 
-	while (nr--) {
+	mutex_lock(&index->grow_mutex);
+	nr = READ_ONCE(index->nr_pages);
+	for (nr = all ? nr : nr / cache->geo.nr_regions * 4 + 4; nr; nr--) {
 		write_lock(&cache->index_lock);
 		index->sweep_hand = (index->sweep_hand + 1) % index->nr_pages;
-		index_page_rebuild(cache, index->sweep_hand);
+		if (!index_page_merge(cache, index->sweep_hand))
+			index_page_rebuild(cache, index->sweep_hand);
 		write_unlock(&cache->index_lock);
 		cond_resched();
 	}
+	mutex_unlock(&index->grow_mutex);
 }

@@ -63,6 +63,9 @@ struct index_at {
 	u32			tail;
 };
 
+/* So many entries fill a page, at least, before it is split. */
+#define INDEX_PAGE_FILL		(INDEX_BUCKETS * INDEX_BUCKET_ENTRIES / 2)
+
 /* index_pages.c */
 void cachefs_index_account(struct cachefs_cache *cache,
 			   struct cachefs_region *region, int blocks, int extents);
@@ -182,7 +185,8 @@ index_key_of_entry(const struct cachefs_index *index,
 		   const struct index_entry *entry, u32 page)
 {
 	return (struct index_key) {
-		.low = index_slot_at(index, page)->low,
+		.low = index_slot_at(index, page)->prefix &
+			((1U << index->low_bits) - 1),
 		.print = (u64)entry->w[0] << 9 | READ_ONCE(entry->w[2]) >> 23,
 	};
 }

@@ -38,7 +38,7 @@ static unsigned int index_page_drop(struct cachefs_cache *cache,
  *
  * This walks all of the index, and is for damaged metadata only.
  *
- * Context: process, may sleep; takes index_lock.
+ * Context: process, may sleep; takes grow_mutex and index_lock.
  * Return: whether there were any.
  */
 bool cachefs_index_drop_slots(struct cachefs_cache *cache, u32 region,
@@ -50,6 +50,8 @@ bool cachefs_index_drop_slots(struct cachefs_cache *cache, u32 region,
 
 	if (!READ_ONCE(cache->regions[region].nr_extents))
 		return false;
+	/* Pages that are split meanwhile come later. */
+	mutex_lock(&index->grow_mutex);
 	for (page = 0; page < READ_ONCE(index->nr_pages); page++) {
 		write_lock(&cache->index_lock);
 		dropped += index_page_drop(cache, index_page_at(index, page), first,
@@ -57,6 +59,7 @@ bool cachefs_index_drop_slots(struct cachefs_cache *cache, u32 region,
 		write_unlock(&cache->index_lock);
 		cond_resched();
 	}
+	mutex_unlock(&index->grow_mutex);
 	return dropped;
 }
 

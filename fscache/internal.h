@@ -184,6 +184,8 @@ struct cachefs_geometry {
  * @head: region to be made READY next; flush_mutex
  * @next_seq: its sequence number; flush_mutex
  * @next_flush: when the open region's metadata is due, jiffies; flush_mutex
+ * @let_go: so many regions from @head on have been let go before they are needed;
+ *	flush_mutex
  * @stay_room: blocks that may be stored again, see reinsert.c; flush_mutex
  * @scratch: buffer for one metadata block; flush_mutex
  * @log_lock: protects the open region, and the lists of the others
@@ -259,6 +261,7 @@ struct cachefs_cache {
 	u32				head;
 	u64				next_seq;
 	unsigned long			next_flush;
+	u32				let_go;
 	u32				stay_room;
 	struct cachefs_meta_block	*scratch;
 

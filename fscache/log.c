@@ -235,6 +235,19 @@ static void log_reinsert(struct cachefs_cache *cache, u32 nr)
 	cachefs_region_unpin(cache, nr);
 }
 
+/*
+ * Forget what is in a region, but for what stays.  Returns whether that went through:
+ * if not, what is left has another chance.
+ */
+static bool log_let_go(struct cachefs_cache *cache, u32 nr)
+{
+	log_reinsert(cache, nr);
+	if (!cachefs_usable(cache) || cachefs_pace_stuck(cache))
+		return false;
+	cachefs_region_free(cache, nr);
+	return true;
+}
+
 /* So many regions may become full before the next one is made READY. */
 #define LOG_FULL_REGIONS	4
 
@@ -252,11 +265,8 @@ static int log_prepare_region(struct cachefs_cache *cache)
 	if (region->open)
 		return -EAGAIN;
 
-	log_reinsert(cache, nr);
-	/* It did not get through: what it has left has another chance. */
-	if (!cachefs_usable(cache) || cachefs_pace_stuck(cache))
+	if (!log_let_go(cache, nr))
 		return -EAGAIN;
-	cachefs_region_free(cache, nr);
 	/* Not worth waiting for: a reader's disk may hang. */
 	if (cachefs_region_pinned(region))
 		return -EAGAIN;
@@ -299,8 +309,9 @@ static int log_prepare_region(struct cachefs_cache *cache)
 		return -EAGAIN;
 	}
 
-	cachefs_index_sweep(cache);
+	cachefs_index_sweep(cache, false);
 	cache->head = (nr + 1) % geo->nr_regions;
+	cache->let_go -= min(cache->let_go, 1U);
 	cachefs_reinsert_more(cache);
 	spin_lock(&cache->log_lock);
 	region->open = open;
@@ -309,6 +320,55 @@ static int log_prepare_region(struct cachefs_cache *cache)
 	WRITE_ONCE(cache->nr_ready, cache->nr_ready + 1);
 	spin_unlock(&cache->log_lock);
 	return 0;
+}
+
+/* Let the oldest region go that has something.  Returns whether there was one. */
+static bool log_let_oldest_go(struct cachefs_cache *cache)
+{
+	struct cachefs_region *region;
+	u32 nr;
+
+	for (; cache->let_go < cache->geo.nr_regions; cache->let_go++) {
+		nr = (cache->head + cache->let_go) % cache->geo.nr_regions;
+		region = &cache->regions[nr];
+		cond_resched();
+		if (region->open)
+			break;
+		if (!READ_ONCE(region->nr_extents))
+			continue;
+		if (!log_let_go(cache, nr))
+			break;
+		if (!cachefs_region_pinned(region))
+			log_free_checksums(cache, region);
+		return true;
+	}
+	return false;
+}
+
+/*
+ * If the index has not the memory for all, let the oldest regions go before they are
+ * needed.  Returns whether there may be more to do.
+ */
+static bool log_trim_index(struct cachefs_cache *cache)
+{
+	u64 extents = READ_ONCE(cache->nr_extents), go = 0;
+	u32 pages = cachefs_index_surplus(cache);
+	struct cachefs_index *index = &cache->index;
+	bool went = false;
+
+	lockdep_assert_held(&cache->flush_mutex);
+	if (pages)
+		go = DIV_ROUND_UP_ULL(extents * pages, READ_ONCE(index->nr_pages));
+	else if (READ_ONCE(index->crowded))
+		go = cache->geo.slots;
+	WRITE_ONCE(index->crowded, false);
+	while (go && READ_ONCE(cache->nr_extents) + go > extents &&
+	       log_let_oldest_go(cache))
+		went = true;
+	if (pages)
+		cachefs_index_sweep(cache, true);
+	cachefs_index_reserve(cache, LOG_FULL_REGIONS);
+	return went;
 }
 
 static void log_look_after(struct cachefs_cache *cache)
@@ -320,10 +380,12 @@ static void log_look_after(struct cachefs_cache *cache)
 	for (;;) {
 		if (log_write(cache))
 			delay = CACHEFS_FLUSH_INTERVAL;
-		if (!cachefs_usable(cache) ||
-		    READ_ONCE(cache->nr_ready) >= cachefs_ready_regions(cache))
+		if (!cachefs_usable(cache))
 			break;
-		if (log_prepare_region(cache)) {
+		if (READ_ONCE(cache->nr_ready) >= cachefs_ready_regions(cache)) {
+			if (!log_trim_index(cache))
+				break;
+		} else if (log_prepare_region(cache)) {
 			delay = CACHEFS_RETRY_INTERVAL;
 			break;
 		}

@@ -78,20 +78,37 @@ static ssize_t state_store(struct kobject *kobj, struct kobj_attribute *attr,
 	return ret ?: count;
 }
 
-static ssize_t max_in_flight_bytes_store(struct kobject *kobj,
-					 struct kobj_attribute *attr,
-					 const char *buf, size_t count)
+/* Files with a number of bytes. */
+static ssize_t bytes_store(u64 *bytes, const char *buf, size_t count)
 {
-	u64 bytes;
+	u64 value;
 	int ret;
 
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
-	ret = kstrtou64(buf, 0, &bytes);
+	ret = kstrtou64(buf, 0, &value);
 	if (ret)
 		return ret;
-	WRITE_ONCE(to_cache(kobj)->max_in_flight, bytes);
+	WRITE_ONCE(*bytes, value);
 	return count;
+}
+
+static ssize_t max_in_flight_bytes_store(struct kobject *kobj,
+					 struct kobj_attribute *attr,
+					 const char *buf, size_t count)
+{
+	return bytes_store(&to_cache(kobj)->max_in_flight, buf, count);
+}
+
+static ssize_t max_index_bytes_store(struct kobject *kobj,
+				     struct kobj_attribute *attr,
+				     const char *buf, size_t count)
+{
+	ssize_t ret = bytes_store(&to_cache(kobj)->index.max_bytes, buf, count);
+
+	if (ret > 0 && cachefs_usable(to_cache(kobj)))
+		cachefs_log_kick(to_cache(kobj));
+	return ret;
 }
 
 /* Files with a number of milliseconds. */
@@ -147,6 +164,8 @@ static ssize_t read_bypass_ms_store(struct kobject *kobj,
 	X(extents, 0444, NULL, "%llu", READ_ONCE(to_cache(kobj)->nr_extents)) \
 	X(max_in_flight_bytes, 0644, max_in_flight_bytes_store, "%llu", \
 	  READ_ONCE(to_cache(kobj)->max_in_flight)) \
+	X(max_index_bytes, 0644, max_index_bytes_store, "%llu", \
+	  READ_ONCE(to_cache(kobj)->index.max_bytes)) \
 	X(max_in_flight_ms, 0644, max_in_flight_ms_store, "%u", \
 	  READ_ONCE(to_cache(kobj)->max_in_flight_ms)) \
 	X(read_bypass_ms, 0644, read_bypass_ms_store, "%u", \

@@ -25,10 +25,10 @@ struct config {
 	char		*device;
 	bool		create;
 	unsigned int	wait;
-	char		*limits[3];
+	char		*limits[4];
 };
 
-extern const char *const config_limits[3];
+extern const char *const config_limits[4];
 extern const char *config_path;
 int config_read(struct config *config);
 void config_free(struct config *config);

@@ -157,8 +157,8 @@ errno_of()	# COMMAND...
 	"$@" 2>&1 >/dev/null | sed 's/.*: //'
 }
 
-before=$(grep -H . "$dir"/max_in_flight_* "$dir/read_bypass_ms")
-for file in "$dir"/max_in_flight_bytes "$dir"/max_in_flight_ms \
+before=$(grep -H . "$dir"/max_* "$dir/read_bypass_ms")
+for file in "$dir"/max_in_flight_bytes "$dir"/max_in_flight_ms "$dir/max_index_bytes" \
 	    "$dir/read_bypass_ms" "$dir/detach" /sys/fs/cachefs/attach; do
 	write="echo 1 > $file"
 	check_equal "root without CAP_SYS_ADMIN does not write to ${file##*/}" \
@@ -172,7 +172,7 @@ for file in "$dir"/max_in_flight_bytes "$dir"/max_in_flight_ms \
 		"$(errno_of as 1000 bash -c "$write")"
 done
 check_equal "nothing has changed" "$before" \
-	"$(grep -H . "$dir"/max_in_flight_* "$dir/read_bypass_ms")"
+	"$(grep -H . "$dir"/max_* "$dir/read_bypass_ms")"
 check_equal "nothing was detached" active "$(cat "$dir/state")"
 
 # --- the secret

@@ -47,7 +47,8 @@ class Tree:
 			      capacity_bytes=106_000_000_000,
 			      used_bytes=42_000_000_000, objects_open=17,
 			      extents=90_000, max_in_flight_bytes=67108864,
-			      max_in_flight_ms=1000, read_bypass_ms=100, detach="")
+			      max_in_flight_ms=1000, read_bypass_ms=100,
+			      max_index_bytes=1073741824, detach="")
 		for name, value in values.items():
 			self.write(base + name, f"{value}\n")
 		numbers = dict(hit_bytes=9_000_000_000, miss_bytes=1_000_000_000,

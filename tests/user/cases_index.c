@@ -181,7 +181,7 @@ static void index_is_what_a_plain_table_is(void)
 		} else if (shim_chance(10)) {
 			/* The whole extent goes, whichever that is. */
 			cachefs_index_drop(cache, version.id, block, nr);
-			cachefs_index_sweep(cache);
+			cachefs_index_sweep(cache, false);
 			for (j = 0; j < BLOCKS; j++) {
 				cachefs_index_map(cache, &version, j, 1, slots, false);
 				if (slots[0] == CACHEFS_NO_REF)
@@ -242,6 +242,202 @@ static void region_reused_before_the_pin_is_not_read(void)
 	check_index(model.cache);
 }
 
+enum { MANY = 4000 };
+
+/* Single blocks, each of a version of its own. */
+static void insert_many(u32 region)
+{
+	struct cachefs_version version = {};
+	u32 i;
+
+	for (i = 0; i < MANY; i++) {
+		if (i % 1000 == 0)
+			EXPECT_EQ(cachefs_index_reserve(model.cache, 1), 0);
+		*(u32 *)version.id = region << 16 | i;
+		write_lock(&model.cache->index_lock);
+		cachefs_index_insert(model.cache, region, version.id, i, i, 1);
+		write_unlock(&model.cache->index_lock);
+	}
+}
+
+static unsigned int count_many(u32 region)
+{
+	struct cachefs_version version = {};
+	unsigned int found = 0;
+	u32 i, place;
+
+	for (i = 0; i < MANY; i++) {
+		*(u32 *)version.id = region << 16 | i;
+		cachefs_index_map(model.cache, &version, i, 1, &place, false);
+		if (place == CACHEFS_NO_REF)
+			continue;
+		EXPECT_EQ(place, region << model.cache->ref_shift | i);
+		found++;
+	}
+	return found;
+}
+
+static void index_becomes_small_again(void)
+{
+	enum { REGIONS = 6 };
+	u32 region, other, pages;
+	s64 before, bytes;
+
+	model_format(CACHEFS_FIRST_BLOCK + 8 * 4096 + CACHEFS_LAST_BLOCKS, 4096);
+	EXPECT_EQ(model_attach(), 0);
+	before = stat(CACHEFS_STAT_INDEX_BYTES);
+	for (region = 0; region < REGIONS; region++)
+		insert_many(region);
+	pages = model.cache->index.nr_pages;
+	bytes = stat(CACHEFS_STAT_INDEX_BYTES);
+	EXPECT(pages > REGIONS * MANY / 320);
+	for (region = 0; region < REGIONS; region++) {
+		cachefs_index_forget(model.cache, region);
+		cachefs_index_sweep(model.cache, true);
+		EXPECT_EQ(cachefs_index_reserve(model.cache, 1), 0);
+		for (other = 0; other < REGIONS; other++)
+			EXPECT_EQ(count_many(other), other > region ? MANY : 0);
+		check_index(model.cache);
+	}
+	cachefs_index_sweep(model.cache, true);
+	EXPECT_EQ(cachefs_index_reserve(model.cache, 1), 0);
+	EXPECT_EQ(model.cache->index.nr_pages, 1U << model.cache->index.low_bits);
+	EXPECT(stat(CACHEFS_STAT_INDEX_BYTES) < before + (bytes - before) / 4 + (256 << 10));
+	/* And large. */
+	insert_many(0);
+	EXPECT_EQ(count_many(0), MANY);
+}
+
+/* A cache for 16,000 blocks. */
+static void with_many_regions(void)
+{
+	model_format(CACHEFS_FIRST_BLOCK + 64 * 256 + CACHEFS_LAST_BLOCKS, 256);
+	EXPECT_EQ(model_attach(), 0);
+	shim_run();
+}
+
+/* Versions of 150 extents of one block; so many as the model knows are there then. */
+static void store_versions(unsigned int nr)
+{
+	unsigned int i, block;
+
+	for (i = 0; i < nr; i++) {
+		model_new_version(i % MODEL_VERSIONS, 300);
+		for (block = 0; block < 300; block += 2)
+			EXPECT_EQ(model_store_now(i % MODEL_VERSIONS, block, 1), 0);
+		if (model.cache->index.max_bytes)
+			EXPECT(stat(CACHEFS_STAT_INDEX_BYTES) <=
+			       model.cache->index.max_bytes);
+	}
+}
+
+static void versions_are_there(unsigned int first)
+{
+	unsigned int v, block;
+
+	for (v = first; v < MODEL_VERSIONS; v++)
+		for (block = 0; block < 300; block += 2)
+			EXPECT_EQ(model_read_now(v, block, 1), 0);
+}
+
+static void bound_index(u64 bytes)
+{
+	WRITE_ONCE(model.cache->index.max_bytes, bytes);
+	cachefs_log_kick(model.cache);
+	shim_run();
+	if (bytes)
+		EXPECT(stat(CACHEFS_STAT_INDEX_BYTES) <= bytes);
+	check_index(model.cache);
+}
+
+static void bound_on_memory_is_obeyed(void)
+{
+	struct cachefs_cache *cache;
+	u64 extents;
+	u32 i;
+
+	with_many_regions();
+	cache = model.cache;
+	bound_index(stat(CACHEFS_STAT_INDEX_BYTES) + (4 << 12));
+	store_versions(80);
+	extents = cache->nr_extents;
+	EXPECT(extents > 2500 && extents < 10000);
+	versions_are_there(0);
+	/* Not entry by entry, here and there: the oldest regions. */
+	EXPECT(cache->let_go > 10);
+	for (i = cache->head; i < cache->head + cache->let_go; i++)
+		EXPECT(!cache->regions[i % cache->geo.nr_regions].checksums);
+	check_index(cache);
+	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 0);
+}
+
+/* What is newest is there then, and what was read. */
+static void lower_bound_lets_the_oldest_go(void)
+{
+	unsigned int v, evicted;
+	u64 bytes;
+
+	with_many_regions();
+	bytes = stat(CACHEFS_STAT_INDEX_BYTES);
+	store_versions(MODEL_VERSIONS);
+	versions_are_there(MODEL_VERSIONS - 1);
+	/* All others are new ones, ten times. */
+	for (v = 0; v < 10; v++)
+		store_versions(MODEL_VERSIONS - 1);
+	EXPECT(model.cache->nr_extents > 10000);
+	EXPECT(stat(CACHEFS_STAT_INDEX_BYTES) > bytes + (30 << 12));
+	EXPECT_EQ(stat(CACHEFS_STAT_EVICTED_BYTES), 0);
+	bound_index(bytes);
+	evicted = stat(CACHEFS_STAT_EVICTED_BYTES) >> CACHEFS_BLOCK_SHIFT;
+	EXPECT(evicted > 5000);
+	EXPECT(model.cache->nr_extents > 2500);
+	versions_are_there(0);
+	/* Less than an empty one has. */
+	model.cache->index.max_bytes = 1;
+	cachefs_log_kick(model.cache);
+	shim_run();
+	EXPECT_EQ(model.cache->index.nr_allocated, 1);
+	EXPECT_EQ(model_store_now(0, 1, 1), 0);
+	EXPECT_EQ(model_read_now(0, 1, 1), 0);
+	/* And no bound again. */
+	bound_index(0);
+	store_versions(80);
+	EXPECT(model.cache->nr_extents > 10000);
+	versions_are_there(0);
+}
+
+/* More is on the device than there is memory for. */
+static void bound_is_obeyed_at_attach(bool clean)
+{
+	u64 bytes;
+
+	with_many_regions();
+	bytes = stat(CACHEFS_STAT_INDEX_BYTES);
+	store_versions(80);
+	shim_advance_ms(11000);
+	shim_ram_pages = bytes * 16 / PAGE_SIZE;
+	if (clean)
+		reattach();
+	else
+		lose_power(DEVICE_KEEPS_ALL);
+	shim_run();
+	EXPECT_EQ(model.cache->index.max_bytes, bytes / 256 * 256);
+	EXPECT(stat(CACHEFS_STAT_INDEX_BYTES) <= bytes);
+	EXPECT(model.cache->nr_extents > 2500);
+	versions_are_there(1);
+	check_index(model.cache);
+}
+
+static void bound_is_obeyed_after_a_detach(void)
+{
+	bound_is_obeyed_at_attach(true);
+}
+
+static void bound_is_obeyed_after_power_loss(void)
+{
+	bound_is_obeyed_at_attach(false);
+}
+
 const struct test_case index_cases[] = {
 	CASE(another_block_of_an_open_region_is_not_damaged),
 	CASE(another_block_on_the_disk_is_not_damaged),
@@ -250,5 +446,10 @@ const struct test_case index_cases[] = {
 	CASE(index_without_memory_lets_the_oldest_go),
 	CASE(index_is_what_a_plain_table_is),
 	CASE(region_reused_before_the_pin_is_not_read),
+	CASE(index_becomes_small_again),
+	CASE(bound_on_memory_is_obeyed),
+	CASE(lower_bound_lets_the_oldest_go),
+	CASE(bound_is_obeyed_after_a_detach),
+	CASE(bound_is_obeyed_after_power_loss),
 	{}
 };

@@ -65,6 +65,7 @@ static unsigned int pending, next_number;
 static s64 writing;			/* bytes on their way to the device */
 static u64 stored, served, refused, stale, missed, mismatches, invalidations;
 static u64 released;
+static u64 found, merged;		/* entries of the index, and pages */
 static u64 loaded, rounds, failed_rounds, regions_used;
 
 static void count(u64 *counter, u64 n)
@@ -456,6 +457,87 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
+static void start_all(struct thread *threads, void (*const *job)(void),
+		      unsigned int nr, u64 seed)
+{
+	unsigned int i;
+
+	WRITE_ONCE(stop, false);
+	for (i = 0; i < nr; i++) {
+		threads[i] = (struct thread) { .job = job[i], .seed = seed + i + 1 };
+		EXPECT_EQ(pthread_create(&threads[i].thread, NULL, thread_main,
+					 &threads[i]), 0);
+	}
+}
+
+static void stop_all(struct thread *threads, unsigned int nr)
+{
+	WRITE_ONCE(stop, true);
+	while (nr--)
+		pthread_join(threads[nr].thread, NULL);
+}
+
+/* The index alone, with many more entries than there are slots. */
+#define MANY	500
+
+static u32 place_of(u32 n)
+{
+	return (REGIONS - 1 - n / MANY) << cache->ref_shift | n % cache->geo.slots;
+}
+
+static void find_some(void)
+{
+	struct cachefs_version version = {};
+	u32 n = shim_below(4 * MANY), place;
+
+	*(u32 *)version.id = n;
+	cachefs_index_map(cache, &version, 0, 1, &place, false);
+	EXPECT(place == CACHEFS_NO_REF || place == place_of(n));
+	count(&found, place != CACHEFS_NO_REF);
+}
+
+/* A region gets others, or none: then there are fewer pages. */
+static void replace_some(void)
+{
+	struct cachefs_version version = {};
+	u32 of = shim_below(4) * MANY, n = of, region = REGIONS - 1 - of / MANY;
+	u32 pages = READ_ONCE(cache->index.nr_pages);
+
+	cachefs_index_forget(cache, region);
+	cachefs_index_sweep(cache, true);
+	/* All pages that are not in use are freed, and some are allocated anew. */
+	WRITE_ONCE(cache->index.max_bytes, 1);
+	EXPECT_EQ(cachefs_index_reserve(cache, 1), 0);
+	WRITE_ONCE(cache->index.max_bytes, 0);
+	EXPECT_EQ(cachefs_index_reserve(cache, 1), 0);
+	count(&merged, pages - min(pages, READ_ONCE(cache->index.nr_pages)));
+	if (shim_chance(30))
+		return;
+	for (; n < of + MANY; n++) {
+		*(u32 *)version.id = n;
+		write_lock(&cache->index_lock);
+		cachefs_index_insert(cache, region, version.id, 0,
+				     n % cache->geo.slots, 1);
+		write_unlock(&cache->index_lock);
+	}
+}
+
+static void (*const index_jobs[])(void) = { find_some, find_some, replace_some };
+
+static void one_round_of_the_index(u64 seed)
+{
+	struct thread threads[ARRAY_SIZE(index_jobs)];
+	u32 nr;
+
+	EXPECT_EQ(cachefs_attach(NULL, NULL, 0, &cache), 0);
+	start_all(threads, index_jobs, ARRAY_SIZE(index_jobs), seed);
+	usleep(200000);
+	stop_all(threads, ARRAY_SIZE(index_jobs));
+	for (nr = 0; nr < REGIONS; nr++)
+		cachefs_index_forget(cache, nr);
+	cachefs_detach(cache);
+}
+
 /* An attach, what threads do meanwhile, and a detach under them. */
 static void one_round(u64 seed)
 {
@@ -471,14 +553,7 @@ static void one_round(u64 seed)
 	for (i = 0; i < FILES; i++)
 		if (!files[i].state || shim_chance(30))
 			new_version(&files[i]);
-	WRITE_ONCE(stop, false);
-	for (i = 0; i < ARRAY_SIZE(jobs); i++) {
-		threads[i] = (struct thread) {
-			.job = jobs[i], .seed = seed + i + 1,
-		};
-		EXPECT_EQ(pthread_create(&threads[i].thread, NULL, thread_main,
-					 &threads[i]), 0);
-	}
+	start_all(threads, jobs, ARRAY_SIZE(jobs), seed);
 	usleep(200000 + shim_below(200000));
 	WRITE_ONCE(device_fails, shim_chance(20));
 	usleep(200000);
@@ -503,9 +578,7 @@ static void one_round(u64 seed)
 		cachefs_quiesce(cache);
 	}
 	usleep(shim_below(5000));
-	WRITE_ONCE(stop, true);
-	for (i = 0; i < ARRAY_SIZE(jobs); i++)
-		pthread_join(threads[i].thread, NULL);
+	stop_all(threads, ARRAY_SIZE(jobs));
 	/* What was refused meanwhile ends in work that may not have run yet. */
 	cachefs_quiesce(cache);
 	EXPECT_EQ(__atomic_load_n(&pending, __ATOMIC_ACQUIRE), 0);
@@ -537,6 +610,7 @@ int main(int argc, char **argv)
 		EXPECT_EQ(cachefs_format(NULL, "race", region_sizes[i]), 0);
 		do {
 			one_round(seed++ * 100);
+			one_round_of_the_index(seed++ * 100);
 		} while (time(NULL) < end - (i ? 0 : seconds / 2));
 	}
 	destroy_workqueue(device_wq);
@@ -548,7 +622,9 @@ int main(int argc, char **argv)
 	/* The first wrong one would have been the last. */
 	printf("# %llu blocks stored, %llu served, 0 wrong bytes\n",
 	       stored, served);
-	EXPECT(served && stored);
+	printf("# %llu entries of the index found, %llu pages became one with another\n",
+	       found, merged);
+	EXPECT(served && stored && found && merged);
 	/* On a busy machine a short run does not get to everything. */
 	if (seconds >= 30)
 		EXPECT(served > rounds * 100 && stored > rounds * 100 &&

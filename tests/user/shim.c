@@ -14,6 +14,7 @@
 int shim_fence;
 u64 shim_now_ns;
 u64 shim_rescheds;
+unsigned long shim_ram_pages = 1UL << 24;
 bool shim_killed;
 void (*shim_panic_hook)(void);
 const void *shim_inc_counter;
@@ -327,6 +328,11 @@ void shim_cond_resched(void)
 {
 	shim_might_sleep("cond_resched");
 	__atomic_add_fetch(&shim_rescheds, 1, __ATOMIC_RELAXED);
+}
+
+void shim_atomic(int change)
+{
+	atomic_depth += change;
 }
 
 void shim_irq_enter(void)

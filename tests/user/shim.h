@@ -39,6 +39,8 @@ void shim_set_io_source(const struct shim_io_source *source);
 void shim_irq_enter(void);	/* completions run as softirqs do */
 void shim_irq_exit(void);
 
+void shim_atomic(int change);	/* more or less of what must not sleep */
+
 /* How often somebody has offered to let others run. */
 extern u64 shim_rescheds;
 /* The task is killed: what can be killed does not wait any more. */

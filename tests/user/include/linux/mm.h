@@ -30,6 +30,9 @@ static inline void memcpy_from_page(void *to, struct page *page, size_t at,
 	memcpy(to, page->bytes + at, n);
 }
 
+extern unsigned long shim_ram_pages;
+#define totalram_pages()	shim_ram_pages
+
 static inline struct page *alloc_page(gfp_t gfp)
 {
 	struct page *page = kmalloc(sizeof(*page), gfp);

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The memory of the index: its pages and its directory, from attach to detach.
+ */
+#include <linux/log2.h>
+#include <linux/rcupdate.h>
+#include <linux/xxhash.h>
+#include "index_table.h"
+
+/* More pages than this are not kept for later. */
+#define INDEX_SPARE_PAGES	64
+
+static void index_account_bytes(struct cachefs_cache *cache, s64 bytes)
+{
+	cachefs_stat_add(cache, CACHEFS_STAT_INDEX_BYTES, bytes);
+}
+
+/* The number of pages for which there is memory; grow_mutex. */
+static u32 index_pages_allowed(struct cachefs_cache *cache)
+{
+	s64 bytes = atomic64_read(&cache->stats[CACHEFS_STAT_INDEX_BYTES]);
+	struct cachefs_index *index = &cache->index;
+	u64 max = READ_ONCE(index->max_bytes);
+	s64 more;
+
+	if (!max)
+		return index->max_pages;
+	/* A page may need a leaf, too, which has the same size. */
+	more = ((s64)min_t(u64, max, S64_MAX) - bytes) / (s64)sizeof(struct index_page) - 1;
+	return clamp_t(s64, index->nr_allocated + more, 1U << index->low_bits,
+		       index->max_pages);
+}
+
+/* Allocate a page that is not in use yet. */
+static bool index_page_add(struct cachefs_cache *cache)
+{
+	struct cachefs_index *index = &cache->index;
+	u32 nr = index->nr_allocated, i, j;
+	struct index_page *page;
+
+	if (nr == index->max_pages)
+		return false;
+	if (!index->leaves[nr / INDEX_LEAF_PAGES]) {
+		index->leaves[nr / INDEX_LEAF_PAGES] =
+			kcalloc(INDEX_LEAF_PAGES, sizeof(struct cachefs_index_slot),
+				GFP_NOIO | __GFP_NOWARN);
+		if (!index->leaves[nr / INDEX_LEAF_PAGES])
+			return false;
+		index_account_bytes(cache, INDEX_LEAF_PAGES *
+				    sizeof(struct cachefs_index_slot));
+	}
+	page = kmalloc(sizeof(*page), GFP_NOIO | __GFP_NOWARN);
+	if (!page)
+		return false;
+	for (i = 0; i < INDEX_BUCKETS; i++) {
+		page->buckets[i].head = 0;
+		for (j = 0; j < INDEX_BUCKET_ENTRIES; j++)
+			page->buckets[i].entries[j].w[1] = CACHEFS_NO_REF;
+	}
+	index_slot_at(index, nr)->page = page;
+	/* Pairs with index_page_split(). */
+	smp_store_release(&index->nr_allocated, nr + 1);
+	index_account_bytes(cache, sizeof(*page));
+	return true;
+}
+
+static bool index_alloc(struct cachefs_cache *cache, u32 nr_leaves)
+{
+	struct cachefs_index *index = &cache->index;
+	size_t nr = 1UL << index->directory_bits;
+	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN;
+
+	cache->regions = kvcalloc(cache->geo.nr_regions, sizeof(*cache->regions),
+				  gfp);
+	index->directory = kvcalloc(nr, sizeof(*index->directory), gfp);
+	index->numbers = kvcalloc(nr, sizeof(*index->numbers), gfp);
+	index->leaves = kvcalloc(nr_leaves, sizeof(*index->leaves), gfp);
+	index->scratch = kmalloc(sizeof(*index->scratch), gfp);
+	if (!cache->regions || !index->directory || !index->numbers ||
+	    !index->leaves || !index->scratch)
+		return false;
+	index_account_bytes(cache, nr_leaves * sizeof(*index->leaves) +
+			    nr * (sizeof(*index->directory) +
+				  sizeof(*index->numbers)) +
+			    cache->geo.nr_regions * sizeof(*cache->regions));
+	return true;
+}
+
+/**
+ * cachefs_index_init - Allocate an empty index
+ * @cache: its geometry, secret and seed are known
+ *
+ * A page for each 1024 chunks that fit the device, and a directory for the case that
+ * each slot is an extent.
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int cachefs_index_init(struct cachefs_cache *cache)
+{
+	u64 slots = (u64)cache->geo.nr_regions * cache->geo.slots;
+	u64 chunks = slots / CACHEFS_CHUNK_BLOCKS, most = slots / INDEX_PAGE_FILL + 2;
+	u32 first = roundup_pow_of_two(max_t(u64, chunks / 1024, 1)), i;
+	struct cachefs_index *index = &cache->index;
+	struct cachefs_index_slot *slot;
+
+	BUILD_BUG_ON(sizeof(struct index_bucket) != 64);
+	BUILD_BUG_ON(sizeof(struct index_page) != 4096);
+
+	cache->ref_shift = ilog2(cache->geo.region_blocks);
+	index->low_bits = ilog2(first);
+	index->max_pages = min_t(u64, max_t(u64, most, first), U32_MAX / 2);
+	index->directory_bits = max_t(unsigned int, index->low_bits,
+				      ilog2(roundup_pow_of_two(most)));
+	index->key.key[0] = xxh64(cache->secret, sizeof(cache->secret), 1);
+	index->key.key[1] = xxh64(cache->secret, sizeof(cache->secret), 2);
+	if (!index_alloc(cache, DIV_ROUND_UP(index->max_pages, INDEX_LEAF_PAGES)))
+		goto fail;
+	while (index->nr_allocated < first) {
+		if (!index_page_add(cache))
+			goto fail;
+		cond_resched();
+	}
+	index->nr_pages = first;
+	for (i = 0; i < first; i++) {
+		slot = index_slot_at(index, i);
+		slot->prefix = i;
+		slot->depth = index->low_bits;
+	}
+	for (i = 0; i < 1U << index->directory_bits; i++) {
+		index->numbers[i] = i & (first - 1);
+		index->directory[i] = index_page_at(index, i & (first - 1));
+		cond_resched();
+	}
+	return 0;
+fail:
+	cachefs_index_free(cache);
+	return -ENOMEM;
+}
+
+/**
+ * cachefs_index_free - Free the index and what hangs on the regions
+ * @cache: nothing uses it any more
+ *
+ * Context: process, may sleep.
+ */
+void cachefs_index_free(struct cachefs_cache *cache)
+{
+	struct cachefs_index *index = &cache->index;
+	u32 i;
+
+	for (i = 0; cache->regions && i < cache->geo.nr_regions; i++) {
+		kvfree(cache->regions[i].checksums);
+		cond_resched();
+	}
+	for (i = 0; i < index->nr_allocated; i++) {
+		kfree(index_page_at(index, i));
+		cond_resched();
+	}
+	for (i = 0; index->leaves && i < index->max_pages; i += INDEX_LEAF_PAGES)
+		kfree(index->leaves[i / INDEX_LEAF_PAGES]);
+	kvfree(index->leaves);
+	kvfree(index->directory);
+	kvfree(index->numbers);
+	kfree(index->scratch);
+	kvfree(cache->regions);
+	cache->regions = NULL;
+	index->leaves = NULL;
+	index->directory = NULL;
+	index->numbers = NULL;
+	index->scratch = NULL;
+	index->nr_allocated = 0;
+}
+
+/* Free pages that are not in use, but not the first @keep ones. */
+static void index_pages_release(struct cachefs_cache *cache, u32 keep)
+{
+	struct cachefs_index *index = &cache->index;
+	u32 nr = index->nr_allocated;
+
+	lockdep_assert_held(&index->grow_mutex);
+	write_lock(&cache->index_lock);
+	keep = clamp(keep, index->nr_pages, nr);
+	WRITE_ONCE(index->nr_allocated, keep);
+	write_unlock(&cache->index_lock);
+	if (keep == nr)
+		return;
+	/* Readers may look at pages that were in use; pairs with cachefs_index_map(). */
+	synchronize_rcu();
+	while (nr-- > keep) {
+		kfree(index_page_at(index, nr));
+		index_account_bytes(cache, -(s64)sizeof(struct index_page));
+		cond_resched();
+	}
+}
+
+/**
+ * cachefs_index_reserve - Have pages for those that will be split, and few more
+ * @cache: the cache
+ * @regions: so many regions may be filled before the next call
+ *
+ * A region of single blocks fills seven pages that stay half empty.  In an index that is
+ * not small, many pages are nearly full at the same time: then one insert of 38 splits a
+ * page.
+ *
+ * That there may be no more of them is no error: then the oldest entries go.
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int cachefs_index_reserve(struct cachefs_cache *cache, u32 regions)
+{
+	struct cachefs_index *index = &cache->index;
+	u32 used = READ_ONCE(index->nr_pages), want, allowed;
+	int ret = 0;
+
+	want = used + min(used / 2 + 7 * regions, 32 * (regions + 1));
+	mutex_lock(&index->grow_mutex);
+	while (!ret && index->nr_allocated < min(want, index_pages_allowed(cache)))
+		ret = index_page_add(cache) ? 0 : -ENOMEM;
+	allowed = index_pages_allowed(cache);
+	if (index->nr_allocated > min(want + INDEX_SPARE_PAGES, allowed))
+		index_pages_release(cache, min(want, allowed));
+	mutex_unlock(&index->grow_mutex);
+	return ret;
+}
+
+/**
+ * cachefs_index_surplus - How many pages are in use that should not be
+ * @cache: the cache
+ *
+ * Context: process, may sleep.
+ * Return: the number of pages, but not many at once: fewer may do.
+ */
+u32 cachefs_index_surplus(struct cachefs_cache *cache)
+{
+	struct cachefs_index *index = &cache->index;
+	u32 used, allowed;
+
+	mutex_lock(&index->grow_mutex);
+	used = READ_ONCE(index->nr_pages);
+	allowed = index_pages_allowed(cache);
+	mutex_unlock(&index->grow_mutex);
+	return min(used - min(used, allowed), used / 8 + 1);
+}
