@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What is cached is not read from the server again: a file of 128 MiB and 500 small
+# What is cached is not read from the server again: a file of 64 MiB and 250 small
 # ones (LONG=1: 512 MiB and 2,000), after drop_caches, a new mount, a new attach, a
 # reboot, and a reboot into another kernel.  Less of each where all is slow.
 #
@@ -16,7 +16,7 @@ set -eu
 other=6.1
 [ "$BED_SERIES" = 6.12 ] || other=6.12
 need_kernel "$other"
-mib=128 files=500
+mib=64 files=250
 [ -z "${LONG:-}" ] || mib=512 files=2000
 [[ $BED_SERIES != debug* ]] || mib=8 files=50
 new_disk cache 2G

@@ -6,7 +6,7 @@
 # next boot attaches, serves no wrong byte, and has what was cached some seconds
 # before, also of a file that was held open.
 #
-# CUTS=n chooses how many (5, or 50 with LONG=1), SEED=n which.
+# CUTS=n chooses how many (3, or 50 with LONG=1), SEED=n which.
 #
 # shellcheck source-path=SCRIPTDIR
 
@@ -15,7 +15,7 @@ set -eu
 . "$(dirname "$0")/host.sh"
 
 cuts=${CUTS:-${LONG:+50}}
-cuts=${cuts:-5}
+cuts=${cuts:-3}
 RANDOM=${SEED:-1}
 
 new_disk cache 64M

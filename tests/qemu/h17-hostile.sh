@@ -15,7 +15,7 @@ set -eu
 . "$(dirname "$0")/host.sh"
 
 nr=${IMAGES:-${LONG:+2000}}
-nr=${nr:-40}
+nr=${nr:-24}
 make -s -C "$bed/../user" only-fast
 
 # Two images: as a detach leaves it, and as it is while it is in use.

@@ -6,7 +6,7 @@
 # marked no longer than that, and reads go to the server.
 #
 # bed: --disk-size cache:256M --disk-size srv:512M --disk-size five:256M --rate five:5000000 --timeout 500
-# run: 6.1 all:debug
+# run: all:debug
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 

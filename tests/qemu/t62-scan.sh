@@ -5,7 +5,6 @@
 # than the device passes once.
 #
 # bed: --smp 1 --disk-size cache:48M --disk-size srv:512M --timeout 400
-# run: 6.1
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 

@@ -6,7 +6,6 @@
 # the module is changed while a file is open; detach and wipe.
 #
 # bed: --disk-size cache:128M --disk-size other:64M --disk-size srv:256M --add build/tools/cachefsctl
-# run: 6.1
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 
