@@ -115,16 +115,16 @@ cachefs_region_meta_block(struct cachefs_cache *cache,
 
 /*
  * Fill in the checksums that the metadata has.  Slots without a checksum cannot be
- * verified, so the index drops their blocks.  If all metadata could be read, it was
- * damaged.  Otherwise the device has lost a part of it.
+ * verified, so the index drops their blocks.  If all metadata was written and could be
+ * read, it was damaged.  Otherwise the device has lost a part of it.
  */
 static int checksums_read(struct cachefs_cache *cache, u32 region,
 			  struct cachefs_region_meta *loaded, u64 *checksums)
 {
 	struct cachefs_geometry *geo = &cache->geo;
+	bool dropped = false, unwritten = READ_ONCE(cache->regions[region].unwritten);
 	const struct cachefs_meta_block *meta;
 	u32 index, first, nr, i;
-	bool dropped = false;
 	int unread;
 
 	unread = cachefs_region_load_meta(cache, region, loaded);
@@ -134,13 +134,16 @@ static int checksums_read(struct cachefs_cache *cache, u32 region,
 		first = index * CACHEFS_RECORDS_PER_BLOCK;
 		nr = min_t(u32, CACHEFS_RECORDS_PER_BLOCK, geo->slots - first);
 		meta = cachefs_region_meta_block(cache, loaded, index);
+		/* A scratch block from before the write that failed. */
+		if (meta && unwritten && le32_to_cpu(meta->header.nr) < nr)
+			meta = NULL;
 		for (i = 0; meta && i < nr; i++)
 			checksums[first + i] =
 				le64_to_cpu(meta->records[i].checksum);
 		if (!meta && cachefs_index_drop_slots(cache, region, first, nr))
 			dropped = true;
 	}
-	if (dropped && !unread) {
+	if (dropped && !unread && !unwritten) {
 		cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_ERRORS, 1);
 		pr_warn_ratelimited("%s: metadata of region %u is damaged, read from the server instead\n",
 				    cachefs_device_name(cache->device), region);

@@ -167,6 +167,35 @@ void cachefs_io_error(struct cachefs_cache *cache, bool write, u64 block,
 }
 
 /**
+ * cachefs_transfer - Read or write blocks, and count the bytes or note the error
+ * @cache: the cache
+ * @write: the direction
+ * @block: the first block on the device
+ * @buffer: whole pages
+ * @nr: how many blocks
+ *
+ * Context: process, sleeps.
+ * Return: 0 or the device's error.
+ */
+int cachefs_transfer(struct cachefs_cache *cache, bool write, u64 block,
+		     void *buffer, unsigned int nr)
+{
+	int ret;
+
+	if (write)
+		ret = cachefs_device_write(cache->device, block, buffer, nr, 0);
+	else
+		ret = cachefs_device_read(cache->device, block, buffer, nr);
+	if (ret)
+		cachefs_io_error(cache, write, block, ret);
+	else
+		cachefs_stat_add(cache, write ? CACHEFS_STAT_DEVICE_WRITTEN_BYTES :
+						CACHEFS_STAT_DEVICE_READ_BYTES,
+				 (u64)nr << CACHEFS_BLOCK_SHIFT);
+	return ret;
+}
+
+/**
  * cachefs_check_device - Give up a device that can neither be written nor read
  * @cache: the cache
  *

@@ -78,6 +78,7 @@ enum cachefs_region_state {
  *	log_lock
  * @lost: its metadata is not there, and nothing of it is found any more; its
  *	load_mutex
+ * @unwritten: the disk did not take some of its metadata in this round
  */
 struct cachefs_region {
 	u64				seq;
@@ -89,6 +90,7 @@ struct cachefs_region {
 	u8				state;
 	u8				round;
 	bool				lost;
+	bool				unwritten;
 	bool				in_round;
 	bool				was_read;
 };
@@ -607,6 +609,8 @@ void cachefs_errors_reset(struct cachefs_cache *cache);
 enum cachefs_state cachefs_state(const struct cachefs_cache *cache);
 void cachefs_io_error(struct cachefs_cache *cache, bool write, u64 block,
 		      int error);
+int cachefs_transfer(struct cachefs_cache *cache, bool write, u64 block,
+		     void *buffer, unsigned int nr);
 void cachefs_check_device(struct cachefs_cache *cache);
 bool cachefs_stores_wait(struct cachefs_cache *cache);
 bool cachefs_store_try(struct cachefs_cache *cache);

@@ -9,6 +9,7 @@
  * written at intervals to two scratch blocks in turn, so that a torn write
  * costs seconds and not what was safe before.
  */
+#include <linux/err.h>
 #include <trace/events/cachefs.h>
 #include "internal.h"
 
@@ -35,20 +36,13 @@ static void log_free_region(struct cachefs_open_region *open)
 static int log_write_meta(struct cachefs_cache *cache, u32 region, u32 block,
 			  const struct cachefs_meta_block *meta, u32 nr)
 {
-	int ret;
+	u64 at = cachefs_region_start(&cache->geo, region) + block;
+	int ret = -EIO;
 
-	if (READ_ONCE(cache->state) == CACHEFS_FAILED)
-		return -EIO;
-	ret = cachefs_device_write(cache->device,
-				   cachefs_region_start(&cache->geo, region) +
-				   block, meta, nr, 0);
+	if (READ_ONCE(cache->state) != CACHEFS_FAILED)
+		ret = cachefs_transfer(cache, true, at, (void *)meta, nr);
 	if (ret)
-		cachefs_io_error(cache, true,
-				 cachefs_region_start(&cache->geo, region) +
-				 block, ret);
-	else
-		cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_WRITTEN_BYTES,
-				 (u64)nr << CACHEFS_BLOCK_SHIFT);
+		WRITE_ONCE(cache->regions[region].unwritten, true);
 	return ret;
 }
 
@@ -135,10 +129,11 @@ static void log_write_region(struct cachefs_cache *cache,
 static void log_free_checksums(struct cachefs_cache *cache,
 			       struct cachefs_region *region)
 {
-	if (!region->checksums)
+	u64 *checksums = xchg(&region->checksums, NULL);
+
+	if (!checksums)
 		return;
-	kvfree(region->checksums);
-	WRITE_ONCE(region->checksums, NULL);
+	kvfree(checksums);
 	cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_BYTES,
 			 -(s64)(cache->geo.slots * sizeof(u64)));
 }
@@ -272,6 +267,7 @@ static int log_prepare_region(struct cachefs_cache *cache)
 		return -EAGAIN;
 	log_free_checksums(cache, region);
 	region->lost = false;
+	WRITE_ONCE(region->unwritten, false);
 
 	open = kzalloc(sizeof(*open), GFP_NOIO | __GFP_NOWARN);
 	checksums = kvcalloc(geo->slots, sizeof(u64), GFP_NOIO | __GFP_NOWARN);
@@ -410,9 +406,28 @@ void cachefs_log_work(struct work_struct *work)
 				    struct cachefs_cache, log_work));
 }
 
+/*
+ * Forget the blocks of which the disk did not take the records: the next attach could
+ * not verify them.
+ */
+static void log_forget_unwritten(struct cachefs_cache *cache)
+{
+	u32 nr;
+
+	for (nr = 0; nr < cache->geo.nr_regions; nr++) {
+		cond_resched();
+		if (!cache->regions[nr].unwritten)
+			continue;
+		/* Loading drops all that has no record. */
+		log_free_checksums(cache, &cache->regions[nr]);
+		if (IS_ERR(cachefs_region_load_checksums(cache, nr, 0, 0)))
+			cachefs_index_forget(cache, nr);
+	}
+}
+
 /**
- * cachefs_log_seal_all - Write all metadata
- * @cache: no store is under way
+ * cachefs_log_seal_all - Write all metadata, and forget the blocks that have none
+ * @cache: no read or store is under way
  *
  * Context: process, may sleep.
  */
@@ -422,6 +437,7 @@ void cachefs_log_seal_all(struct cachefs_cache *cache)
 	log_write_sealing(cache);
 	if (cache->current_region)
 		log_write_region(cache, cache->current_region);
+	log_forget_unwritten(cache);
 	mutex_unlock(&cache->flush_mutex);
 }
 

@@ -25,15 +25,9 @@ static bool reinsert_read(struct cachefs_cache *cache,
 {
 	u64 at = cachefs_slot_block(&cache->geo, extent->region, extent->slot);
 	unsigned int i;
-	int ret;
 
-	ret = cachefs_device_read(cache->device, at, buffer, extent->nr);
-	if (ret) {
-		cachefs_io_error(cache, false, at, ret);
+	if (cachefs_transfer(cache, false, at, buffer, extent->nr))
 		return false;
-	}
-	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
-			 (u64)extent->nr << CACHEFS_BLOCK_SHIFT);
 	for (i = 0; i < extent->nr; i++) {
 		if (cachefs_data_checksum(cache->seed, extent->id, extent->block + i,
 					  buffer + i * CACHEFS_BLOCK_SIZE) ==
@@ -47,28 +41,17 @@ static bool reinsert_read(struct cachefs_cache *cache,
 
 /* Write to slots at the end of the log, and set their checksums. */
 static bool reinsert_write(struct cachefs_cache *cache,
-			   const struct cachefs_piece *piece, const void *buffer,
+			   const struct cachefs_piece *piece, void *buffer,
 			   const struct cachefs_slot_record *records)
 {
+	u64 at = cachefs_slot_block(&cache->geo, piece->region, piece->slot);
 	unsigned int i;
-	int ret;
 
 	for (i = 0; i < piece->nr; i++)
 		cachefs_region_set_checksum(cache, piece->region,
 					    piece->slot + i,
 					    le64_to_cpu(records[i].checksum));
-	ret = cachefs_device_write(cache->device,
-				   cachefs_slot_block(&cache->geo, piece->region,
-						      piece->slot),
-				   buffer, piece->nr, 0);
-	if (ret)
-		cachefs_io_error(cache, true,
-				 cachefs_slot_block(&cache->geo, piece->region,
-						    piece->slot), ret);
-	else
-		cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_WRITTEN_BYTES,
-				 (u64)piece->nr << CACHEFS_BLOCK_SHIFT);
-	return !ret;
+	return !cachefs_transfer(cache, true, at, buffer, piece->nr);
 }
 
 /* Returns whether there may be room for another one. */

@@ -386,6 +386,125 @@ static void log_waits_for_room(void)
 	EXPECT_EQ(model_count_cached(2), 50);
 }
 
+static void each_cached_block_is_read(unsigned int v)
+{
+	unsigned int i;
+
+	for (i = 0; i < 200; i++)
+		if (model_cached(v, i))
+			EXPECT_EQ(model_read_now(v, i, 1), 0);
+	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 0);
+	check_index(model.cache);
+}
+
+/* Blocks whose records the disk does not take are in no checkpoint. */
+static void without_records(unsigned int nr, int error, bool readable)
+{
+	tiny();
+	model.versions[1].base = 0;
+	bad_blocks(cachefs_region_start(&model.cache->geo, 0), 3);
+	model.device->bad_is_readable = readable;
+	model.device->write_errno = error;
+	EXPECT_EQ(model_store_now(1, 0, nr), 0);
+	shim_advance_ms(11000);
+	/* The checksums are in memory. */
+	EXPECT_EQ(model_read_now(1, 0, nr), 0);
+	model_detach();
+	bad_blocks(0, 0);
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT(!shim_log_has("unclean"));
+	EXPECT_EQ(model_count_cached(1), 0);
+	each_cached_block_is_read(1);
+}
+
+static void full_region_without_records(void)
+{
+	without_records(TINY_SLOTS, -EREMOTEIO, true);
+	model_exit();
+	without_records(TINY_SLOTS, -EREMOTEIO, false);
+}
+
+static void open_region_without_records(void)
+{
+	without_records(10, -EREMOTEIO, true);
+	model_exit();
+	without_records(10, -EREMOTEIO, false);
+}
+
+static void no_room_for_records(void)
+{
+	without_records(TINY_SLOTS, -ENOSPC, true);
+	model_exit();
+	without_records(10, -ENOSPC, true);
+}
+
+/* The third block of metadata of a full region cannot be written. */
+static void part_without_records(bool short_of_memory)
+{
+	unsigned int v, cached;
+
+	large();
+	bad_blocks(cachefs_region_start(&model.cache->geo, 0) + 2, 1);
+	model.device->bad_is_readable = true;
+	model.device->write_errno = -EREMOTEIO;
+	for (v = 1; v < 4; v++) {
+		store_all(v);
+		shim_advance_ms(6000);
+	}
+	/* They can still be verified, until memory is short. */
+	each_cached_block_is_read(3);
+	EXPECT_EQ(model_count_cached(3), 200);
+	if (short_of_memory) {
+		cachefs_region_drop_checksums(model.cache, 100);
+		each_cached_block_is_read(1);
+		model_read(3, 0, 1);
+		shim_run();
+		each_cached_block_is_read(2);
+	}
+	model_detach();
+	bad_blocks(0, 0);
+	EXPECT_EQ(model_attach(), 0);
+	/* A scratch block has the records of the second or the third block. */
+	EXPECT_EQ(model_count_cached(1), 200);
+	cached = model_count_cached(2);
+	for (v = 1; v < 4; v++)
+		each_cached_block_is_read(v);
+	EXPECT_EQ(model_count_cached(2), cached);
+}
+
+static void part_of_a_region_without_records(void)
+{
+	part_without_records(false);
+}
+
+static void checksums_without_records(void)
+{
+	part_without_records(true);
+}
+
+/* Nor can the disk be asked what it has. */
+static void no_memory_for_records(void)
+{
+	unsigned int n;
+
+	for (n = 1; n < 4; n++) {
+		large();
+		bad_blocks(cachefs_region_start(&model.cache->geo, 0) + 1, 1);
+		model.device->write_errno = -EREMOTEIO;
+		store_all(1);
+		store_all(2);
+		shim_advance_ms(6000);
+		shim_fail_alloc(n);
+		model_detach();
+		shim_fail_alloc(0);
+		bad_blocks(0, 0);
+		EXPECT_EQ(model_attach(), 0);
+		each_cached_block_is_read(1);
+		each_cached_block_is_read(2);
+		model_exit();
+	}
+}
+
 /* A disk that has become read-only, or a full one that does not say so. */
 static void device_that_cannot_be_written(void)
 {
@@ -592,6 +711,12 @@ const struct test_case error_cases[] = {
 	CASE(device_without_room),
 	CASE(metadata_without_room),
 	CASE(log_waits_for_room),
+	CASE(full_region_without_records),
+	CASE(open_region_without_records),
+	CASE(no_room_for_records),
+	CASE(part_of_a_region_without_records),
+	CASE(checksums_without_records),
+	CASE(no_memory_for_records),
 	CASE(device_that_cannot_be_written),
 	CASE(device_that_is_gone),
 	CASE(failed_cache_is_used_again),

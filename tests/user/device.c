@@ -72,12 +72,12 @@ static bool is_bad(struct cachefs_device *device, u64 block)
 	return block < device->bad_end - device->bad_start;
 }
 
-static bool fails(struct cachefs_device *device, u64 block, unsigned int nr,
-		  unsigned int rate)
+static bool fails(struct cachefs_device *device, bool write, u64 block,
+		  unsigned int nr, unsigned int rate)
 {
 	bool bad = rate && shim_below(1000) < rate;
 
-	while (nr--)
+	while (nr-- && (write || !device->bad_is_readable))
 		bad |= is_bad(device, block + nr);
 	return bad;
 }
@@ -85,12 +85,12 @@ static bool fails(struct cachefs_device *device, u64 block, unsigned int nr,
 /* Of a write that failed, does this block arrive all the same? */
 static bool arrives(int error)
 {
-	return !error || (error != -ENOSPC && shim_chance(50));
+	return !error || (error == -EIO && shim_chance(50));
 }
 
 static int write_error(struct cachefs_device *device, u64 block, unsigned int nr)
 {
-	if (!fails(device, block, nr, device->write_errors))
+	if (!fails(device, true, block, nr, device->write_errors))
 		return 0;
 	return device->write_errno ?: -EIO;
 }
@@ -311,7 +311,7 @@ static void end_read(struct device_io *dio)
 	struct cachefs_io *io = &dio->io;
 	unsigned int i;
 
-	io->error = fails(device, io->device_block, io->nr,
+	io->error = fails(device, false, io->device_block, io->nr,
 			  device->read_errors) ? -EIO : 0;
 	for (i = 0; i < io->nr; i++)
 		if (!io->error || shim_chance(50))
@@ -444,7 +444,7 @@ int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
 		end_one();
 		shim_irq_exit();
 	}
-	if (fails(device, block, nr, device->read_errors))
+	if (fails(device, false, block, nr, device->read_errors))
 		return -EIO;
 	memcpy(buffer, device_block(device, block),
 	       (size_t)nr << CACHEFS_BLOCK_SHIFT);
@@ -484,7 +484,7 @@ int cachefs_device_signature(struct cachefs_device *device, const char **what)
 	u64 last = device->blocks - 1;
 
 	*what = "unknown data";
-	if (fails(device, 0, 1, device->read_errors))
+	if (fails(device, false, 0, 1, device->read_errors))
 		return -EIO;
 	if (!memcmp(device_block(device, 0), CACHEFS_SUPER_MAGIC, 8))
 		return CACHEFS_SIGNATURE_OWN;

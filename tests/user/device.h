@@ -42,10 +42,12 @@ enum device_death {
  * @reading: called while it waits for a read of its own
  * @read_errors: of 1000 reads so many fail
  * @write_errors: of 1000 writes so many fail
- * @write_errno: what a write that fails says; 0: -EIO.  -ENOSPC writes nothing
+ * @write_errno: what a write that fails says, and then nothing is written; 0: -EIO,
+ *	and parts of it may be
  * @bad_start: blocks from here on cannot be read or written ...
  * @bad_end: ... up to this one
  * @bad_period: and again after so many blocks, to the end; 0: not
+ * @bad_is_readable: but they can be read
  * @reserve: I/O and pages that stores get; -1: as many as they like
  * @unsubmitted: reads allocated but not submitted
  * @blocks_writers: who submits a write would wait for ever
@@ -78,6 +80,7 @@ struct cachefs_device {
 	u64			bad_start;
 	u64			bad_end;
 	u64			bad_period;
+	bool			bad_is_readable;
 	int			reserve;
 	unsigned int		unsubmitted;
 	bool			blocks_writers;
