@@ -56,7 +56,7 @@ struct cachefs_cache *core_attach(struct cachefs_device *device,
 	if (cachefs_device_signature(device, &what) == CACHEFS_SIGNATURE_BLANK)
 		ret = cachefs_format(device, NULL, region_blocks);
 	if (!ret)
-		ret = cachefs_attach(device, NULL, 0, &attached);
+		ret = cachefs_attach(device, 0, &attached);
 	if (ret)
 		shim_panic("the cache cannot be attached: error %d", ret);
 	oldest = 0;
@@ -169,9 +169,9 @@ bool core_is_data(struct cachefs_device *device, u64 block)
 {
 	u64 regions = (u64)geometry.nr_regions * geometry.region_blocks;
 
-	if (block < geometry.first_block ||
-	    block - geometry.first_block >= regions)
+	if (block < CACHEFS_FIRST_BLOCK ||
+	    block - CACHEFS_FIRST_BLOCK >= regions)
 		return false;
-	return (block - geometry.first_block) % geometry.region_blocks >=
+	return (block - CACHEFS_FIRST_BLOCK) % geometry.region_blocks >=
 		geometry.meta_blocks + CACHEFS_SCRATCH_BLOCKS;
 }

@@ -90,7 +90,6 @@ static struct cachefs_cache *cache_alloc(struct cachefs_device *device)
 /**
  * cachefs_attach - Put a cache into service
  * @device: where it is; the caller's, until cachefs_detach()
- * @label: for a cache that is made, or %NULL
  * @flags: CACHEFS_ATTACH_...
  * @cachep: the cache
  *
@@ -103,14 +102,14 @@ static struct cachefs_cache *cache_alloc(struct cachefs_device *device)
  * format version; %-EINTR, the task was killed; %-ENOMEM; or the device's error.
  * The log says why.
  */
-int cachefs_attach(struct cachefs_device *device, const char *label,
-		   unsigned int flags, struct cachefs_cache **cachep)
+int cachefs_attach(struct cachefs_device *device, unsigned int flags,
+		   struct cachefs_cache **cachep)
 {
 	struct cachefs_super_block *sb;
 	struct cachefs_cache *cache;
 	int ret;
 
-	ret = cachefs_super_make(device, label, flags);
+	ret = cachefs_super_make(device, flags);
 	if (ret)
 		return ret;
 

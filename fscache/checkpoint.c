@@ -172,13 +172,9 @@ static int ckpt_flush(struct ckpt_writer *writer)
 				&writer->buffer[j].header;
 			u32 left = writer->used - j * CACHEFS_RECORDS_PER_BLOCK;
 
-			memset(header, 0, sizeof(*header));
-			header->magic = cpu_to_le32(CACHEFS_CKPT_MAGIC);
-			header->region = cpu_to_le32(region);
-			memcpy(header->uuid, cache->uuid, sizeof(header->uuid));
-			header->epoch = cpu_to_le64(cache->epoch);
-			header->seq = cpu_to_le64(writer->seq);
-			header->index = cpu_to_le32(writer->index + j - i);
+			cachefs_block_init(header, CACHEFS_CKPT_MAGIC, cache,
+					   region, writer->seq,
+					   writer->index + j - i);
 			left = min_t(u32, left, CACHEFS_RECORDS_PER_BLOCK);
 			header->nr = cpu_to_le32(left);
 			cachefs_block_seal(header, cache->seed);

@@ -10,21 +10,6 @@
 #include "internal.h"
 
 /**
- * cachefs_region_set_checksum - Note the checksum of a slot
- * @cache: the cache
- * @region: an OPEN region
- * @slot: a slot that is not resolved
- * @checksum: from cachefs_data_checksum()
- *
- * Context: any.
- */
-void cachefs_region_set_checksum(struct cachefs_cache *cache, u32 region,
-				 u32 slot, u64 checksum)
-{
-	cache->regions[region].checksums[slot] = checksum;
-}
-
-/**
  * cachefs_region_read_meta - Read the metadata of a region
  * @cache: the cache
  * @region: the region

@@ -50,9 +50,14 @@ struct cachefs_device {
 	mempool_t		copies;
 };
 
+/*
+ * struct bio_io - An I/O with its bio.  It belongs to one task or completion at a time
+ * @io: what the core knows of it
+ * @bio: last, because the bioset puts vectors behind it
+ */
 struct bio_io {
 	struct cachefs_io	io;
-	struct bio		bio;	/* last: the bioset puts vectors behind */
+	struct bio		bio;
 };
 
 #ifdef CACHEFS_HAVE_HOLDER_OPS

@@ -60,14 +60,21 @@ static void errors_changed(struct cachefs_cache *cache)
 		changed(cache);
 }
 
-static void errors_give_up(struct cachefs_cache *cache)
+static void errors_fail(struct cachefs_cache *cache, const char *why)
 {
 	if (cmpxchg(&cache->state, CACHEFS_ACTIVE, CACHEFS_FAILED) !=
 	    CACHEFS_ACTIVE)
 		return;
-	pr_err("%s: %u errors in a row, the cache is not used any more; files are read from the server\n",
-	       cachefs_device_name(cache->device), CACHEFS_MAX_ERRORS);
+	pr_err("%s: %s, the cache is not used any more; files are read from the server\n",
+	       cachefs_device_name(cache->device), why);
 	errors_changed(cache);
+	wake_up(&cache->wait);
+}
+
+static void errors_give_up(struct cachefs_cache *cache)
+{
+	static_assert(CACHEFS_MAX_ERRORS == 16);
+	errors_fail(cache, "16 errors in a row");
 }
 
 /**
@@ -80,13 +87,7 @@ static void errors_give_up(struct cachefs_cache *cache)
  */
 void cachefs_device_gone(struct cachefs_cache *cache)
 {
-	if (cmpxchg(&cache->state, CACHEFS_ACTIVE, CACHEFS_FAILED) !=
-	    CACHEFS_ACTIVE)
-		return;
-	pr_err("%s: the device is gone, the cache is not used any more; files are read from the server\n",
-	       cachefs_device_name(cache->device));
-	errors_changed(cache);
-	wake_up(&cache->wait);
+	errors_fail(cache, "the device is gone");
 }
 
 /* Refuse stores for a while.  The log says so now and then, not at each try. */
@@ -215,19 +216,6 @@ void cachefs_check_device(struct cachefs_cache *cache)
 		return;
 	cachefs_io_error(cache, false, CACHEFS_SUPER_BLOCK, ret);
 	errors_give_up(cache);
-}
-
-/**
- * cachefs_stores_wait - Whether it is too early to store anything
- * @cache: the cache
- *
- * Context: any.
- * Return: whether the device did not take a store a short while ago.
- */
-bool cachefs_stores_wait(struct cachefs_cache *cache)
-{
-	return unlikely(READ_ONCE(cache->stores_stopped)) &&
-		time_before(jiffies, READ_ONCE(cache->next_try));
 }
 
 /**

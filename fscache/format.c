@@ -46,7 +46,6 @@ static enum cachefs_refusal format_set_geometry(struct cachefs_geometry *geo,
 	if (nr_regions < CACHEFS_MIN_REGIONS)
 		return CACHEFS_BAD_DEVICE_SIZE;
 	geo->device_blocks = device_blocks;
-	geo->first_block = CACHEFS_FIRST_BLOCK;
 	geo->nr_regions = nr_regions;
 	geo->region_blocks = region_blocks;
 	geo->meta_blocks = CACHEFS_REGION_META_BLOCKS(region_blocks);
@@ -112,7 +111,7 @@ void cachefs_super_encode(struct cachefs_super_block *sb,
 	if (label)
 		memcpy(sb->label, label, strnlen(label, sizeof(sb->label)));
 	sb->device_blocks = cpu_to_le64(geo->device_blocks);
-	sb->first_block = cpu_to_le64(geo->first_block);
+	sb->first_block = cpu_to_le64(CACHEFS_FIRST_BLOCK);
 	sb->nr_regions = cpu_to_le64(geo->nr_regions);
 	memcpy(sb->secret, secret, sizeof(sb->secret));
 	sb->checksum_seed = cpu_to_le64(seed);
@@ -219,6 +218,27 @@ static u64 format_block_checksum(const struct cachefs_block_header *header, u64 
 		    seed);
 	return xxh64(bytes + sizeof(*header),
 		     CACHEFS_BLOCK_SIZE - sizeof(*header), sum);
+}
+
+/**
+ * cachefs_block_init - Begin a metadata or checkpoint block
+ * @header: start of the block, zero; nr and checksum remain to be set
+ * @magic: which of the two it is
+ * @cache: the cache that it belongs to
+ * @region: the region that it will be written to
+ * @seq: sequence number of the region, or of the checkpoint
+ * @index: which block of the series it is
+ */
+void cachefs_block_init(struct cachefs_block_header *header, u32 magic,
+			const struct cachefs_cache *cache, u32 region, u64 seq,
+			u32 index)
+{
+	header->magic = cpu_to_le32(magic);
+	header->region = cpu_to_le32(region);
+	memcpy(header->uuid, cache->uuid, sizeof(header->uuid));
+	header->epoch = cpu_to_le64(cache->epoch);
+	header->seq = cpu_to_le64(seq);
+	header->index = cpu_to_le32(index);
 }
 
 /**
@@ -347,26 +367,19 @@ cachefs_meta_pick(const struct cachefs_meta_block *meta, u32 index, u64 seq,
 		  u64 epoch, const u8 *uuid, u64 seed, u32 region,
 		  const struct cachefs_geometry *geo)
 {
-	const struct cachefs_meta_block *best = NULL, *scratch;
-	u32 candidates[1 + CACHEFS_SCRATCH_BLOCKS];
-	u32 i;
+	const struct cachefs_meta_block *best = NULL, *block = &meta[index];
+	u32 scratch;
 
-	candidates[0] = index;
-	for (i = 0; i < CACHEFS_SCRATCH_BLOCKS; i++)
-		candidates[1 + i] = geo->meta_blocks + i;
-
-	for (i = 0; i < ARRAY_SIZE(candidates); i++) {
-		scratch = &meta[candidates[i]];
-		if (!format_meta_valid(scratch, uuid, seed, region, geo) ||
-		    le64_to_cpu(scratch->header.seq) != seq ||
-		    le64_to_cpu(scratch->header.epoch) != epoch ||
-		    le32_to_cpu(scratch->header.index) != index)
-			continue;
-		if (i == 0)
-			return scratch;
-		if (!best || le32_to_cpu(scratch->header.nr) >
-			     le32_to_cpu(best->header.nr))
-			best = scratch;
+	for (scratch = 0; scratch <= CACHEFS_SCRATCH_BLOCKS && best != &meta[index];
+	     scratch++) {
+		if (format_meta_valid(block, uuid, seed, region, geo) &&
+		    le64_to_cpu(block->header.seq) == seq &&
+		    le64_to_cpu(block->header.epoch) == epoch &&
+		    le32_to_cpu(block->header.index) == index &&
+		    (!best || le32_to_cpu(block->header.nr) >
+			      le32_to_cpu(best->header.nr)))
+			best = block;
+		block = &meta[geo->meta_blocks + scratch];
 	}
 	return best;
 }

@@ -143,7 +143,6 @@ struct cachefs_errors {
 /*
  * struct cachefs_geometry - Where everything is on the device
  * @device_blocks: size of the device when it was formatted, blocks
- * @first_block: where region 0 begins
  * @nr_regions: number of regions
  * @region_blocks: size of a region with its metadata, blocks
  * @meta_blocks: final metadata blocks of a region
@@ -153,7 +152,6 @@ struct cachefs_errors {
  */
 struct cachefs_geometry {
 	u64	device_blocks;
-	u64	first_block;
 	u32	nr_regions;
 	u32	region_blocks;
 	u32	meta_blocks;
@@ -392,7 +390,7 @@ static inline unsigned int cachefs_ready_regions(const struct cachefs_cache *cac
 static inline u64 cachefs_region_start(const struct cachefs_geometry *geo,
 				       u32 region)
 {
-	return geo->first_block + (u64)region * geo->region_blocks;
+	return CACHEFS_FIRST_BLOCK + (u64)region * geo->region_blocks;
 }
 
 static inline u64 cachefs_slot_block(const struct cachefs_geometry *geo,
@@ -443,6 +441,9 @@ void cachefs_anchor_seal(struct cachefs_anchor *anchor, u64 seed);
 enum cachefs_refusal cachefs_anchor_check(const struct cachefs_anchor *anchor,
 					  const u8 *uuid, u64 seed,
 					  const struct cachefs_geometry *geo);
+void cachefs_block_init(struct cachefs_block_header *header, u32 magic,
+			const struct cachefs_cache *cache, u32 region, u64 seq,
+			u32 index);
 void cachefs_block_seal(struct cachefs_block_header *header, u64 seed);
 enum cachefs_refusal cachefs_block_check(const struct cachefs_block_header *header,
 					 u32 magic, const u8 *uuid, u64 seed,
@@ -484,8 +485,6 @@ static inline bool cachefs_region_pinned(const struct cachefs_region *region)
 }
 
 /* checksums.c */
-void cachefs_region_set_checksum(struct cachefs_cache *cache, u32 region,
-				 u32 slot, u64 checksum);
 /*
  * struct cachefs_region_meta - The metadata of a region, as the disk has it
  * @blocks: final and scratch ones
@@ -587,8 +586,7 @@ bool cachefs_pace_bypassed(struct cachefs_cache *cache,
 /* super.c */
 int cachefs_format(struct cachefs_device *device, const char *label,
 		   unsigned int region_blocks);
-int cachefs_super_make(struct cachefs_device *device, const char *label,
-		       unsigned int flags);
+int cachefs_super_make(struct cachefs_device *device, unsigned int flags);
 int cachefs_super_read(struct cachefs_cache *cache,
 		       struct cachefs_super_block *sb);
 int cachefs_write_anchor(struct cachefs_cache *cache, u32 ckpt_region,
@@ -612,15 +610,14 @@ void cachefs_io_error(struct cachefs_cache *cache, bool write, u64 block,
 int cachefs_transfer(struct cachefs_cache *cache, bool write, u64 block,
 		     void *buffer, unsigned int nr);
 void cachefs_check_device(struct cachefs_cache *cache);
-bool cachefs_stores_wait(struct cachefs_cache *cache);
 bool cachefs_store_try(struct cachefs_cache *cache);
 void cachefs_store_worked(struct cachefs_cache *cache, unsigned long began);
 int cachefs_use_again(struct cachefs_cache *cache);
 void cachefs_device_gone(struct cachefs_cache *cache);
 
 /* cache.c */
-int cachefs_attach(struct cachefs_device *device, const char *label,
-		   unsigned int flags, struct cachefs_cache **cachep);
+int cachefs_attach(struct cachefs_device *device, unsigned int flags,
+		   struct cachefs_cache **cachep);
 bool cachefs_finish(struct cachefs_cache *cache);
 void cachefs_detach(struct cachefs_cache *cache);
 

@@ -46,18 +46,6 @@ static int log_write_meta(struct cachefs_cache *cache, u32 region, u32 block,
 	return ret;
 }
 
-static void log_init_header(struct cachefs_cache *cache, u32 region,
-			    struct cachefs_block_header *header, u32 index)
-{
-	memset(header, 0, sizeof(*header));
-	header->magic = cpu_to_le32(CACHEFS_META_MAGIC);
-	header->region = cpu_to_le32(region);
-	memcpy(header->uuid, cache->uuid, sizeof(header->uuid));
-	header->epoch = cpu_to_le64(cache->epoch);
-	header->seq = cpu_to_le64(cache->regions[region].seq);
-	header->index = cpu_to_le32(index);
-}
-
 /*
  * Write what is known of the first unfinished metadata block, if that is more
  * than last time.
@@ -288,7 +276,8 @@ static int log_prepare_region(struct cachefs_cache *cache)
 	cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_BYTES,
 			 geo->slots * sizeof(u64));
 	for (i = 0; i < geo->meta_blocks; i++)
-		log_init_header(cache, nr, &open->meta[i].header, i);
+		cachefs_block_init(&open->meta[i].header, CACHEFS_META_MAGIC,
+				   cache, nr, region->seq, i);
 	/*
 	 * From here on the disk says that the old content does not count.  It
 	 * is no more than a hint, which saves checksum errors after a crash.  But
@@ -367,8 +356,16 @@ static bool log_trim_index(struct cachefs_cache *cache)
 	return went;
 }
 
-static void log_look_after(struct cachefs_cache *cache)
+/**
+ * cachefs_log_work - Look after the log: write metadata, make regions READY
+ * @work: cache::log_work
+ *
+ * Context: process, may sleep.
+ */
+void cachefs_log_work(struct work_struct *work)
 {
+	struct cachefs_cache *cache = container_of(to_delayed_work(work),
+						   struct cachefs_cache, log_work);
 	unsigned long delay = 0;
 
 	mutex_lock(&cache->flush_mutex);
@@ -392,18 +389,6 @@ static void log_look_after(struct cachefs_cache *cache)
 
 	if (delay && cachefs_usable(cache))
 		queue_delayed_work(cache->log_wq, &cache->log_work, delay);
-}
-
-/**
- * cachefs_log_work - Look after the log: write metadata, make regions READY
- * @work: cache::log_work
- *
- * Context: process, may sleep.
- */
-void cachefs_log_work(struct work_struct *work)
-{
-	log_look_after(container_of(to_delayed_work(work),
-				    struct cachefs_cache, log_work));
 }
 
 /*

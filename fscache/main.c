@@ -54,7 +54,7 @@ static int main_attach(const char *path, unsigned int flags)
 	ret = cachefs_device_open(path, &device);
 	if (ret)
 		return ret;
-	ret = cachefs_attach(device, NULL, flags, &cache);
+	ret = cachefs_attach(device, flags, &cache);
 	if (ret) {
 		pr_err("%s: not attached: error %d\n", path, ret);
 		cachefs_device_close(device);

@@ -44,13 +44,12 @@ static bool reinsert_write(struct cachefs_cache *cache,
 			   const struct cachefs_piece *piece, void *buffer,
 			   const struct cachefs_slot_record *records)
 {
+	u64 *checksums = cache->regions[piece->region].checksums + piece->slot;
 	u64 at = cachefs_slot_block(&cache->geo, piece->region, piece->slot);
 	unsigned int i;
 
 	for (i = 0; i < piece->nr; i++)
-		cachefs_region_set_checksum(cache, piece->region,
-					    piece->slot + i,
-					    le64_to_cpu(records[i].checksum));
+		checksums[i] = le64_to_cpu(records[i].checksum);
 	return !cachefs_transfer(cache, true, at, buffer, piece->nr);
 }
 

@@ -70,6 +70,13 @@ static bool store_has_room(struct cachefs_cache *cache)
 	return atomic64_read(cachefs_in_flight(cache)) < cachefs_pace_window(cache);
 }
 
+/* Whether the device has not taken a store, and it is too early to try again. */
+static bool store_stopped(struct cachefs_cache *cache)
+{
+	return unlikely(READ_ONCE(cache->stores_stopped)) &&
+		time_before(jiffies, READ_ONCE(cache->next_try));
+}
+
 /**
  * cachefs_store_room - Whether a small store would be taken now
  * @cache: the cache
@@ -82,7 +89,7 @@ static bool store_has_room(struct cachefs_cache *cache)
 bool cachefs_store_room(struct cachefs_cache *cache)
 {
 	return cachefs_usable(cache) && !cachefs_pace_stuck(cache) &&
-		!cachefs_stores_wait(cache) && store_has_room(cache);
+		!store_stopped(cache) && store_has_room(cache);
 }
 
 /**
@@ -364,7 +371,7 @@ static bool store_run(struct cachefs_store *store, unsigned int first,
 						io->block + i, data);
 
 		kunmap_local(data);
-		cachefs_region_set_checksum(cache, region, slot + i, sum);
+		cache->regions[region].checksums[slot + i] = sum;
 	}
 
 	list_add_tail(&io->link, &store->ios);

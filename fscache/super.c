@@ -71,15 +71,13 @@ int cachefs_format(struct cachefs_device *device, const char *label,
 /**
  * cachefs_super_make - Make a device a cache if it is none, and if it may be one
  * @device: the device
- * @label: for a cache that is made, or %NULL
  * @flags: CACHEFS_ATTACH_...
  *
  * Context: process, may sleep.
  * Return: 0; %-EMEDIUMTYPE, the device holds something else; %-ENOSPC, it is
  * too small; or the device's error.  The log says why.
  */
-int cachefs_super_make(struct cachefs_device *device, const char *label,
-		       unsigned int flags)
+int cachefs_super_make(struct cachefs_device *device, unsigned int flags)
 {
 	const char *what;
 	int ret = cachefs_device_signature(device, &what);
@@ -95,7 +93,7 @@ int cachefs_super_make(struct cachefs_device *device, const char *label,
 		       cachefs_device_name(device), what);
 		return -EMEDIUMTYPE;
 	}
-	ret = cachefs_format(device, label, CACHEFS_REGION_BLOCKS);
+	ret = cachefs_format(device, NULL, CACHEFS_REGION_BLOCKS);
 	if (ret == -ENOSPC)
 		pr_err("%s: too small, at least %lu MiB are needed\n",
 		       cachefs_device_name(device),

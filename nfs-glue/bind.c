@@ -17,7 +17,8 @@ static void bind_acquire_volume(struct fscache_volume *vcookie)
 	volume = kzalloc(sizeof(*volume), GFP_KERNEL);
 	if (!volume)
 		return;
-	volume->refusal = cachefs_volume_refusal_now(vcookie->key + 1);
+	volume->refusal = cachefs_volume_refusal(vcookie->key + 1,
+						 CACHEFS_PAGE_BY_PAGE);
 	if (volume->refusal)
 		volume->identity = kasprintf(GFP_KERNEL, "not cached: %s",
 					     volume->refusal);
@@ -70,6 +71,11 @@ static void bind_free_volume(struct fscache_volume *vcookie)
 	bind_volume_free(vcookie->cache_priv);
 }
 
+/* Nothing has to be made ready: each store is appended. */
+static void bind_prepare_to_write(struct fscache_cookie *cookie)
+{
+}
+
 static const struct fscache_cache_ops bind_ops = {
 	.name			= "cachefs",
 	.acquire_volume		= bind_acquire_volume,
@@ -79,7 +85,7 @@ static const struct fscache_cache_ops bind_ops = {
 	.invalidate_cookie	= cachefs_cookie_invalidate,
 	.resize_cookie		= cachefs_cookie_resize,
 	.begin_operation	= cachefs_begin_operation,
-	.prepare_to_write	= cachefs_cookie_prepare_to_write,
+	.prepare_to_write	= bind_prepare_to_write,
 };
 
 /**

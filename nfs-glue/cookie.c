@@ -123,14 +123,3 @@ void cachefs_cookie_resize(struct netfs_cache_resources *cres, loff_t new_size)
 	cookie->object_size = new_size;
 	spin_unlock(&cookie->lock);
 }
-
-/**
- * cachefs_cookie_prepare_to_write - fscache_cache_ops::prepare_to_write
- * @cookie: ignored
- *
- * Context: process.
- */
-void cachefs_cookie_prepare_to_write(struct fscache_cookie *cookie)
-{
-	/* Nothing has to be made ready: what is stored later is appended. */
-}

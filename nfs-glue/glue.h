@@ -31,6 +31,13 @@ struct cachefs_nfs_coherency {
 	u64	change_attr;		/* 0 before NFSv4 */
 };
 
+/* Whether NFS reads and stores each page by itself on this kernel. */
+#ifdef CACHEFS_HAVE_ISSUE_WRITE
+#define CACHEFS_PAGE_BY_PAGE	false
+#else
+#define CACHEFS_PAGE_BY_PAGE	true
+#endif
+
 /* Pages read that may wait to be stored, in all files. */
 #define CACHEFS_MAX_NOTED_PAGES	262144
 
@@ -224,6 +231,7 @@ struct cachefs_op *cachefs_op_new(struct cachefs_object *object);
 void cachefs_op_free(struct cachefs_op *op);
 enum cachefs_reason cachefs_op_stale(struct cachefs_op *op);
 enum cachefs_reason cachefs_op_refusal(struct cachefs_op *op);
+void cachefs_op_read(struct cachefs_op *op, struct cachefs_read *read);
 void cachefs_op_store(struct cachefs_op_store *store);
 struct cachefs_op_store *cachefs_op_stored(struct cachefs_store *core);
 int cachefs_query_occupancy(struct netfs_cache_resources *cres, loff_t start,
@@ -237,7 +245,6 @@ bool cachefs_cookie_lookup(struct fscache_cookie *cookie);
 void cachefs_cookie_withdraw(struct fscache_cookie *cookie);
 bool cachefs_cookie_invalidate(struct fscache_cookie *cookie);
 void cachefs_cookie_resize(struct netfs_cache_resources *cres, loff_t new_size);
-void cachefs_cookie_prepare_to_write(struct fscache_cookie *cookie);
 
 /* note.c */
 bool cachefs_note_read(struct cachefs_op *op, pgoff_t index);
@@ -257,7 +264,6 @@ void cachefs_volume_identity(const char *key, const char *aliases,
 char *cachefs_volume_identity_now(const char *key, const void *coherency,
 				  unsigned int coherency_len);
 const char *cachefs_volume_refusal(const char *key, bool page_by_page);
-const char *cachefs_volume_refusal_now(const char *key);
 bool cachefs_object_named(struct cachefs_object *object, struct inode *inode);
 
 /* linux-6.1/stage.c */

@@ -275,13 +275,23 @@ static void io_read_failed(netfs_io_terminated_t term_func, void *priv)
 	cachefs_terminated(term_func, priv, CACHEFS_READ_FAILED);
 }
 
+/*
+ * struct glue_read - A read of netfs's.  One task sets it up, and its end frees it
+ * @read: for the core
+ * @op: the operation, which stays open until @term_func was called
+ * @term_func: netfs's function for the end
+ * @term_func_priv: its argument, the slice
+ * @len: bytes that netfs wants
+ * @data: bytes of them up to the end of the file
+ * @pages: all pages of the slice
+ */
 struct glue_read {
 	struct cachefs_read	read;
 	struct cachefs_op	*op;
 	netfs_io_terminated_t	term_func;
 	void			*term_func_priv;
 	size_t			len;
-	size_t			data;		/* without what is beyond EOF */
+	size_t			data;
 	struct page		*pages[];
 };
 
@@ -327,16 +337,13 @@ static int io_read_cache(struct netfs_cache_resources *cres, loff_t start,
 	read->term_func_priv = term_func_priv;
 	read->len = len;
 	read->data = min_t(loff_t, len, op->i_size - start);
-	read->read.cache = cachefs_op_cache(op);
-	read->read.version = op->version;
 	read->read.block = start >> CACHEFS_BLOCK_SHIFT;
 	read->read.nr = DIV_ROUND_UP(read->data, CACHEFS_BLOCK_SIZE);
 	read->read.pages = read->pages;
 	read->read.done = io_read_done;
 	for (i = read->read.nr; i < nr; i++)
 		clear_highpage(read->pages[i]);
-	fscache_count_read();
-	cachefs_read(&read->read);
+	cachefs_op_read(op, &read->read);
 	return 0;
 }
 
@@ -348,6 +355,14 @@ static void io_prepare_write_subreq(struct netfs_io_subrequest *subreq)
 	stream->sreq_max_len = CACHEFS_MAX_STORE;
 }
 
+/*
+ * struct io_store - A store of netfs's.  One task sets it up, and its end frees it
+ * @store: for the core, and its operation
+ * @subreq: netfs's slice, until the store is released
+ * @len: bytes of the slice
+ * @nr_pages: how many @pages count as marked
+ * @pages: all pages that are stored; the core may replace some
+ */
 struct io_store {
 	struct cachefs_op_store		store;
 	struct netfs_io_subrequest	*subreq;

@@ -275,6 +275,21 @@ enum cachefs_reason cachefs_op_refusal(struct cachefs_op *op)
 	return op_ask(op, true);
 }
 
+/**
+ * cachefs_op_read - Read blocks of the version of an operation
+ * @op: the operation
+ * @read: block, nr, pages and done are the caller's
+ *
+ * Context: process, may sleep.
+ */
+void cachefs_op_read(struct cachefs_op *op, struct cachefs_read *read)
+{
+	read->cache = cachefs_op_cache(op);
+	read->version = op->version;
+	fscache_count_read();
+	cachefs_read(read);
+}
+
 static enum cachefs_reason op_still_valid(struct cachefs_store *core)
 {
 	return cachefs_op_stale(container_of(core, struct cachefs_op_store,
@@ -329,20 +344,7 @@ void cachefs_object_local_write(struct cachefs_object *object)
 	set_bit(FSCACHE_COOKIE_LOCAL_WRITE, &object->cookie->flags);
 }
 
-/**
- * cachefs_query_occupancy - netfs_cache_ops::query_occupancy
- * @cres: ignored, as all that follows
- * @start: ignored
- * @len: ignored
- * @granularity: ignored
- * @data_start: not set
- * @data_len: not set
- *
- * Asked by file systems that keep what no server has; not for us.
- *
- * Context: any.
- * Return: -ENOBUFS.
- */
+/* netfs_cache_ops::query_occupancy, for file systems that keep what no server has. */
 int cachefs_query_occupancy(struct netfs_cache_resources *cres, loff_t start,
 			    size_t len, size_t granularity, loff_t *data_start,
 			    size_t *data_len)

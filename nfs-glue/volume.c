@@ -47,12 +47,6 @@
 /* Fields behind the address that do not name the data. */
 #define NFS_MOUNT_FIELDS	9
 
-#ifdef CACHEFS_HAVE_ISSUE_WRITE
-#define PAGE_BY_PAGE	false
-#else
-#define PAGE_BY_PAGE	true
-#endif
-
 /* Why a file has no lasting name, or %NULL if it has one. */
 static const char *volume_nfs_unnamed(struct fscache_cookie *cookie,
 				      struct inode *inode);
@@ -362,18 +356,6 @@ const char *cachefs_volume_refusal(const char *key, bool page_by_page)
 	if (volume_link_local(key))
 		return "a link-local address is another server's on another link";
 	return NULL;
-}
-
-/**
- * cachefs_volume_refusal_now - The same on this kernel
- * @key: the key that the network file system gave it
- *
- * Context: any.
- * Return: why, or %NULL if its files may be cached.
- */
-const char *cachefs_volume_refusal_now(const char *key)
-{
-	return cachefs_volume_refusal(key, PAGE_BY_PAGE);
 }
 
 /* In another network namespace an address may be another server's. */

@@ -125,7 +125,7 @@ static void dump_super(struct dump *dump)
 	dump_string(dump, "uuid", uuid);
 	dump_string(dump, "label", label);
 	dump_number(dump, "device_blocks", dump->geo.device_blocks);
-	dump_number(dump, "first_block", dump->geo.first_block);
+	dump_number(dump, "first_block", CACHEFS_FIRST_BLOCK);
 	dump_number(dump, "nr_regions", dump->geo.nr_regions);
 	dump_number(dump, "region_blocks", dump->geo.region_blocks);
 	dump_number(dump, "meta_blocks", dump->geo.meta_blocks);
@@ -214,7 +214,7 @@ static int dump_checkpoint(struct dump *dump, const struct cachefs_anchor *ancho
 	int ret;
 
 	for (i = 0; i < nr && !why; i++) {
-		ret = cachefs_device_read(&dump->device, dump->geo.first_block +
+		ret = cachefs_device_read(&dump->device, CACHEFS_FIRST_BLOCK +
 					  (u64)region * dump->geo.region_blocks +
 					  at, &block, 1);
 		if (ret)
@@ -242,7 +242,7 @@ static int dump_checkpoint(struct dump *dump, const struct cachefs_anchor *ancho
 
 static u64 dump_region_block(struct dump *dump, u32 region)
 {
-	return dump->geo.first_block + (u64)region * dump->geo.region_blocks;
+	return CACHEFS_FIRST_BLOCK + (u64)region * dump->geo.region_blocks;
 }
 
 /* The record of a slot, or NULL. */

@@ -268,8 +268,6 @@ static struct stage *stage_new(struct cachefs_op *op, u64 block,
 	if (!stage)
 		return NULL;
 	stage->read.nr = stage->nr_pages;
-	stage->read.cache = glue->cache;
-	stage->read.version = op->version;
 	stage->read.block = block;
 	stage->read.pages = stage->pages;
 	stage->read.done = stage_read_done;
@@ -284,8 +282,7 @@ static struct stage *stage_new(struct cachefs_op *op, u64 block,
 	list_add_tail(&stage->object_link, &op->object->stages);
 	list_add_tail(&stage->link, &glue->stages);
 	spin_unlock(&glue->stage_lock);
-	fscache_count_read();
-	cachefs_read(&stage->read);
+	cachefs_op_read(op, &stage->read);
 	return stage;
 }
 
@@ -444,6 +441,11 @@ static bool stage_copy(struct cachefs_op *op, struct stage *stage,
 	return true;
 }
 
+/*
+ * struct page_read - A read that its caller waits for
+ * @read: the read
+ * @done: when it has ended
+ */
 struct page_read {
 	struct cachefs_read	read;
 	struct completion	done;
@@ -459,18 +461,15 @@ static bool stage_read_direct(struct cachefs_op *op, struct page *page)
 {
 	struct page_read direct = {
 		.read = {
-			.cache		= cachefs_op_cache(op),
-			.version	= op->version,
-			.block		= page->index,
-			.nr		= 1,
-			.pages		= &page,
-			.done		= stage_page_read_done,
+			.block	= page->index,
+			.nr	= 1,
+			.pages	= &page,
+			.done	= stage_page_read_done,
 		},
 		.done = COMPLETION_INITIALIZER_ONSTACK(direct.done),
 	};
 
-	fscache_count_read();
-	cachefs_read(&direct.read);
+	cachefs_op_read(op, &direct.read);
 	wait_for_completion_io(&direct.done);
 	return !direct.read.error;
 }

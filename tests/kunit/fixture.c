@@ -149,7 +149,7 @@ int fixture_init(struct kunit *test)
  */
 int fixture_attach(struct fixture *f, unsigned int flags)
 {
-	int ret = cachefs_attach(f->device, NULL, flags, &f->cache);
+	int ret = cachefs_attach(f->device, flags, &f->cache);
 
 	if (ret) {
 		f->cache = NULL;

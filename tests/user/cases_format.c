@@ -183,11 +183,11 @@ static void foreign_is_left_alone(void)
 	model.device = device_init(CACHEFS_FIRST_BLOCK + 8 * 1024 +
 				   CACHEFS_LAST_BLOCKS);
 	*(u8 *)device_block(model.device, 0) = 1;
-	EXPECT_EQ(cachefs_attach(model.device, NULL, 0, &cache), -EMEDIUMTYPE);
-	EXPECT_EQ(cachefs_attach(model.device, NULL, CACHEFS_ATTACH_FORMAT,
+	EXPECT_EQ(cachefs_attach(model.device, 0, &cache), -EMEDIUMTYPE);
+	EXPECT_EQ(cachefs_attach(model.device, CACHEFS_ATTACH_FORMAT,
 				 &cache), -EMEDIUMTYPE);
 	EXPECT_EQ(model.device->writes, 0);
-	EXPECT_EQ(cachefs_attach(model.device, NULL, CACHEFS_ATTACH_FORCE,
+	EXPECT_EQ(cachefs_attach(model.device, CACHEFS_ATTACH_FORCE,
 				 &model.cache), 0);
 }
 
@@ -242,7 +242,7 @@ static void power_loss_during_format(void)
 		device_power_on(model.device);
 		EXPECT_EQ(memcmp(device_block(model.device, 0),
 				 CACHEFS_SUPER_MAGIC, 8), 0);
-		EXPECT_EQ(cachefs_attach(model.device, NULL,
+		EXPECT_EQ(cachefs_attach(model.device,
 					 CACHEFS_ATTACH_FORMAT, &model.cache),
 			  -ENOSPC);	/* asked for larger regions */
 	}
@@ -273,10 +273,10 @@ static void device_has_grown(void)
 		EXPECT(blank(from, from + 1));
 	/* Shrunk, and as it was again. */
 	model.device->blocks = TINY_BLOCKS - 1;
-	EXPECT_EQ(cachefs_attach(model.device, NULL, 0, &cache), -EUCLEAN);
+	EXPECT_EQ(cachefs_attach(model.device, 0, &cache), -EUCLEAN);
 	model.device->blocks = blocks;
 	*((u8 *)device_block(model.device, TINY_BLOCKS - 1) + 200) ^= 1;
-	EXPECT_EQ(cachefs_attach(model.device, NULL, 0, &cache), -EUCLEAN);
+	EXPECT_EQ(cachefs_attach(model.device, 0, &cache), -EUCLEAN);
 }
 
 /* Of the fewest regions there are, two are ready: stores find one. */

@@ -186,7 +186,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		cachefs_geometry_init(&geo, TINY_BLOCKS, TINY_REGION_BLOCKS);
 	EXPECT(geo.meta_blocks <= 33 && geo.slots < geo.region_blocks &&
 	       geo.slots <= geo.meta_blocks * CACHEFS_RECORDS_PER_BLOCK &&
-	       geo.first_block + (u64)geo.nr_regions * geo.region_blocks <
+	       CACHEFS_FIRST_BLOCK + (u64)geo.nr_regions * geo.region_blocks <
 	       geo.device_blocks);
 
 	cachefs_anchor_seal(&anchor, 1);

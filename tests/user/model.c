@@ -316,7 +316,7 @@ int model_attach(void)
 	unsigned int v;
 	int ret;
 
-	ret = cachefs_attach(model.device, NULL, 0, &model.cache);
+	ret = cachefs_attach(model.device, 0, &model.cache);
 	if (ret) {
 		model.cache = NULL;
 		return ret;

@@ -529,7 +529,7 @@ static void one_round_of_the_index(u64 seed)
 	struct thread threads[ARRAY_SIZE(index_jobs)];
 	u32 nr;
 
-	EXPECT_EQ(cachefs_attach(NULL, NULL, 0, &cache), 0);
+	EXPECT_EQ(cachefs_attach(NULL, 0, &cache), 0);
 	start_all(threads, index_jobs, ARRAY_SIZE(index_jobs), seed);
 	usleep(200000);
 	stop_all(threads, ARRAY_SIZE(index_jobs));
@@ -546,7 +546,7 @@ static void one_round(u64 seed)
 
 	shim_seed(seed);
 	WRITE_ONCE(device_fails, false);
-	EXPECT_EQ(cachefs_attach(NULL, NULL, 0, &cache), 0);
+	EXPECT_EQ(cachefs_attach(NULL, 0, &cache), 0);
 	cache->max_in_flight = MAX_IN_FLIGHT;
 	if (shim_chance(50))
 		cache->max_in_flight_ms = 100;

@@ -266,7 +266,7 @@ static void try_device(void)
 	int ret;
 
 	memset(&got, 0, sizeof(got));
-	ret = cachefs_attach(device, NULL, 0, &cache);
+	ret = cachefs_attach(device, 0, &cache);
 	if (ret) {
 		/* The write of the superblock was the last, at most. */
 		EXPECT(prefix < formatted + torn);
@@ -285,7 +285,7 @@ static void try_device(void)
 	if (shim_chance(10)) {
 		cachefs_detach(cache);
 		shim_log_clear();
-		EXPECT_EQ(cachefs_attach(device, NULL, 0, &cache), 0);
+		EXPECT_EQ(cachefs_attach(device, 0, &cache), 0);
 		EXPECT(!shim_log_has("unclean"));
 		read_all();
 		EXPECT(!got.mismatches);
