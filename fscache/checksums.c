@@ -98,6 +98,41 @@ cachefs_region_meta_block(struct cachefs_cache *cache,
 					     meta->region, &cache->geo) : NULL;
 }
 
+static bool checksums_record_valid(const struct cachefs_slot_record *record)
+{
+	u64 where = le64_to_cpu(record->where);
+	u32 bytes = where & GENMASK(CACHEFS_WHERE_BYTES_BITS - 1, 0);
+
+	return bytes && bytes <= CACHEFS_BLOCK_SIZE &&
+		where >> CACHEFS_WHERE_BYTES_BITS < 1ULL << CACHEFS_FILE_BLOCK_BITS;
+}
+
+/**
+ * cachefs_region_records - Copy the records of a region's slots
+ * @cache: the cache
+ * @meta: what the disk has of the region
+ * @records: for all slots; zero where the disk has no record, or a bad one
+ *
+ * Context: any.
+ */
+void cachefs_region_records(struct cachefs_cache *cache,
+			    const struct cachefs_region_meta *meta,
+			    struct cachefs_slot_record *records)
+{
+	const struct cachefs_meta_block *block = NULL;
+	u32 slot, at;
+
+	memset(records, 0, cache->geo.slots * sizeof(*records));
+	for (slot = 0; slot < cache->geo.slots; slot++) {
+		at = slot % CACHEFS_RECORDS_PER_BLOCK;
+		if (at == 0)
+			block = cachefs_region_meta_block(cache, meta, slot /
+							  CACHEFS_RECORDS_PER_BLOCK);
+		if (block && checksums_record_valid(&block->records[at]))
+			records[slot] = block->records[at];
+	}
+}
+
 /*
  * Fill in the checksums that the metadata has.  Slots without a checksum cannot be
  * verified, so the index drops their blocks.  If all metadata was written and could be

@@ -283,6 +283,28 @@ enum cachefs_refusal cachefs_block_check(const struct cachefs_block_header *head
 }
 
 /**
+ * cachefs_records_run - Count the slots from the first on that have a run of blocks
+ * @records: of the slots; zero in a slot without a block
+ * @nr: how many slots
+ *
+ * Return: how many of them have consecutive blocks of one version, within one chunk.
+ */
+unsigned int cachefs_records_run(const struct cachefs_slot_record *records,
+				 unsigned int nr)
+{
+	u64 first = le64_to_cpu(records[0].where) >> CACHEFS_WHERE_BYTES_BITS, block;
+	unsigned int i;
+
+	for (i = 1; i < nr; i++) {
+		block = le64_to_cpu(records[i].where) >> CACHEFS_WHERE_BYTES_BITS;
+		if (block != first + i || block % CACHEFS_CHUNK_BLOCKS == 0 ||
+		    memcmp(records[i].id, records[0].id, sizeof(records[0].id)))
+			break;
+	}
+	return i;
+}
+
+/**
  * cachefs_data_checksum - Checksum of a data block
  * @seed: the cache's checksum seed
  * @id: version id

@@ -448,6 +448,8 @@ void cachefs_block_seal(struct cachefs_block_header *header, u64 seed);
 enum cachefs_refusal cachefs_block_check(const struct cachefs_block_header *header,
 					 u32 magic, const u8 *uuid, u64 seed,
 					 u32 region);
+unsigned int cachefs_records_run(const struct cachefs_slot_record *records,
+				 unsigned int nr);
 u64 cachefs_data_checksum(u64 seed, const u8 id[16], u64 block,
 			  const void *data);
 const struct cachefs_meta_block *
@@ -506,6 +508,9 @@ int cachefs_region_load_meta(struct cachefs_cache *cache, u32 region,
 const struct cachefs_meta_block *
 cachefs_region_meta_block(struct cachefs_cache *cache,
 			  const struct cachefs_region_meta *meta, u32 index);
+void cachefs_region_records(struct cachefs_cache *cache,
+			    const struct cachefs_region_meta *meta,
+			    struct cachefs_slot_record *records);
 const u64 *cachefs_region_load_checksums(struct cachefs_cache *cache, u32 region,
 					 u32 slot, u32 nr);
 bool cachefs_region_holds(struct cachefs_cache *cache, u32 region, u32 slot,

@@ -11,54 +11,21 @@
 #include <linux/sched/signal.h>
 #include "internal.h"
 
-/*
- * Insert what the records of one region say, runs of slots as extents.  Bad
- * records are skipped.
- */
+/* Insert what the records of a region say, runs of slots as extents. */
 static void recover_insert_records(struct cachefs_cache *cache, u32 region,
-				   const struct cachefs_meta_block *buffer, u64 epoch)
+				   const struct cachefs_slot_record *records)
 {
-	struct cachefs_geometry *geo = &cache->geo;
-	u64 seq = cache->regions[region].seq, block, run_block = 0;
-	u32 slot, run_slot = 0, run = 0;
-	const u8 *run_id = NULL;
-	const struct cachefs_meta_block *meta = NULL;
+	const struct cachefs_slot_record *record;
+	u32 slot, nr;
 
 	write_lock(&cache->index_lock);
-	for (slot = 0; slot <= geo->slots; slot++) {
-		const struct cachefs_slot_record *record = NULL;
-		bool data = false;
-		u32 at = slot % CACHEFS_RECORDS_PER_BLOCK;
-
-		if (slot < geo->slots && at == 0)
-			meta = cachefs_meta_pick(buffer,
-						 slot / CACHEFS_RECORDS_PER_BLOCK,
-						 seq, epoch, cache->uuid,
-						 cache->seed, region, geo);
-		if (slot < geo->slots && meta) {
-			u64 where = le64_to_cpu(meta->records[at].where);
-			u32 bytes = where & GENMASK(CACHEFS_WHERE_BYTES_BITS - 1,
-						    0);
-
-			record = &meta->records[at];
-			block = where >> CACHEFS_WHERE_BYTES_BITS;
-			data = bytes && bytes <= CACHEFS_BLOCK_SIZE &&
-				block < 1ULL << CACHEFS_FILE_BLOCK_BITS;
-		}
-		if (run && (!data || block != run_block + run ||
-			    block % CACHEFS_CHUNK_BLOCKS == 0 ||
-			    memcmp(record->id, run_id, sizeof(record->id)))) {
-			cachefs_index_insert(cache, region, run_id, run_block,
-					     run_slot, run);
-			run = 0;
-		}
-		if (data && !run) {
-			run_id = record->id;
-			run_block = block;
-			run_slot = slot;
-		}
-		if (data)
-			run++;
+	for (slot = 0; slot < cache->geo.slots; slot += nr) {
+		record = &records[slot];
+		nr = cachefs_records_run(record, cache->geo.slots - slot);
+		if (record->where)
+			cachefs_index_insert(cache, region, record->id,
+					     le64_to_cpu(record->where) >>
+					     CACHEFS_WHERE_BYTES_BITS, slot, nr);
 	}
 	write_unlock(&cache->index_lock);
 }
@@ -136,33 +103,35 @@ struct scan {
 };
 
 static int recover_scan_region(struct scan *scan, u32 region,
-			       struct cachefs_meta_block *buffer, u32 blocks)
+			       struct cachefs_meta_block *buffer,
+			       struct cachefs_slot_record *records)
 {
+	struct cachefs_region_meta meta = { .blocks = buffer, .region = region };
 	struct cachefs_cache *cache = scan->cache;
 	struct cachefs_geometry *geo = &cache->geo;
-	u64 seq, epoch;
 	int ret;
 
-	scan->blocks += blocks;
+	scan->blocks += geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS;
 	ret = cachefs_region_read_meta(cache, region, buffer);
 	/* A cache with a bad spot is a smaller cache. */
 	if (ret < 0)
 		return atomic_inc_return(&scan->all->bad) > CACHEFS_MAX_ERRORS ?
 			ret : 0;
 	atomic_set(&scan->all->bad, 0);
-	if (!cachefs_meta_newest(buffer, &seq, &epoch, cache->uuid, cache->seed,
-				 region, geo))
+	if (!cachefs_meta_newest(buffer, &meta.seq, &meta.epoch, cache->uuid,
+				 cache->seed, region, geo))
 		return 0;
-	if (seq > scan->max_seq) {
-		scan->max_seq = seq;
+	if (meta.seq > scan->max_seq) {
+		scan->max_seq = meta.seq;
 		scan->newest = region;
 	}
-	cache->regions[region].seq = seq;
+	cache->regions[region].seq = meta.seq;
 	cachefs_region_set_state(cache, region, CACHEFS_REGION_SEALED);
 	ret = cachefs_index_reserve(cache, SCAN_READERS);
 	if (ret)
 		return ret;
-	recover_insert_records(cache, region, buffer, epoch);
+	cachefs_region_records(cache, &meta, records);
+	recover_insert_records(cache, region, records);
 	return 0;
 }
 
@@ -170,21 +139,25 @@ static void recover_scan_work(struct work_struct *work)
 {
 	struct scan *scan = container_of(work, struct scan, work);
 	struct cachefs_geometry *geo = &scan->cache->geo;
-	u32 blocks = geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS, region;
+	struct cachefs_slot_record *records;
 	struct cachefs_meta_block *buffer;
+	u32 region;
 
-	buffer = kvmalloc_array(blocks, sizeof(*buffer),
-				GFP_KERNEL | __GFP_NOWARN);
-	if (!buffer)
+	buffer = kvmalloc_array(geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS,
+				sizeof(*buffer), GFP_KERNEL | __GFP_NOWARN);
+	records = kvmalloc_array(geo->slots, sizeof(*records),
+				 GFP_KERNEL | __GFP_NOWARN);
+	if (!buffer || !records)
 		scan->error = -ENOMEM;
 	for (region = scan->first; !scan->error && region < geo->nr_regions &&
 	     !READ_ONCE(scan->all->stop); region += SCAN_READERS) {
-		scan->error = recover_scan_region(scan, region, buffer, blocks);
+		scan->error = recover_scan_region(scan, region, buffer, records);
 		cond_resched();
 	}
 	if (scan->error)
 		WRITE_ONCE(scan->all->stop, true);
 	kvfree(buffer);
+	kvfree(records);
 	if (atomic_dec_and_test(&scan->all->running))
 		wake_up(&scan->cache->wait);
 }

@@ -89,49 +89,11 @@ static bool reinsert_move(struct cachefs_cache *cache,
 	return false;
 }
 
-/* The number of slots from the first on that have a run of blocks within a chunk. */
-static unsigned int reinsert_run(const struct cachefs_slot_record *records,
-				 unsigned int nr)
-{
-	u64 first = le64_to_cpu(records[0].where), block;
-	unsigned int i;
-
-	for (i = 1; i < nr; i++) {
-		block = le64_to_cpu(records[i].where) >> CACHEFS_WHERE_BYTES_BITS;
-		if (block != (first >> CACHEFS_WHERE_BYTES_BITS) + i ||
-		    block % CACHEFS_CHUNK_BLOCKS == 0 ||
-		    memcmp(records[i].id, records[0].id, sizeof(records[0].id)))
-			break;
-	}
-	return i;
-}
-
-/* The records of all slots of a region.  Returns %false if it has none. */
-static bool reinsert_read_records(struct cachefs_cache *cache, u32 region,
-				  struct cachefs_slot_record *records)
-{
-	struct cachefs_geometry *geo = &cache->geo;
-	const struct cachefs_meta_block *block;
-	struct cachefs_region_meta meta;
-	u32 index, first, nr;
-
-	cachefs_region_load_meta(cache, region, &meta);
-	for (index = 0; index < geo->meta_blocks; index++) {
-		block = cachefs_region_meta_block(cache, &meta, index);
-		first = index * CACHEFS_RECORDS_PER_BLOCK;
-		nr = min_t(u32, CACHEFS_RECORDS_PER_BLOCK, geo->slots - first);
-		if (block)
-			memcpy(records + first, block->records,
-			       nr * sizeof(*records));
-	}
-	kvfree(meta.blocks);
-	return meta.seq;
-}
-
 static bool reinsert_begin(struct cachefs_cache *cache,
 			   struct cachefs_reinsert *reinsert)
 {
 	struct cachefs_region *r = &cache->regions[reinsert->region];
+	struct cachefs_region_meta meta;
 
 	if (!READ_ONCE(r->was_read) || r->lost || !cache->stay_room)
 		return false;
@@ -139,8 +101,12 @@ static bool reinsert_begin(struct cachefs_cache *cache,
 				     CACHEFS_GFP_OR_SERVER);
 	reinsert->buffer = kvmalloc_array(CACHEFS_CHUNK_BLOCKS, CACHEFS_BLOCK_SIZE,
 					  CACHEFS_GFP_OR_SERVER);
-	return reinsert->records && reinsert->buffer &&
-		reinsert_read_records(cache, reinsert->region, reinsert->records);
+	if (!reinsert->records || !reinsert->buffer)
+		return false;
+	cachefs_region_load_meta(cache, reinsert->region, &meta);
+	cachefs_region_records(cache, &meta, reinsert->records);
+	kvfree(meta.blocks);
+	return meta.seq;
 }
 
 /* Find the next extent that was read. */
@@ -158,7 +124,7 @@ static bool reinsert_find(struct cachefs_cache *cache,
 	extent->block = where >> CACHEFS_WHERE_BYTES_BITS;
 	extent->region = reinsert->region;
 	extent->slot = reinsert->slot;
-	extent->nr = reinsert_run(records, cache->geo.slots - reinsert->slot);
+	extent->nr = cachefs_records_run(records, cache->geo.slots - reinsert->slot);
 	return cachefs_index_was_read(cache, extent) &&
 		extent->nr <= cache->stay_room;
 }
