@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Errors of the device: when they put the cache out of use, when they only end
- * storing, and when they are forgotten.
- *
- * A bad spot on a disk, a path that fails over and a pool without room are no
- * reason to give up blocks that can be read.  The device is given up when it does
- * nothing but fail: CACHEFS_MAX_ERRORS reads one after the other, or as many writes
- * and then a read of the superblock.  Errors of the same second count once, since
- * a device that is gone for a moment fails all requests that are under way.
+ * storing, and when they are forgotten; see "Power loss, and bad disks" in design.rst.
  */
 #include "internal.h"
 

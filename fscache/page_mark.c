@@ -7,9 +7,7 @@
  * marked as a whole and at most once.  The mark holds a reference to the folio.
  * So the folio is still there when the mark is cleared, even after a truncation.
  *
- * The bit and its waiters are the kernel's (mm/filemap.c), as file systems and
- * /proc/kpageflags know it.  This file adds who may set the bit and when, the
- * counts, and the rule for a write fault.
+ * The bit and its waiters are the kernel's (mm/filemap.c).
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -143,15 +141,10 @@ int cachefs_page_wait_killable(struct folio *folio)
  * set on locked folios whose read has just ended, and this folio is mapped.
  * Waits for exactly this folio.
  *
- * A killed task gets %VM_FAULT_SIGBUS.  NFS (nfs_vm_page_mkwrite() in
- * fs/nfs/file.c) answers %VM_FAULT_RETRY, which is not one of the answers that
- * page_mkwrite has.  do_page_mkwrite() in mm/memory.c goes on with any answer that
- * is neither in %VM_FAULT_ERROR nor %VM_FAULT_NOPAGE, and makes the marked page
- * writable.  Then a system call of the dying task that copies into the mapping,
- * such as read(2), writes to the marked page.  After %VM_FAULT_NOPAGE such a copy
- * would fault again and again until the mark is clear, although the task was
- * killed.  After %VM_FAULT_SIGBUS the page stays read-only, and the copy ends with
- * %EFAULT.  Nobody sees the SIGBUS: the task dies of its SIGKILL.
+ * A killed task gets %VM_FAULT_SIGBUS, which nobody sees, as the task dies of its
+ * SIGKILL.  After %VM_FAULT_RETRY, the answer of NFS, do_page_mkwrite() in mm/memory.c
+ * makes the marked page writable, and a system call of the dying task could still write
+ * to it.  After %VM_FAULT_NOPAGE that call would fault until the mark is clear.
  *
  * Context: may sleep; mmap lock or VMA lock held for reading.
  * Return: 0 when the page may be written to, %VM_FAULT_SIGBUS when the task has

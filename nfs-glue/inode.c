@@ -1,20 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Whether an inode is of the version that its cookie says, and whether a later
- * change of the file will show in that version.
+ * Whether an inode is of the version that its cookie says, and whether a later change
+ * of the file will show in that version.  Because of these two questions a version never
+ * needs to be taken back; see "A version stays what it is" in design.rst.
  *
- * Because of these two questions a version never needs to be taken back:
- *
- * - NFS does not tell FS-Cache of a SETATTR of its own.  truncate(2) by name, of a
- *   file that nobody has open for writing, changes the file and the inode
- *   (nfs_setattr_update_inode() in fs/nfs/inode.c), but not the cookie.  And a
- *   server that has given a delegation answers WRITEs without attributes.  The
- *   inode shows both: its attributes differ from the cookie's, or NFS has marked
- *   them as invalid (cache_validity).  Then the cache is not asked.
- *
- * - Two changes of a file within one tick of the server's clock have the same time.
- *   If only times tell the versions of a file apart, nothing is stored before the
- *   last change is older than such a tick: a later change has another time.
+ * NFS does not tell FS-Cache of a SETATTR of its own (nfs_setattr_update_inode() in
+ * fs/nfs/inode.c), and a server that has given a delegation answers WRITEs without
+ * attributes.  The inode shows both: its attributes differ from the cookie's, or NFS
+ * has marked them as invalid (cache_validity).
  */
 #include <linux/fs.h>
 #include <linux/iversion.h>

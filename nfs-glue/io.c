@@ -2,17 +2,10 @@
 /*
  * netfs's reads and copies.
  *
- * netfs reads folio by folio, and marks a folio for copying to the cache by what
- * its slices say: older ones (Linux 6.12) by the slice that completes the folio,
- * and when that has been read; newer ones (7.3) by any of them, and before it is
- * read.  So slices are cut at folios: a folio of which any block is missing comes
- * from the server as a whole.  Only where the server's rsize cuts a folio do
- * slices begin inside of one.
- *
- * NFS has netfs copy what was read at once, while the read's operation is open.
- * Other file systems leave it to writeback: the folio is dirty until then, and
- * another operation copies it, or writes it to the server too when a local
- * writer has been there in between.
+ * netfs decides folio by folio what to copy to the cache, on some kernels (6.12) by the
+ * slice that completes the folio, on others (7.3) by any of its slices.  So slices are
+ * cut at folios: a folio of which any block is missing comes from the server as a whole.
+ * Only where the server's rsize cuts a folio do slices begin inside of one.
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>

@@ -1,27 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Operations, and which version of a file an operation is about.
+ * Operations, versions and generations, see design.rst.
  *
- * FS-Cache changes a cookie's coherency data and increments its invalidation
- * counter without a call to the backend, or with a late one.  So the backend
- * samples the cookie when an operation begins, and compares again before a store is
- * published.  Each change that a sample shows begins a new generation of the
+ * FS-Cache changes a cookie without a call to the backend, or with a late one.  So the
+ * backend samples the cookie when an operation begins, and compares again before a
+ * store is published.  Each change that a sample shows begins a new generation of the
  * object.  An operation belongs to the generation in which it began.  Data that was
- * requested before a change is never stored as the data after that change:
- * Where the read that feeds a store is always open when the store begins, stores
- * are only taken while no operation of an older generation is open.  Elsewhere
- * the generation of the read is noted, by page, until the page is stored.
- *
- * An invalidation that leaves the coherency data and the size as they were begins
- * a new generation of the same version.  What is cached of that version stays
- * valid: inode.c lets nobody use a version that NFS itself has doubts about, and
- * has nothing stored of a version that a later change might not show in.
+ * requested before a change is never stored as the data after that change.
  *
  * NFS has a cookie disabled while the file is open for writing, and the cookie's
- * coherency data always is what the server said.  Other file systems write
- * through the cache, and may leave the coherency data behind what they know.  A
- * file of theirs that was written to here, truncated or invalidated is not
- * cached until it has a new cookie, which it gets with a new inode.
+ * coherency data is what the server said.  Other file systems write through the cache,
+ * and may leave the coherency data behind.  A file of theirs that was written to here,
+ * truncated or invalidated is not cached until it has a new cookie.
  */
 #include <linux/slab.h>
 #include <linux/wait_bit.h>

@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which volumes and files are cached, and by which name.
- *
- * The table below says which file systems are cached, and on which kernels.  Nothing
- * else is cached.  Of these file systems only a file is cached whose name belongs to
- * no other file, now or later.  A name that this machine has chosen, or that is
- * unique in this network only, is no such name.
+ * Which volumes and files are cached, and by which name; see design.rst.
  *
  * NFS makes the key of a volume (nfs_fscache_get_super_cookie() in
  * fs/nfs/fscache.c) of the name of the data and of the options of the mount:
@@ -14,16 +9,13 @@
  *	SB_FLAGS,FLAGS,RSIZE,WSIZE,ACREGMIN,ACREGMAX,ACDIRMIN,ACDIRMAX,FLAVOUR
  *
  * in hexadecimal, where nothing stands for zero.  The tag of the mount option
- * fsc=TAG comes behind that.  Another actimeo= makes another key, and under another
- * key nothing that is cached would be found.  So the identity of a volume is the key
- * without the second line and without the minor version:
+ * fsc=TAG comes behind that.  The identity of a volume is the key without the second
+ * line and without the minor version:
  *
  *	nfs,VERSION,FAMILY,PORT,ADDRESS...,FSID,FSID[,TAG]
  *
- * Two mounts that differ in the rest share the cached blocks of the same file in
- * the same version: its file handle and coherency data are of that server.  A
- * key that does not look like this is its own identity, together with the
- * coherency data of the volume.
+ * A key that does not look like this is its own identity, together with the coherency
+ * data of the volume.
  */
 #include <linux/ctype.h>
 #include <linux/fs.h>
@@ -76,6 +68,7 @@ static const struct cachefs_file_system {
 };
 
 static char *server_alias;
+
 /* The length of a field, which ends before a comma or the end. */
 static size_t volume_field_len(const char *field)
 {

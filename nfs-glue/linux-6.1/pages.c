@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Where NFS reads and stores the cache page by page.
+ * Where NFS reads and stores the cache page by page, see design.rst.  Reads are in
+ * stage.c.
  *
- * Such a kernel begins an operation for each page, reads or stores that page
- * and ends the operation, and it never marks a page.  What is done about that
- * for reads is in stage.c.
- *
- * Stores.  NFS hands over each page of a READ reply while it has it locked, and
- * unlocks it when the call returns.  The page is marked and joins the batch of
- * pages that it continues; a worker stores the batches, and the marks are
- * cleared when they are on disk.
- *
- * The operation in which a page was not found has ended when the page is
- * stored.  So the generation of that operation is noted by page, and a page is
- * only stored in that same generation; without a note it is not stored.
+ * NFS hands over each page of a READ reply while it has it locked, and unlocks it when
+ * the call returns.  The page is marked and joins the batch of pages that it continues.
+ * A worker stores the batches, and the marks are cleared when they are on disk.
  */
 #include <linux/bvec.h>
 #include <linux/mm.h>

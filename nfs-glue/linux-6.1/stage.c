@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reads where NFS reads the cache page by page, see pages.c.
+ * Reads where NFS reads the cache page by page, see design.rst.
  *
- * NFS wants its page when the call returns.  The pages that it will ask for next
- * are known: readahead has put all of them, locked and empty, into the page cache
- * before it asks for the first.  What of them is cached is read with the first in
- * one go, into memory of our own (a stage), and copied page by page as NFS asks.
- * They are not filled where they are: a page that somebody else has locked looks
- * the same.
- *
- * NFS waits for each page, and asks for nothing else meanwhile.  So where one window
- * of readahead continues another, what will be asked for if that goes on is read
- * while NFS copies what was asked for.
+ * The pages that NFS will ask for next are known: readahead has put them, locked and
+ * empty, into the page cache.  What of them is cached is read in one go into memory of
+ * our own (a stage), and copied page by page.  They are not filled where they are: a
+ * page that somebody else has locked looks the same.
  */
 #include <linux/highmem.h>
 #include <linux/mm.h>
