@@ -554,12 +554,13 @@ struct cachefs_piece {
 void cachefs_region_set_state(struct cachefs_cache *cache, u32 nr,
 			      enum cachefs_region_state state);
 void cachefs_region_free(struct cachefs_cache *cache, u32 nr);
-int cachefs_region_alloc_slots(struct cachefs_cache *cache, u32 want,
-			       u32 *region, u32 *slot, bool last);
-void cachefs_region_publish(struct cachefs_cache *cache, u32 region, u32 slot,
-			    u32 nr, const u8 id[16], u64 block, u32 last_bytes);
-void cachefs_region_abandon(struct cachefs_cache *cache, u32 region, u32 slot,
-			    u32 nr);
+u32 cachefs_region_alloc_slots(struct cachefs_cache *cache, u32 want,
+			       struct cachefs_piece *slots, bool last);
+void cachefs_region_publish(struct cachefs_cache *cache,
+			    const struct cachefs_piece *slots, const u8 id[16],
+			    u64 block, u32 last_bytes);
+void cachefs_region_abandon(struct cachefs_cache *cache,
+			    const struct cachefs_piece *slots);
 bool cachefs_region_move(struct cachefs_cache *cache,
 			 const struct cachefs_extent *extent,
 			 const struct cachefs_piece *pieces, unsigned int nr);

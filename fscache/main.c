@@ -304,13 +304,8 @@ free_shrinker:
 	return ret;
 }
 
-static void __exit cachefs_exit(void)
-{
-	main_leave();
-}
-
 module_init(cachefs_init);
-module_exit(cachefs_exit);
+module_exit(main_leave);
 MODULE_DESCRIPTION("Cache on a block device for network file systems");
 MODULE_AUTHOR("The cachefs authors");
 MODULE_LICENSE("GPL");

@@ -66,10 +66,8 @@ static bool reinsert_move(struct cachefs_cache *cache,
 		return true;
 	while (ok && done < extent->nr && nr < MAX_PIECES) {
 		piece = &pieces[nr];
-		piece->nr = cachefs_region_alloc_slots(cache, extent->nr - done,
-						       &piece->region,
-						       &piece->slot, true);
-		if (!piece->nr)
+		if (!cachefs_region_alloc_slots(cache, extent->nr - done, piece,
+						true))
 			break;
 		nr++;
 		ok = reinsert_write(cache, piece, buffer + done * CACHEFS_BLOCK_SIZE,
@@ -84,8 +82,7 @@ static bool reinsert_move(struct cachefs_cache *cache,
 		return true;
 	}
 	for (j = 0; j < nr; j++)
-		cachefs_region_abandon(cache, pieces[j].region, pieces[j].slot,
-				       pieces[j].nr);
+		cachefs_region_abandon(cache, &pieces[j]);
 	return false;
 }
 

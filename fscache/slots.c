@@ -51,13 +51,13 @@ void cachefs_region_free(struct cachefs_cache *cache, u32 nr)
 
 /* The fate of some slots is known; their records are complete. */
 static void slots_resolve(struct cachefs_cache *cache,
-			  struct cachefs_region *region, u32 slot, u32 nr)
+			  const struct cachefs_piece *slots)
 {
-	struct cachefs_open_region *open = region->open;
+	struct cachefs_open_region *open = cache->regions[slots->region].open;
 	u32 i;
 
 	lockdep_assert_held_write(&cache->index_lock);
-	for (i = slot; i < slot + nr; i++) {
+	for (i = slots->slot; i < slots->slot + slots->nr; i++) {
 		u16 *count = &open->resolved[i / CACHEFS_RECORDS_PER_BLOCK];
 
 		/* Pairs with log_write_finished(). */
@@ -70,11 +70,12 @@ static void slots_resolve(struct cachefs_cache *cache,
  * complete; a region that is not full has its turn at the next interval.
  */
 static void slots_resolved(struct cachefs_cache *cache,
-			   struct cachefs_open_region *open, u32 nr)
+			   const struct cachefs_piece *slots)
 {
+	struct cachefs_open_region *open = cache->regions[slots->region].open;
 	bool full = READ_ONCE(open->next_slot) == cache->geo.slots;
 
-	if (atomic_sub_return_release(nr, &open->unresolved) == 0 && full)
+	if (atomic_sub_return_release(slots->nr, &open->unresolved) == 0 && full)
 		cachefs_log_kick(cache);
 }
 
@@ -82,8 +83,7 @@ static void slots_resolved(struct cachefs_cache *cache,
  * cachefs_region_alloc_slots - Take slots at the end of the log
  * @cache: the cache
  * @want: how many
- * @region: which region they are in
- * @slot: the first one
+ * @slots: the slots, in one piece
  * @last: they may be in the last region that is READY.  Not those of stores: what
  *	stays has to get there before they need another one.  While what stays is
  *	being moved and no region is READY, what is left of the open one is not for
@@ -93,15 +93,15 @@ static void slots_resolved(struct cachefs_cache *cache,
  * cachefs_region_abandon() in the end.
  *
  * Context: any but interrupts; takes log_lock.
- * Return: how many there are in one piece, 0 if no region is ready.
+ * Return: how many there are, 0 if no region is ready.
  */
-int cachefs_region_alloc_slots(struct cachefs_cache *cache, u32 want,
-			       u32 *region, u32 *slot, bool last)
+u32 cachefs_region_alloc_slots(struct cachefs_cache *cache, u32 want,
+			       struct cachefs_piece *slots, bool last)
 {
 	struct cachefs_open_region *open;
 	bool kick = false;
-	u32 nr = 0;
 
+	slots->nr = 0;
 	spin_lock(&cache->log_lock);
 	if (!last && cache->reinserting && !cache->nr_ready) {
 		spin_unlock(&cache->log_lock);
@@ -128,17 +128,17 @@ int cachefs_region_alloc_slots(struct cachefs_cache *cache, u32 want,
 		}
 	}
 	if (open) {
-		nr = min(want, cache->geo.slots - open->next_slot);
-		*region = open->nr;
-		*slot = open->next_slot;
-		WRITE_ONCE(open->next_slot, open->next_slot + nr);
-		atomic_add(nr, &open->unresolved);
+		slots->nr = min(want, cache->geo.slots - open->next_slot);
+		slots->region = open->nr;
+		slots->slot = open->next_slot;
+		WRITE_ONCE(open->next_slot, open->next_slot + slots->nr);
+		atomic_add(slots->nr, &open->unresolved);
 	}
 	spin_unlock(&cache->log_lock);
 
 	if (kick)
 		cachefs_log_kick(cache);
-	return nr;
+	return slots->nr;
 }
 
 /* The records of some slots, and the index. */
@@ -167,27 +167,22 @@ static void slots_publish(struct cachefs_cache *cache,
 /**
  * cachefs_region_publish - Make stored blocks findable
  * @cache: the cache
- * @region: the region
- * @slot: first slot; checksums were set
- * @nr: number of slots
+ * @slots: where they are; checksums were set
  * @id: version id
  * @block: first file block; all of them in one chunk
  * @last_bytes: valid bytes in the last block, 1 to 4096
  *
  * Context: process; takes index_lock.
  */
-void cachefs_region_publish(struct cachefs_cache *cache, u32 region, u32 slot,
-			    u32 nr, const u8 id[16], u64 block, u32 last_bytes)
+void cachefs_region_publish(struct cachefs_cache *cache,
+			    const struct cachefs_piece *slots, const u8 id[16],
+			    u64 block, u32 last_bytes)
 {
-	struct cachefs_piece slots = { .region = region, .slot = slot, .nr = nr };
-	struct cachefs_region *r = &cache->regions[region];
-	struct cachefs_open_region *open = r->open;
-
 	write_lock(&cache->index_lock);
-	slots_publish(cache, &slots, id, block, last_bytes);
-	slots_resolve(cache, r, slot, nr);
+	slots_publish(cache, slots, id, block, last_bytes);
+	slots_resolve(cache, slots);
 	write_unlock(&cache->index_lock);
-	slots_resolved(cache, open, nr);
+	slots_resolved(cache, slots);
 }
 
 /**
@@ -215,32 +210,26 @@ bool cachefs_region_move(struct cachefs_cache *cache,
 			slots_publish(cache, piece, extent->id, block,
 				      CACHEFS_BLOCK_SIZE);
 		block += piece->nr;
-		slots_resolve(cache, &cache->regions[piece->region], piece->slot,
-			      piece->nr);
+		slots_resolve(cache, piece);
 	}
 	write_unlock(&cache->index_lock);
 	for (piece = pieces; piece < end; piece++)
-		slots_resolved(cache, cache->regions[piece->region].open, piece->nr);
+		slots_resolved(cache, piece);
 	return ok;
 }
 
 /**
  * cachefs_region_abandon - Leave slots unused
  * @cache: the cache
- * @region: the region
- * @slot: first slot
- * @nr: number of slots
+ * @slots: the slots
  *
  * Context: process; takes index_lock.
  */
-void cachefs_region_abandon(struct cachefs_cache *cache, u32 region, u32 slot,
-			    u32 nr)
+void cachefs_region_abandon(struct cachefs_cache *cache,
+			    const struct cachefs_piece *slots)
 {
-	struct cachefs_region *r = &cache->regions[region];
-	struct cachefs_open_region *open = r->open;
-
 	write_lock(&cache->index_lock);
-	slots_resolve(cache, r, slot, nr);
+	slots_resolve(cache, slots);
 	write_unlock(&cache->index_lock);
-	slots_resolved(cache, open, nr);
+	slots_resolved(cache, slots);
 }

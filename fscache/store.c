@@ -180,6 +180,7 @@ static void store_work(struct work_struct *work)
 	store_unwatch(store);
 	stale = store->released ? CACHEFS_WHY_SLOW : store->still_valid(store);
 	list_for_each_entry(io, &store->ios, link) {
+		struct cachefs_piece slots = { io->region, io->slot, io->nr };
 		u32 last = store_last_bytes(store, io);
 		size_t data = ((io->nr - 1) << CACHEFS_BLOCK_SHIFT) + last;
 
@@ -190,13 +191,11 @@ static void store_work(struct work_struct *work)
 		else
 			cachefs_store_worked(cache, store->began);
 		if (!stale && !io->error) {
-			cachefs_region_publish(cache, io->region, io->slot,
-					       io->nr, store->version.id,
+			cachefs_region_publish(cache, &slots, store->version.id,
 					       io->block, last);
 			store->stored += data;
 		} else {
-			cachefs_region_abandon(cache, io->region, io->slot,
-					       io->nr);
+			cachefs_region_abandon(cache, &slots);
 			cachefs_refuse(cache, &store->version, io->block, data,
 				       stale ?: CACHEFS_WHY_DEVICE);
 		}
@@ -340,44 +339,44 @@ static bool store_copy_pages(struct cachefs_store *store, unsigned int end,
 }
 
 /*
- * Checksum @nr pages from @first on, which got slots, to be written.  The last
- * @copies are copies.
+ * Checksum the pages from @first on that got slots, to be written.  The last @copies are
+ * copies.
  */
 static bool store_run(struct cachefs_store *store, unsigned int first,
-		      unsigned int nr, u32 region, u32 slot,
-		      unsigned int copies)
+		      const struct cachefs_piece *slots, unsigned int copies)
 {
 	struct cachefs_cache *cache = store->cache;
+	u64 *checksums = cache->regions[slots->region].checksums + slots->slot;
 	struct cachefs_io *io;
 	unsigned int i;
 
-	io = cachefs_io_alloc(cache, true, nr);
+	io = cachefs_io_alloc(cache, true, slots->nr);
 	if (!io) {
-		store_free_copies(store, &store->pages[first + nr - copies], copies);
+		store_free_copies(store, &store->pages[first + slots->nr - copies],
+				  copies);
 		return false;
 	}
 	io->pages = &store->pages[first];
 	io->block = store->block + first;
-	io->region = region;
-	io->slot = slot;
-	io->device_block = cachefs_slot_block(&cache->geo, region, slot);
+	io->region = slots->region;
+	io->slot = slots->slot;
+	io->device_block = cachefs_slot_block(&cache->geo, io->region, io->slot);
 	io->end = store_io_end;
 	io->owner = store;
 	io->copies = copies;
 
-	for (i = 0; i < nr; i++) {
+	for (i = 0; i < io->nr; i++) {
 		void *data = kmap_local_page(io->pages[i]);
-		u64 sum = cachefs_data_checksum(cache->seed, store->version.id,
-						io->block + i, data);
 
+		checksums[i] = cachefs_data_checksum(cache->seed, store->version.id,
+						     io->block + i, data);
 		kunmap_local(data);
-		cache->regions[region].checksums[slot + i] = sum;
 	}
 
 	list_add_tail(&io->link, &store->ios);
 	atomic_inc(&store->pending);
 	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_WRITTEN_BYTES,
-			 (u64)nr << CACHEFS_BLOCK_SHIFT);
+			 (u64)io->nr << CACHEFS_BLOCK_SHIFT);
 	return true;
 }
 
@@ -428,9 +427,9 @@ void cachefs_store(struct cachefs_store *store)
 	unsigned int nr = DIV_ROUND_UP(store->bytes, CACHEFS_BLOCK_SIZE);
 	bool stable = cachefs_device_stable_writes(cache->device);
 	bool tail = store->bytes % CACHEFS_BLOCK_SIZE;
-	unsigned int done, room, part, got, copies;
+	unsigned int done, room, part, copies;
+	struct cachefs_piece slots;
 	enum cachefs_reason why;
-	u32 region, slot;
 
 	cachefs_op_begin(cache);
 	store->error = 0;
@@ -444,7 +443,7 @@ void cachefs_store(struct cachefs_store *store)
 	atomic_set(&store->pending, 1);
 
 	room = store_admit(store, nr, &why);
-	for (done = 0; done < room; done += got) {
+	for (done = 0; done < room; done += slots.nr) {
 		u64 block = store->block + done;
 
 		part = min_t(u64, room - done, CACHEFS_CHUNK_BLOCKS -
@@ -453,16 +452,14 @@ void cachefs_store(struct cachefs_store *store)
 			why = CACHEFS_WHY_TOO_LARGE;
 			break;
 		}
-		got = cachefs_region_alloc_slots(cache, part, &region, &slot,
-						 false);
-		if (!got) {
+		if (!cachefs_region_alloc_slots(cache, part, &slots, false)) {
 			why = CACHEFS_WHY_NO_REGION;
 			break;
 		}
-		copies = stable ? got : tail && done + got == nr;
-		if (!store_copy_pages(store, done + got, copies) ||
-		    !store_run(store, done, got, region, slot, copies)) {
-			cachefs_region_abandon(cache, region, slot, got);
+		copies = stable ? slots.nr : tail && done + slots.nr == nr;
+		if (!store_copy_pages(store, done + slots.nr, copies) ||
+		    !store_run(store, done, &slots, copies)) {
+			cachefs_region_abandon(cache, &slots);
 			why = CACHEFS_WHY_NO_MEMORY;
 			break;
 		}

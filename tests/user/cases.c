@@ -63,12 +63,12 @@ void store_all(unsigned int v)
 /* All slots that there are before the log gets its turn; how many? */
 u32 take_slots(bool last)
 {
-	u32 region, slot, nr, sum = 0;
+	struct cachefs_piece slots;
+	u32 sum = 0;
 
-	while ((nr = cachefs_region_alloc_slots(model.cache, TINY_SLOTS, &region,
-						&slot, last))) {
-		cachefs_region_abandon(model.cache, region, slot, nr);
-		sum += nr;
+	while (cachefs_region_alloc_slots(model.cache, TINY_SLOTS, &slots, last)) {
+		cachefs_region_abandon(model.cache, &slots);
+		sum += slots.nr;
 	}
 	return sum;
 }

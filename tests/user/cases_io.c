@@ -383,22 +383,22 @@ static void pinned_region_stays_as_it_is(void)
 static void region_that_is_written_is_not_reused(void)
 {
 	struct cachefs_region *region;
+	struct cachefs_piece slots;
 	unsigned int i;
-	u32 nr, slot;
 	u64 seq;
 
 	tiny();
 	region = &model.cache->regions[0];
 	seq = region->seq;
-	EXPECT_EQ(cachefs_region_alloc_slots(model.cache, 1, &nr, &slot, true), 1);
-	EXPECT_EQ(nr, 0);
+	EXPECT_EQ(cachefs_region_alloc_slots(model.cache, 1, &slots, true), 1);
+	EXPECT_EQ(slots.region, 0);
 	for (i = 0; i < 2 * TINY_REGIONS; i++) {
 		model_store(2, i, TINY_SLOTS, 0);
 		shim_advance_ms(200);
 	}
 	EXPECT_EQ(region->seq, seq);
 	EXPECT_EQ(model_store_now(2, 0, 1), -ENOBUFS);
-	cachefs_region_abandon(model.cache, nr, slot, 1);
+	cachefs_region_abandon(model.cache, &slots);
 	shim_advance_ms(1000);
 	EXPECT(region->seq != seq);
 	EXPECT_EQ(model_store_now(2, 0, 1), 0);
