@@ -34,12 +34,10 @@ bool cachefs_cookie_lookup(struct fscache_cookie *cookie)
 	object->volume = volume;
 	object->cookie = fscache_get_cookie(cookie,
 					    fscache_cookie_get_attach_object);
-	mutex_lock(&object->sample_mutex);
 	cachefs_object_sample(object, true);
 	trace_cachefs_object(cookie->debug_id, object->version.id,
 			     object->generation, object->size,
 			     CACHEFS_OBJECT_LOOKED_UP);
-	mutex_unlock(&object->sample_mutex);
 	if (!volume->nfs &&
 	    test_bit(FSCACHE_COOKIE_LOCAL_WRITE, &cookie->flags))
 		cachefs_object_local_write(object);
@@ -98,11 +96,7 @@ void cachefs_cookie_withdraw(struct fscache_cookie *cookie)
  */
 bool cachefs_cookie_invalidate(struct fscache_cookie *cookie)
 {
-	struct cachefs_object *object = cookie->cache_priv;
-
-	mutex_lock(&object->sample_mutex);
-	cachefs_object_sample(object, false);
-	mutex_unlock(&object->sample_mutex);
+	cachefs_object_sample(cookie->cache_priv, false);
 	fscache_resume_after_invalidation(cookie);
 	return true;
 }

@@ -40,7 +40,7 @@ static bool op_cookie_same(struct cachefs_object *object)
 
 /**
  * cachefs_object_sample - Begin a new generation if the cookie has changed
- * @object: the object; its sample_mutex is held
+ * @object: the object
  * @first: the object has no version yet
  *
  * Here alone a change has consequences.  cachefs_op_stale() only compares.
@@ -57,8 +57,7 @@ void cachefs_object_sample(struct cachefs_object *object, bool first)
 	loff_t size;
 	bool same;
 
-	lockdep_assert_held(&object->sample_mutex);
-
+	mutex_lock(&object->sample_mutex);
 	/*
 	 * FS-Cache changes all three under this lock, but for the last close of a
 	 * file: what is seen of that in the midst of it agrees with no inode.
@@ -73,7 +72,7 @@ void cachefs_object_sample(struct cachefs_object *object, bool first)
 	same = !first && size == object->size && aux_len == object->aux_len &&
 		!memcmp(aux, object->aux, aux_len);
 	if (same && handled == object->handled)
-		return;
+		goto out;
 
 	cachefs_version_id(object->volume->glue->cache, version.id, identity,
 			   strlen(identity), fscache_get_key(cookie),
@@ -97,6 +96,8 @@ void cachefs_object_sample(struct cachefs_object *object, bool first)
 				     same ? CACHEFS_OBJECT_INVALIDATED :
 				     CACHEFS_OBJECT_CHANGED);
 	cachefs_forget_reads(object);
+out:
+	mutex_unlock(&object->sample_mutex);
 }
 
 static void op_begin(struct cachefs_op *op)
@@ -150,12 +151,10 @@ void cachefs_op_init(struct cachefs_op *op, struct cachefs_object *object)
 	op->object = object;
 	if (op_begin_unchanged(op))
 		return;
-	mutex_lock(&object->sample_mutex);
 	cachefs_object_sample(object, false);
 	spin_lock(&object->lock);
 	op_begin(op);
 	spin_unlock(&object->lock);
-	mutex_unlock(&object->sample_mutex);
 }
 
 /**
