@@ -108,7 +108,7 @@ struct cachefs_glue *cachefs_glue_add(struct cachefs_cache *cache)
 	spin_lock_init(&glue->lock);
 	INIT_LIST_HEAD(&glue->objects);
 	INIT_LIST_HEAD(&glue->volumes);
-	ret = cachefs_glue_init_io(glue);
+	ret = CACHEFS_PAGE_BY_PAGE ? cachefs_glue_init_io(glue) : 0;
 	if (ret)
 		goto free;
 	/* One constant name: a mount finds its way back after a detach. */
@@ -122,7 +122,8 @@ struct cachefs_glue *cachefs_glue_add(struct cachefs_cache *cache)
 		return glue;
 	fscache_relinquish_cache(glue->fscache);
 exit_io:
-	cachefs_glue_exit_io(glue);
+	if (CACHEFS_PAGE_BY_PAGE)
+		cachefs_glue_exit_io(glue);
 free:
 	kfree(glue);
 	return ERR_PTR(ret);
@@ -220,6 +221,7 @@ void cachefs_glue_remove(struct cachefs_glue *glue)
 	/* What was read ahead of an object may outlive it. */
 	cachefs_quiesce(glue->cache);
 	cachefs_end_access_wait();
-	cachefs_glue_exit_io(glue);
+	if (CACHEFS_PAGE_BY_PAGE)
+		cachefs_glue_exit_io(glue);
 	kfree(glue);
 }

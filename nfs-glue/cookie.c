@@ -30,7 +30,8 @@ bool cachefs_cookie_lookup(struct fscache_cookie *cookie)
 	mutex_init(&object->sample_mutex);
 	spin_lock_init(&object->lock);
 	xa_init(&object->reads);
-	cachefs_object_init_io(object);
+	if (CACHEFS_PAGE_BY_PAGE)
+		cachefs_object_init_io(object);
 	object->volume = volume;
 	object->cookie = fscache_get_cookie(cookie,
 					    fscache_cookie_get_attach_object);
@@ -63,7 +64,8 @@ void cachefs_cookie_withdraw(struct fscache_cookie *cookie)
 	struct cachefs_glue *glue = object->volume->glue;
 	struct fscache_cache *fscache = glue->fscache;
 
-	cachefs_object_exit_io(object);
+	if (CACHEFS_PAGE_BY_PAGE)
+		cachefs_object_exit_io(object);
 	trace_cachefs_object(cookie->debug_id, object->version.id,
 			     object->generation, object->size,
 			     CACHEFS_OBJECT_WITHDRAWN);

@@ -234,9 +234,6 @@ enum cachefs_reason cachefs_op_refusal(struct cachefs_op *op);
 void cachefs_op_read(struct cachefs_op *op, struct cachefs_read *read);
 void cachefs_op_store(struct cachefs_op_store *store);
 struct cachefs_op_store *cachefs_op_stored(struct cachefs_store *core);
-int cachefs_query_occupancy(struct netfs_cache_resources *cres, loff_t start,
-			    size_t len, size_t granularity, loff_t *data_start,
-			    size_t *data_len);
 void cachefs_end_access(struct fscache_cookie *cookie);
 void cachefs_end_access_wait(void);
 
@@ -275,6 +272,8 @@ void cachefs_stages_drop(struct cachefs_object *object);
 /* io.c, or linux-6.1/pages.c */
 bool cachefs_begin_operation(struct netfs_cache_resources *cres,
 			     enum fscache_want_state want_state);
+
+/* linux-6.1/pages.c: there only with CACHEFS_PAGE_BY_PAGE */
 int cachefs_glue_init_io(struct cachefs_glue *glue);
 void cachefs_glue_exit_io(struct cachefs_glue *glue);
 void cachefs_object_init_io(struct cachefs_object *object);

@@ -480,6 +480,14 @@ static int io_write_cache(struct netfs_cache_resources *cres, loff_t start,
 	return -ENOBUFS;
 }
 
+/* For file systems that keep what no server has. */
+static int io_query_occupancy(struct netfs_cache_resources *cres, loff_t start,
+			      size_t len, size_t granularity, loff_t *data_start,
+			      size_t *data_len)
+{
+	return -ENOBUFS;
+}
+
 static void io_end_operation(struct netfs_cache_resources *cres)
 {
 	cachefs_op_free(io_cres_op(cres));
@@ -495,7 +503,7 @@ static const struct netfs_cache_ops netfs_ops = {
 	.prepare_read		= io_prepare_read,
 	.prepare_write_subreq	= io_prepare_write_subreq,
 	.prepare_write		= io_prepare_write,
-	.query_occupancy	= cachefs_query_occupancy,
+	.query_occupancy	= io_query_occupancy,
 };
 
 /**
@@ -521,22 +529,4 @@ bool cachefs_begin_operation(struct netfs_cache_resources *cres,
 	}
 	cres->ops = &netfs_ops;
 	return true;
-}
-
-/* All of it lives as long as an operation: nothing to set up. */
-int cachefs_glue_init_io(struct cachefs_glue *glue)
-{
-	return 0;
-}
-
-void cachefs_glue_exit_io(struct cachefs_glue *glue)
-{
-}
-
-void cachefs_object_init_io(struct cachefs_object *object)
-{
-}
-
-void cachefs_object_exit_io(struct cachefs_object *object)
-{
 }

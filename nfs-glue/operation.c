@@ -333,14 +333,6 @@ void cachefs_object_local_write(struct cachefs_object *object)
 	set_bit(FSCACHE_COOKIE_LOCAL_WRITE, &object->cookie->flags);
 }
 
-/* netfs_cache_ops::query_occupancy, for file systems that keep what no server has. */
-int cachefs_query_occupancy(struct netfs_cache_resources *cres, loff_t start,
-			    size_t len, size_t granularity, loff_t *data_start,
-			    size_t *data_len)
-{
-	return -ENOBUFS;
-}
-
 /*
  * Accesses whose end has not returned yet.  It may sleep, after the cache was told
  * that nobody needs it any more: what waits for returns through the module's text

@@ -39,34 +39,6 @@
 /* Fields behind the address that do not name the data. */
 #define NFS_MOUNT_FIELDS	9
 
-/* Why a file has no lasting name, or %NULL if it has one. */
-static const char *volume_nfs_unnamed(struct fscache_cookie *cookie,
-				      struct inode *inode);
-static const char *volume_cifs_unnamed(struct fscache_cookie *cookie,
-				       struct inode *inode);
-
-/*
- * The file systems for which the cache was shown to be right.
- *
- * @name: the first word of a volume's key
- * @page_by_page: also right where the file system itself reads and stores each page
- * (Linux 6.1), and not only where fs/netfs does
- * @unnamed: asks about the file, and about the options of its mount; may be %NULL
- *
- * Where CIFS comes page by page, a local write looks like a copy of data that was
- * read from the server.  9p does not use a cache there.
- */
-static const struct cachefs_file_system {
-	const char	*name;
-	bool		page_by_page;
-	const char	*(*unnamed)(struct fscache_cookie *cookie,
-				    struct inode *inode);
-} file_systems[] = {
-	{ "nfs",	true,	volume_nfs_unnamed },
-	{ "cifs",	false,	volume_cifs_unnamed },
-	{ "9p",		false,	NULL },
-};
-
 static char *server_alias;
 
 /* The length of a field, which ends before a comma or the end. */
@@ -303,54 +275,6 @@ char *cachefs_volume_identity_now(const char *key, const void *coherency,
 	return identity;
 }
 
-/* The file system that a volume is of, or NULL. */
-static const struct cachefs_file_system *volume_file_system(const char *key)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(file_systems); i++) {
-		size_t len = strlen(file_systems[i].name);
-
-		if (!strncmp(key, file_systems[i].name, len) && key[len] == ',')
-			return &file_systems[i];
-	}
-	return NULL;
-}
-
-/* Whether the address may be another server's on another link.  No key has the link. */
-static bool volume_link_local(const char *key)
-{
-	struct server server;
-
-	if (!volume_nfs_server(key, &server) &&
-	    (strncmp(key, "cifs,", 5) || !volume_parse_server(key + 5, ",", &server)))
-		return false;
-	return server.ip6 &&
-		ipv6_addr_type((struct in6_addr *)server.address) &
-		IPV6_ADDR_LINKLOCAL;
-}
-
-/**
- * cachefs_volume_refusal - Why a volume is not cached at all
- * @key: the key that the network file system gave it
- * @page_by_page: whether the file system itself reads and stores each page
- *
- * Context: any.
- * Return: why, or %NULL if its files may be cached.
- */
-const char *cachefs_volume_refusal(const char *key, bool page_by_page)
-{
-	const struct cachefs_file_system *fs = volume_file_system(key);
-
-	if (!fs)
-		return "this file system has not been tried with cachefs";
-	if (page_by_page && !fs->page_by_page)
-		return "this file system is not cached on this kernel";
-	if (volume_link_local(key))
-		return "a link-local address is another server's on another link";
-	return NULL;
-}
-
 /* In another network namespace an address may be another server's. */
 static const char *volume_nfs_unnamed(struct fscache_cookie *cookie,
 				      struct inode *inode)
@@ -412,6 +336,76 @@ static const char *volume_cifs_unnamed(struct fscache_cookie *cookie,
 		return "the server gives files no numbers";
 	if (!volume_shows_option(inode->i_sb, "serverino"))
 		return "inode numbers are this machine's, not the server's (noserverino)";
+	return NULL;
+}
+
+/*
+ * The file systems for which the cache was shown to be right.
+ *
+ * @name: the first word of a volume's key
+ * @page_by_page: also right where the file system itself reads and stores each page
+ * (Linux 6.1), and not only where fs/netfs does
+ * @unnamed: asks about the file, and about the options of its mount; may be %NULL
+ *
+ * Where CIFS comes page by page, a local write looks like a copy of data that was
+ * read from the server.  9p does not use a cache there.
+ */
+static const struct cachefs_file_system {
+	const char	*name;
+	bool		page_by_page;
+	const char	*(*unnamed)(struct fscache_cookie *cookie,
+				    struct inode *inode);
+} file_systems[] = {
+	{ "nfs",	true,	volume_nfs_unnamed },
+	{ "cifs",	false,	volume_cifs_unnamed },
+	{ "9p",		false,	NULL },
+};
+
+/* The file system that a volume is of, or NULL. */
+static const struct cachefs_file_system *volume_file_system(const char *key)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(file_systems); i++) {
+		size_t len = strlen(file_systems[i].name);
+
+		if (!strncmp(key, file_systems[i].name, len) && key[len] == ',')
+			return &file_systems[i];
+	}
+	return NULL;
+}
+
+/* Whether the address may be another server's on another link.  No key has the link. */
+static bool volume_link_local(const char *key)
+{
+	struct server server;
+
+	if (!volume_nfs_server(key, &server) &&
+	    (strncmp(key, "cifs,", 5) || !volume_parse_server(key + 5, ",", &server)))
+		return false;
+	return server.ip6 &&
+		ipv6_addr_type((struct in6_addr *)server.address) &
+		IPV6_ADDR_LINKLOCAL;
+}
+
+/**
+ * cachefs_volume_refusal - Why a volume is not cached at all
+ * @key: the key that the network file system gave it
+ * @page_by_page: whether the file system itself reads and stores each page
+ *
+ * Context: any.
+ * Return: why, or %NULL if its files may be cached.
+ */
+const char *cachefs_volume_refusal(const char *key, bool page_by_page)
+{
+	const struct cachefs_file_system *fs = volume_file_system(key);
+
+	if (!fs)
+		return "this file system has not been tried with cachefs";
+	if (page_by_page && !fs->page_by_page)
+		return "this file system is not cached on this kernel";
+	if (volume_link_local(key))
+		return "a link-local address is another server's on another link";
 	return NULL;
 }
 

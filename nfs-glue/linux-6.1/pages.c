@@ -305,26 +305,17 @@ static int pages_prepare_write(struct netfs_cache_resources *cres, loff_t *start
 	return -ENOBUFS;
 }
 
-/* Asked by fs/netfs, which NFS does not use here. */
-static enum netfs_io_source pages_prepare_read(struct netfs_io_subrequest *subreq,
-					       loff_t i_size)
-{
-	return subreq->start >= i_size ? NETFS_FILL_WITH_ZEROES :
-		NETFS_DOWNLOAD_FROM_SERVER;
-}
-
 static void pages_end_operation(struct netfs_cache_resources *cres)
 {
 	cachefs_end_access(fscache_cres_cookie(cres));
 }
 
+/* No file system that is cached here asks for more. */
 static const struct netfs_cache_ops netfs_ops = {
 	.end_operation		= pages_end_operation,
 	.read			= pages_read_cache,
 	.write			= pages_write_cache,
-	.prepare_read		= pages_prepare_read,
 	.prepare_write		= pages_prepare_write,
-	.query_occupancy	= cachefs_query_occupancy,
 };
 
 /**
