@@ -36,4 +36,8 @@ void cachefs_sysfs_remove(struct cachefs_cache *cache);
 struct cachefs_glue *cachefs_glue_add(struct cachefs_cache *cache);
 void cachefs_glue_remove(struct cachefs_glue *glue);
 
+/* nfs-glue/control.c */
+int cachefs_control_init(void);
+void cachefs_control_exit(void);
+
 #endif /* _CACHEFS_DEVICE_H */

@@ -585,6 +585,7 @@ void cachefs_pace_begin(struct cachefs_io *io, bool write);
 void cachefs_pace_end(struct cachefs_io *io, bool write);
 u64 cachefs_pace_window(struct cachefs_cache *cache);
 unsigned long cachefs_pace_patience(struct cachefs_cache *cache);
+bool cachefs_pace_slow(struct cachefs_cache *cache);
 bool cachefs_pace_bypass(struct cachefs_cache *cache);
 bool cachefs_pace_bypassed(struct cachefs_cache *cache,
 			   const struct cachefs_version *version, u64 block);

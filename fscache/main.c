@@ -295,6 +295,8 @@ static int __init cachefs_init(void)
 		ret = main_attach(cache_param, 0);
 		mutex_unlock(&cachefs_attach_mutex);
 	}
+	if (!ret)
+		ret = cachefs_control_init();
 	if (ret)
 		main_leave();
 	return ret;
@@ -304,8 +306,14 @@ free_shrinker:
 	return ret;
 }
 
+static void __exit cachefs_exit(void)
+{
+	cachefs_control_exit();
+	main_leave();
+}
+
 module_init(cachefs_init);
-module_exit(main_leave);
+module_exit(cachefs_exit);
 MODULE_DESCRIPTION("Cache on a block device for network file systems");
 MODULE_AUTHOR("The cachefs authors");
 MODULE_LICENSE("GPL");

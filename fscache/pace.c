@@ -190,6 +190,18 @@ static bool pace_too_slow(struct cachefs_cache *cache)
 }
 
 /**
+ * cachefs_pace_slow - Whether reads of data that is cached go to the server
+ * @cache: the cache
+ *
+ * Context: any.
+ * Return: whether the device is stuck, or slow, see cache::read_bypass_ms.
+ */
+bool cachefs_pace_slow(struct cachefs_cache *cache)
+{
+	return cachefs_pace_stuck(cache) || pace_too_slow(cache);
+}
+
+/**
  * cachefs_pace_bypass - Whether the server shall be asked for data that is cached
  * @cache: the cache
  *
@@ -229,7 +241,7 @@ bool cachefs_pace_bypassed(struct cachefs_cache *cache,
 {
 	u32 slot;
 
-	if (likely(!pace_too_slow(cache) && !cachefs_pace_stuck(cache)))
+	if (likely(!cachefs_pace_slow(cache)))
 		return false;
 	cachefs_index_map(cache, version, block, 1, &slot, false);
 	return slot != CACHEFS_NO_REF;

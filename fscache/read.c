@@ -5,6 +5,7 @@
  */
 #include <linux/err.h>
 #include <linux/highmem.h>
+#include <linux/sched/signal.h>
 #include <trace/events/cachefs.h>
 #include "internal.h"
 
@@ -241,4 +242,45 @@ void cachefs_read(struct cachefs_read *read)
 		done += part;
 	}
 	read_put(read);
+}
+
+/**
+ * cachefs_cached_bytes - Count what is cached of a version
+ * @cache: the cache
+ * @version: the version
+ * @size: of the file, bytes
+ * @drop: let go of it
+ *
+ * Looks at the index alone, however slow the device is.
+ *
+ * Context: process, may sleep.
+ * Return: bytes; -ENXIO if the cache finds nothing any more; -EINTR after a signal.
+ */
+s64 cachefs_cached_bytes(struct cachefs_cache *cache,
+			 const struct cachefs_version *version, u64 size,
+			 bool drop)
+{
+	u32 slots[CACHEFS_CHUNK_BLOCKS];
+	u64 block, blocks = DIV_ROUND_UP_ULL(size, CACHEFS_BLOCK_SIZE);
+	unsigned int part, nr, i;
+	s64 bytes = 0;
+
+	for (block = 0; cachefs_usable(cache); block += part) {
+		if (block >= blocks)
+			return bytes;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		part = min_t(u64, blocks - block, CACHEFS_CHUNK_BLOCKS);
+		cachefs_index_map(cache, version, block, part, slots, false);
+		for (i = 0, nr = 0; i < part; i++)
+			nr += slots[i] != CACHEFS_NO_REF;
+		bytes += (u64)nr << CACHEFS_BLOCK_SHIFT;
+		/* The last block of a file may not be whole. */
+		if (block + part == blocks && slots[part - 1] != CACHEFS_NO_REF)
+			bytes -= (blocks << CACHEFS_BLOCK_SHIFT) - size;
+		if (drop && nr)
+			cachefs_index_drop(cache, version->id, block, part);
+		cond_resched();
+	}
+	return -ENXIO;
 }

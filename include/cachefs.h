@@ -205,6 +205,9 @@ unsigned int cachefs_lookup(struct cachefs_cache *cache,
 			    const struct cachefs_version *version,
 			    u64 block, unsigned int nr, bool *cached);
 void cachefs_read(struct cachefs_read *read);
+s64 cachefs_cached_bytes(struct cachefs_cache *cache,
+			 const struct cachefs_version *version, u64 size,
+			 bool drop);
 void cachefs_store(struct cachefs_store *store);
 
 /* Versions */

@@ -224,6 +224,7 @@ struct cachefs_op_store {
 
 /* operation.c */
 void cachefs_object_sample(struct cachefs_object *object, bool first);
+void cachefs_object_renew(struct cachefs_object *object);
 void cachefs_object_local_write(struct cachefs_object *object);
 void cachefs_op_init(struct cachefs_op *op, struct cachefs_object *object);
 void cachefs_op_exit(struct cachefs_op *op);
@@ -261,6 +262,8 @@ void cachefs_volume_identity(const char *key, const char *aliases,
 char *cachefs_volume_identity_now(const char *key, const void *coherency,
 				  unsigned int coherency_len);
 const char *cachefs_volume_refusal(const char *key, bool page_by_page);
+const char *cachefs_object_unnamed(struct cachefs_object *object,
+				   struct inode *inode);
 bool cachefs_object_named(struct cachefs_object *object, struct inode *inode);
 
 /* linux-6.1/stage.c */

@@ -38,6 +38,15 @@ static bool op_cookie_same(struct cachefs_object *object)
 		!memcmp(op_cookie_aux(cookie), object->aux, object->aux_len);
 }
 
+/* All operations that are open are of an older generation now. */
+static void op_new_generation(struct cachefs_object *object)
+{
+	lockdep_assert_held(&object->lock);
+	object->generation++;
+	object->nr_old += object->nr_current;
+	object->nr_current = 0;
+}
+
 /**
  * cachefs_object_sample - Begin a new generation if the cookie has changed
  * @object: the object
@@ -86,9 +95,7 @@ void cachefs_object_sample(struct cachefs_object *object, bool first)
 	memcpy(object->aux, aux, aux_len);
 	object->version = version;
 	object->size = size;
-	object->generation++;
-	object->nr_old += object->nr_current;
-	object->nr_current = 0;
+	op_new_generation(object);
 	spin_unlock(&object->lock);
 	if (!first)
 		trace_cachefs_object(cookie->debug_id, version.id,
@@ -98,6 +105,20 @@ void cachefs_object_sample(struct cachefs_object *object, bool first)
 	cachefs_forget_reads(object);
 out:
 	mutex_unlock(&object->sample_mutex);
+}
+
+/**
+ * cachefs_object_renew - Let nothing be stored that is being read or stored now
+ * @object: it gets a new generation of the same version
+ *
+ * Context: process, may sleep.
+ */
+void cachefs_object_renew(struct cachefs_object *object)
+{
+	spin_lock(&object->lock);
+	op_new_generation(object);
+	spin_unlock(&object->lock);
+	cachefs_forget_reads(object);
 }
 
 static void op_begin(struct cachefs_op *op)

@@ -410,6 +410,25 @@ const char *cachefs_volume_refusal(const char *key, bool page_by_page)
 }
 
 /**
+ * cachefs_object_unnamed - Why the name of a file in the cache is not its own
+ * @object: the file's object
+ * @inode: the file
+ *
+ * Context: process, does not wait.
+ * Return: why, or %NULL if it is.
+ */
+const char *cachefs_object_unnamed(struct cachefs_object *object,
+				   struct inode *inode)
+{
+	const struct cachefs_file_system *fs;
+
+	if (READ_ONCE(object->named))
+		return NULL;
+	fs = volume_file_system(object->volume->vcookie->key + 1);
+	return fs && fs->unnamed ? fs->unnamed(object->cookie, inode) : NULL;
+}
+
+/**
  * cachefs_object_named - Whether the name of a file in the cache is its own
  * @object: the file's object
  * @inode: the file
@@ -424,14 +443,8 @@ const char *cachefs_volume_refusal(const char *key, bool page_by_page)
 bool cachefs_object_named(struct cachefs_object *object, struct inode *inode)
 {
 	struct cachefs_glue_volume *volume = object->volume;
-	const struct cachefs_file_system *fs;
-	const char *why = NULL;
+	const char *why = cachefs_object_unnamed(object, inode);
 
-	if (READ_ONCE(object->named))
-		return true;
-	fs = volume_file_system(volume->vcookie->key + 1);
-	if (fs && fs->unnamed)
-		why = fs->unnamed(object->cookie, inode);
 	if (!why) {
 		WRITE_ONCE(object->named, true);
 		return true;

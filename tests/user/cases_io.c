@@ -155,6 +155,33 @@ static void metadata_of_an_earlier_round_is_damaged(void)
 	EXPECT(!model_cached(2, 0));
 }
 
+/* The last block is not whole; what was let go of stays away after a detach. */
+static void cached_bytes_are_counted_and_let_go(void)
+{
+	const struct cachefs_version *version;
+	u64 size = 199 * CACHEFS_BLOCK_SIZE + 5;
+
+	tiny();
+	version = &model.versions[1].core;
+	model.versions[1].base = 0;
+	EXPECT_EQ(cachefs_cached_bytes(model.cache, version, size, false), 0);
+	EXPECT_EQ(model_store_now(1, 0, 3), 0);
+	EXPECT_EQ(model_store_now(1, 130, 1), 0);
+	EXPECT_EQ(cachefs_cached_bytes(model.cache, version, size, false),
+		  4 * CACHEFS_BLOCK_SIZE);
+	EXPECT_EQ(cachefs_cached_bytes(model.cache, version,
+				       130 * CACHEFS_BLOCK_SIZE + 5, true),
+		  3 * CACHEFS_BLOCK_SIZE + 5);
+	EXPECT_EQ(cachefs_cached_bytes(model.cache, version, size, false), 0);
+	EXPECT_EQ(model_store_now(1, 50, 1), 0);
+	reattach();
+	EXPECT_EQ(cachefs_cached_bytes(model.cache, version, size, false),
+		  CACHEFS_BLOCK_SIZE);
+	cachefs_device_gone(model.cache);
+	EXPECT_EQ(cachefs_cached_bytes(model.cache, version, size, false), -ENXIO);
+	EXPECT_EQ(cachefs_cached_bytes(model.cache, version, 0, false), -ENXIO);
+}
+
 static bool wanted(unsigned int block, unsigned int nr)
 {
 	return cachefs_store_wanted(model.cache, &model.versions[1].core,
@@ -541,6 +568,7 @@ static void device_wants_stable_pages(void)
 }
 
 const struct test_case io_cases[] = {
+	CASE(cached_bytes_are_counted_and_let_go),
 	CASE(stored_is_read),
 	CASE(read_in_another_order),
 	CASE(lookup_tells_how_far_it_is_the_same),
