@@ -73,29 +73,10 @@ int cachefs_region_load_meta(struct cachefs_cache *cache, u32 region,
 			 (u64)blocks << CACHEFS_BLOCK_SHIFT);
 	unread = cachefs_region_read_meta(cache, region, meta->blocks);
 	if (unread < 0 ||
-	    !cachefs_meta_newest(meta->blocks, &meta->seq, &meta->epoch, cache->uuid,
-				 cache->seed, region, geo) ||
+	    !cachefs_meta_newest(meta, cache->uuid, cache->seed, geo) ||
 	    meta->seq != cache->regions[region].seq)
 		meta->seq = 0;
 	return unread;
-}
-
-/**
- * cachefs_region_meta_block - Find a metadata block of a region
- * @cache: the cache
- * @meta: from cachefs_region_load_meta()
- * @index: which of the final blocks
- *
- * Context: any.
- * Return: the block, or %NULL if the disk does not have it in this round.
- */
-const struct cachefs_meta_block *
-cachefs_region_meta_block(struct cachefs_cache *cache,
-			  const struct cachefs_region_meta *meta, u32 index)
-{
-	return meta->seq ? cachefs_meta_pick(meta->blocks, index, meta->seq,
-					     meta->epoch, cache->uuid, cache->seed,
-					     meta->region, &cache->geo) : NULL;
 }
 
 static bool checksums_record_valid(const struct cachefs_slot_record *record)
@@ -126,8 +107,10 @@ void cachefs_region_records(struct cachefs_cache *cache,
 	for (slot = 0; slot < cache->geo.slots; slot++) {
 		at = slot % CACHEFS_RECORDS_PER_BLOCK;
 		if (at == 0)
-			block = cachefs_region_meta_block(cache, meta, slot /
-							  CACHEFS_RECORDS_PER_BLOCK);
+			block = cachefs_meta_pick(meta,
+						  slot / CACHEFS_RECORDS_PER_BLOCK,
+						  cache->uuid, cache->seed,
+						  &cache->geo);
 		if (block && checksums_record_valid(&block->records[at]))
 			records[slot] = block->records[at];
 	}
@@ -153,7 +136,8 @@ static int checksums_read(struct cachefs_cache *cache, u32 region,
 	for (index = 0; index < geo->meta_blocks; index++) {
 		first = index * CACHEFS_RECORDS_PER_BLOCK;
 		nr = min_t(u32, CACHEFS_RECORDS_PER_BLOCK, geo->slots - first);
-		meta = cachefs_region_meta_block(cache, loaded, index);
+		meta = cachefs_meta_pick(loaded, index, cache->uuid, cache->seed,
+					 geo);
 		/* A scratch block from before the write that failed. */
 		if (meta && unwritten && le32_to_cpu(meta->header.nr) < nr)
 			meta = NULL;
@@ -253,8 +237,8 @@ static bool checksums_disk_says(struct cachefs_cache *cache, u32 region,
 	bool is = true;
 
 	cachefs_region_load_meta(cache, region, &loaded);
-	meta = cachefs_region_meta_block(cache, &loaded,
-					 slot / CACHEFS_RECORDS_PER_BLOCK);
+	meta = cachefs_meta_pick(&loaded, slot / CACHEFS_RECORDS_PER_BLOCK,
+				 cache->uuid, cache->seed, &cache->geo);
 	if (meta)
 		is = checksums_record_is(meta, slot, id, block);
 	kvfree(loaded.blocks);

@@ -335,73 +335,68 @@ static bool format_meta_valid(const struct cachefs_meta_block *meta, const u8 *u
 }
 
 /**
- * cachefs_meta_newest - Which sequence a region's metadata belongs to
- * @meta: all its metadata blocks, final and scratch
- * @seq: the highest sequence number in a valid one
- * @epoch: the epoch that goes with it; 0 if there is more than one
+ * cachefs_meta_newest - Find out which round a region's metadata belongs to
+ * @meta: blocks and region are set; sequence number and epoch are found out
  * @uuid: the cache's
  * @seed: its checksum seed
- * @region: the region's number
  * @geo: the layout
  *
  * Return: whether there is any valid block.
  */
-bool cachefs_meta_newest(const struct cachefs_meta_block *meta, u64 *seq,
-			 u64 *epoch, const u8 *uuid, u64 seed, u32 region,
-			 const struct cachefs_geometry *geo)
+bool cachefs_meta_newest(struct cachefs_region_meta *meta, const u8 *uuid,
+			 u64 seed, const struct cachefs_geometry *geo)
 {
 	u32 i;
 
-	*seq = 0;
+	meta->seq = 0;
 	for (i = 0; i < geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS; i++) {
-		const struct cachefs_block_header *header = &meta[i].header;
+		const struct cachefs_block_header *header = &meta->blocks[i].header;
 
-		if (!format_meta_valid(&meta[i], uuid, seed, region, geo) ||
-		    le64_to_cpu(header->seq) < *seq)
+		if (!format_meta_valid(&meta->blocks[i], uuid, seed, meta->region, geo) ||
+		    le64_to_cpu(header->seq) < meta->seq)
 			continue;
-		if (le64_to_cpu(header->seq) > *seq)
-			*epoch = le64_to_cpu(header->epoch);
-		else if (le64_to_cpu(header->epoch) != *epoch)
-			*epoch = 0;
-		*seq = le64_to_cpu(header->seq);
+		if (le64_to_cpu(header->seq) > meta->seq)
+			meta->epoch = le64_to_cpu(header->epoch);
+		else if (le64_to_cpu(header->epoch) != meta->epoch)
+			meta->epoch = 0;
+		meta->seq = le64_to_cpu(header->seq);
 	}
-	return *seq != 0;
+	return meta->seq != 0;
 }
 
 /**
- * cachefs_meta_pick - The block that holds a range of slot records
- * @meta: all metadata blocks of the region, final and scratch
+ * cachefs_meta_pick - Find the block that holds a range of slot records
+ * @meta: the metadata of the region
  * @index: which final block is meant
- * @seq: the region's sequence number
- * @epoch: and epoch
  * @uuid: the cache's
  * @seed: its checksum seed
- * @region: the region's number
  * @geo: the layout
  *
  * The final block if it was written in this round, else the scratch block for
  * the same records that has more of them.
  *
- * Return: the block or %NULL.
+ * Return: the block, or %NULL if the disk does not have it in this round.
  */
 const struct cachefs_meta_block *
-cachefs_meta_pick(const struct cachefs_meta_block *meta, u32 index, u64 seq,
-		  u64 epoch, const u8 *uuid, u64 seed, u32 region,
-		  const struct cachefs_geometry *geo)
+cachefs_meta_pick(const struct cachefs_region_meta *meta, u32 index,
+		  const u8 *uuid, u64 seed, const struct cachefs_geometry *geo)
 {
-	const struct cachefs_meta_block *best = NULL, *block = &meta[index];
+	const struct cachefs_meta_block *best = NULL, *block;
 	u32 scratch;
 
-	for (scratch = 0; scratch <= CACHEFS_SCRATCH_BLOCKS && best != &meta[index];
+	if (!meta->seq)
+		return NULL;
+	block = &meta->blocks[index];
+	for (scratch = 0; scratch <= CACHEFS_SCRATCH_BLOCKS && best != &meta->blocks[index];
 	     scratch++) {
-		if (format_meta_valid(block, uuid, seed, region, geo) &&
-		    le64_to_cpu(block->header.seq) == seq &&
-		    le64_to_cpu(block->header.epoch) == epoch &&
+		if (format_meta_valid(block, uuid, seed, meta->region, geo) &&
+		    le64_to_cpu(block->header.seq) == meta->seq &&
+		    le64_to_cpu(block->header.epoch) == meta->epoch &&
 		    le32_to_cpu(block->header.index) == index &&
 		    (!best || le32_to_cpu(block->header.nr) >
 			      le32_to_cpu(best->header.nr)))
 			best = block;
-		block = &meta[geo->meta_blocks + scratch];
+		block = &meta->blocks[geo->meta_blocks + scratch];
 	}
 	return best;
 }

@@ -427,6 +427,20 @@ enum cachefs_refusal {
 #undef X
 };
 
+/*
+ * struct cachefs_region_meta - The metadata of a region, as the disk has it
+ * @blocks: all of them, final and scratch
+ * @region: which region
+ * @seq: the newest sequence number in a valid block, or 0 if there is none
+ * @epoch: the epoch that goes with it; 0 if there is more than one
+ */
+struct cachefs_region_meta {
+	struct cachefs_meta_block	*blocks;
+	u32				region;
+	u64				seq;
+	u64				epoch;
+};
+
 const char *cachefs_refusal_text(enum cachefs_refusal why);
 enum cachefs_refusal cachefs_geometry_init(struct cachefs_geometry *geo,
 					   u64 device_blocks, u32 region_blocks);
@@ -453,12 +467,10 @@ unsigned int cachefs_records_run(const struct cachefs_slot_record *records,
 u64 cachefs_data_checksum(u64 seed, const u8 id[16], u64 block,
 			  const void *data);
 const struct cachefs_meta_block *
-cachefs_meta_pick(const struct cachefs_meta_block *meta, u32 index, u64 seq,
-		  u64 epoch, const u8 *uuid, u64 seed, u32 region,
-		  const struct cachefs_geometry *geo);
-bool cachefs_meta_newest(const struct cachefs_meta_block *meta, u64 *seq,
-			 u64 *epoch, const u8 *uuid, u64 seed, u32 region,
-			 const struct cachefs_geometry *geo);
+cachefs_meta_pick(const struct cachefs_region_meta *meta, u32 index,
+		  const u8 *uuid, u64 seed, const struct cachefs_geometry *geo);
+bool cachefs_meta_newest(struct cachefs_region_meta *meta, const u8 *uuid,
+			 u64 seed, const struct cachefs_geometry *geo);
 
 /* How many of @nr slots from the first on follow each other in one region? */
 static inline unsigned int cachefs_slots_run(const struct cachefs_cache *cache,
@@ -487,27 +499,10 @@ static inline bool cachefs_region_pinned(const struct cachefs_region *region)
 }
 
 /* checksums.c */
-/*
- * struct cachefs_region_meta - The metadata of a region, as the disk has it
- * @blocks: final and scratch ones
- * @region: which region
- * @seq: of its present round, or 0 if the disk has nothing of that
- * @epoch: the newest of this @seq
- */
-struct cachefs_region_meta {
-	struct cachefs_meta_block	*blocks;
-	u32				region;
-	u64				seq;
-	u64				epoch;
-};
-
 int cachefs_region_read_meta(struct cachefs_cache *cache, u32 region,
 			     struct cachefs_meta_block *buffer);
 int cachefs_region_load_meta(struct cachefs_cache *cache, u32 region,
 			     struct cachefs_region_meta *meta);
-const struct cachefs_meta_block *
-cachefs_region_meta_block(struct cachefs_cache *cache,
-			  const struct cachefs_region_meta *meta, u32 index);
 void cachefs_region_records(struct cachefs_cache *cache,
 			    const struct cachefs_region_meta *meta,
 			    struct cachefs_slot_record *records);

@@ -118,8 +118,7 @@ static int recover_scan_region(struct scan *scan, u32 region,
 		return atomic_inc_return(&scan->all->bad) > CACHEFS_MAX_ERRORS ?
 			ret : 0;
 	atomic_set(&scan->all->bad, 0);
-	if (!cachefs_meta_newest(buffer, &meta.seq, &meta.epoch, cache->uuid,
-				 cache->seed, region, geo))
+	if (!cachefs_meta_newest(&meta, cache->uuid, cache->seed, geo))
 		return 0;
 	if (meta.seq > scan->max_seq) {
 		scan->max_seq = meta.seq;

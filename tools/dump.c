@@ -35,7 +35,6 @@ static const char dump_usage[] =
  * @seed: of its checksums
  * @json: where JSON goes, if it is asked for
  * @as_json: whether it is
- * @meta: the metadata of one region
  * @regions: list regions
  * @extents: and extents
  * @verify: and read the data
@@ -47,7 +46,6 @@ struct dump {
 	u64				seed;
 	struct json			json;
 	bool				as_json;
-	struct cachefs_meta_block	*meta;
 	bool				regions;
 	bool				extents;
 	bool				verify;
@@ -55,12 +53,10 @@ struct dump {
 
 /* What is known of a region once its metadata was read. */
 struct dump_region {
-	u32	nr;
-	u64	seq;
-	u64	epoch;
-	u32	resolved;
-	u32	blocks;
-	u32	bad;
+	struct cachefs_region_meta	meta;
+	u32				resolved;
+	u32				blocks;
+	u32				bad;
 };
 
 /* The same of all regions. */
@@ -251,9 +247,8 @@ dump_record(struct dump *dump, const struct dump_region *region, u32 slot)
 {
 	const struct cachefs_meta_block *meta;
 
-	meta = cachefs_meta_pick(dump->meta, slot / CACHEFS_RECORDS_PER_BLOCK,
-				 region->seq, region->epoch, dump->sb.uuid,
-				 dump->seed, region->nr, &dump->geo);
+	meta = cachefs_meta_pick(&region->meta, slot / CACHEFS_RECORDS_PER_BLOCK,
+				 dump->sb.uuid, dump->seed, &dump->geo);
 	slot %= CACHEFS_RECORDS_PER_BLOCK;
 	if (!meta || slot >= le32_to_cpu(meta->header.nr))
 		return NULL;
@@ -360,7 +355,7 @@ static int dump_count(struct dump *dump, struct dump_region *region)
 			continue;
 		region->blocks++;
 		if (dump->verify)
-			ret = dump_verify(dump, region->nr, slot, record, &good);
+			ret = dump_verify(dump, region->meta.region, slot, record, &good);
 		if (ret)
 			return ret;
 		region->bad += !good;
@@ -372,16 +367,17 @@ static void dump_region(struct dump *dump, const struct dump_region *region)
 {
 	if (dump->as_json) {
 		json_open(&dump->json, NULL, '{');
-		json_unsigned(&dump->json, "region", region->nr);
-		json_unsigned(&dump->json, "seq", region->seq);
-		json_unsigned(&dump->json, "epoch", region->epoch);
+		json_unsigned(&dump->json, "region", region->meta.region);
+		json_unsigned(&dump->json, "seq", region->meta.seq);
+		json_unsigned(&dump->json, "epoch", region->meta.epoch);
 		json_unsigned(&dump->json, "resolved", region->resolved);
 		json_unsigned(&dump->json, "blocks", region->blocks);
 		if (dump->verify)
 			json_unsigned(&dump->json, "damaged", region->bad);
 	} else {
 		printf("  region %-8u seq %llu:%llu  blocks %u",
-		       region->nr, region->seq >> 32, region->seq & U32_MAX,
+		       region->meta.region, region->meta.seq >> 32,
+		       region->meta.seq & U32_MAX,
 		       region->blocks);
 		if (dump->verify)
 			printf("  damaged %u", region->bad);
@@ -397,22 +393,24 @@ static int dump_regions(struct dump *dump)
 {
 	u32 nr_meta = dump->geo.meta_blocks + CACHEFS_SCRATCH_BLOCKS, nr;
 	struct dump_region region;
+	struct cachefs_meta_block *blocks;
 	struct dump_sum sum = {};
 	int ret;
 
-	dump->meta = kvcalloc(nr_meta, CACHEFS_BLOCK_SIZE, GFP_KERNEL);
-	if (!dump->meta)
+	blocks = kvcalloc(nr_meta, CACHEFS_BLOCK_SIZE, GFP_KERNEL);
+	if (!blocks)
 		return -ENOMEM;
 	dump_open(dump, "regions", '[');
 	for (nr = 0; nr < dump->geo.nr_regions; nr++) {
-		region = (struct dump_region) { .nr = nr };
+		region = (struct dump_region) {
+			.meta = { .blocks = blocks, .region = nr },
+		};
 		if (cachefs_device_read(&dump->device, dump_region_block(dump, nr),
-					dump->meta, nr_meta)) {
+					blocks, nr_meta)) {
 			sum.unreadable++;
 			continue;
 		}
-		if (!cachefs_meta_newest(dump->meta, &region.seq, &region.epoch,
-					 dump->sb.uuid, dump->seed, nr,
+		if (!cachefs_meta_newest(&region.meta, dump->sb.uuid, dump->seed,
 					 &dump->geo)) {
 			sum.empty++;
 			continue;
@@ -426,7 +424,7 @@ static int dump_regions(struct dump *dump)
 		dump_region(dump, &region);
 	}
 	dump_close(dump, ']');
-	kvfree(dump->meta);
+	kvfree(blocks);
 	dump_open(dump, "sum", '{');
 	dump_number(dump, "used", sum.used);
 	dump_number(dump, "empty", sum.empty);

@@ -458,12 +458,13 @@ static struct cachefs_meta_block *blank_meta(struct kunit *test,
 }
 
 /* The block that holds the records of final block @index, or -1 if there is none. */
-static int pick(const struct cachefs_meta_block *meta, u32 index,
+static int pick(struct cachefs_meta_block *meta, u32 index,
 		const struct cachefs_geometry *geo)
 {
+	struct cachefs_region_meta loaded = { meta, REGION, 7, 1 };
 	const struct cachefs_meta_block *picked;
 
-	picked = cachefs_meta_pick(meta, index, 7, 1, uuid, SEED, REGION, geo);
+	picked = cachefs_meta_pick(&loaded, index, uuid, SEED, geo);
 	return picked ? picked - meta : -1;
 }
 
@@ -514,19 +515,17 @@ static void meta_newest_has_the_highest_sequence(struct kunit *test)
 {
 	struct cachefs_geometry geo;
 	struct cachefs_meta_block *meta = blank_meta(test, &geo);
-	u64 seq, epoch = 0;
+	struct cachefs_region_meta loaded = { .blocks = meta, .region = REGION };
 
-	KUNIT_EXPECT_FALSE(test, cachefs_meta_newest(meta, &seq, &epoch, uuid,
-						     SEED, REGION, &geo));
+	KUNIT_EXPECT_FALSE(test, cachefs_meta_newest(&loaded, uuid, SEED, &geo));
 	meta_init(&meta[0], 7, 1, 0, 126);
 	meta_init(&meta[geo.meta_blocks], 9, 2, 0, 0);
 	meta_init(&meta[1], 8, 3, 1, 126);
 	/* Valid, but no final block has this index. */
 	meta_init(&meta[2], 10, 4, geo.meta_blocks, 126);
-	KUNIT_EXPECT_TRUE(test, cachefs_meta_newest(meta, &seq, &epoch, uuid,
-						    SEED, REGION, &geo));
-	KUNIT_EXPECT_EQ(test, seq, 9);
-	KUNIT_EXPECT_EQ(test, epoch, 2);
+	KUNIT_EXPECT_TRUE(test, cachefs_meta_newest(&loaded, uuid, SEED, &geo));
+	KUNIT_EXPECT_EQ(test, loaded.seq, 9);
+	KUNIT_EXPECT_EQ(test, loaded.epoch, 2);
 }
 
 static void each_refusal_has_a_name_of_its_own(struct kunit *test)

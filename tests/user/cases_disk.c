@@ -10,8 +10,8 @@ static void metadata_of_another_life_does_not_count(void)
 	struct cachefs_meta_block *scratch = &meta[2];
 	static const u8 uuid[16] = "some";
 	struct cachefs_geometry geo;
+	struct cachefs_region_meta loaded = { .blocks = meta, .region = 3 };
 	unsigned int i;
-	u64 seq, epoch;
 
 	EXPECT_EQ(cachefs_geometry_init(&geo, CACHEFS_FIRST_BLOCK + 9 * 256,
 					256), CACHEFS_OK);
@@ -29,7 +29,8 @@ static void metadata_of_another_life_does_not_count(void)
 		cachefs_block_seal(h, 5);
 	}
 #define PICK(index, seq, epoch) \
-	cachefs_meta_pick(meta, index, seq, epoch, uuid, 5, 3, &geo)
+	cachefs_meta_pick(&(struct cachefs_region_meta) { meta, 3, seq, epoch }, \
+			  index, uuid, 5, &geo)
 	EXPECT(PICK(0, 7, 5) == &meta[0]);
 	EXPECT(PICK(1, 7, 5) == &meta[1]);
 	EXPECT(PICK(0, 7, 6) == &scratch[1]);
@@ -37,15 +38,15 @@ static void metadata_of_another_life_does_not_count(void)
 	EXPECT(!PICK(0, 7, 4));
 	EXPECT(!PICK(0, 8, 5));
 	/* Of two epochs with the same number neither counts. */
-	EXPECT(cachefs_meta_newest(meta, &seq, &epoch, uuid, 5, 3, &geo));
-	EXPECT_EQ(seq, 7);
-	EXPECT_EQ(epoch, 0);
+	EXPECT(cachefs_meta_newest(&loaded, uuid, 5, &geo));
+	EXPECT_EQ(loaded.seq, 7);
+	EXPECT_EQ(loaded.epoch, 0);
 	scratch[1].header.seq = cpu_to_le64(9);
 	cachefs_block_seal(&scratch[1].header, 5);
 	EXPECT(PICK(0, 7, 6) == &scratch[0]);
-	EXPECT(cachefs_meta_newest(meta, &seq, &epoch, uuid, 5, 3, &geo));
-	EXPECT_EQ(seq, 9);
-	EXPECT_EQ(epoch, 6);
+	EXPECT(cachefs_meta_newest(&loaded, uuid, 5, &geo));
+	EXPECT_EQ(loaded.seq, 9);
+	EXPECT_EQ(loaded.epoch, 6);
 }
 
 static void flushed_is_found_after_power_loss(void)

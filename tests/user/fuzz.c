@@ -169,10 +169,11 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	static struct cachefs_super_block sb;
 	static struct cachefs_anchor anchor;
 	struct cachefs_geometry geo;
+	struct cachefs_region_meta loaded = { .blocks = meta };
 	const struct cachefs_meta_block *pick;
-	u64 blocks, seq, epoch;
 	enum cachefs_refusal why;
-	u32 i, region;
+	u64 blocks;
+	u32 i;
 
 	part(&sb, &data, &size);
 	part(&anchor, &data, &size);
@@ -194,7 +195,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		EXPECT(le32_to_cpu(anchor.head) < geo.nr_regions &&
 		       le32_to_cpu(anchor.ckpt_region) < geo.nr_regions);
 
-	region = size ? *data % geo.nr_regions : 0;
+	loaded.region = size ? *data % geo.nr_regions : 0;
 	memset(meta, 0, sizeof(meta));
 	for (i = 0; size && i < ARRAY_SIZE(meta); i++) {
 		bool forged = *data & 1;
@@ -204,17 +205,16 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 			memcpy(meta[i].header.uuid, uuid, sizeof(uuid));
 		cachefs_block_seal(&meta[i].header, 1);
 		cachefs_block_check(&meta[i].header, CACHEFS_CKPT_MAGIC, uuid,
-				    1, region);
+				    1, loaded.region);
 	}
-	if (!cachefs_meta_newest(meta, &seq, &epoch, uuid, 1, region, &geo))
+	if (!cachefs_meta_newest(&loaded, uuid, 1, &geo))
 		return 0;
-	EXPECT(seq && !(seq >> 51));
+	EXPECT(loaded.seq && !(loaded.seq >> 51));
 	for (i = 0; i < geo.meta_blocks; i++) {
-		pick = cachefs_meta_pick(meta, i, seq, epoch, uuid, 1, region,
-					 &geo);
+		pick = cachefs_meta_pick(&loaded, i, uuid, 1, &geo);
 		EXPECT(!pick || (pick >= meta && pick < meta + geo.meta_blocks +
 				 CACHEFS_SCRATCH_BLOCKS &&
-				 le64_to_cpu(pick->header.seq) == seq &&
+				 le64_to_cpu(pick->header.seq) == loaded.seq &&
 				 le32_to_cpu(pick->header.index) == i));
 	}
 	return 0;

@@ -229,20 +229,21 @@ static void read_all(void)
 	const struct cachefs_slot_record *record;
 	const struct cachefs_meta_block *meta;
 	struct cachefs_version version;
-	u64 seq, epoch, block;
+	struct cachefs_region_meta loaded = { .blocks = all };
 	bool cached;
+	u64 block;
 	u32 place;
 
 	memset(&got, 0, sizeof(got));
 	for (region = 0; region < geo->nr_regions; region++) {
 		cachefs_region_read_meta(cache, region, all);
-		if (!cachefs_meta_newest(all, &seq, &epoch, cache->uuid,
-					 cache->seed, region, geo))
+		loaded.region = region;
+		if (!cachefs_meta_newest(&loaded, cache->uuid, cache->seed, geo))
 			continue;
 		for (slot = 0; slot < geo->slots; slot++) {
-			meta = cachefs_meta_pick(all, slot / CACHEFS_RECORDS_PER_BLOCK,
-						 seq, epoch, cache->uuid,
-						 cache->seed, region, geo);
+			meta = cachefs_meta_pick(&loaded,
+						 slot / CACHEFS_RECORDS_PER_BLOCK,
+						 cache->uuid, cache->seed, geo);
 			if (!meta)
 				continue;
 			record = &meta->records[slot % CACHEFS_RECORDS_PER_BLOCK];

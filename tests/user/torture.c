@@ -94,8 +94,9 @@ static void read_records(void)
 	struct cachefs_device *device = model.device;
 	struct cachefs_cache *cache = model.cache;
 	const struct cachefs_geometry *geo = &cache->geo;
-	const struct cachefs_meta_block *meta, *picked;
-	u64 seq, epoch, block;
+	const struct cachefs_meta_block *picked;
+	struct cachefs_region_meta meta;
+	u64 block;
 	unsigned int i, slot;
 	u32 nr;
 
@@ -109,13 +110,12 @@ static void read_records(void)
 			note_places(nr, device->stable +
 				    (block << CACHEFS_BLOCK_SHIFT));
 		}
-		meta = device_block(device, cachefs_region_start(geo, nr));
-		if (!cachefs_meta_newest(meta, &seq, &epoch, cache->uuid,
-					 cache->seed, nr, geo) ||
-		    seq != cache->regions[nr].seq)
+		meta.blocks = device_block(device, cachefs_region_start(geo, nr));
+		meta.region = nr;
+		if (!cachefs_meta_newest(&meta, cache->uuid, cache->seed, geo) ||
+		    meta.seq != cache->regions[nr].seq)
 			continue;
-		picked = cachefs_meta_pick(meta, 0, seq, epoch, cache->uuid,
-					   cache->seed, nr, geo);
+		picked = cachefs_meta_pick(&meta, 0, cache->uuid, cache->seed, geo);
 		for (slot = 0; picked && slot < TINY_SLOTS; slot++)
 			recorded[nr][slot] = picked->records[slot].where;
 	}
