@@ -97,10 +97,8 @@ static struct cachefs_cache *cache_alloc(struct cachefs_device *device)
  * there is made anew, with %CACHEFS_ATTACH_FORCE anything else is, too.
  *
  * Context: process, may sleep.
- * Return: 0; %-EMEDIUMTYPE, the device holds something else; %-ENOSPC, it is
- * too small; %-EUCLEAN or %-EOPNOTSUPP, the superblock is damaged or of another
- * format version; %-EINTR, the task was killed; %-ENOMEM; or the device's error.
- * The log says why.
+ * Return: 0; as cachefs_super_make() or cachefs_super_read(); %-EINTR, the task was
+ * killed; %-ENOMEM; or the device's error.  The log says why.
  */
 int cachefs_attach(struct cachefs_device *device, unsigned int flags,
 		   struct cachefs_cache **cachep)

@@ -111,11 +111,8 @@ static void errors_stop_stores(struct cachefs_cache *cache, const char *why)
  * @block: where on the device
  * @error: the errno
  *
- * If nothing but reads that fail come in a row, the cache is out of use: lookups
- * find nothing, stores are refused, and NFS goes on without the cache.  If nothing
- * but writes that fail come in a row, storing ends for a while.  A single write for
- * which there is no room (%-ENOSPC) also ends storing for a while.  It is no error of
- * the device.
+ * If reads fail in a row, the cache is out of use.  If writes fail in a row, or one has
+ * no room (%-ENOSPC, which is no error of the device), storing ends for a while.
  *
  * Context: process.
  */

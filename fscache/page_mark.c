@@ -60,11 +60,10 @@ void cachefs_page_mark_end(struct cachefs_cache *cache, struct folio *folio)
  * @cache: the cache that will store it
  * @page: a page of a folio that must be marked
  *
- * Where fs/netfs does the storing, it sets PG_private_2 before it asks a cache to
- * write, and clears it after the write was terminated.  If the file system leaves
- * the copy to writeback, the bit is PG_writeback.  Write faults wait for either.
- * This function checks that the page is marked, and counts it.  It counts pages and
- * not folios, because a store may have part of a large folio.
+ * fs/netfs sets PG_private_2 before it asks a cache to write, or PG_writeback if the
+ * file system leaves the copy to writeback.  Write faults wait for either.  This
+ * function checks that the page is marked, and counts it.  It counts pages and not
+ * folios, because a store may have part of a large folio.
  *
  * Context: any.
  */

@@ -3,9 +3,7 @@
  * From the device to the index: attaching after any stop.
  *
  * After a clean detach the index comes from the checkpoint.  Otherwise, or if
- * anything about the checkpoint is wrong, it comes from the metadata of all
- * regions.  Either way nothing is believed that does not check out, and what
- * does not is only a part of the cache that is cold.
+ * anything about the checkpoint is wrong, it comes from the metadata of all regions.
  */
 #include <linux/random.h>
 #include <linux/sched/signal.h>

@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What was read since it was stored stays when its region is reused: it goes to the
- * end of the log once more, and then has to be read again to stay.
- *
- * So what is in use survives a scan that is larger than the device.  On average at most
- * half of a region stays, or nothing new would find room where everything is in use.
- *
- * An extent is copied first and then found at its new place, if it is still found at the
- * old one.  A reader may miss both places for a moment.
+ * end of the log once more.  See "What stays" in design.rst.
  */
 #include <linux/jiffies.h>
 #include <linux/mm.h>

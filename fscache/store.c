@@ -99,10 +99,9 @@ bool cachefs_store_room(struct cachefs_cache *cache)
  * @block: first file block
  * @bytes: how much
  *
- * It shall not if the device cannot keep up already.  Data that comes from the server
- * only because the device is slow is cached already, and is not stored again.  This is
- * advice and reserves no room: the server may answer late or never, and others must not
- * wait for it.  cachefs_store() decides whether there is room when the data is there.
+ * This is advice and reserves no room, as the server may answer late or never.  Data that
+ * comes from the server only because the device is slow is cached already, and is not
+ * stored again.
  *
  * Context: process; may take index_lock.
  * Return: whether it shall be stored; if not, cachefs_refuse() was called.

@@ -13,11 +13,9 @@
  * @label: up to 32 bytes, or %NULL
  * @region_blocks: size of a region in blocks
  *
- * The secret and the seed are new, so that nothing that an earlier cache left
- * on the device is ever taken for valid.  The anchor names a checkpoint of no
- * blocks: there is nothing to be read at the first attach, however large the
- * device.  What another format has left in the first and the last MiB goes before
- * that, so that nobody takes the device for something else.
+ * The secret and the seed are new, so nothing that an earlier cache left is ever taken
+ * for valid.  The anchor names a checkpoint of no blocks, so the first attach reads no
+ * region.  What other formats have left in the first and the last MiB goes before that.
  *
  * Context: process, may sleep.
  * Return: 0, -EINVAL for a bad region size, -ENOSPC if the device is too small,

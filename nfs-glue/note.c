@@ -2,9 +2,8 @@
 /*
  * Notes: the generation of a file in which a page was asked of the server.
  *
- * In some cases the operation in which a page was not found is over when the page is
- * stored.  There the generation is noted by page, and a page is only stored in the
- * generation of its note.  See operation.c.
+ * They are for pages whose operation is over when they are stored.  Such a page is only
+ * stored in the generation of its note.
  */
 #include <linux/xarray.h>
 #include "glue.h"
