@@ -37,6 +37,7 @@ static const char detach_usage[] =
 	"\n"
 	"Options:\n"
 	" -i, --if-attached  no error if no cache is attached\n"
+	" -w, --wait SECONDS wait no longer; the detach goes on\n"
 	" -h, --help         display this help\n";
 
 static const char reload_usage[] =
@@ -223,6 +224,15 @@ static int attach_configured(const struct config *config, bool dry)
 	return status;
 }
 
+/* Has a child ended, and with which exit status? */
+static bool attach_ended(pid_t pid, int *status)
+{
+	if (waitpid(pid, status, WNOHANG) != pid)
+		return false;
+	*status = WIFEXITED(*status) ? WEXITSTATUS(*status) : EXIT_FAILURE;
+	return true;
+}
+
 /*
  * At boot nobody may be kept waiting by a disk that does not answer, be it this one or
  * one that is looked at to find it: a child attaches, and goes on when this process has
@@ -241,9 +251,8 @@ static int attach_in_child(const struct config *config)
 	if (!pid)
 		exit(attach_configured(config, false));
 	for (i = 0; i <= 10 * seconds; i++) {
-		if (waitpid(pid, &status, WNOHANG) == pid)
-			return WIFEXITED(status) ? WEXITSTATUS(status) :
-				EXIT_FAILURE;
+		if (attach_ended(pid, &status))
+			return status;
 		pages_sleep_ms(100);
 	}
 	warnx("%s: not attached yet after %u seconds; network file systems start uncached, and use the cache when it is there",
@@ -333,22 +342,82 @@ static const struct system_cache *attach_find(const struct system *sys,
 	return i < sys->nr_caches ? &sys->caches[i] : NULL;
 }
 
+static int detach_now(const struct system_cache *cache)
+{
+	int status = control_detach(cache->uuid);
+
+	if (!status)
+		printf("%s: detached\n", cache->device);
+	return status;
+}
+
+/* The device has everything, and what the module still waits for are servers. */
+static bool detach_is_written(const char *uuid)
+{
+	char *state = root_text("/sys/fs/cachefs/%s/state", uuid);
+	bool is = state && !strcmp(state, "detached");
+
+	free(state);
+	return is;
+}
+
+/*
+ * A detach that waits cannot be interrupted: a child detaches, and goes on when this
+ * process has given up.  A shutdown waits for all processes but those of root whose
+ * names begin with an @; see systemd.io/ROOT_STORAGE_DAEMONS.
+ */
+static int detach_in_child(const struct system_cache *cache, unsigned int wait)
+{
+	unsigned int written = 0, i;
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		return cmd_fails(errno, "%s: not detached", cache->device);
+	if (!pid) {
+		*program_invocation_name = '@';
+		exit(detach_now(cache));
+	}
+	for (i = 0; i <= 10 * wait; i++) {
+		if (attach_ended(pid, &status))
+			return status;
+		written += detach_is_written(cache->uuid);
+		if (written == 50) {
+			warnx("%s: all is written; the detach waits for a server that does not answer, until umount -f of its mounts",
+			      cache->device);
+			return EXIT_SUCCESS;
+		}
+		pages_sleep_ms(100);
+	}
+	return cmd_fails(0, "%s: not detached after %u seconds; the detach goes on",
+			 cache->device, wait);
+}
+
 int cmd_detach(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "if-attached", no_argument, NULL, 'i' },
+		{ "wait", required_argument, NULL, 'w' },
 		{ "help", no_argument, NULL, 'h' },
 		{}
 	};
 	const struct system_cache *cache;
 	bool if_attached = false;
+	unsigned int wait = 0;
 	struct system sys;
 	int c, status;
 
-	while ((c = getopt_long(argc, argv, "ih", options, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, "iw:h", options, NULL)) != -1)
 		switch (c) {
 		case 'i':
 			if_attached = true;
+			break;
+		case 'w':
+			if (unit_parse_number(optarg, 86400, &wait) || !wait)
+				return cmd_bad_usage("detach", "not a number of seconds: %s",
+						     optarg);
 			break;
 		case 'h':
 			return cmd_help(detach_usage);
@@ -360,15 +429,13 @@ int cmd_detach(int argc, char **argv)
 	system_read(&sys);
 	cache = attach_find(&sys, argv[optind]);
 	if (cache)
-		status = control_detach(cache->uuid);
+		status = wait ? detach_in_child(cache, wait) : detach_now(cache);
 	else if (if_attached)
 		status = EXIT_SUCCESS;
 	else if (argv[optind])
 		status = cmd_fails(0, "%s: is not attached", argv[optind]);
 	else
 		status = cmd_fails(0, "no cache is attached");
-	if (cache && !status)
-		printf("%s: detached\n", cache->device);
 	system_free(&sys);
 	return status;
 }

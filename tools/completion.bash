@@ -28,7 +28,7 @@ _cachefsctl()
 	status)		words="--bytes --json" ;;
 	top)		words="--delay --iterations --batch" ;;
 	attach)		words="--boot --create --dry-run" kind=device ;;
-	detach)		words="--if-attached" kind=device ;;
+	detach)		words="--if-attached --wait" kind=device ;;
 	reload)		words="--dry-run" ;;
 	format)		words="--label --force --dry-run" kind=device ;;
 	wipe)		words="--data --force --dry-run" kind=device ;;

@@ -51,6 +51,7 @@ argument)
 		;;
 	detach)
 		_arguments {-i,--if-attached}'[no error if none is attached]' \
+			{-w,--wait}'[wait no longer]:seconds:' \
 			{-h,--help}'[display help]' '1:device:_files'
 		;;
 	reload)
