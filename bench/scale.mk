@@ -10,7 +10,7 @@ OUT	?= $(ROOT)/build/bench
 USER	:= $(ROOT)/tests/user
 CORE	:= $(ROOT)/fscache
 # All of the core but what is about bios, sysfs and page tables.
-CORE_C	:= $(filter-out device main page_mark sysfs,\
+CORE_C	:= $(filter-out debugfs device main page_mark sysfs,\
 	   $(basename $(notdir $(wildcard $(CORE)/*.c))))
 OBJECTS	:= $(CORE_C:%=$(OUT)/core/%.o) $(OUT)/user/shim.o $(OUT)/user/rcu.o $(OUT)/user/hash.o \
 	   $(OUT)/user/queue.o \

@@ -22,6 +22,10 @@ void cachefs_device_watch(struct cachefs_device *device,
 			  struct cachefs_cache *cache,
 			  void (*tell)(struct cachefs_cache *cache));
 
+/* debugfs.c */
+void cachefs_debugfs_add(struct cachefs_cache *cache);
+void cachefs_debugfs_remove(void);
+
 /* sysfs.c */
 int cachefs_sysfs_init(const struct attribute *attach);
 void cachefs_sysfs_close(const struct attribute *attach);

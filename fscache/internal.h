@@ -2,8 +2,8 @@
 /*
  * What the files of the core share, grouped by the file that defines it.
  * The core knows pages, regions and extents; nothing of NFS, netfs or cookies.
- * All but device.c, page_mark.c, sysfs.c and main.c also compiles in user
- * space, over the headers in tests/user/include.
+ * All but debugfs.c, device.c, page_mark.c, sysfs.c and main.c also compiles in
+ * user space, over the headers in tests/user/include.
  */
 #ifndef _CACHEFS_INTERNAL_H
 #define _CACHEFS_INTERNAL_H

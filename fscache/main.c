@@ -68,6 +68,7 @@ static int main_attach(const char *path, unsigned int flags)
 	if (ret)
 		goto remove_sysfs;
 	attached_cache = cache;
+	cachefs_debugfs_add(cache);
 	cachefs_device_watch(device, cache, cachefs_device_gone);
 	pr_info("%s: attached as %pU, %llu MiB\n",
 		cachefs_device_name(device), cache->uuid,
@@ -97,6 +98,7 @@ static void main_detach(void)
 	 */
 	cachefs_finish(cache);
 	cachefs_glue_remove(attached_glue);
+	cachefs_debugfs_remove();
 	cachefs_sysfs_remove(cache);
 	attached_cache = NULL;
 	cachefs_detach(cache);

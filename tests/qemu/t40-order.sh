@@ -38,6 +38,42 @@ before=$(rpc_reads)
 check_equal "and then warm" "$wanted" "$(tree_sum "$MNT")"
 check_equal "with no READ" 0 $(($(rpc_reads) - before))
 
+# --- what developers see of the log and of stores under way
+
+view=/sys/kernel/debug/cachefs
+number_of()	# STATE: of the regions
+{
+	sed -n "1s/.*\<$1=\([0-9]*\).*/\1/p" $view/regions
+}
+check_equal "debugfs: each region has a state" \
+	$(($(cat "$(cachefs_dir)/capacity_bytes") / 1013 / 4096)) \
+	$(($(number_of free) + $(number_of ready) + $(number_of open) + $(number_of sealed)))
+check_equal "debugfs: four files of 4 MiB fill four regions and a part of one" "4 1" \
+	"$(number_of sealed) $(number_of open)"
+check_equal "debugfs: the slots that are taken of that one" $((4 * 1024 - 4 * 1013)) \
+	"$(sed -n 's/^open .*slots=\([0-9]*\) unresolved=0$/\1/p' $view/regions)"
+check_equal "debugfs: the regions that are ready" "$(number_of ready)" \
+	"$(grep -c '^ready .*slots=0 unresolved=0$' $view/regions)"
+check_equal "debugfs: no store" "" "$(cat $view/stores)"
+nfs_umount
+cachefs_detach
+check "debugfs: nothing is there without a cache" test ! -e $view
+held_disk held other
+cachefs_attach /dev/mapper/held
+nfs_mount
+hold held
+cat "$MNT/f1" > /dev/null
+check "debugfs: stores that a disk holds up" \
+	wait_for 60 grep -q '^v=[0-9a-f]* block=[0-9]* bytes=[0-9]* pending=[1-9]' $view/stores
+let_go held
+settle
+check_equal "debugfs: stores that have ended" "" "$(cat $view/stores)"
+nfs_umount
+cachefs_detach
+dmsetup remove --noudevsync --retry held
+cachefs_attach "$disk"
+nfs_mount
+
 # --- detached under an open file
 
 dir=$(cachefs_dir)
