@@ -245,8 +245,7 @@ bool cachefs_cookie_invalidate(struct fscache_cookie *cookie);
 void cachefs_cookie_resize(struct netfs_cache_resources *cres, loff_t new_size);
 
 /* note.c */
-bool cachefs_note_read(struct cachefs_op *op, pgoff_t index);
-void cachefs_forget_read(struct cachefs_op *op, pgoff_t index);
+bool cachefs_note_read(struct cachefs_op *op, pgoff_t index, bool wanted);
 enum cachefs_reason cachefs_noted_read(struct cachefs_op *op, pgoff_t index);
 void cachefs_forget_reads(struct cachefs_object *object);
 

@@ -80,7 +80,7 @@ static bool io_note_reads(struct cachefs_op *op, loff_t start, loff_t end)
 	pgoff_t index, last = (end - 1) >> PAGE_SHIFT;
 
 	for (index = start >> PAGE_SHIFT; index <= last; index++)
-		if (!cachefs_note_read(op, index))
+		if (!cachefs_note_read(op, index, true))
 			return false;
 	return true;
 }

@@ -30,16 +30,17 @@ static void *note_of(struct cachefs_op *op)
  * cachefs_note_read - A page's read from the server begins
  * @op: in this operation
  * @index: which page; the caller has it locked
+ * @wanted: the page may be stored; if not, a note of an earlier read is forgotten
  *
  * Context: process, may sleep.
  * Return: whether there is a note now.  Without a note the page will not be stored.
  */
-bool cachefs_note_read(struct cachefs_op *op, pgoff_t index)
+bool cachefs_note_read(struct cachefs_op *op, pgoff_t index, bool wanted)
 {
 	struct cachefs_glue *glue = op->object->volume->glue;
 	void *old;
 
-	if (atomic_read(&glue->noted) < CACHEFS_MAX_NOTED_PAGES) {
+	if (wanted && atomic_read(&glue->noted) < CACHEFS_MAX_NOTED_PAGES) {
 		old = xa_store(&op->object->reads, index, note_of(op),
 			       CACHEFS_GFP_MAYBE);
 		if (!xa_is_err(old)) {
@@ -48,21 +49,8 @@ bool cachefs_note_read(struct cachefs_op *op, pgoff_t index)
 			return true;
 		}
 	}
-	/* If there is a note, it is of an earlier read. */
 	note_forget(op->object, index);
 	return false;
-}
-
-/**
- * cachefs_forget_read - A page's read from the server begins, and is not noted
- * @op: in this operation
- * @index: which page
- *
- * Context: process, may sleep.
- */
-void cachefs_forget_read(struct cachefs_op *op, pgoff_t index)
-{
-	note_forget(op->object, index);
 }
 
 /**

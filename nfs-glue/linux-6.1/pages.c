@@ -67,11 +67,8 @@ static bool pages_read_page(struct cachefs_op *op, struct page *page)
 	}
 	cachefs_count(cache, cachefs_op_volume(op), CACHEFS_STAT_MISS_BYTES,
 		      pages_bytes(op, start));
-	if (cachefs_store_room(cache) &&
-	    cachefs_op_settled(op, page->mapping->host))
-		cachefs_note_read(op, page->index);
-	else
-		cachefs_forget_read(op, page->index);
+	cachefs_note_read(op, page->index, cachefs_store_room(cache) &&
+			  cachefs_op_settled(op, page->mapping->host));
 	return false;
 }
 
