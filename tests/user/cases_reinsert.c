@@ -192,6 +192,7 @@ static void what_cannot_be_copied_goes(void)
 	}
 	EXPECT_EQ(model_count_cached(1), 0);
 	EXPECT_EQ(stat(CACHEFS_STAT_REINSERTED_BYTES), 0);
+	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 0);
 	check_index(cache);
 }
 
