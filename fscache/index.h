@@ -38,6 +38,7 @@ struct cachefs_index_slot {
  * @max_pages: how many there may be at most
  * @max_bytes: bound on the memory of the index; 0: none
  * @crowded: a page could not be split
+ * @asked: so many pages should be given back, as memory is short
  * @sweep_hand: the page that was tidied last; index_lock
  * @moves: odd while entries are moved; index_lock
  * @scratch: a copy of the page that is rebuilt; index_lock
@@ -55,6 +56,7 @@ struct cachefs_index {
 	u32				max_pages;
 	u64				max_bytes;
 	bool				crowded;
+	u32				asked;
 	u32				sweep_hand;
 	u32				moves;
 	struct index_page		*scratch;
@@ -101,6 +103,7 @@ void cachefs_index_free(struct cachefs_cache *cache);
 int cachefs_index_reserve(struct cachefs_cache *cache, u32 regions);
 void cachefs_index_sweep(struct cachefs_cache *cache, bool all);
 u32 cachefs_index_surplus(struct cachefs_cache *cache);
+u32 cachefs_index_shrink(struct cachefs_cache *cache, bool ask);
 void cachefs_index_insert(struct cachefs_cache *cache, u32 region,
 			  const u8 id[16], u64 block, u32 slot, u32 nr);
 void cachefs_index_map(struct cachefs_cache *cache,

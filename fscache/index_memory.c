@@ -3,12 +3,10 @@
  * The memory of the index: its pages and its directory, from attach to detach.
  */
 #include <linux/log2.h>
+#include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/xxhash.h>
 #include "index_table.h"
-
-/* More pages than this are not kept for later. */
-#define INDEX_SPARE_PAGES	64
 
 static void index_account_bytes(struct cachefs_cache *cache, s64 bytes)
 {
@@ -219,7 +217,7 @@ int cachefs_index_reserve(struct cachefs_cache *cache, u32 regions)
 	while (!ret && index->nr_allocated < min(want, index_pages_allowed(cache)))
 		ret = index_page_add(cache) ? 0 : -ENOMEM;
 	allowed = index_pages_allowed(cache);
-	if (index->nr_allocated > min(want + INDEX_SPARE_PAGES, allowed))
+	if (index->nr_allocated > min(want + 16 * regions, allowed))
 		index_pages_release(cache, min(want, allowed));
 	mutex_unlock(&index->grow_mutex);
 	return ret;
@@ -227,7 +225,7 @@ int cachefs_index_reserve(struct cachefs_cache *cache, u32 regions)
 
 /**
  * cachefs_index_surplus - How many pages are in use that should not be
- * @cache: the cache
+ * @cache: the cache; its pages that are not in use are freed if there are too many
  *
  * Context: process, may sleep.
  * Return: the number of pages, but not many at once: fewer may do.
@@ -235,11 +233,42 @@ int cachefs_index_reserve(struct cachefs_cache *cache, u32 regions)
 u32 cachefs_index_surplus(struct cachefs_cache *cache)
 {
 	struct cachefs_index *index = &cache->index;
-	u32 used, allowed;
+	u32 used, allowed, asked = xchg(&index->asked, 0);
 
 	mutex_lock(&index->grow_mutex);
 	used = READ_ONCE(index->nr_pages);
 	allowed = index_pages_allowed(cache);
+	if (index->nr_allocated > allowed)
+		index_pages_release(cache, allowed);
 	mutex_unlock(&index->grow_mutex);
-	return min(used - min(used, allowed), used / 8 + 1);
+	return min(max(used - min(used, allowed), asked), used / 8 + 1);
+}
+
+/**
+ * cachefs_index_shrink - Give memory of the index to others, if they have less
+ * @cache: the cache
+ * @ask: have it done soon; or else only tell
+ *
+ * Content of files that the kernel could free counts as memory that others have.  So
+ * nothing goes only because files are read, or because somebody drops caches.
+ *
+ * Context: any but interrupts, also in reclaim.
+ * Return: how many pages should be given back.
+ */
+u32 cachefs_index_shrink(struct cachefs_cache *cache, bool ask)
+{
+	struct cachefs_index *index = &cache->index;
+	long more = (atomic64_read(&cache->stats[CACHEFS_STAT_INDEX_BYTES]) >>
+		     PAGE_SHIFT) - si_mem_available();
+	u32 nr = READ_ONCE(index->nr_pages) - (1U << index->low_bits);
+
+	if (!cachefs_usable(cache) || more <= 0)
+		return 0;
+	/* What one has less, the other one has more. */
+	nr = min_t(unsigned long, nr, more / 2 + 1);
+	if (ask && nr) {
+		WRITE_ONCE(index->asked, nr);
+		cachefs_log_kick(cache);
+	}
+	return nr;
 }

@@ -350,9 +350,10 @@ static bool log_trim_index(struct cachefs_cache *cache)
 	while (go && READ_ONCE(cache->nr_extents) + go > extents &&
 	       log_let_oldest_go(cache))
 		went = true;
-	if (pages)
+	if (pages) {
 		cachefs_index_sweep(cache, true);
-	cachefs_index_reserve(cache, LOG_FULL_REGIONS);
+		cachefs_index_reserve(cache, 0);
+	}
 	return went;
 }
 

@@ -224,8 +224,8 @@ static struct notifier_block reboot_block = {
 	.priority	= INT_MAX,
 };
 
-static unsigned long main_checksums_count(struct shrinker *shrinker,
-					  struct shrink_control *sc)
+static unsigned long main_shrink_count(struct shrinker *shrinker,
+				       struct shrink_control *sc)
 {
 	unsigned long nr = 0;
 
@@ -233,24 +233,28 @@ static unsigned long main_checksums_count(struct shrinker *shrinker,
 		return 0;
 	if (attached_cache)
 		nr = atomic64_read(&attached_cache->stats[CACHEFS_STAT_CHECKSUM_BYTES]) /
-			(attached_cache->geo.slots * sizeof(u64));
+			(attached_cache->geo.slots * sizeof(u64)) +
+			cachefs_index_shrink(attached_cache, false);
 	mutex_unlock(&cachefs_attach_mutex);
 	return nr ?: SHRINK_EMPTY;
 }
 
-static unsigned long main_checksums_scan(struct shrinker *shrinker,
-					 struct shrink_control *sc)
+/* Checksums come first, as the disk has them, too. */
+static unsigned long main_shrink_scan(struct shrinker *shrinker,
+				      struct shrink_control *sc)
 {
-	unsigned long nr = SHRINK_STOP;
+	unsigned long nr = 0;
 
 	if (!mutex_trylock(&cachefs_attach_mutex))
 		return SHRINK_STOP;
-	if (attached_cache)
-		/* If there is nothing to be had, once is enough. */
-		nr = cachefs_region_drop_checksums(attached_cache,
-						   sc->nr_to_scan) ?: SHRINK_STOP;
+	if (attached_cache) {
+		nr = cachefs_region_drop_checksums(attached_cache, sc->nr_to_scan);
+		if (!nr)
+			cachefs_index_shrink(attached_cache, true);
+	}
 	mutex_unlock(&cachefs_attach_mutex);
-	return nr;
+	/* There is nothing to be had, or what there is comes later. */
+	return nr ?: SHRINK_STOP;
 }
 
 /* Also when loading fails: somebody may have used "attach" meanwhile. */
@@ -281,9 +285,9 @@ static int __init cachefs_init(void)
 	cachefs_shrinker = shrinker_alloc(0, "cachefs");
 	if (!cachefs_shrinker)
 		return -ENOMEM;
-	cachefs_shrinker->count_objects = main_checksums_count;
-	cachefs_shrinker->scan_objects = main_checksums_scan;
-	/* One object is the checksums of a region: 8 KiB. */
+	cachefs_shrinker->count_objects = main_shrink_count;
+	cachefs_shrinker->scan_objects = main_shrink_scan;
+	/* One object is the checksums of a region, 8 KiB, or a page of the index. */
 	cachefs_shrinker->batch = 16;
 	ret = cachefs_shrinker_register(cachefs_shrinker);
 	if (ret)

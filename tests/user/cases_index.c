@@ -428,6 +428,53 @@ static void bound_is_obeyed_at_attach(bool clean)
 	check_index(model.cache);
 }
 
+/* The shrinker asks, and the log does it. */
+static void memory_pressure_lets_the_oldest_go(void)
+{
+	struct cachefs_cache *cache;
+	u64 extents;
+	s64 bytes;
+	u32 pages;
+
+	with_many_regions();
+	cache = model.cache;
+	store_versions(80);
+	pages = cache->index.nr_pages;
+	bytes = stat(CACHEFS_STAT_INDEX_BYTES);
+	extents = cache->nr_extents;
+	/* The kernel has enough, or as much. */
+	shim_ram_available = bytes / PAGE_SIZE;
+	EXPECT_EQ(cachefs_index_shrink(cache, true), 0);
+	EXPECT(!cache->index.asked);
+	/* Only to look changes nothing. */
+	shim_ram_available -= 40;
+	EXPECT_EQ(cachefs_index_shrink(cache, false), 21);
+	shim_run();
+	EXPECT_EQ(cache->nr_extents, extents);
+	EXPECT_EQ(cachefs_index_shrink(cache, true), 21);
+	shim_run();
+	EXPECT(cache->nr_extents < extents && cache->nr_extents > extents * 3 / 4);
+	while (cachefs_index_shrink(cache, true))
+		shim_run();
+	EXPECT(stat(CACHEFS_STAT_INDEX_BYTES) / PAGE_SIZE <= shim_ram_available);
+	EXPECT(cache->index.nr_pages < pages - 10);
+	EXPECT(cache->nr_extents > extents / 2);
+	versions_are_there(0);
+	/* There is nothing at all: what an empty index needs stays, and some entries. */
+	shim_ram_available = 0;
+	while (cachefs_index_shrink(cache, true))
+		shim_run();
+	EXPECT_EQ(cache->index.nr_pages, 1);
+	EXPECT(cache->nr_extents);
+	check_index(cache);
+	/* Not while it is taken out of service. */
+	store_versions(8);
+	EXPECT(cachefs_index_shrink(cache, false));
+	cachefs_finish(cache);
+	EXPECT_EQ(cachefs_index_shrink(cache, true), 0);
+	EXPECT(!cache->index.asked);
+}
+
 static void bound_is_obeyed_after_a_detach(void)
 {
 	bound_is_obeyed_at_attach(true);
@@ -449,6 +496,7 @@ const struct test_case index_cases[] = {
 	CASE(index_becomes_small_again),
 	CASE(bound_on_memory_is_obeyed),
 	CASE(lower_bound_lets_the_oldest_go),
+	CASE(memory_pressure_lets_the_oldest_go),
 	CASE(bound_is_obeyed_after_a_detach),
 	CASE(bound_is_obeyed_after_power_loss),
 	{}

@@ -423,8 +423,10 @@ static void shrink_some(void)
 {
 	if (!pthread_mutex_trylock(&attach_mutex)) {
 		cachefs_region_drop_checksums(cache, 1 + shim_below(REGIONS));
+		cachefs_index_shrink(cache, true);
 		pthread_mutex_unlock(&attach_mutex);
 	}
+	WRITE_ONCE(shim_ram_available, shim_below(100));
 	usleep(shim_below(500));
 }
 

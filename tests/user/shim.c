@@ -15,6 +15,7 @@ int shim_fence;
 u64 shim_now_ns;
 u64 shim_rescheds;
 unsigned long shim_ram_pages = 1UL << 24;
+long shim_ram_available = 1L << 24;
 bool shim_killed;
 void (*shim_panic_hook)(void);
 const void *shim_inc_counter;

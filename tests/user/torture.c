@@ -290,6 +290,10 @@ static void random_operation(void)
 		model_new_version(v, 1 + shim_below(MODEL_MAX_BLOCKS));
 	} else if (dice < 96) {
 		cachefs_region_drop_checksums(model.cache, 1 + shim_below(8));
+		/* One page, or as many as are needed; and the oldest goes. */
+		model.cache->index.max_bytes = shim_chance(30);
+		model.cache->index.crowded |= shim_chance(5);
+		cachefs_log_kick(model.cache);
 	} else {
 		shim_run_some(shim_below(20));
 	}

@@ -32,6 +32,8 @@ static inline void memcpy_from_page(void *to, struct page *page, size_t at,
 
 extern unsigned long shim_ram_pages;
 #define totalram_pages()	shim_ram_pages
+extern long shim_ram_available;
+#define si_mem_available()	READ_ONCE(shim_ram_available)
 
 static inline struct page *alloc_page(gfp_t gfp)
 {
