@@ -63,7 +63,8 @@ static struct index_page *index_page_of(const struct cachefs_index *index,
 					const struct index_key *key)
 {
 	/* Pairs with index_page_split(): what is in the page is there. */
-	return smp_load_acquire(&index->directory[index_directory_at(index, key)]);
+	return smp_load_acquire(index_directory_entry(index,
+						      index_directory_at(index, key)));
 }
 
 static bool index_entry_is(const struct index_entry *entry,

@@ -13,6 +13,8 @@
 struct cachefs_cache;
 struct index_page;
 
+#define INDEX_SEGMENTS	32		/* of the directory */
+
 /*
  * struct cachefs_index_slot - A page of the index
  * @page: 4096 bytes, or %NULL
@@ -28,9 +30,12 @@ struct cachefs_index_slot {
 /*
  * struct cachefs_index - The place of each cached block; see index.c
  * @key: of the hash
- * @directory: the page for the lowest @directory_bits of a hash; readers take no lock
+ * @directory: the page for the lowest @directory_bits of a hash, in segments: entry 0,
+ *	entry 1, 2 entries, 4, 8...; readers take no lock
  * @numbers: the same as numbers of pages; index_lock
- * @directory_bits: a power of two entries are in @directory
+ * @directory_bits: a power of two entries are in use
+ * @segments: so many segments there are, one more while the last is being filled;
+ *	index_lock
  * @low_bits: so many bits all pages have in common at least; they are not in entries
  * @leaves: all pages by number, in arrays of INDEX_LEAF_PAGES
  * @nr_pages: how many pages are in use; index_lock
@@ -46,9 +51,10 @@ struct cachefs_index_slot {
  */
 struct cachefs_index {
 	siphash_key_t			key;
-	struct index_page		**directory;
-	u32				*numbers;
+	struct index_page		**directory[INDEX_SEGMENTS];
+	u32				*numbers[INDEX_SEGMENTS];
 	unsigned int			directory_bits;
+	unsigned int			segments;
 	unsigned int			low_bits;
 	struct cachefs_index_slot	**leaves;
 	u32				nr_pages;

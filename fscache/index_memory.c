@@ -8,6 +8,9 @@
 #include <linux/xxhash.h>
 #include "index_table.h"
 
+/* Bytes of an entry of the directory: a page, and its number. */
+#define DIRECTORY_ENTRY	(sizeof(struct index_page *) + sizeof(u32))
+
 static void index_account_bytes(struct cachefs_cache *cache, s64 bytes)
 {
 	cachefs_stat_add(cache, CACHEFS_STAT_INDEX_BYTES, bytes);
@@ -62,24 +65,52 @@ static bool index_page_add(struct cachefs_cache *cache)
 	return true;
 }
 
+/* Of the directory so many entries are copied in one hold of index_lock. */
+#define DIRECTORY_COPY	1024
+
+/* Let the directory have twice as many entries: each one that there is once more. */
+static bool index_directory_grow(struct cachefs_cache *cache)
+{
+	struct cachefs_index *index = &cache->index;
+	u32 nr = index_directory_size(index) ?: 1, at, i;
+	struct index_page **pages;
+
+	pages = kvcalloc(nr, DIRECTORY_ENTRY, GFP_NOIO | __GFP_NOWARN);
+	if (!pages)
+		return false;
+	write_lock(&cache->index_lock);
+	index->directory[index->segments] = pages;
+	index->numbers[index->segments] = (u32 *)(pages + nr);
+	index->segments++;
+	write_unlock(&cache->index_lock);
+	/* Splits change entries on both sides meanwhile. */
+	for (at = 0; at < nr && index->segments > 1; at += DIRECTORY_COPY) {
+		write_lock(&cache->index_lock);
+		for (i = at; i < min(at + DIRECTORY_COPY, nr); i++) {
+			pages[i] = *index_directory_entry(index, i);
+			*index_number_entry(index, nr + i) = *index_number_entry(index, i);
+		}
+		write_unlock(&cache->index_lock);
+		cond_resched();
+	}
+	/* All entries are there; pairs with index_directory_at(). */
+	smp_store_release(&index->directory_bits, index->segments - 1);
+	index_account_bytes(cache, (u64)nr * DIRECTORY_ENTRY);
+	return true;
+}
+
 static bool index_alloc(struct cachefs_cache *cache, u32 nr_leaves)
 {
 	struct cachefs_index *index = &cache->index;
-	size_t nr = 1UL << index->directory_bits;
 	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN;
 
 	cache->regions = kvcalloc(cache->geo.nr_regions, sizeof(*cache->regions),
 				  gfp);
-	index->directory = kvcalloc(nr, sizeof(*index->directory), gfp);
-	index->numbers = kvcalloc(nr, sizeof(*index->numbers), gfp);
 	index->leaves = kvcalloc(nr_leaves, sizeof(*index->leaves), gfp);
 	index->scratch = kmalloc(sizeof(*index->scratch), gfp);
-	if (!cache->regions || !index->directory || !index->numbers ||
-	    !index->leaves || !index->scratch)
+	if (!cache->regions || !index->leaves || !index->scratch)
 		return false;
 	index_account_bytes(cache, nr_leaves * sizeof(*index->leaves) +
-			    nr * (sizeof(*index->directory) +
-				  sizeof(*index->numbers)) +
 			    cache->geo.nr_regions * sizeof(*cache->regions));
 	return true;
 }
@@ -88,8 +119,7 @@ static bool index_alloc(struct cachefs_cache *cache, u32 nr_leaves)
  * cachefs_index_init - Allocate an empty index
  * @cache: its geometry, secret and seed are known
  *
- * A page for each 1024 chunks that fit the device, and a directory for the case that
- * each slot is an extent.
+ * A page for each 1024 chunks that fit the device, and a directory of as many entries.
  *
  * Context: process, may sleep.
  * Return: 0 or -ENOMEM.
@@ -108,12 +138,13 @@ int cachefs_index_init(struct cachefs_cache *cache)
 	cache->ref_shift = ilog2(cache->geo.region_blocks);
 	index->low_bits = ilog2(first);
 	index->max_pages = min_t(u64, max_t(u64, most, first), U32_MAX / 2);
-	index->directory_bits = max_t(unsigned int, index->low_bits,
-				      ilog2(roundup_pow_of_two(most)));
 	index->key.key[0] = xxh64(cache->secret, sizeof(cache->secret), 1);
 	index->key.key[1] = xxh64(cache->secret, sizeof(cache->secret), 2);
 	if (!index_alloc(cache, DIV_ROUND_UP(index->max_pages, INDEX_LEAF_PAGES)))
 		goto fail;
+	while (index_directory_size(index) < first)
+		if (!index_directory_grow(cache))
+			goto fail;
 	while (index->nr_allocated < first) {
 		if (!index_page_add(cache))
 			goto fail;
@@ -124,10 +155,7 @@ int cachefs_index_init(struct cachefs_cache *cache)
 		slot = index_slot_at(index, i);
 		slot->prefix = i;
 		slot->depth = index->low_bits;
-	}
-	for (i = 0; i < 1U << index->directory_bits; i++) {
-		index->numbers[i] = i & (first - 1);
-		index->directory[i] = index_page_at(index, i & (first - 1));
+		cachefs_index_directory_set(index, i);
 		cond_resched();
 	}
 	return 0;
@@ -158,16 +186,25 @@ void cachefs_index_free(struct cachefs_cache *cache)
 	for (i = 0; index->leaves && i < index->max_pages; i += INDEX_LEAF_PAGES)
 		kfree(index->leaves[i / INDEX_LEAF_PAGES]);
 	kvfree(index->leaves);
-	kvfree(index->directory);
-	kvfree(index->numbers);
+	while (index->segments)
+		kvfree(index->directory[--index->segments]);
 	kfree(index->scratch);
 	kvfree(cache->regions);
 	cache->regions = NULL;
 	index->leaves = NULL;
-	index->directory = NULL;
-	index->numbers = NULL;
 	index->scratch = NULL;
 	index->nr_allocated = 0;
+}
+
+/* Should the directory have more entries, for so many pages?  They need memory, too. */
+static bool index_directory_short(struct cachefs_cache *cache, u32 pages)
+{
+	u32 nr = index_directory_size(&cache->index);
+
+	pages = min(pages, index_pages_allowed(cache));
+	return nr < pages && cache->index.nr_allocated +
+		DIV_ROUND_UP_ULL((u64)nr * DIRECTORY_ENTRY, sizeof(struct index_page)) <=
+		index_pages_allowed(cache);
 }
 
 /* Free pages that are not in use, but not the first @keep ones. */
@@ -214,6 +251,8 @@ int cachefs_index_reserve(struct cachefs_cache *cache, u32 regions)
 
 	want = used + min(used / 2 + 7 * regions, 32 * (regions + 1));
 	mutex_lock(&index->grow_mutex);
+	while (!ret && index_directory_short(cache, want))
+		ret = index_directory_grow(cache) ? 0 : -ENOMEM;
 	while (!ret && index->nr_allocated < min(want, index_pages_allowed(cache)))
 		ret = index_page_add(cache) ? 0 : -ENOMEM;
 	allowed = index_pages_allowed(cache);

@@ -185,17 +185,24 @@ static void index_page_rebuild(struct cachefs_cache *cache, u32 nr)
 	index_moves_end(index);
 }
 
-/* All entries with the prefix of a page belong to it from here on. */
-static void index_directory_set(struct cachefs_index *index, u32 nr)
+/**
+ * cachefs_index_directory_set - All keys with the prefix of a page belong to it
+ * @index: the index
+ * @nr: number of the page
+ *
+ * Context: index_lock held for writing, or nobody else uses the index.
+ */
+void cachefs_index_directory_set(struct cachefs_index *index, u32 nr)
 {
 	struct cachefs_index_slot *slot = index_slot_at(index, nr);
 	u32 at;
 
-	for (at = slot->prefix; at < 1U << index->directory_bits;
+	/* Also those that are not in use yet: they are being filled. */
+	for (at = slot->prefix; at < index_directory_size(index);
 	     at += 1U << slot->depth) {
-		index->numbers[at] = nr;
+		*index_number_entry(index, at) = nr;
 		/* The entries are there; pairs with index_page_of(). */
-		smp_store_release(&index->directory[at], slot->page);
+		smp_store_release(index_directory_entry(index, at), slot->page);
 	}
 }
 
@@ -212,7 +219,7 @@ static bool index_page_split(struct cachefs_cache *cache, u32 nr)
 
 	/* Pairs with index_page_add(): the page is there. */
 	if (new == smp_load_acquire(&index->nr_allocated) ||
-	    slot->depth == index->directory_bits) {
+	    slot->depth == READ_ONCE(index->directory_bits)) {
 		WRITE_ONCE(index->crowded, true);
 		return false;
 	}
@@ -233,7 +240,7 @@ static bool index_page_split(struct cachefs_cache *cache, u32 nr)
 						 INDEX_BUCKETS);
 		}
 	}
-	index_directory_set(index, new);
+	cachefs_index_directory_set(index, new);
 	WRITE_ONCE(index->nr_pages, new + 1);
 	index_page_rebuild(cache, nr);
 	return true;
@@ -262,7 +269,7 @@ static bool index_page_merge(struct cachefs_cache *cache, u32 nr)
 	lockdep_assert_held_write(&cache->index_lock);
 	if (slot->depth == index->low_bits)
 		return false;
-	other_nr = index->numbers[slot->prefix ^ 1U << (slot->depth - 1)];
+	other_nr = *index_number_entry(index, slot->prefix ^ 1U << (slot->depth - 1));
 	other = index_slot_at(index, other_nr);
 	if (other->depth != slot->depth ||
 	    index_page_live(cache, slot->page) +
@@ -271,13 +278,13 @@ static bool index_page_merge(struct cachefs_cache *cache, u32 nr)
 	index_moves_begin(index);
 	slot->depth--;
 	slot->prefix &= ~(1U << slot->depth);
-	index_directory_set(index, nr);
+	cachefs_index_directory_set(index, nr);
 	index_page_move(cache, other->page, nr);
 	/* The pages in use are the first ones. */
 	last = index_slot_at(index, index->nr_pages - 1);
 	swap(*other, *last);
 	if (other != last)
-		index_directory_set(index, other_nr);
+		cachefs_index_directory_set(index, other_nr);
 	WRITE_ONCE(index->nr_pages, index->nr_pages - 1);
 	index_moves_end(index);
 	return true;

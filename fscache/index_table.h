@@ -69,6 +69,7 @@ struct index_at {
 /* index_pages.c */
 void cachefs_index_account(struct cachefs_cache *cache,
 			   struct cachefs_region *region, int blocks, int extents);
+void cachefs_index_directory_set(struct cachefs_index *index, u32 nr);
 void cachefs_index_put(struct cachefs_cache *cache, const struct index_key *key,
 		       u32 place, u32 tail);
 
@@ -103,14 +104,46 @@ static inline u64 index_address(const struct cachefs_index *index,
 static inline u32 index_directory_at(const struct cachefs_index *index,
 				     const struct index_key *key)
 {
-	return index_address(index, key) & ((1U << index->directory_bits) - 1);
+	/* Pairs with index_directory_grow(): the entries are there. */
+	unsigned int bits = smp_load_acquire(&index->directory_bits);
+
+	return index_address(index, key) & ((1U << bits) - 1);
+}
+
+/* The first entry of a segment of the directory. */
+static inline u32 index_segment_start(unsigned int segment)
+{
+	return (1U << segment) >> 1;
+}
+
+/* The entries of the directory, with those that are being filled. */
+static inline u32 index_directory_size(const struct cachefs_index *index)
+{
+	return index_segment_start(index->segments);
+}
+
+/* An entry of the directory. */
+static inline struct index_page **
+index_directory_entry(const struct cachefs_index *index, u32 at)
+{
+	unsigned int segment = fls(at);
+
+	return &index->directory[segment][at - index_segment_start(segment)];
+}
+
+/* The same as the number of a page; index_lock. */
+static inline u32 *index_number_entry(const struct cachefs_index *index, u32 at)
+{
+	unsigned int segment = fls(at);
+
+	return &index->numbers[segment][at - index_segment_start(segment)];
 }
 
 /* Number of the page that a key belongs to; index_lock. */
 static inline u32 index_page_number(const struct cachefs_index *index,
 				    const struct index_key *key)
 {
-	return index->numbers[index_directory_at(index, key)];
+	return *index_number_entry(index, index_directory_at(index, key));
 }
 
 static inline struct cachefs_index_slot *

@@ -674,9 +674,8 @@ static void others_run_meanwhile(void)
 	model_format(1ULL << (40 - CACHEFS_BLOCK_SHIFT), 1024);
 	rescheds = shim_rescheds;
 	EXPECT_EQ(model_attach(), 0);
-	/* The directory of the index is made. */
-	EXPECT(shim_rescheds - rescheds >=
-	       1ULL << model.cache->index.directory_bits);
+	/* The pages of the index are made. */
+	EXPECT(shim_rescheds - rescheds >= 2ULL << model.cache->index.low_bits);
 	regions = model.cache->geo.nr_regions;
 	EXPECT_EQ(model_store_now(1, 0, 1), 0);
 	anchor = device_block(model.device, CACHEFS_ANCHOR_BLOCK +

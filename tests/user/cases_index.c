@@ -245,18 +245,26 @@ static void region_reused_before_the_pin_is_not_read(void)
 enum { MANY = 4000 };
 
 /* Single blocks, each of a version of its own. */
-static void insert_many(u32 region)
+static void insert_some(u32 region, u32 first, u32 nr)
 {
 	struct cachefs_version version = {};
 	u32 i;
 
-	for (i = 0; i < MANY; i++) {
-		if (i % 1000 == 0)
-			EXPECT_EQ(cachefs_index_reserve(model.cache, 1), 0);
+	for (i = first; i < first + nr; i++) {
 		*(u32 *)version.id = region << 16 | i;
 		write_lock(&model.cache->index_lock);
 		cachefs_index_insert(model.cache, region, version.id, i, i, 1);
 		write_unlock(&model.cache->index_lock);
+	}
+}
+
+static void insert_many(u32 region)
+{
+	u32 i;
+
+	for (i = 0; i < MANY; i += MANY / 4) {
+		EXPECT_EQ(cachefs_index_reserve(model.cache, 1), 0);
+		insert_some(region, i, MANY / 4);
 	}
 }
 
@@ -275,6 +283,46 @@ static unsigned int count_many(u32 region)
 		found++;
 	}
 	return found;
+}
+
+static u32 stored_meanwhile;
+
+/* Pages are split while the directory grows; there are some for that. */
+static void store_meanwhile(void)
+{
+	if (stored_meanwhile == MANY / 4)
+		return;
+	insert_some(1, stored_meanwhile, MANY / 8);
+	stored_meanwhile += MANY / 8;
+}
+
+static void directory_grows_while_it_is_used(void)
+{
+	struct cachefs_index *index;
+	u32 pages, size;
+
+	model_format(CACHEFS_FIRST_BLOCK + 64 * 4096 + CACHEFS_LAST_BLOCKS, 4096);
+	EXPECT_EQ(model_attach(), 0);
+	index = &model.cache->index;
+	insert_many(0);
+	pages = index->nr_pages;
+	size = 1U << index->directory_bits;
+	EXPECT(size >= pages && size < 256);
+	shim_others = store_meanwhile;
+	EXPECT_EQ(cachefs_index_reserve(model.cache, 100), 0);
+	shim_others = NULL;
+	EXPECT(index->nr_pages > pages + 5);
+	EXPECT(1U << index->directory_bits >= index->nr_allocated);
+	EXPECT_EQ(count_many(0), MANY);
+	EXPECT_EQ(count_many(1), stored_meanwhile);
+	/* It needs memory, too, and is not worth the last of that. */
+	size = 1U << index->directory_bits;
+	do {
+		index->max_bytes = stat(CACHEFS_STAT_INDEX_BYTES) + (3 << 12);
+		EXPECT_EQ(cachefs_index_reserve(model.cache, 1000), 0);
+		EXPECT(stat(CACHEFS_STAT_INDEX_BYTES) <= index->max_bytes);
+	} while (index->nr_allocated <= size);
+	EXPECT_EQ(1U << index->directory_bits, size);
 }
 
 static void index_becomes_small_again(void)
@@ -493,6 +541,7 @@ const struct test_case index_cases[] = {
 	CASE(index_without_memory_lets_the_oldest_go),
 	CASE(index_is_what_a_plain_table_is),
 	CASE(region_reused_before_the_pin_is_not_read),
+	CASE(directory_grows_while_it_is_used),
 	CASE(index_becomes_small_again),
 	CASE(bound_on_memory_is_obeyed),
 	CASE(lower_bound_lets_the_oldest_go),

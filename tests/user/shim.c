@@ -14,6 +14,7 @@
 int shim_fence;
 u64 shim_now_ns;
 u64 shim_rescheds;
+void (*shim_others)(void);
 unsigned long shim_ram_pages = 1UL << 24;
 long shim_ram_available = 1L << 24;
 bool shim_killed;
@@ -329,6 +330,8 @@ void shim_cond_resched(void)
 {
 	shim_might_sleep("cond_resched");
 	__atomic_add_fetch(&shim_rescheds, 1, __ATOMIC_RELAXED);
+	if (shim_others)
+		shim_others();
 }
 
 void shim_atomic(int change)

@@ -43,6 +43,8 @@ void shim_atomic(int change);	/* more or less of what must not sleep */
 
 /* How often somebody has offered to let others run. */
 extern u64 shim_rescheds;
+/* They do this then. */
+extern void (*shim_others)(void);
 /* The task is killed: what can be killed does not wait any more. */
 extern bool shim_killed;
 
