@@ -463,7 +463,8 @@ static int reload_now(const struct system *sys)
 	}
 	ret = sys->loaded ? control_run(rmmod) : 0;
 	if (ret)
-		return cmd_fails(ret < 0 ? -ret : 0, "rmmod cachefs failed; the module is as it was");
+		return cmd_fails(ret < 0 ? -ret : 0, "rmmod cachefs failed; the module is as it was\n"
+				 "if it is in use, somebody has /dev/cachefs open: see fuser /dev/cachefs");
 	status = device ? attach_loaded(device) : control_load();
 	if (!status && device)
 		attach_set_limits(&config);

@@ -43,9 +43,11 @@ int unit_parse_number(const char *text, unsigned int max, unsigned int *number);
 
 /* One file each */
 int cmd_attach(int argc, char **argv);
+int cmd_cached(int argc, char **argv);
 int cmd_detach(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
+int cmd_evict(int argc, char **argv);
 int cmd_format(int argc, char **argv);
 int cmd_metrics(int argc, char **argv);
 int cmd_report(int argc, char **argv);
@@ -53,6 +55,7 @@ int cmd_reload(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 int cmd_warm(int argc, char **argv);
+int cmd_why(int argc, char **argv);
 int cmd_wipe(int argc, char **argv);
 
 #endif

@@ -10,8 +10,8 @@ _cachefsctl()
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
-		words="status top attach detach reload format wipe warm doctor metrics report
-			dump --help --version --sysroot"
+		words="status top attach detach reload format wipe warm cached why evict doctor
+			metrics report dump --help --version --sysroot"
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 		return
 	fi
@@ -33,6 +33,9 @@ _cachefsctl()
 	format)		words="--label --force --dry-run" kind=device ;;
 	wipe)		words="--data --force --dry-run" kind=device ;;
 	warm)		words="--jobs --limit --files --one-file-system --quiet" kind=file ;;
+	cached)		words="--recursive --one-file-system --bytes --json" kind=file ;;
+	why)		words="--json" kind=file ;;
+	evict)		words="--recursive --one-file-system --quiet" kind=file ;;
 	doctor)		words="--file" kind=mount ;;
 	report)		words="--history --output" ;;
 	dump)		words="--regions --extents --verify --json --udev" kind=device ;;

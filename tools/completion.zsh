@@ -16,6 +16,9 @@ verbs=(
 	'format:make an empty cache on a device'
 	'wipe:take a cache from a device'
 	'warm:read files so that they are cached'
+	'cached:show how much of files is cached'
+	'why:say why a file is not cached'
+	'evict:let go of what is cached of files'
 	'doctor:check step by step whether a mount is cached'
 	'metrics:print the numbers for Prometheus'
 	'report:make a page of HTML of all that'
@@ -72,6 +75,21 @@ argument)
 		_arguments {-j,--jobs}'[pieces at a time]:number' \
 			{-l,--limit}'[bytes per second]:rate' \
 			{-f,--files}'[read names from a file]:list:_files' \
+			{-x,--one-file-system}'[stay on the file system]' \
+			{-q,--quiet}'[print nothing]' {-h,--help}'[display help]' '*:path:_files'
+		;;
+	cached)
+		_arguments {-r,--recursive}'[sum up files below directories]' \
+			{-x,--one-file-system}'[stay on the file system]' \
+			{-b,--bytes}'[print bytes]' {-J,--json}'[print JSON]' \
+			{-h,--help}'[display help]' '*:path:_files'
+		;;
+	why)
+		_arguments {-J,--json}'[print JSON]' {-h,--help}'[display help]' \
+			'*:file:_files'
+		;;
+	evict)
+		_arguments {-r,--recursive}'[all files below directories]' \
 			{-x,--one-file-system}'[stay on the file system]' \
 			{-q,--quiet}'[print nothing]' {-h,--help}'[display help]' '*:path:_files'
 		;;

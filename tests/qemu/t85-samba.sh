@@ -126,12 +126,20 @@ for cache in strict loose; do
 		check_equal "$cache, $how, $round: bytes from the cache" \
 			$((200001 * caching)) $(($(cachefs_stat hit_bytes) - hits))
 	done
+	said="unsupported 0 200001"
+	[ $caching = 0 ] || said="ok 200001 200001"
+	check_equal "$cache: what /dev/cachefs says" "$said" \
+		"$(python3 /bed/control.py ask why "$mnt/whole")"
 	for name in page pages; do
 		write_between "$mnt/$name"
 		check "$cache: what was written to $name is on the server" \
 			cmp "/run/$name" "$srv/$name"
 		check "$cache: and here" cmp "/run/$name" "$mnt/$name"
 	done
+	said="unsupported 0 4096"
+	[ $caching = 0 ] || said="written 0 4096"
+	check_equal "$cache: what it says of a file that was written to" "$said" \
+		"$(python3 /bed/control.py ask why "$mnt/page")"
 	if [ $caching = 0 ]; then
 		check_equal "$cache: the identity says why" \
 			"not cached: this file system is not cached on this kernel" \

@@ -74,7 +74,8 @@ before()	# SECTION COMMAND
 		dmsetup create --noudevsync cache <<< "0 $(blockdev --getsz "$disk") linear $disk 0"
 		dmsetup mknodes
 		dd if=/dev/urandom of=/dev/mapper/cache bs=1M count=1 status=none ;;
-	"Is a mount really cached?"|"What a mount finds"|States|Sizing|Detaching*)
+	"Is a mount really cached?"|"How much of a file"*|"What a mount finds"|States|Sizing|\
+	Detaching*)
 		attach ;;
 	"Why was this not cached?")
 		attach

@@ -1,0 +1,106 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+#
+# Questions to /dev/cachefs.
+#
+# usage: control.py ask VERB FILE [FLAGS]	prints "REASON CACHED SIZE", or the errno
+#	 control.py all VERB FILE...		prints the reasons, and the sums of the numbers
+#	 control.py bad FILE			prints the errno of questions that are wrong
+#	 control.py hammer FILE DIRECTORY	asks, reads, and lets go, until there is FILE
+#
+# FILE may be a number: the descriptor that the caller has open.  FLAGS are those of an
+# open: read (the default), write, both, direct, path.  CACHEFS_IOC_... is a number in
+# include/uapi/cachefs.h.
+import ctypes, errno, fcntl, os, random, struct, sys, threading
+
+VERBS = {"cached": 0x40, "why": 0x41, "evict": 0x42}
+REASONS = ["ok", "unsupported", "no fsc", "other cache", "refused", "no cache", "failed",
+	   "open before", "empty", "direct", "written", "changed", "slow", "recent",
+	   "not stored"]
+FLAGS = {"read": os.O_RDONLY, "write": os.O_WRONLY, "both": os.O_RDWR,
+	 "direct": os.O_RDONLY | os.O_DIRECT, "path": os.O_PATH}
+FORMAT = "iIIIQQ"
+
+def name_of(number):
+	return "EOPNOTSUPP" if number == errno.EOPNOTSUPP else errno.errorcode[number]
+
+def number(verb):
+	return 3 << 30 | struct.calcsize(FORMAT) << 16 | 0xCF << 8 | VERBS[verb]
+
+def ask(device, verb, fd):
+	answer = fcntl.ioctl(device, number(verb), struct.pack(FORMAT, fd, 0, 0, 0, 0, 0))
+	return struct.unpack(FORMAT, answer)[1:]
+
+def main_ask(verb, path, flags="read"):
+	device = os.open("/dev/cachefs", os.O_RDONLY)
+	fd = int(path) if path.isdigit() else os.open(path, FLAGS[flags])
+	try:
+		flags, reason, _, size, cached = ask(device, verb, fd)
+		print(REASONS[reason], cached, size, *["degraded"] * flags)
+	except OSError as error:
+		print(name_of(error.errno))
+
+def main_all(verb, *paths):
+	device = os.open("/dev/cachefs", os.O_RDONLY)
+	reasons, sums = set(), [0, 0]
+	for path in paths:
+		fd = os.open(path, os.O_RDONLY)
+		_, reason, _, size, cached = ask(device, verb, fd)
+		os.close(fd)
+		reasons.add(REASONS[reason])
+		sums = [sums[0] + cached, sums[1] + size]
+	print(*sorted(reasons), *sums)
+
+def main_bad(path):
+	device = os.open("/dev/cachefs", os.O_RDONLY)
+	fd = os.open(path, os.O_RDONLY)
+	libc = ctypes.CDLL(None, use_errno=True)
+	said = []
+	for cmd, words in ((number("why"), (fd, 1, 0, 0, 0, 0)),
+			   (number("why"), (fd, 0, 1, 0, 0, 0)),
+			   (number("why"), (fd, 0, 0, 1, 0, 0)),
+			   (number("why"), (-1, 0, 0, 0, 0, 0)),
+			   (number("why") + 2, (fd, 0, 0, 0, 0, 0)),
+			   (number("why") ^ 4 << 16, (fd, 0, 0, 0, 0, 0)),
+			   (number("why"), None)):
+		buffer = words and struct.pack(FORMAT, *words)
+		ctypes.set_errno(0)
+		libc.ioctl(device, ctypes.c_ulong(cmd), buffer)
+		said.append(errno.errorcode.get(ctypes.get_errno(), "0"))
+	print(*said)
+
+def hammer(stop, directory, tally, device):
+	verbs = ["cached", "why", "why", "evict"]
+	while not os.path.exists(stop):
+		try:
+			name = os.path.join(directory, random.choice(os.listdir(directory)))
+			fd = os.open(name, os.O_RDONLY)
+		except OSError as error:
+			# Unmounted just now.
+			tally[error.errno] = tally.get(error.errno, 0) + 1
+			continue
+		try:
+			os.read(fd, random.choice([0, 4096, 65536]))
+			for _ in range(20):
+				try:
+					ask(device, random.choice(verbs), fd)
+					tally[0] = tally.get(0, 0) + 1
+				except OSError as error:
+					tally[error.errno] = tally.get(error.errno, 0) + 1
+		finally:
+			os.close(fd)
+
+def main_hammer(stop, directory):
+	device = os.open("/dev/cachefs", os.O_RDONLY)
+	tallies, threads = [], []
+	for _ in range(4):
+		tallies.append({})
+		threads.append(threading.Thread(target=hammer, args=(
+			stop, directory, tallies[-1], device)))
+		threads[-1].start()
+	for thread in threads:
+		thread.join()
+	said = sorted({number for tally in tallies for number in tally})
+	print(*("answered" if not n else name_of(n) for n in said))
+
+globals()["main_" + sys.argv[1]](*sys.argv[2:])

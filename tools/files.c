@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * cachefsctl cached, why and evict: what the kernel says of files, over /dev/cachefs.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <fts.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include "../include/uapi/cachefs.h"
+#include "cachefsctl.h"
+#include "json.h"
+
+static const char cached_usage[] =
+	"Usage: cachefsctl cached [options] PATH...\n"
+	"\n"
+	"Show how much of files is cached, and what keeps others from being cached.\n"
+	"\n"
+	"Options:\n"
+	" -r, --recursive         sum up all files below directories\n"
+	" -x, --one-file-system   stay on the file system of each PATH\n"
+	" -b, --bytes             print numbers of bytes, without units\n"
+	" -J, --json              print JSON\n"
+	" -h, --help              display this help\n";
+
+static const char why_usage[] =
+	"Usage: cachefsctl why [options] FILE...\n"
+	"\n"
+	"Say of each file how much is cached, and why not more.\n"
+	"\n"
+	"Options:\n"
+	" -J, --json    print JSON\n"
+	" -h, --help    display this help\n";
+
+static const char evict_usage[] =
+	"Usage: cachefsctl evict [options] PATH...\n"
+	"\n"
+	"Let go of what is cached of files: yours, or any as root.\n"
+	"\n"
+	"Options:\n"
+	" -r, --recursive         all files below directories\n"
+	" -x, --one-file-system   stay on the file system of each PATH\n"
+	" -q, --quiet             print no sum\n"
+	" -h, --help              display this help\n";
+
+/* For each enum cachefs_file_reason a word for programs, and what people are told. */
+static const struct {
+	const char	*word;
+	const char	*text;
+} reasons[] = {
+	[CACHEFS_FILE_OK] = { "ok",
+		"what is missing was not read since it changed, or has left the cache" },
+	[CACHEFS_FILE_UNSUPPORTED] = { "unsupported",
+		"no regular file of NFS (after Linux 6.1: or of CIFS or 9p)" },
+	[CACHEFS_FILE_NO_FSC] = { "no-fsc",
+		"its mount does not use FS-Cache: mount with -o fsc" },
+	[CACHEFS_FILE_OTHER_CACHE] = { "other-cache",
+		"its mount is bound to another cache, such as CacheFiles" },
+	[CACHEFS_FILE_REFUSED] = { "refused",
+		"files of this mount are not cached: dmesg says why" },
+	[CACHEFS_FILE_NO_CACHE] = { "no-cache", "no cache is attached" },
+	[CACHEFS_FILE_FAILED] = { "failed",
+		"the cache has failed, or is being detached: see cachefsctl status" },
+	[CACHEFS_FILE_OPEN_BEFORE] = { "open-before",
+		"open since before the cache was attached: open it once more" },
+	[CACHEFS_FILE_EMPTY] = { "empty", "the file is empty" },
+	[CACHEFS_FILE_DIRECT] = { "direct", "opened with O_DIRECT" },
+	[CACHEFS_FILE_WRITTEN] = { "written",
+		"open for writing on this machine, or written to here" },
+	[CACHEFS_FILE_CHANGED] = { "changed",
+		"it has changed, and the server has not been asked yet" },
+	[CACHEFS_FILE_RECENT] = { "recent",
+		"changed less than three seconds ago: read it again later" },
+	[CACHEFS_FILE_SLOW] = { "slow",
+		"the cache's disk is slower than the server, or does not answer" },
+	[CACHEFS_FILE_NOT_STORED] = { "not-stored",
+		"the cache's disk takes no writes: what is not cached yet is not stored" },
+};
+
+struct file_sum {
+	size_t		files;
+	uint64_t	bytes;
+	uint64_t	cached;
+	size_t		reasons[ARRAY_SIZE(reasons)];
+	bool		degraded;
+};
+
+static struct {
+	int		device;
+	unsigned long	question;
+	bool		recursive;
+	bool		one_device;
+	bool		bytes;
+	bool		quiet;
+} files;
+
+static const char *files_reason(uint32_t reason)
+{
+	return reason < ARRAY_SIZE(reasons) ? reasons[reason].text :
+		"a reason that this tool does not know: it is older than the module";
+}
+
+/* The cache does not serve this mount now, or not this file. */
+static bool files_not_served(uint32_t reason)
+{
+	return reason >= CACHEFS_FILE_UNSUPPORTED && reason <= CACHEFS_FILE_OPEN_BEFORE;
+}
+
+static int files_open_device(void)
+{
+	char *path = root_path("/dev/cachefs");
+
+	files.device = open(path, O_RDONLY | O_CLOEXEC);
+	free(path);
+	if (files.device >= 0)
+		return EXIT_SUCCESS;
+	return cmd_fails(errno, "/dev/cachefs%s", errno == ENOENT ?
+			 ": the module cachefs is not loaded, or too old" : "");
+}
+
+/* Ask the kernel, and say what is wrong: 0 or an errno. */
+static int files_ask(const char *path, struct cachefs_file *answer)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), ret = 0;
+
+	*answer = (struct cachefs_file) { .fd = fd };
+	if (fd < 0 || ioctl(files.device, files.question, answer))
+		ret = -errno;
+	if (ret && fd >= 0 && files.question == CACHEFS_IOC_EVICT) {
+		*answer = (struct cachefs_file) { .fd = fd };
+		if (!ioctl(files.device, CACHEFS_IOC_WHY, answer) &&
+		    files_not_served(answer->reason)) {
+			close(fd);
+			cmd_fails(0, "%s: %s", path, files_reason(answer->reason));
+			return ret;
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+	if (ret)
+		cmd_fails(-ret, "%s", path);
+	return ret;
+}
+
+static int files_add(const char *path, struct file_sum *sum)
+{
+	struct cachefs_file answer;
+
+	if (files_ask(path, &answer))
+		return EXIT_FAILURE;
+	sum->files++;
+	sum->bytes += answer.file_bytes;
+	sum->cached += answer.cached_bytes;
+	if (answer.reason < ARRAY_SIZE(reasons))
+		sum->reasons[answer.reason]++;
+	sum->degraded |= answer.flags & CACHEFS_FILE_DEGRADED;
+	return files_not_served(answer.reason) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* Sum up a file, or the files below a directory. */
+static int files_walk(const char *path, struct file_sum *sum)
+{
+	char *const paths[] = { (char *)path, NULL };
+	int status = EXIT_SUCCESS;
+	FTSENT *entry;
+	FTS *tree;
+
+	memset(sum, 0, sizeof(*sum));
+	tree = fts_open(paths, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR |
+			(files.one_device ? FTS_XDEV : 0), NULL);
+	if (!tree)
+		return cmd_fails(errno, "%s", path);
+	while ((entry = fts_read(tree)))
+		switch (entry->fts_info) {
+		case FTS_D:
+			if (files.recursive)
+				break;
+			status = cmd_fails(0, "%s: is a directory; --recursive sums up its files",
+					   path);
+			fts_set(tree, entry, FTS_SKIP);
+			break;
+		case FTS_F:
+			if (files_add(entry->fts_path, sum))
+				status = EXIT_FAILURE;
+			break;
+		case FTS_DNR:
+		case FTS_ERR:
+		case FTS_NS:
+			status = cmd_fails(entry->fts_errno, "%s", entry->fts_path);
+			break;
+		default:
+			if (!entry->fts_level && entry->fts_info != FTS_DP)
+				status = cmd_fails(0, "%s: not a regular file", path);
+			break;
+		}
+	fts_close(tree);
+	return status;
+}
+
+static char *files_size(uint64_t bytes)
+{
+	return files.bytes ? cmd_text("%llu", (unsigned long long)bytes) :
+		unit_size(bytes);
+}
+
+/* 100.0 % is all, and nothing less. */
+static char *files_percent(uint64_t cached, uint64_t bytes)
+{
+	unsigned int part = bytes ? 1000.0L * cached / bytes : 0;
+
+	if (!bytes)
+		return cmd_text("-");
+	if (part >= 1000 && cached < bytes)
+		part = 999;
+	return cmd_text("%u.%u%%", part / 10, part % 10);
+}
+
+static void files_print(const char *path, const struct file_sum *sum)
+{
+	char *size = files_size(sum->bytes), *cached = files_size(sum->cached);
+	char *percent = files_percent(sum->cached, sum->bytes);
+	size_t i;
+
+	printf("%8s %8s %6s %7zu %s\n", size, cached, percent, sum->files, path);
+	for (i = CACHEFS_FILE_OK + 1; i < ARRAY_SIZE(reasons); i++)
+		if (sum->reasons[i])
+			printf("%*s%zu: %s\n", 26, "", sum->reasons[i], reasons[i].text);
+	free(size);
+	free(cached);
+	free(percent);
+}
+
+static void files_json(struct json *json, const char *path, const struct file_sum *sum)
+{
+	size_t i;
+
+	json_open(json, NULL, '{');
+	json_string(json, "path", path);
+	json_unsigned(json, "files", sum->files);
+	json_unsigned(json, "file_bytes", sum->bytes);
+	json_unsigned(json, "cached_bytes", sum->cached);
+	json_open(json, "reasons", '{');
+	for (i = 0; i < ARRAY_SIZE(reasons); i++)
+		if (sum->reasons[i])
+			json_unsigned(json, reasons[i].word, sum->reasons[i]);
+	json_close(json, '}');
+	json_bool(json, "degraded", sum->degraded);
+	json_close(json, '}');
+}
+
+static const struct option files_options[] = {
+	{ "recursive", no_argument, NULL, 'r' },
+	{ "one-file-system", no_argument, NULL, 'x' },
+	{ "bytes", no_argument, NULL, 'b' },
+	{ "json", no_argument, NULL, 'J' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "help", no_argument, NULL, 'h' },
+	{}
+};
+
+/*
+ * Read the options of a verb, of which only @letters are its own.  Returns -1 if the
+ * verb goes on, or the exit status.
+ */
+static int files_begin(int argc, char **argv, const char *letters, const char *usage,
+		       bool *as_json)
+{
+	int c, i;
+
+	while ((c = getopt_long(argc, argv, letters, files_options, &i)) != -1) {
+		if (c == '?')
+			return cmd_misused(argv[0]);
+		if (!strchr(letters, c))
+			return cmd_bad_usage(argv[0], "unrecognized option '--%s'",
+					     files_options[i].name);
+		if (c == 'h')
+			return cmd_help(usage);
+		files.recursive |= c == 'r';
+		files.one_device |= c == 'x';
+		files.bytes |= c == 'b';
+		files.quiet |= c == 'q';
+		*as_json |= c == 'J';
+	}
+	if (optind == argc)
+		return cmd_bad_usage(argv[0], "no PATH given");
+	return files_open_device() ? EXIT_FAILURE : -1;
+}
+
+int cmd_cached(int argc, char **argv)
+{
+	struct json json = { .out = stdout };
+	struct file_sum sum;
+	bool as_json = false;
+	int status;
+
+	status = files_begin(argc, argv, "rxbJh", cached_usage, &as_json);
+	if (status >= 0)
+		return status;
+	status = EXIT_SUCCESS;
+	files.question = CACHEFS_IOC_WHY;
+	if (as_json) {
+		json_open(&json, NULL, '{');
+		json_open(&json, "paths", '[');
+	} else {
+		puts("    SIZE   CACHED         FILES PATH");
+	}
+	for (; optind < argc; optind++) {
+		if (files_walk(argv[optind], &sum))
+			status = EXIT_FAILURE;
+		if (as_json)
+			files_json(&json, argv[optind], &sum);
+		else if (sum.files)
+			files_print(argv[optind], &sum);
+	}
+	if (as_json) {
+		json_close(&json, ']');
+		json_close(&json, '}');
+	}
+	close(files.device);
+	return status;
+}
+
+static void why_print(const char *path, const struct cachefs_file *answer)
+{
+	char *size = files_size(answer->file_bytes);
+	char *cached = files_size(answer->cached_bytes);
+	char *percent = files_percent(answer->cached_bytes, answer->file_bytes);
+	bool all = answer->reason == CACHEFS_FILE_OK &&
+		answer->cached_bytes == answer->file_bytes;
+
+	printf("%s: %s of %s cached (%s)\n   %s\n", path, cached, size, percent,
+	       all ? "all of it is cached" : files_reason(answer->reason));
+	if (answer->flags & CACHEFS_FILE_DEGRADED)
+		puts("   the cache's disk has given errors: see cachefsctl status");
+	free(size);
+	free(cached);
+	free(percent);
+}
+
+static void why_json(struct json *json, const char *path,
+		     const struct cachefs_file *answer)
+{
+	json_open(json, NULL, '{');
+	json_string(json, "path", path);
+	json_unsigned(json, "file_bytes", answer->file_bytes);
+	json_unsigned(json, "cached_bytes", answer->cached_bytes);
+	json_string(json, "reason", answer->reason < ARRAY_SIZE(reasons) ?
+		    reasons[answer->reason].word : NULL);
+	json_string(json, "text", files_reason(answer->reason));
+	json_bool(json, "degraded", answer->flags & CACHEFS_FILE_DEGRADED);
+	json_close(json, '}');
+}
+
+int cmd_why(int argc, char **argv)
+{
+	struct json json = { .out = stdout };
+	struct cachefs_file answer;
+	bool as_json = false;
+	int status;
+
+	status = files_begin(argc, argv, "Jh", why_usage, &as_json);
+	if (status >= 0)
+		return status;
+	status = EXIT_SUCCESS;
+	files.question = CACHEFS_IOC_WHY;
+	if (as_json) {
+		json_open(&json, NULL, '{');
+		json_open(&json, "files", '[');
+	}
+	for (; optind < argc; optind++) {
+		if (files_ask(argv[optind], &answer))
+			status = EXIT_FAILURE;
+		else if (as_json)
+			why_json(&json, argv[optind], &answer);
+		else
+			why_print(argv[optind], &answer);
+	}
+	if (as_json) {
+		json_close(&json, ']');
+		json_close(&json, '}');
+	}
+	close(files.device);
+	return status;
+}
+
+int cmd_evict(int argc, char **argv)
+{
+	struct file_sum sum, all = {};
+	bool as_json = false;
+	int status;
+	char *size;
+
+	status = files_begin(argc, argv, "rxqh", evict_usage, &as_json);
+	if (status >= 0)
+		return status;
+	status = EXIT_SUCCESS;
+	files.question = CACHEFS_IOC_EVICT;
+	for (; optind < argc; optind++) {
+		if (files_walk(argv[optind], &sum))
+			status = EXIT_FAILURE;
+		all.files += sum.files;
+		all.cached += sum.cached;
+	}
+	close(files.device);
+	if (files.quiet)
+		return status;
+	size = unit_size(all.cached);
+	printf("%zu files: %s let go of\n", all.files, size);
+	free(size);
+	return status;
+}
