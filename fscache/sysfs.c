@@ -13,8 +13,12 @@
 #include "device.h"
 
 /*
- * Directory of a cache.  Freed with the last reference, open files included.  @told is
- * the state that the last event had; @tell sends the next one.
+ * struct cachefs_sysfs - Directory of a cache, set up before it is seen
+ * @kobj: freed with the last reference, open files included
+ * @volumes: the directory "volumes"
+ * @cache: the cache
+ * @tell: tells of another state
+ * @told: the state that was told last; only @tell uses it
  */
 struct cachefs_sysfs {
 	struct kobject		kobj;
@@ -24,7 +28,13 @@ struct cachefs_sysfs {
 	enum cachefs_state	told;
 };
 
-/* Directory of a volume. */
+/*
+ * struct sysfs_volume - Directory of a volume, set up before it is seen
+ * @kobj: freed with the last reference, open files included
+ * @volume: what is counted
+ * @key: what the network file system calls it; the glue's
+ * @identity: what its blocks are found by; the glue's
+ */
 struct sysfs_volume {
 	struct kobject		kobj;
 	struct cachefs_volume	volume;
