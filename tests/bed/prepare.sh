@@ -19,7 +19,9 @@
 #           qemu       Debian 13's QEMU  qemu/bin, or else the host's own
 #           trixie     Debian 13 with its compiler and kernel headers, also those
 #                      of its backports  trixie/root
-#           all        all of them but trixie (default)
+#           systemd    a root image with systemd as init  systemd/root.ext4
+#           minimal    the smallest Debian 12 there is    minimal/root
+#           all        all of them but the last three (default)
 #
 # With BED_UPDATED in the environment apt's lists are not fetched again.
 #
@@ -39,7 +41,8 @@ from=()
 
 # MiB in the cache directory that each piece takes while it is being made.
 declare -A need_of=([packages]=0 [headers]=150 [image]=900 [root]=3000
-		    [source]=2000 [qemu]=500 [trixie]=1500)
+		    [source]=2000 [qemu]=500 [trixie]=1500 [systemd]=1000
+		    [minimal]=300)
 
 mkdir -p "$cache/stamps" "$cache/debs"
 
@@ -471,11 +474,49 @@ make_root()
 	stamp root "$words"
 }
 
+# The tests' own units are not in it: see init-systemd.sh.
+make_systemd()
+{
+	local words dir=$cache/systemd
+
+	words="1 $(words_of "$bed_dir/systemd-packages")"
+	stamped systemd "$words" && [ -e "$dir/root.ext4" ] && return
+	apt_update
+	say "making a root image with systemd"
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	debian_sources > "$dir/sources.list"
+	debian_tree bookworm "${words#* }" "$dir/tree" "$dir/sources.list"
+	mkdir -p "$dir/tree/bed" "$dir/tree/lib/modules"
+	: > "$dir/tree/etc/fstab"
+	echo cachefs-guest > "$dir/tree/etc/hostname"
+	# Otherwise systemd takes each boot for the first one, and enables all units.
+	echo 63616368656673000000000000000001 > "$dir/tree/etc/machine-id"
+	ext4_from "$dir/tree" "$dir/root.ext4" 300
+	rm -rf "$dir/tree"
+	stamp systemd "$words"
+}
+
+# With the machine's sources for apt.
+make_minimal()
+{
+	local dir=$cache/minimal
+
+	stamped minimal 1 && [ -d "$dir/root" ] && return
+	apt_update
+	say "making a minimal Debian 12"
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	debian_sources > "$dir/sources.list"
+	debian_tree bookworm apt "$dir/root" "$dir/sources.list"
+	stamp minimal 1
+}
+
 series=$default_series
 pieces=()
 for word in "${@:-all}"; do
 	case $word in
-	packages|root|qemu|trixie)
+	packages|root|qemu|trixie|systemd|minimal)
 		pieces+=("$word") ;;
 	headers|image|source)
 		pieces+=("$word-$series") ;;

@@ -13,31 +13,6 @@ set -eu -o pipefail
 . "$(dirname "$0")/host.sh"
 
 qmp=$BED_SCRATCH/qmp
-plugged=0
-
-# Disks come and go by the name that the guest asks for.
-hands()
-{
-	local line disk
-
-	while IFS= read -r line; do
-		case $line in
-		"PULL OUT")
-			"$bed/qmp" "$qmp" device_del id=pulled ;;
-		"PUT IN "*)
-			disk=${line##* }
-			plugged=$((plugged + 1))
-			"$bed/qmp" "$qmp" blockdev-add "node-name=node$plugged" \
-				driver=raw file.driver=file \
-				"file.filename=$BED_SCRATCH/$disk.img"
-			"$bed/qmp" "$qmp" device_add driver=virtio-blk-pci \
-				id=pulled bus=bay "serial=$disk" \
-				"drive=node$plugged" ;;
-		*)
-			echo "$line" ;;
-		esac
-	done
-}
 
 for name in first second; do
 	new_disk "$name" 64M
@@ -46,7 +21,7 @@ in_guest --qmp "$qmp" --disk-size srv:256M --timeout 1200 --qemu "$(echo \
 	-device pcie-root-port,id=bay,chassis=1,slot=1 \
 	-drive "if=none,id=first,file=$BED_SCRATCH/first.img,format=raw" \
 	-device virtio-blk-pci,id=pulled,bus=bay,drive=first,serial=first
-	)" <<'END' | hands
+	)" <<'END' | hands "$qmp"
 set -eu
 expect_log "error|the cache is not used any more|no checkpoint"
 nfs_server_start

@@ -47,3 +47,28 @@ in_guest()	# [OPTION...] < SCRIPT
 	"$bed/guest" --strict --log "$BED_LOG.boot$boots.console" \
 		"${options[@]}" "$@" "$BED_SCRATCH/boot$boots.sh"
 }
+
+# What the guest on stdin prints; disks come and go by the name that it asks for, in the
+# port "bay" of its PCI bus.
+hands()		# SOCKET: of the guest's option --qmp
+{
+	local line disk plugged=0
+
+	while IFS= read -r line; do
+		case $line in
+		"PULL OUT")
+			"$bed/qmp" "$1" device_del id=pulled ;;
+		"PUT IN "*)
+			disk=${line##* }
+			plugged=$((plugged + 1))
+			"$bed/qmp" "$1" blockdev-add "node-name=node$plugged" \
+				driver=raw file.driver=file \
+				"file.filename=$BED_SCRATCH/$disk.img"
+			"$bed/qmp" "$1" device_add driver=virtio-blk-pci \
+				id=pulled bus=bay "serial=$disk" \
+				"drive=node$plugged" ;;
+		*)
+			echo "$line" ;;
+		esac
+	done
+}

@@ -14,7 +14,7 @@ set -eu
 
 install -m 755 /bed/cachefsctl /usr/local/sbin/cachefsctl
 disk=$(readlink -f /dev/disk/cache)
-load dm_mod loop
+load loop
 # As modprobe finds the module.
 modules=/lib/modules/$(uname -r)
 cp -a "$modules" /run/modules
@@ -69,11 +69,6 @@ before()	# SECTION COMMAND
 		[[ $2 != modprobe* ]] || rmmod cachefs ;;
 	"A loop file")
 		detach ;;
-	dm-crypt*)
-		detach
-		dmsetup create --noudevsync cache <<< "0 $(blockdev --getsz "$disk") linear $disk 0"
-		dmsetup mknodes
-		dd if=/dev/urandom of=/dev/mapper/cache bs=1M count=1 status=none ;;
 	"Is a mount really cached?"|"How much of a file"*|"What a mount finds"|States|Sizing|\
 	Detaching*)
 		attach ;;
@@ -99,7 +94,7 @@ loop=""
 nr=0
 while IFS=$'\t' read -r section command <&8; do
 	case $section in
-	Installing)	continue ;;	# 12-build, 47-packages
+	Installing)	continue ;;	# 12-build, 48-install
 	"9p and CIFS")	continue ;;	# h20-others, t85-samba
 	esac
 	if ! before "$section" "$command"; then
@@ -118,4 +113,3 @@ check "the last command has detached the cache" eval '! attached'
 nfs_umount
 rmmod cachefs
 losetup --detach "$loop"
-dmsetup remove --noudevsync cache
