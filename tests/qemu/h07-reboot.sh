@@ -5,7 +5,7 @@
 # finds the checkpoint, and reads nothing from the server.  A server that is gone does
 # not change that.  A disk that hangs does not hold the reboot.
 #
-# run: slow
+# run: slow sleeps
 #
 # shellcheck source-path=SCRIPTDIR
 

@@ -5,6 +5,8 @@
 # and found again; what is changed on the server or here is not served from what
 # was cached before, also not after a power cut.
 #
+# run: sleeps
+#
 # shellcheck source-path=SCRIPTDIR
 
 set -eu

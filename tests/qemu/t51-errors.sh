@@ -6,6 +6,7 @@
 # administrator has it used again; and an attach that takes long can be killed.
 #
 # bed: --smp 1 --disk-size cache:256M --disk-size srv:512M --timeout 900
+# run: sleeps
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 

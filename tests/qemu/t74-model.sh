@@ -8,7 +8,7 @@
 # what is written; then undisturbed again, with all that this has left on the disk.
 #
 # bed: --disk-size cache:64M --disk-size srv:256M --timeout 7200
-# run: 6.1
+# run: 6.1 sleeps
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 

@@ -9,7 +9,7 @@
 # READ afterwards.
 #
 # bed: --disk-size cache:128M --disk-size srv:256M --timeout 900
-# run: slow
+# run: slow sleeps
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 

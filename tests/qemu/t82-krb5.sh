@@ -6,7 +6,7 @@
 # a ticket, or without permission, gets no byte, cached or not.
 #
 # bed: --smp 1 --disk-size cache:256M --disk-size srv:256M
-# run: all:debug
+# run: all:debug sleeps
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 

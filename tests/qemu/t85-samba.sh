@@ -6,7 +6,7 @@
 # the log and sysfs say why.  Later kernels cache it.
 #
 # bed: --smp 1 --disk-size cache:128M --disk-size srv:64M --timeout 300
-# run: 6.1
+# run: 6.1 sleeps
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 

@@ -5,6 +5,7 @@
 # each must end with 0.  Names that stand for others are replaced: /dev/X, <uuid>, /mnt.
 #
 # bed: --smp 1 --disk-size cache:128M --disk-size srv:128M --add build/tools/cachefsctl --add Documentation/admin-guide.rst --add tests/tools/guide.py
+# run: sleeps
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 
