@@ -223,13 +223,12 @@ static struct miscdevice control_device = {
 /**
  * cachefs_control_init - Make /dev/cachefs
  *
- * Last of all when the module is loaded: an open descriptor keeps the module.
- *
  * Context: process, may sleep.
  * Return: 0 or an errno.
  */
 int cachefs_control_init(void)
 {
+	/* The last part of the module, as an open descriptor keeps the module. */
 	return misc_register(&control_device);
 }
 

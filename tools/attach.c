@@ -148,11 +148,12 @@ static int attach_loaded(const char *device)
 static void attach_set_limits(const struct config *config)
 {
 	struct system sys;
+	unsigned int i;
 	char *path;
-	int i, ret;
+	int ret;
 
 	system_read(&sys);
-	for (i = 0; i < 3 && sys.nr_caches; i++) {
+	for (i = 0; i < ARRAY_SIZE(config_limits) && sys.nr_caches; i++) {
 		if (!config->limits[i])
 			continue;
 		path = cmd_text("/sys/fs/cachefs/%s/%s", sys.caches[0].uuid,
@@ -443,9 +444,9 @@ int cmd_detach(int argc, char **argv)
 /* The limits as they are, to be set again. */
 static void reload_note_limits(struct config *config, const char *uuid)
 {
-	int i;
+	unsigned int i;
 
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < ARRAY_SIZE(config_limits); i++)
 		config->limits[i] = root_text("/sys/fs/cachefs/%s/%s", uuid,
 					      config_limits[i]);
 }

@@ -30,7 +30,7 @@ static char *config_trim(char *text)
 
 static bool config_set(struct config *config, const char *key, const char *value)
 {
-	unsigned int i, ignored;
+	unsigned int i;
 
 	if (!strcmp(key, "device")) {
 		free(config->device);
@@ -43,11 +43,11 @@ static bool config_set(struct config *config, const char *key, const char *value
 	}
 	if (!strcmp(key, "wait"))
 		return !unit_parse_number(value, 3600, &config->wait);
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < ARRAY_SIZE(config_limits); i++)
 		if (!strcmp(key, config_limits[i])) {
 			free(config->limits[i]);
 			config->limits[i] = cmd_text("%s", value);
-			return !unit_parse_number(value, ~0U, &ignored);
+			return *value && !value[strspn(value, "0123456789")];
 		}
 	return false;
 }
@@ -96,9 +96,9 @@ int config_read(struct config *config)
  */
 void config_free(struct config *config)
 {
-	int i;
+	unsigned int i;
 
 	free(config->device);
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < ARRAY_SIZE(config_limits); i++)
 		free(config->limits[i]);
 }
