@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "../include/uapi/cachefs.h"
 #include "cachefsctl.h"
 #include "json.h"
+#include "tree.h"
 
 static const char cached_usage[] =
 	"Usage: cachefsctl cached [options] PATH...\n"
@@ -163,41 +163,31 @@ static int files_add(const char *path, struct file_sum *sum)
 /* Sum up a file, or the files below a directory. */
 static int files_walk(const char *path, struct file_sum *sum)
 {
-	char *const paths[] = { (char *)path, NULL };
-	int status = EXIT_SUCCESS;
+	struct tree tree;
 	FTSENT *entry;
-	FTS *tree;
 
 	memset(sum, 0, sizeof(*sum));
-	tree = fts_open(paths, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR |
-			(files.one_device ? FTS_XDEV : 0), NULL);
-	if (!tree)
-		return cmd_fails(errno, "%s", path);
-	while ((entry = fts_read(tree)))
+	if (tree_open(&tree, path, files.one_device))
+		return EXIT_FAILURE;
+	while ((entry = tree_next(&tree)))
 		switch (entry->fts_info) {
 		case FTS_D:
 			if (files.recursive)
 				break;
-			status = cmd_fails(0, "%s: is a directory; --recursive sums up its files",
-					   path);
-			fts_set(tree, entry, FTS_SKIP);
+			tree.status = cmd_fails(0, "%s: is a directory; --recursive sums up its files",
+						path);
+			fts_set(tree.fts, entry, FTS_SKIP);
 			break;
 		case FTS_F:
 			if (files_add(entry->fts_path, sum))
-				status = EXIT_FAILURE;
-			break;
-		case FTS_DNR:
-		case FTS_ERR:
-		case FTS_NS:
-			status = cmd_fails(entry->fts_errno, "%s", entry->fts_path);
+				tree.status = EXIT_FAILURE;
 			break;
 		default:
 			if (!entry->fts_level && entry->fts_info != FTS_DP)
-				status = cmd_fails(0, "%s: not a regular file", path);
+				tree.status = cmd_fails(0, "%s: not a regular file", path);
 			break;
 		}
-	fts_close(tree);
-	return status;
+	return tree_close(&tree);
 }
 
 static char *files_size(uint64_t bytes)
@@ -231,6 +221,19 @@ static void files_print(const char *path, const struct file_sum *sum)
 	free(size);
 	free(cached);
 	free(percent);
+}
+
+/* An object with one list, of all that is asked about. */
+static void files_json_begin(struct json *json, const char *name)
+{
+	json_open(json, NULL, '{');
+	json_open(json, name, '[');
+}
+
+static void files_json_end(struct json *json)
+{
+	json_close(json, ']');
+	json_close(json, '}');
 }
 
 static void files_json(struct json *json, const char *path, const struct file_sum *sum)
@@ -301,12 +304,10 @@ int cmd_cached(int argc, char **argv)
 		return status;
 	status = EXIT_SUCCESS;
 	files.question = CACHEFS_IOC_WHY;
-	if (as_json) {
-		json_open(&json, NULL, '{');
-		json_open(&json, "paths", '[');
-	} else {
+	if (as_json)
+		files_json_begin(&json, "paths");
+	else
 		puts("    SIZE   CACHED         FILES PATH");
-	}
 	for (; optind < argc; optind++) {
 		if (files_walk(argv[optind], &sum))
 			status = EXIT_FAILURE;
@@ -315,10 +316,8 @@ int cmd_cached(int argc, char **argv)
 		else if (sum.files)
 			files_print(argv[optind], &sum);
 	}
-	if (as_json) {
-		json_close(&json, ']');
-		json_close(&json, '}');
-	}
+	if (as_json)
+		files_json_end(&json);
 	close(files.device);
 	return status;
 }
@@ -366,10 +365,8 @@ int cmd_why(int argc, char **argv)
 		return status;
 	status = EXIT_SUCCESS;
 	files.question = CACHEFS_IOC_WHY;
-	if (as_json) {
-		json_open(&json, NULL, '{');
-		json_open(&json, "files", '[');
-	}
+	if (as_json)
+		files_json_begin(&json, "files");
 	for (; optind < argc; optind++) {
 		if (files_ask(argv[optind], &answer))
 			status = EXIT_FAILURE;
@@ -378,10 +375,8 @@ int cmd_why(int argc, char **argv)
 		else
 			why_print(argv[optind], &answer);
 	}
-	if (as_json) {
-		json_close(&json, ']');
-		json_close(&json, '}');
-	}
+	if (as_json)
+		files_json_end(&json);
 	close(files.device);
 	return status;
 }

@@ -10,7 +10,6 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <getopt.h>
 #include <pthread.h>
 #include <signal.h>
@@ -22,6 +21,7 @@
 #include "cachefsctl.h"
 #include "pages.h"
 #include "system.h"
+#include "tree.h"
 
 static const char warm_usage[] =
 	"Usage: cachefsctl warm [options] PATH...\n"
@@ -125,38 +125,20 @@ static int warm_check_device(const struct system *sys, const char *path, dev_t d
 /* Add a file, or the files below a directory. */
 static int warm_walk(const struct system *sys, const char *path)
 {
-	char *const paths[] = { (char *)path, NULL };
-	int status = EXIT_SUCCESS;
 	struct stat st;
+	struct tree tree;
 	FTSENT *entry;
-	FTS *tree;
+	int status;
 
 	if (stat(path, &st))
 		return cmd_fails(errno, "%s", path);
 	status = warm_check_device(sys, path, st.st_dev);
-	if (status)
-		return status;
-	tree = fts_open(paths, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR |
-			(warm.one_device ? FTS_XDEV : 0), NULL);
-	if (!tree)
-		return cmd_fails(errno, "%s", path);
-	while (!warm_stopped && (entry = fts_read(tree)))
-		switch (entry->fts_info) {
-		case FTS_F:
-			if (entry->fts_statp->st_size)
-				warm_add(entry->fts_path,
-					 entry->fts_statp->st_size);
-			break;
-		case FTS_DNR:
-		case FTS_ERR:
-		case FTS_NS:
-			status = cmd_fails(entry->fts_errno, "%s", entry->fts_path);
-			break;
-		default:
-			break;
-		}
-	fts_close(tree);
-	return status;
+	if (status || tree_open(&tree, path, warm.one_device))
+		return EXIT_FAILURE;
+	while (!warm_stopped && (entry = tree_next(&tree)))
+		if (entry->fts_info == FTS_F && entry->fts_statp->st_size)
+			warm_add(entry->fts_path, entry->fts_statp->st_size);
+	return tree_close(&tree);
 }
 
 static int warm_read_list(const struct system *sys, const char *list)

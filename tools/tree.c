@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Files, and all that is below directories.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include "cachefsctl.h"
+#include "tree.h"
+
+/**
+ * tree_open - Begin to walk
+ * @tree: tree_close() ends the walk
+ * @path: a file or a directory; a symbolic link counts as its target
+ * @one_device: stay on the file system of @path
+ *
+ * Return: EXIT_SUCCESS; or EXIT_FAILURE, which has been said, and nothing is open.
+ */
+int tree_open(struct tree *tree, const char *path, bool one_device)
+{
+	char *const paths[] = { (char *)path, NULL };
+
+	tree->status = EXIT_SUCCESS;
+	tree->fts = fts_open(paths, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR |
+			     (one_device ? FTS_XDEV : 0), NULL);
+	return tree->fts ? EXIT_SUCCESS : cmd_fails(errno, "%s", path);
+}
+
+/**
+ * tree_next - Go to the next entry
+ * @tree: the walk
+ *
+ * Entries that cannot be read are said and left out.
+ *
+ * Return: the entry, or %NULL at the end.
+ */
+FTSENT *tree_next(struct tree *tree)
+{
+	FTSENT *entry;
+
+	while ((entry = fts_read(tree->fts)))
+		switch (entry->fts_info) {
+		case FTS_DNR:
+		case FTS_ERR:
+		case FTS_NS:
+			tree->status = cmd_fails(entry->fts_errno, "%s",
+						 entry->fts_path);
+			break;
+		default:
+			return entry;
+		}
+	return NULL;
+}
+
+/**
+ * tree_close - End a walk
+ * @tree: the walk
+ *
+ * Return: EXIT_FAILURE if an entry could not be read, or EXIT_SUCCESS.
+ */
+int tree_close(struct tree *tree)
+{
+	fts_close(tree->fts);
+	return tree->status;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _TOOLS_TREE_H
+#define _TOOLS_TREE_H
+
+#include <fts.h>
+#include <stdbool.h>
+
+/**
+ * struct tree - A file, or all that is below a directory, while it is walked through
+ * @fts: of the C library
+ * @status: EXIT_FAILURE if something could not be read, which has been said
+ */
+struct tree {
+	FTS	*fts;
+	int	status;
+};
+
+int tree_open(struct tree *tree, const char *path, bool one_device);
+FTSENT *tree_next(struct tree *tree);
+int tree_close(struct tree *tree);
+
+#endif
