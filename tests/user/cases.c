@@ -18,6 +18,26 @@ void tiny(void)
 	model_new_version(2, 200);
 }
 
+/* Blocks of regions 0 and 1, in memory that has no checksums. */
+void two_regions(void)
+{
+	tiny();
+	/* In one I/O each. */
+	model.versions[1].base = 0;
+	model.versions[2].base = 0;
+	EXPECT_EQ(model_store_now(1, 0, TINY_SLOTS), 0);
+	EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
+	EXPECT_EQ(model_store_now(3, 0, 1), 0);
+	shim_advance_ms(11000);
+	reattach();
+}
+
+void bad_blocks(u64 start, unsigned int nr)
+{
+	model.device->bad_start = start;
+	model.device->bad_end = start + nr;
+}
+
 void reattach(void)
 {
 	model_detach();
@@ -112,7 +132,7 @@ int main(int argc, char **argv)
 {
 	static const struct test_case *const lists[] = {
 		io_cases, index_cases, reinsert_cases, disk_cases, format_cases,
-		error_cases, golden_cases,
+		error_cases, metadata_cases, golden_cases,
 	};
 	bool until_first = argc > 1 && !strcmp(argv[1], "-1");
 	int failed = 0, a, names = 1 + until_first;

@@ -19,10 +19,14 @@ extern const struct test_case reinsert_cases[];	/* cases_reinsert.c */
 extern const struct test_case disk_cases[];	/* cases_disk.c */
 extern const struct test_case format_cases[];	/* cases_format.c */
 extern const struct test_case error_cases[];	/* cases_errors.c */
+extern const struct test_case metadata_cases[];	/* cases_metadata.c */
 extern const struct test_case golden_cases[];	/* cases_golden.c */
 
 /* The smallest cache, attached, with versions 1 and 2 of 200 blocks. */
 void tiny(void);
+/* tiny(), with blocks of regions 0 and 1, in memory that has no checksums. */
+void two_regions(void);
+void bad_blocks(u64 start, unsigned int nr);
 void reattach(void);
 void cut_power(enum device_death death);
 void lose_power(enum device_death death);	/* and attach again */

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Metadata of regions that the disk has lost, has not taken, or does not give. */
+#include "cases.h"
+
+/* Regions of five metadata blocks, for 507 slots. */
+#define LARGE_REGION	512
+#define LARGE_SLOTS	(LARGE_REGION - 5 - CACHEFS_SCRATCH_BLOCKS)
+
+static void large(void)
+{
+	unsigned int v;
+
+	model_format(CACHEFS_FIRST_BLOCK + 9 * LARGE_REGION + 1, LARGE_REGION);
+	EXPECT_EQ(model_attach(), 0);
+	shim_run();
+	EXPECT_EQ(model.cache->geo.slots, LARGE_SLOTS);
+	for (v = 0; v < MODEL_VERSIONS; v++)
+		model_new_version(v, 200);
+}
+
+/* As many extents as there are slots, in a region whose metadata is bad. */
+static void unreadable_metadata_is_read_once(void)
+{
+	unsigned int i;
+	u64 reads;
+
+	tiny();
+	for (i = 0; i < TINY_SLOTS; i++)
+		EXPECT_EQ(model_store_now(1, 2 * i % 198 + i / 50, 1), 0);
+	EXPECT_EQ(model_store_now(2, 0, 10), 0);
+	shim_advance_ms(11000);
+	reattach();
+	EXPECT(model_count_cached(1) >= 40);
+	bad_blocks(cachefs_region_start(&model.cache->geo, 0), 3);
+	reads = model.device->reads;
+	for (i = 0; i < 20; i++)
+		model_read(1, 2 * i, 1);
+	shim_run();
+	/* All of it, and then each block. */
+	EXPECT_EQ(model.device->reads, reads + 4);
+	EXPECT_EQ(stat(CACHEFS_STAT_READ_ERRORS), 1);
+	EXPECT_EQ(model_count_cached(1), 0);
+	EXPECT_EQ(model_read_now(2, 0, 10), 0);
+	EXPECT_EQ(cachefs_state(model.cache), CACHEFS_DEGRADED);
+	check_index(model.cache);
+	/* When it is reused, all is well with it. */
+	model.device->bad_end = 0;
+	for (i = 0; i < 3 * TINY_REGIONS; i++) {
+		model_new_version(2, TINY_SLOTS);
+		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
+		shim_run();
+		cachefs_region_drop_checksums(model.cache, 100);
+		EXPECT_EQ(model_read_now(2, 0, TINY_SLOTS), 0);
+	}
+}
+
+static void damaged_metadata_is_read_once(void)
+{
+	unsigned int i;
+	u64 reads;
+
+	tiny();
+	for (i = 0; i < 20; i++)
+		EXPECT_EQ(model_store_now(1, 2 * i, 1), 0);
+	shim_advance_ms(11000);
+	reattach();
+	memset(device_block(model.device,
+			    cachefs_region_start(&model.cache->geo, 0)), 0xff,
+	       3 * CACHEFS_BLOCK_SIZE);
+	reads = model.device->reads;
+	for (i = 0; i < 20; i++)
+		model_read(1, 2 * i, 1);
+	shim_run();
+	EXPECT_EQ(model.device->reads, reads + 1);
+	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 1);
+	EXPECT_EQ(model_count_cached(1), 0);
+	EXPECT_EQ(cachefs_state(model.cache), CACHEFS_ACTIVE);
+}
+
+/* Two regions of 400 blocks and more; what the third metadata block says is lost. */
+static void one_block_of_metadata_is_lost(bool clean)
+{
+	unsigned int v, live;
+	u64 bad;
+
+	large();
+	for (v = 1; v < MODEL_VERSIONS; v++)
+		store_all(v);
+	shim_advance_ms(11000);
+	/* The second region has blocks of versions 3 to 6. */
+	bad = cachefs_region_start(&model.cache->geo, 1) + 2;
+	if (clean)
+		model_detach();
+	else
+		cut_power(DEVICE_KEEPS_ALL);
+	bad_blocks(bad, 1);
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT_EQ(shim_log_has("unclean"), !clean);
+	for (v = 1; v < MODEL_VERSIONS; v++)
+		model_read_cached(v, 0);
+	EXPECT_EQ(model.mismatches, 0);
+	EXPECT_EQ(stat(CACHEFS_STAT_READ_ERRORS), clean ? 1 : 2);
+	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 0);
+	EXPECT_EQ(cachefs_state(model.cache), CACHEFS_DEGRADED);
+	EXPECT_EQ(model_count_cached(1), 200);
+	EXPECT_EQ(model_count_cached(2), 200);
+	EXPECT_EQ(model_count_cached(7), 200);
+	/* A little more from a checkpoint, where an extent lies in two blocks' slots. */
+	live = LARGE_SLOTS - CACHEFS_RECORDS_PER_BLOCK;
+	EXPECT(model.cache->regions[1].live <= live);
+	EXPECT(model.cache->regions[1].live >= live - (clean ? 2 * 60 : 0));
+	check_index(model.cache);
+}
+
+static void unreadable_block_of_metadata_costs_what_it_says(void)
+{
+	one_block_of_metadata_is_lost(true);
+}
+
+static void unreadable_block_at_a_scan_costs_what_it_says(void)
+{
+	one_block_of_metadata_is_lost(false);
+}
+
+/* More than 16 spots in one disk, and each region has one. */
+static void scan_of_a_bad_disk(void)
+{
+	unsigned int i;
+
+	model_format(CACHEFS_FIRST_BLOCK + 64 * TINY_REGION_BLOCKS +
+		     CACHEFS_LAST_BLOCKS, TINY_REGION_BLOCKS);
+	EXPECT_EQ(model_attach(), 0);
+	for (i = 0; i < 50; i++) {
+		model_new_version(1, TINY_SLOTS);
+		EXPECT_EQ(model_store_now(1, 0, TINY_SLOTS), 0);
+		shim_run();
+	}
+	EXPECT_EQ(model.cache->live_blocks, 50 * TINY_SLOTS);
+	shim_advance_ms(11000);
+	cut_power(DEVICE_KEEPS_ALL);
+	/* So many in a row that it looks as if the disk was gone. */
+	bad_blocks(CACHEFS_FIRST_BLOCK, 64 * TINY_REGION_BLOCKS);
+	EXPECT_EQ(model_attach(), -EIO);
+	/* Every second region. */
+	bad_blocks(CACHEFS_FIRST_BLOCK + TINY_REGION_BLOCKS, 3);
+	model.device->bad_period = 2 * TINY_REGION_BLOCKS;
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT_EQ(stat(CACHEFS_STAT_READ_ERRORS), 32);
+	EXPECT_EQ(cachefs_state(model.cache), CACHEFS_DEGRADED);
+}
+
+static void read_the_other(void)
+{
+	model.device->reading = NULL;
+	EXPECT_EQ(model_read_now(2, 0, TINY_SLOTS), 0);
+}
+
+/* While those of one region are on their way. */
+static void checksums_of_regions_are_loaded_at_a_time(void)
+{
+	two_regions();
+	model.device->reading = read_the_other;
+	EXPECT_EQ(model_read_now(1, 0, TINY_SLOTS), 0);
+	EXPECT(!model.device->reading);
+}
+
+static void each_cached_block_is_read(unsigned int v)
+{
+	unsigned int i;
+
+	for (i = 0; i < 200; i++)
+		if (model_cached(v, i))
+			EXPECT_EQ(model_read_now(v, i, 1), 0);
+	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 0);
+	check_index(model.cache);
+}
+
+/* Blocks whose records the disk does not take are in no checkpoint. */
+static void without_records(unsigned int nr, int error, bool readable)
+{
+	tiny();
+	model.versions[1].base = 0;
+	bad_blocks(cachefs_region_start(&model.cache->geo, 0), 3);
+	model.device->bad_is_readable = readable;
+	model.device->write_errno = error;
+	EXPECT_EQ(model_store_now(1, 0, nr), 0);
+	shim_advance_ms(11000);
+	/* The checksums are in memory. */
+	EXPECT_EQ(model_read_now(1, 0, nr), 0);
+	model_detach();
+	bad_blocks(0, 0);
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT(!shim_log_has("unclean"));
+	EXPECT_EQ(model_count_cached(1), 0);
+	each_cached_block_is_read(1);
+}
+
+static void full_region_without_records(void)
+{
+	without_records(TINY_SLOTS, -EREMOTEIO, true);
+	model_exit();
+	without_records(TINY_SLOTS, -EREMOTEIO, false);
+}
+
+static void open_region_without_records(void)
+{
+	without_records(10, -EREMOTEIO, true);
+	model_exit();
+	without_records(10, -EREMOTEIO, false);
+}
+
+static void no_room_for_records(void)
+{
+	without_records(TINY_SLOTS, -ENOSPC, true);
+	model_exit();
+	without_records(10, -ENOSPC, true);
+}
+
+/* The third block of metadata of a full region cannot be written. */
+static void part_without_records(bool short_of_memory)
+{
+	unsigned int v, cached;
+
+	large();
+	bad_blocks(cachefs_region_start(&model.cache->geo, 0) + 2, 1);
+	model.device->bad_is_readable = true;
+	model.device->write_errno = -EREMOTEIO;
+	for (v = 1; v < 4; v++) {
+		store_all(v);
+		shim_advance_ms(6000);
+	}
+	/* They can still be verified, until memory is short. */
+	each_cached_block_is_read(3);
+	EXPECT_EQ(model_count_cached(3), 200);
+	if (short_of_memory) {
+		cachefs_region_drop_checksums(model.cache, 100);
+		each_cached_block_is_read(1);
+		model_read(3, 0, 1);
+		shim_run();
+		each_cached_block_is_read(2);
+	}
+	model_detach();
+	bad_blocks(0, 0);
+	EXPECT_EQ(model_attach(), 0);
+	/* A scratch block has the records of the second or the third block. */
+	EXPECT_EQ(model_count_cached(1), 200);
+	cached = model_count_cached(2);
+	for (v = 1; v < 4; v++)
+		each_cached_block_is_read(v);
+	EXPECT_EQ(model_count_cached(2), cached);
+}
+
+static void part_of_a_region_without_records(void)
+{
+	part_without_records(false);
+}
+
+static void checksums_without_records(void)
+{
+	part_without_records(true);
+}
+
+/* Nor can the disk be asked what it has. */
+static void no_memory_for_records(void)
+{
+	unsigned int n;
+
+	for (n = 1; n < 4; n++) {
+		large();
+		bad_blocks(cachefs_region_start(&model.cache->geo, 0) + 1, 1);
+		model.device->write_errno = -EREMOTEIO;
+		store_all(1);
+		store_all(2);
+		shim_advance_ms(6000);
+		shim_fail_alloc(n);
+		model_detach();
+		shim_fail_alloc(0);
+		bad_blocks(0, 0);
+		EXPECT_EQ(model_attach(), 0);
+		each_cached_block_is_read(1);
+		each_cached_block_is_read(2);
+		model_exit();
+	}
+}
+
+const struct test_case metadata_cases[] = {
+	CASE(unreadable_metadata_is_read_once),
+	CASE(damaged_metadata_is_read_once),
+	CASE(unreadable_block_of_metadata_costs_what_it_says),
+	CASE(unreadable_block_at_a_scan_costs_what_it_says),
+	CASE(scan_of_a_bad_disk),
+	CASE(checksums_of_regions_are_loaded_at_a_time),
+	CASE(full_region_without_records),
+	CASE(open_region_without_records),
+	CASE(no_room_for_records),
+	CASE(part_of_a_region_without_records),
+	CASE(checksums_without_records),
+	CASE(no_memory_for_records),
+	{}
+};
