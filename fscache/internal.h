@@ -205,7 +205,8 @@ struct cachefs_geometry {
  * @max_in_flight_ms: bound for how long the device takes for it; 0: none.  A page
  *	is marked for at most twice as long
  * @read_bypass_ms: reads that take longer than this and longer than the server's
- *	go to the server; 0: never
+ *	go to the server; 0: never.  After ten times this without an answer the device
+ *	is stuck, and nothing is stored either
  * @read_ns: how long the device takes for a read, moving average
  * @server_ns: how long the server takes for one, moving average
  * @pace_lock: protects how fast the device writes
@@ -222,7 +223,7 @@ struct cachefs_geometry {
  * @objects: open objects, as the glue counts them
  * @wait: for the end of the last operation, for room in flight, and for a scan
  * @stores_lock: protects @stores
- * @stores: stores that have not ended, oldest first; stores_lock
+ * @stores: stores that have not ended and were not given up, oldest first; stores_lock
  * @watch: gives up stores that take too long
  * @submits: stores whose I/O has not begun, newest first
  * @submit_work: begins it

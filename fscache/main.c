@@ -106,7 +106,7 @@ static void main_detach(void)
 	cachefs_device_close(device);
 }
 
-/* What is written to "attach": a path, then "format" or "force" or nothing. */
+/* What is written to "attach": a path, then nothing, or "format" or "force" or both. */
 static int main_attach_command(const char *command)
 {
 	char *copy = kstrdup(command, GFP_KERNEL), *rest, *path, *word;

@@ -131,7 +131,7 @@ int cachefs_page_wait_killable(struct folio *folio)
 }
 
 /**
- * cachefs_page_mkwrite - Steps a to e: a write fault on a page being stored
+ * cachefs_page_mkwrite - A write fault on a page being stored
  * @cache: for the count of faults that had to wait; %NULL: do not count
  * @vmf: as given to vm_operations_struct::page_mkwrite; the folio is unlocked
  *

@@ -50,7 +50,7 @@ static unsigned int store_admit(struct cachefs_store *store, unsigned int nr,
 	*why = CACHEFS_WHY_SLOW;
 	if (cachefs_pace_stuck(cache))
 		return 0;
-	/* For a read, cachefs_store_wanted() has asked. */
+	/* A store that does not wait has had its try in cachefs_store_wanted(). */
 	*why = CACHEFS_WHY_NO_ROOM;
 	if (store->may_wait && !cachefs_store_try(cache))
 		return 0;

@@ -136,8 +136,8 @@ static int super_refuse(const char *name, enum cachefs_refusal why,
 
 /**
  * cachefs_super_read - Read and check the superblock and its copy
- * @cache: its geometry is set
- * @sb: the superblock
+ * @cache: the cache, which gets its geometry here
+ * @sb: gets the superblock
  *
  * Context: process, may sleep.
  * Return: 0; %-EUCLEAN or %-EOPNOTSUPP, the superblock is damaged or of another

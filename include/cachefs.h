@@ -22,6 +22,9 @@
  *  invalidation and truncation go through cachefs_page_wait().  So nobody writes to a
  *  page that is on its way to the disk, except write(2), which does not wait.
  *
+ *  NFS, CIFS and 9p wait in functions of their own.  From Linux 6.12 on fs/netfs also sets
+ *  and clears the mark: see cachefs_page_mark_adopt().
+ *
  *  The order of a store makes write(2) safe: the checksum is taken before the page goes
  *  to the disk, cachefs_store::still_valid is asked after it has arrived, and only then
  *  the block is published.  A page that was written to in between is not published, or
@@ -49,7 +52,8 @@ struct vm_fault;
 
 /*
  * Why data was not stored, or is not cached any more: the name here, the text in trace
- * events, and the statistic that counts the bytes.
+ * events, and the statistic that counts the bytes.  Programs get another list: enum
+ * cachefs_file_reason in uapi/cachefs.h, which "cachefsctl why" prints.
  */
 #define CACHEFS_REASONS(X) \
 	/* Refused for lack of something: */ \
@@ -73,7 +77,7 @@ struct vm_fault;
 	X(LOCAL_WRITER, "local writer", STALE) \
 	X(NO_NAME, "no name of its own", STALE) \
 	X(OPEN_TO_WRITE, "open for writing", STALE) \
-	/* Dropped: */ \
+	/* Dropped: only in the trace event cachefs_drop, and not counted */ \
 	X(CHECKSUM, "checksum mismatch", STORE_REFUSED) \
 	X(METADATA, "region metadata unusable", STORE_REFUSED)
 
@@ -86,7 +90,7 @@ enum cachefs_reason {
 
 /*
  * What is counted: the name here, and that of the file in stats/.  The first three are
- * counted for each volume, too.
+ * counted for each volume, too, so new ones go to the end.
  */
 #define CACHEFS_STATS(X) \
 	X(HIT_BYTES, hit_bytes) \
@@ -195,8 +199,9 @@ struct cachefs_store {
 };
 
 /* Attach and detach (fscache/cache.c, account.c) */
-#define CACHEFS_ATTACH_FORMAT	1	/* format the device if it is blank */
-#define CACHEFS_ATTACH_FORCE	2	/* ... or whatever it holds */
+/* A blank device is formatted without a flag. */
+#define CACHEFS_ATTACH_FORMAT	1	/* a device with a cache is formatted, too */
+#define CACHEFS_ATTACH_FORCE	2	/* any device is formatted */
 
 void cachefs_quiesce(struct cachefs_cache *cache);
 

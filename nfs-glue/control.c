@@ -20,7 +20,10 @@
 #include "glue.h"
 #include "uapi/cachefs.h"
 
-/* File systems that keep the cookie of a file where control_cookie() looks. */
+/*
+ * File systems that keep the cookie of a file where control_cookie() looks.  Which file
+ * systems are cached at all is in volume.c.
+ */
 static const char *const control_types[] = {
 #if IS_ENABLED(CONFIG_NFS_FSCACHE)
 	"nfs", "nfs4",
@@ -51,7 +54,10 @@ static struct fscache_cookie *control_cookie(struct inode *inode)
 #endif
 }
 
-/* Why a read of a file that has an object is not served, or not stored. */
+/*
+ * Why a read of a file that has an object is not served, or not stored.  cachefsctl has
+ * the words for each reason (tools/files.c).
+ */
 static enum cachefs_file_reason control_reason(struct cachefs_op *op,
 					       struct file *asked)
 {

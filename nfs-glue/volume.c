@@ -349,6 +349,9 @@ static const char *volume_cifs_unnamed(struct fscache_cookie *cookie,
  *
  * Where CIFS comes page by page, a local write looks like a copy of data that was
  * read from the server.  9p does not use a cache there.
+ *
+ * Two more lists have these file systems: control_types in control.c, for the questions
+ * to /dev/cachefs, and mount_add() in tools/mounts.c, for cachefsctl.
  */
 static const struct cachefs_file_system {
 	const char	*name;

@@ -14,6 +14,7 @@
  * not stored
  *
  * Of several reasons the answer is the one that matters most, roughly the first of these.
+ * Programs know the numbers, so a new reason goes to the end.
  */
 enum cachefs_file_reason {
 	CACHEFS_FILE_OK,		/* what is missing was not read, or is gone */

@@ -80,7 +80,7 @@ struct cachefs_anchor {
 	__le64	next_seq;		/* first sequence not used yet */
 	__le32	head;			/* region to be written next */
 	__le32	ckpt_region;		/* first region of the checkpoint */
-	__le64	ckpt_blocks;		/* its length; 0: none */
+	__le64	ckpt_blocks;		/* its length; 0 and clean: an empty cache */
 	__le64	ckpt_seq;		/* sequence in its blocks' headers */
 	__u8	reserved[CACHEFS_BLOCK_SIZE - 88];
 	__le64	checksum;		/* xxh64, checksum_seed, of all before */

@@ -202,7 +202,7 @@ static const struct address_space_operations markfs_aops = {
 	.dirty_folio		= noop_dirty_folio,
 };
 
-/* Steps a to e. */
+/* A write fault: as cachefs_page_mkwrite() says. */
 static vm_fault_t markfs_page_mkwrite(struct vm_fault *vmf)
 {
 	struct inode *inode = file_inode(vmf->vma->vm_file);
