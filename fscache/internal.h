@@ -63,7 +63,8 @@ enum cachefs_region_state {
 
 /*
  * struct cachefs_region - One region of the log
- * @seq: sequence number, 0 in a region that was never used; flush_mutex
+ * @seq: sequence number, 0 in a region that was never used, or in which the attach
+ *	found nothing; flush_mutex
  * @checksums: of all its slots, or %NULL; loaded under its load_mutex, and freed by the
  *	shrinker when not pinned
  * @open: what only a READY or OPEN region has, until its metadata is written; log_lock

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How fast the device is.  Two things follow from that: how much may be on its way
- * to the device, and when the server is asked for data that is cached.
+ * How fast the device is.  Three things follow from that: how much may be on its way
+ * to the device, when the server is asked for data that is cached, and when nothing is
+ * stored because the device does not answer.
  */
 #include <linux/math64.h>
 #include <linux/sizes.h>

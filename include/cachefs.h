@@ -139,7 +139,8 @@ struct cachefs_version {
  * @pages: @nr pages to read into; the caller keeps them until @done
  * @done: called once, in any context including softirq
  * @error: for @done: 0, or why no page may be used: %-ENODATA (not cached, or no
- *	longer cached), %-EUCLEAN (checksum mismatch), or the device's error
+ *	longer cached), %-EUCLEAN (checksum mismatch), %-ENOMEM (for the checksums), or
+ *	the device's error
  */
 struct cachefs_read {
 	struct cachefs_cache	*cache;
