@@ -13,7 +13,7 @@
 #           flavour behind it, as 6.1-cloud or 6.12-rt, of that one
 #   PIECE   packages   host packages, through apt
 #           headers    kernel headers    headers/KVER/build
-#           image      a kernel to boot  kernel/KVER/{vmlinuz,initrd,modules.ext4}
+#           image      a kernel to boot  kernel/KVER/{vmlinux,initrd,modules.ext4}
 #           root       the root image    root/root.ext4
 #           source     the source        src/linux-source-SERIES
 #           qemu       Debian 13's QEMU  qemu/bin, or else the host's own
@@ -284,6 +284,20 @@ unwanted_modules="sound drivers/gpu drivers/media drivers/infiniband
 	drivers/hwmon drivers/input drivers/bluetooth net/bluetooth net/wireless
 	net/mac80211 drivers/scsi drivers/platform drivers/power drivers/mfd"
 
+# The ELF file in a bzImage, which QEMU starts by its PVH entry: an emulated processor
+# needs one to three seconds to decompress the kernel.  The fields and their offsets are
+# those of Documentation/arch/x86/boot.rst: setup_sects, payload_offset, payload_length.
+# The last four bytes of the payload are the size of the ELF file.
+vmlinux_of()	# BZIMAGE
+{
+	local sectors offset length
+
+	sectors=$(od -A n -t u1 -j $((0x1f1)) -N 1 "$1")
+	read -r offset length < <(od -A n -t u4 -j $((0x248)) -N 8 "$1")
+	dd if="$1" iflag=skip_bytes,count_bytes bs=1M status=none \
+		skip=$(((sectors + 1) * 512 + offset)) count=$((length - 4)) | zstd -dc
+}
+
 make_image()
 {
 	local dir work name part file
@@ -309,6 +323,8 @@ make_image()
 		cp "$work/boot/$file-$kver" "$dir/$file" 2>/dev/null ||
 			cp "$work/lib/modules/$kver/$file" "$dir/$file"
 	done
+	vmlinux_of "$dir/vmlinuz" > "$dir/vmlinux"
+	rm "$dir/vmlinuz"
 	(
 		cd "$work/lib/modules/$kver/kernel"
 		# shellcheck disable=SC2086 # a list
@@ -341,7 +357,7 @@ initrd_words()
 {
 	{
 		cat "$bed_dir/initramfs-init"
-		declare -f make_initrd make_image ext4_from
+		declare -f make_initrd make_image vmlinux_of ext4_from
 		echo "$unwanted_modules"
 	} | sha256sum | cut -c 1-16
 }
