@@ -5,6 +5,7 @@
 # stays right, and the statistics add up.
 #
 # bed: --smp 1 --disk-size cache:48M --disk-size srv:512M --timeout 600
+# run: all:debug all:debug-6.1 all:debug-kcsan
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 
