@@ -47,8 +47,7 @@ machine()	# [OPTION...]
 		echo ". /bed/systemd.sh"
 		cat
 	} > "$BED_SCRATCH/script"
-	in_guest --smp "${BED_SMP:-1}" --mem 1G --systemd "$root" --timeout 1200 \
-		"$@" < "$BED_SCRATCH/script" || machine_failed $?
+	in_guest --mem 1G --systemd "$root" --timeout 1200 "$@" < "$BED_SCRATCH/script" || machine_failed $?
 }
 
 machine_failed()	# STATUS

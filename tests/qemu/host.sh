@@ -6,7 +6,7 @@
 #
 # tests/run gives them BED_SCRATCH, a directory that it removes afterwards, and
 # BED_SERIES, whose kernel is booted where no other is asked for.  BED_SMP is there when
-# all guests are to have so many processors.
+# guests are to have other than one processor.
 
 bed=$(cd "$(dirname "${BASH_SOURCE[0]}")/../bed" && pwd)
 : "${BED_SCRATCH:=$(mktemp -d)}" "${BED_LOG:=$BED_SCRATCH/log}"
@@ -33,7 +33,7 @@ new_disk()	# NAME SIZE
 # script on stdin in it, after lib.sh.  Its checks are the test's checks.
 in_guest()	# [OPTION...] < SCRIPT
 {
-	local name options=()
+	local name options=(--smp "${BED_SMP:-1}")
 
 	boots=$((boots + 1))
 	for name in cache srv; do

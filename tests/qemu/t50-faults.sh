@@ -6,7 +6,7 @@
 # wrong byte, the cache says what has happened to it, and when the disk is good
 # again a plain attach finds a cache.
 #
-# bed: --disk-size cache:64M --disk-size srv:256M --timeout 1500
+# bed: --smp 1 --disk-size cache:64M --disk-size srv:256M --timeout 1500
 # run: 6.1 all:debug
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119

@@ -4,7 +4,7 @@
 # A server that does not answer any more holds up its own readers alone: however many
 # of them wait, what comes from another server is stored.
 #
-# bed: --disk-size cache:256M --disk-size srv:256M --timeout 400
+# bed: --smp 1 --disk-size cache:256M --disk-size srv:256M --timeout 400
 # run: 6.1
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119

@@ -6,7 +6,7 @@
 # model, also while the cache's disk stands still now and then, and the races one
 # by one.
 #
-# bed: --disk-size cache:512M --disk-size srv:512M --timeout 900
+# bed: --smp 1 --disk-size cache:512M --disk-size srv:512M --timeout 900
 # run: 6.1
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119

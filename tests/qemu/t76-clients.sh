@@ -8,7 +8,7 @@
 # files are compared once no inode is in memory.  What has not changed meanwhile costs no
 # READ afterwards.
 #
-# bed: --disk-size cache:128M --disk-size srv:256M --timeout 900
+# bed: --smp 1 --disk-size cache:128M --disk-size srv:256M --timeout 900
 # run: slow sleeps
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119

@@ -6,7 +6,7 @@
 # than NFS gives them, and a server that imitates another one, or has its address in
 # another network, does not get its files served, or its own served as the other's.
 #
-# bed: --disk-size cache:128M --disk-size srv:64M --disk-size copy:64M --timeout 300
+# bed: --smp 1 --disk-size cache:128M --disk-size srv:64M --disk-size copy:64M --timeout 300
 # run: 6.1 all:debug
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119

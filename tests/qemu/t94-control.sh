@@ -5,7 +5,7 @@
 # not cached; each reason why a file is not cached, made to happen; who may ask and who
 # may let go; and questions all the time while all else changes.
 #
-# bed: --disk-size cache:128M --disk-size srv:256M --timeout 900 --add build/tools/cachefsctl
+# bed: --smp 1 --disk-size cache:128M --disk-size srv:256M --timeout 900 --add build/tools/cachefsctl
 # run: all:debug
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
