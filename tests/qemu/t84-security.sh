@@ -36,6 +36,8 @@ nfs_server_start
 nfs_server_v3
 
 other_server_start other "$copy"
+# NFSv3 knows files by their times, so a file that was just made is not stored.
+wait_for 60 file_settled "$export_dir/private"
 
 cachefs_load
 dir=$(cachefs_dir)
