@@ -76,7 +76,19 @@ static int log_write_scratch(struct cachefs_cache *cache,
 	return 0;
 }
 
-/* Write the metadata blocks of a region that are finished, in runs. */
+static bool log_write_run(struct cachefs_cache *cache, struct cachefs_open_region *open,
+			  u32 first, u32 nr)
+{
+	if (log_write_meta(cache, open->nr, first, &open->meta[first], nr))
+		return false;
+	bitmap_set(open->written, first, nr);
+	return true;
+}
+
+/*
+ * Write the metadata blocks of a region that are finished, in runs.  A bad block costs
+ * itself, not its run.
+ */
 static void log_write_finished(struct cachefs_cache *cache,
 			       struct cachefs_open_region *open)
 {
@@ -96,10 +108,11 @@ static void log_write_finished(struct cachefs_cache *cache,
 			header->nr = cpu_to_le32(nr);
 			cachefs_block_seal(header, cache->seed);
 		}
-		if (end > first &&
-		    !log_write_meta(cache, open->nr, first, &open->meta[first],
-				end - first))
-			bitmap_set(open->written, first, end - first);
+		if (end == first || log_write_run(cache, open, first, end - first) ||
+		    end == first + 1)
+			continue;
+		for (; first < end; first++)
+			log_write_run(cache, open, first, 1);
 	}
 }
 

@@ -260,6 +260,29 @@ static void checksums_without_records(void)
 	part_without_records(true);
 }
 
+/* One block of metadata cannot be written, and all of them are finished at once. */
+static void bad_block_in_a_run_of_metadata(void)
+{
+	unsigned int v, cached = 0;
+
+	large();
+	bad_blocks(cachefs_region_start(&model.cache->geo, 0) + 1, 1);
+	model.device->bad_is_readable = true;
+	model.device->write_errno = -EREMOTEIO;
+	for (v = 1; v < 4; v++)
+		store_all(v);
+	shim_advance_ms(6000);
+	model_detach();
+	bad_blocks(0, 0);
+	EXPECT_EQ(model_attach(), 0);
+	/* A scratch block has the records of the bad one. */
+	for (v = 1; v < 4; v++) {
+		cached += model_count_cached(v);
+		each_cached_block_is_read(v);
+	}
+	EXPECT_EQ(cached, 600);
+}
+
 /* Nor can the disk be asked what it has. */
 static void no_memory_for_records(void)
 {
@@ -295,6 +318,7 @@ const struct test_case metadata_cases[] = {
 	CASE(no_room_for_records),
 	CASE(part_of_a_region_without_records),
 	CASE(checksums_without_records),
+	CASE(bad_block_in_a_run_of_metadata),
 	CASE(no_memory_for_records),
 	{}
 };
