@@ -33,6 +33,10 @@ static struct shrinker *cachefs_shrinker;
 /* The system goes down: nothing is attached any more. */
 static bool going_down;
 
+/* Nothing is left to be written, though a detach may still wait for a server. */
+static bool finished;
+static DECLARE_WAIT_QUEUE_HEAD(finished_wait);
+
 static struct kobj_attribute detach_attr;
 
 static int main_attach(const char *path, unsigned int flags)
@@ -85,6 +89,12 @@ detach:
 	return ret;
 }
 
+static void main_set_finished(bool value)
+{
+	WRITE_ONCE(finished, value);
+	wake_up_all(&finished_wait);
+}
+
 static void main_detach(void)
 {
 	struct cachefs_cache *cache = attached_cache;
@@ -97,10 +107,12 @@ static void main_detach(void)
 	 * anything from here on, and no store is taken.
 	 */
 	cachefs_finish(cache);
+	main_set_finished(true);
 	cachefs_glue_remove(attached_glue);
 	cachefs_debugfs_remove();
 	cachefs_sysfs_remove(cache);
 	attached_cache = NULL;
+	main_set_finished(false);
 	cachefs_detach(cache);
 	pr_info("%s: detached\n", cachefs_device_name(device));
 	cachefs_device_close(device);
@@ -187,8 +199,6 @@ static ssize_t detach_store(struct kobject *kobj, struct kobj_attribute *attr,
 
 static struct kobj_attribute detach_attr = __ATTR_WO(detach);
 
-static DECLARE_COMPLETION(reboot_done);
-
 /*
  * The system goes down.  File systems may still be mounted, and their server may be
  * out of reach already.  So the cache is not withdrawn from FS-Cache: lookups find
@@ -200,8 +210,8 @@ static void main_reboot_finish(struct work_struct *work)
 	if (attached_cache && cachefs_finish(attached_cache))
 		pr_info("%s: written, the next attach is a clean one\n",
 			cachefs_device_name(attached_cache->device));
+	main_set_finished(true);
 	mutex_unlock(&cachefs_attach_mutex);
-	complete_all(&reboot_done);
 }
 
 static DECLARE_WORK(reboot_work, main_reboot_finish);
@@ -212,7 +222,7 @@ static int main_reboot_notify(struct notifier_block *block, unsigned long event,
 	WRITE_ONCE(going_down, true);
 	queue_work(system_unbound_wq, &reboot_work);
 	/* A disk that hangs does not hold the system. */
-	if (!wait_for_completion_timeout(&reboot_done, REBOOT_PATIENCE * HZ))
+	if (!wait_event_timeout(finished_wait, READ_ONCE(finished), REBOOT_PATIENCE * HZ))
 		pr_warn("the cache is not detached after %u seconds, the system goes down without that\n",
 			REBOOT_PATIENCE);
 	return NOTIFY_DONE;

@@ -189,6 +189,8 @@ check "no server: and says why" eval 'systemctl status cachefs |
 END
 wait $!
 host_check "no server: the shutdown waits for no process" says_not "Waiting for process"
+host_check "no server: the kernel does not wait for the detach" \
+	says_not "the cache is not detached after"
 host_check "no server: the next attach is a clean one" has_checkpoint "$BED_SCRATCH/late.img"
 mv "$BED_SCRATCH/late.img" "$BED_SCRATCH/cache.img"
 [ "${LONG:-}" ] || exit "$failed"
