@@ -13,12 +13,12 @@ set -eu
 # shellcheck source=lib.sh
 . /bed/lib.sh
 
-rounds=${ROUNDS:-50}
+rounds=${ROUNDS:-30}
 [ -z "$LONG" ] || rounds=500
 case $(uname -r) in
-6.1.*)	rounds=$((rounds * 2 / 5)) ;;	# its glue alone is another one
+6.1.*)	rounds=$((rounds * 2 / 3)) ;;	# its glue alone is another one
 esac
-on_debug_kernel && rounds=6
+on_debug_kernel && rounds=5
 
 nfs_server_start 1 800
 for ((i = 1; i <= rounds; i += 2)); do

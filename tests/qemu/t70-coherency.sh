@@ -18,7 +18,7 @@ set -eu
 load dm_mod
 operations=1000
 [ -z "$LONG" ] || operations=10000
-on_debug_kernel && operations=300
+on_debug_kernel && operations=200
 
 # The server's disk can be stopped, so that a READ is answered late.
 disk=$(readlink -f /dev/disk/srv)
