@@ -12,6 +12,10 @@ set -eu
 # shellcheck source=host.sh
 . "$(dirname "$0")/host.sh"
 
+if [ "$BED_SERIES" = 6.1 ]; then
+	echo "skip numbers of the client - Linux 6.1 caches nothing of CIFS (t85-samba)"
+	exit 0
+fi
 new_disk cache 64M
 new_disk srv 64M
 
