@@ -76,19 +76,24 @@ static int log_write_scratch(struct cachefs_cache *cache,
 	return 0;
 }
 
-static bool log_write_run(struct cachefs_cache *cache, struct cachefs_open_region *open,
+/*
+ * Write a run of finished metadata blocks.  A bad block costs itself, not its run.  If the
+ * device takes nothing, all of them have to wait.
+ */
+static void log_write_run(struct cachefs_cache *cache, struct cachefs_open_region *open,
 			  u32 first, u32 nr)
 {
-	if (log_write_meta(cache, open->nr, first, &open->meta[first], nr))
-		return false;
-	bitmap_set(open->written, first, nr);
-	return true;
+	u32 i;
+
+	if (!log_write_meta(cache, open->nr, first, &open->meta[first], nr)) {
+		bitmap_set(open->written, first, nr);
+		return;
+	}
+	for (i = 0; nr > 1 && i < nr && !READ_ONCE(cache->stores_stopped); i++)
+		log_write_run(cache, open, first + i, 1);
 }
 
-/*
- * Write the metadata blocks of a region that are finished, in runs.  A bad block costs
- * itself, not its run.
- */
+/* Write the metadata blocks of a region that are finished, in runs. */
 static void log_write_finished(struct cachefs_cache *cache,
 			       struct cachefs_open_region *open)
 {
@@ -108,11 +113,8 @@ static void log_write_finished(struct cachefs_cache *cache,
 			header->nr = cpu_to_le32(nr);
 			cachefs_block_seal(header, cache->seed);
 		}
-		if (end == first || log_write_run(cache, open, first, end - first) ||
-		    end == first + 1)
-			continue;
-		for (; first < end; first++)
-			log_write_run(cache, open, first, 1);
+		if (end > first)
+			log_write_run(cache, open, first, end - first);
 	}
 }
 

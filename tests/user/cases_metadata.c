@@ -283,6 +283,24 @@ static void bad_block_in_a_run_of_metadata(void)
 	EXPECT_EQ(cached, 600);
 }
 
+/* No block of metadata can be written: none of them is tried by itself. */
+static void no_room_for_a_run_of_metadata(void)
+{
+	unsigned int v;
+	u64 writes;
+
+	large();
+	bad_blocks(cachefs_region_start(&model.cache->geo, 0), LARGE_REGION - LARGE_SLOTS);
+	model.device->bad_is_readable = true;
+	model.device->write_errno = -ENOSPC;
+	writes = model.device->writes;
+	for (v = 1; v < 4; v++)
+		store_all(v);
+	shim_advance_ms(6000);
+	/* With data and all: 41 requests; 57 if each block were tried. */
+	EXPECT(model.device->writes - writes < 50);
+}
+
 /* Nor can the disk be asked what it has. */
 static void no_memory_for_records(void)
 {
@@ -319,6 +337,7 @@ const struct test_case metadata_cases[] = {
 	CASE(part_of_a_region_without_records),
 	CASE(checksums_without_records),
 	CASE(bad_block_in_a_run_of_metadata),
+	CASE(no_room_for_a_run_of_metadata),
 	CASE(no_memory_for_records),
 	{}
 };
