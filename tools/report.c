@@ -27,17 +27,31 @@ static const char report_usage[] =
 	" -o, --output FILE    write the page to this file, when it is complete\n"
 	" -h, --help           display this help\n";
 
+/* Wide tables scroll on their own; the text of a picture does not grow and shrink with it. */
 static const char report_style[] =
-	"body { font: 15px sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em }\n"
+	":root { color-scheme: light dark; --back: #fff; --text: #111; --plot: #f6f6f6;\n"
+	"  --grid: #ccc; --a: #05b; --b: #b50; --bad: #c00; --good: #080 }\n"
+	"@media (prefers-color-scheme: dark) { :root { --back: #161616; --text: #e6e6e6;\n"
+	"  --plot: #222; --grid: #444; --a: #6af; --b: #fa5; --bad: #f66; --good: #5c5 } }\n"
+	"body { font: 15px sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em;\n"
+	"  background: var(--back); color: var(--text); overflow-wrap: anywhere }\n"
 	"table { border-collapse: collapse; margin: 1em 0 }\n"
-	"th, td { text-align: left; padding: .2em .8em; border-bottom: 1px solid #ccc }\n"
-	"td.n { text-align: right }\n"
-	".bad { border-left: .4em solid #c00; padding-left: .8em }\n"
-	".good { border-left: .4em solid #080; padding-left: .8em }\n"
-	"svg { width: 100%; background: #f6f6f6 }\n"
-	"polyline { fill: none; stroke-width: 2 }\n"
-	".a { stroke: #06c } .b { stroke: #d60 }\n"
-	"b.a { color: #06c } b.b { color: #d60 }\n";
+	"th, td { text-align: left; padding: .2em .8em; border-bottom: 1px solid var(--grid) }\n"
+	"th.n, td.n { text-align: right }\n"
+	".wide { overflow-x: auto; overflow-wrap: normal; margin: 1em 0 }\n"
+	".wide table { margin: 0 }\n"
+	"@media (max-width: 40em) { th, td { padding: .2em .4em } th { font-size: .9em } }\n"
+	".bad { border-left: .4em solid var(--bad); padding-left: .8em }\n"
+	".good { border-left: .4em solid var(--good); padding-left: .8em }\n"
+	".chart { display: grid; grid-template-columns: 4.5em 1fr; font-size: .85em }\n"
+	".x, .y { display: flex; justify-content: space-between }\n"
+	".x { grid-column: 2 }\n"
+	".y { flex-direction: column; text-align: right; padding-right: .5em }\n"
+	"svg { width: 100%; height: 12em; background: var(--plot) }\n"
+	"path, polyline { fill: none; vector-effect: non-scaling-stroke }\n"
+	"path { stroke: var(--grid) } polyline { stroke-width: 2 }\n"
+	"polyline.a { stroke: var(--a) } polyline.b { stroke: var(--b) }\n"
+	"b.a { color: var(--a) } b.b { color: var(--b) }\n";
 
 #define REPORT_WEEK	(7 * 24 * 3600)
 #define REPORT_WIDTH	800
@@ -140,7 +154,7 @@ static void report_mounts(FILE *out, const struct system *sys)
 	const struct system_mount *mount;
 	size_t i;
 
-	fputs("<h2>Mounts</h2>\n<table>\n<tr><th>Mount</th><th>Source</th><th>Type</th><th>Bound to</th><th>From the cache</th><th>From the server</th><th>Ratio</th></tr>\n",
+	fputs("<h2>Mounts</h2>\n<div class=\"wide\"><table>\n<tr><th>Mount</th><th>Source</th><th>Type</th><th>Bound to</th><th class=\"n\">From the cache</th><th class=\"n\">From the server</th><th class=\"n\">Ratio</th></tr>\n",
 	      out);
 	for (i = 0; i < sys->nr_mounts; i++) {
 		mount = &sys->mounts[i];
@@ -156,7 +170,7 @@ static void report_mounts(FILE *out, const struct system *sys)
 			    unit_ratio(volume ? volume->hit : -1, volume ? volume->miss : -1));
 		fputs("</tr>\n", out);
 	}
-	fputs("</table>\n", out);
+	fputs("</table></div>\n", out);
 }
 
 static void report_problems(FILE *out, const struct system *sys)
@@ -205,30 +219,68 @@ static void report_line(FILE *out, const struct report_history *history,
 	fputs("\"/>\n", out);
 }
 
+static double report_most(const struct report_history *history, int first, int second)
+{
+	double most = 0, rate;
+	size_t i;
+
+	for (i = 1; i < history->nr; i++) {
+		rate = report_rate(&history->samples[i], first);
+		most = rate > most ? rate : most;
+		rate = report_rate(&history->samples[i], second);
+		most = rate > most ? rate : most;
+	}
+	return most;
+}
+
+/* The numbers beside a picture, from above. */
+static void report_scale(FILE *out, double most)
+{
+	char *top = unit_size(most), *middle = unit_size(most / 2);
+
+	fprintf(out, "<div class=\"y\"><span>%s/s</span><span>%s/s</span><span>0</span></div>\n",
+		top, middle);
+	free(top);
+	free(middle);
+}
+
+/* The times below a picture: when, without the year. */
+static void report_times(FILE *out, const struct report_history *history)
+{
+	int64_t first = history->samples[0].time;
+	int64_t last = history->samples[history->nr - 1].time;
+	char *text;
+	int i;
+
+	fputs("<div class=\"x\">", out);
+	for (i = 0; i < 3; i++) {
+		text = unit_time(first + (last - first) * i / 2, false);
+		fprintf(out, "<span>%s</span>", text + strlen("2000-"));
+		free(text);
+	}
+	fputs("</div>\n", out);
+}
+
 /* Two counters, as bytes per second. */
 static void report_chart(FILE *out, const struct report_history *history,
 			 int first, const char *first_name, int second,
 			 const char *second_name)
 {
-	double most = 1, rate;
-	char *text;
-	size_t i;
-	int k;
+	double most = report_most(history, first, second);
 
-	for (i = 1; i < history->nr; i++)
-		for (k = 0; k < 2; k++) {
-			rate = report_rate(&history->samples[i],
-					   k ? second : first);
-			most = rate > most ? rate : most;
-		}
-	text = unit_size(most);
-	fprintf(out, "<p><b class=\"a\">%s</b>, <b class=\"b\">%s</b>: up to %s/s</p>\n"
-		"<svg viewBox=\"0 0 %d %d\">\n", first_name, second_name, text,
-		REPORT_WIDTH, REPORT_HEIGHT);
-	free(text);
+	fprintf(out, "<p><b class=\"a\">%s</b>, <b class=\"b\">%s</b>%s</p>\n", first_name,
+		second_name, most > 0 ? "" : ": nothing in this time");
+	if (!(most > 0))
+		return;
+	fputs("<div class=\"chart\">\n", out);
+	report_scale(out, most);
+	fprintf(out, "<svg viewBox=\"0 0 %d %d\" preserveAspectRatio=\"none\">\n<path d=\"M0,%d H%d\"/>\n",
+		REPORT_WIDTH, REPORT_HEIGHT, REPORT_HEIGHT / 2, REPORT_WIDTH);
 	report_line(out, history, first, "a", most);
 	report_line(out, history, second, "b", most);
 	fputs("</svg>\n", out);
+	report_times(out, history);
+	fputs("</div>\n", out);
 }
 
 static void report_charts(FILE *out, const struct report_history *history)
@@ -238,7 +290,7 @@ static void report_charts(FILE *out, const struct report_history *history)
 	fputs("<h2>History</h2>\n", out);
 	if (history->nr < 2 || history->samples[0].time ==
 			       history->samples[history->nr - 1].time) {
-		fputs("<p>There is one line so far: the next report shows more.</p>\n",
+		fputs("<p>There is one line so far: the next report shows what was read since.</p>\n",
 		      out);
 		return;
 	}
@@ -259,7 +311,7 @@ static void report_page(FILE *out, const struct system *sys,
 	char *now = unit_time(time(NULL), false);
 	size_t i;
 
-	fprintf(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>cachefs</title>\n<style>\n%s</style>\n</head>\n<body>\n<h1>cachefs on ",
+	fprintf(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>cachefs</title>\n<style>\n%s</style>\n</head>\n<body>\n<h1>cachefs on ",
 		report_style);
 	report_text(out, host);
 	fputs("</h1>\n<p>Linux ", out);

@@ -6,12 +6,16 @@
 # usage: page.py PAGE STATUS [POINTS]
 #
 # PAGE is whole and needs nothing from elsewhere; it has all mounts, problems and numbers
-# of STATUS, the JSON of "cachefsctl status"; and each of its lines has POINTS points, none
-# of them outside of the picture.
+# of STATUS, the JSON of "cachefsctl status"; it is as wide as a phone, and dark where
+# the reader's other pages are; and each of its lines has POINTS points, none of them outside
+# of the picture, and numbers and times beside it.
 import html.parser, json, re, sys
 
-VOID = "meta", "br"
-KNOWN = ("html head meta title style body h1 h2 p b br table tr th td svg polyline").split()
+VOID = "meta", "br", "path"
+KNOWN = ("html head meta title style body h1 h2 p b br div span table tr th td svg path "
+	 "polyline").split()
+KNOWN_ATTRIBUTES = ("class charset content d lang name points preserveaspectratio "
+		    "viewbox").split()
 
 class Page(html.parser.HTMLParser):
 	def __init__(self):
@@ -19,13 +23,17 @@ class Page(html.parser.HTMLParser):
 		self.open = []
 		self.text = []
 		self.lines = []
+		self.divs = []
+		self.within = {}
 		self.rows = {}
 		self.name = None
 
 	def handle_starttag(self, tag, attributes):
 		assert tag in KNOWN, tag
 		for name, value in attributes:
-			assert name in ("class", "charset", "lang", "viewbox", "points"), name
+			assert name in KNOWN_ATTRIBUTES, name
+			if (tag, name) == ("div", "class"):
+				self.divs.append(value)
 		if tag == "polyline":
 			self.lines.append(dict(attributes)["points"])
 		elif tag not in VOID:
@@ -41,6 +49,8 @@ class Page(html.parser.HTMLParser):
 		self.text.append(data)
 		if self.open[-1:] == ["th"]:
 			self.name = data
+		elif self.open[-2:] == ["div", "span"]:
+			self.within.setdefault(self.divs[-1], []).append(data)
 		elif self.open[-1:] == ["td"] and self.name:
 			self.rows[self.name] = data
 			self.name = None
@@ -54,6 +64,13 @@ page.feed(content)
 page.close()
 assert not page.open, page.open
 text = "".join(page.text)
+
+assert '<meta name="viewport" content="width=device-width' in content, "no page for a phone"
+style = content[:content.index("</style>")]
+assert "prefers-color-scheme: dark" in style, "no dark page"
+assert set(re.findall(r"var\((--\w+)\)", style)) == set(re.findall(r"(--\w+):", style))
+assert not re.search(r"#[0-9a-f]{3}", style.split("\nbody", 1)[1]), "a colour for light only"
+assert content.count("<th>Mount</th>") == page.divs.count("wide"), "a cut table"
 
 with open(sys.argv[2]) as file:
 	status = json.load(file)
@@ -80,5 +97,11 @@ if len(sys.argv) > 3:
 		assert len(points) == int(sys.argv[3]), points
 		assert all(0 <= x <= 800 and 0 <= y <= 160 for x, y in points), points
 		assert points == sorted(points, key=lambda point: point[0]), points
+	for numbers in page.within["y"][:3], page.within["y"][3:]:
+		assert len(numbers) == 3 and numbers[2] == "0", numbers
+		assert all(re.fullmatch(r"[\d.]+[BKMGT]/s", number) for number in numbers[:2])
+	for times in page.within["x"][:3], page.within["x"][3:]:
+		assert len(times) == 3, times
+		assert all(re.fullmatch(r"\d\d-\d\d \d\d:\d\d", time) for time in times), times
 else:
-	assert not page.lines
+	assert not page.lines and not page.within
