@@ -249,7 +249,7 @@ void cachefs_read(struct cachefs_read *read)
  * @cache: the cache
  * @version: the version
  * @size: of the file, bytes
- * @drop: let go of it
+ * @count: nothing else, or let go of it, or note it as read
  *
  * Looks at the index alone, however slow the device is.
  *
@@ -258,11 +258,12 @@ void cachefs_read(struct cachefs_read *read)
  */
 s64 cachefs_cached_bytes(struct cachefs_cache *cache,
 			 const struct cachefs_version *version, u64 size,
-			 bool drop)
+			 enum cachefs_count count)
 {
+	bool note = count == CACHEFS_COUNT_NOTE_READ;
 	u32 slots[CACHEFS_CHUNK_BLOCKS];
 	u64 block, blocks = DIV_ROUND_UP_ULL(size, CACHEFS_BLOCK_SIZE);
-	unsigned int part, nr, i;
+	unsigned int part, nr, i, run;
 	s64 bytes = 0;
 
 	for (block = 0; cachefs_usable(cache); block += part) {
@@ -271,14 +272,20 @@ s64 cachefs_cached_bytes(struct cachefs_cache *cache,
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		part = min_t(u64, blocks - block, CACHEFS_CHUNK_BLOCKS);
-		cachefs_index_map(cache, version, block, part, slots, false);
-		for (i = 0, nr = 0; i < part; i++)
-			nr += slots[i] != CACHEFS_NO_REF;
+		cachefs_index_map(cache, version, block, part, slots, note);
+		for (i = 0, nr = 0; i < part; i += run) {
+			run = cachefs_slots_run(cache, slots + i, part - i);
+			if (slots[i] == CACHEFS_NO_REF)
+				continue;
+			nr += run;
+			if (note)
+				cachefs_region_unpin(cache, slots[i] >> cache->ref_shift);
+		}
 		bytes += (u64)nr << CACHEFS_BLOCK_SHIFT;
 		/* The last block of a file may not be whole. */
 		if (block + part == blocks && slots[part - 1] != CACHEFS_NO_REF)
 			bytes -= (blocks << CACHEFS_BLOCK_SHIFT) - size;
-		if (drop && nr)
+		if (count == CACHEFS_COUNT_DROP && nr)
 			cachefs_index_drop(cache, version->id, block, part);
 		cond_resched();
 	}

@@ -207,13 +207,20 @@ struct cachefs_store {
 void cachefs_quiesce(struct cachefs_cache *cache);
 
 /* Lookup and I/O hooks */
+/* What cachefs_cached_bytes() does with what it counts. */
+enum cachefs_count {
+	CACHEFS_COUNT_ONLY,
+	CACHEFS_COUNT_DROP,
+	CACHEFS_COUNT_NOTE_READ,	/* so that it stays, as after a read */
+};
+
 unsigned int cachefs_lookup(struct cachefs_cache *cache,
 			    const struct cachefs_version *version,
 			    u64 block, unsigned int nr, bool *cached);
 void cachefs_read(struct cachefs_read *read);
 s64 cachefs_cached_bytes(struct cachefs_cache *cache,
 			 const struct cachefs_version *version, u64 size,
-			 bool drop);
+			 enum cachefs_count count);
 void cachefs_store(struct cachefs_store *store);
 
 /* Versions */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /dev/cachefs: how much of an open file is cached, why not more, and letting go of it.
+ * /dev/cachefs: how much of an open file is cached, why not more, letting go of it, and
+ * noting it as read.
  *
  * An operation of FS-Cache keeps the file's object, and with it the cache, while the
  * question is answered: a detach waits for its end.  The descriptor of the file is the
@@ -85,7 +86,7 @@ static enum cachefs_file_reason control_reason(struct cachefs_op *op,
 }
 
 static int control_ask_object(struct cachefs_object *object, struct file *asked,
-			      bool evict, struct cachefs_file *answer)
+			      enum cachefs_count count, struct cachefs_file *answer)
 {
 	struct cachefs_cache *cache = object->volume->glue->cache;
 	struct cachefs_op op;
@@ -95,10 +96,10 @@ static int control_ask_object(struct cachefs_object *object, struct file *asked,
 	answer->reason = CACHEFS_FILE_REFUSED;
 	if (cachefs_object_unnamed(object, file_inode(asked)))
 		return 0;
-	if (evict)
+	if (count == CACHEFS_COUNT_DROP)
 		cachefs_object_renew(object);
 	cachefs_op_init(&op, object);
-	bytes = cachefs_cached_bytes(cache, &op.version, op.size, evict);
+	bytes = cachefs_cached_bytes(cache, &op.version, op.size, count);
 	answer->reason = control_reason(&op, asked);
 	if (cachefs_state(cache) == CACHEFS_DEGRADED)
 		answer->flags = CACHEFS_FILE_DEGRADED;
@@ -109,7 +110,7 @@ static int control_ask_object(struct cachefs_object *object, struct file *asked,
 	else if (bytes < 0)
 		return bytes;
 	/* No read finds what is cached of the version that was. */
-	else if (evict || answer->reason != CACHEFS_FILE_CHANGED)
+	else if (count == CACHEFS_COUNT_DROP || answer->reason != CACHEFS_FILE_CHANGED)
 		answer->cached_bytes = bytes;
 	return 0;
 }
@@ -126,7 +127,8 @@ static enum cachefs_file_reason control_no_object(struct fscache_cookie *cookie)
 	return CACHEFS_FILE_OPEN_BEFORE;
 }
 
-static int control_ask(struct file *asked, bool evict, struct cachefs_file *answer)
+static int control_ask(struct file *asked, enum cachefs_count count,
+		       struct cachefs_file *answer)
 {
 	struct inode *inode = file_inode(asked);
 	struct netfs_cache_resources cres = {};
@@ -147,7 +149,7 @@ static int control_ask(struct file *asked, bool evict, struct cachefs_file *answ
 		return 0;
 	}
 	if (cookie->volume->cache->ops->begin_operation == cachefs_begin_operation)
-		ret = control_ask_object(cachefs_cres_object(&cres), asked, evict,
+		ret = control_ask_object(cachefs_cres_object(&cres), asked, count,
 					 answer);
 	else
 		answer->reason = CACHEFS_FILE_OTHER_CACHE;
@@ -174,28 +176,45 @@ static int control_error(enum cachefs_file_reason reason)
 	}
 }
 
-static int control_permission(const struct file *asked, bool evict)
+static int control_permission(const struct file *asked, enum cachefs_count count)
 {
-	if (!evict)
+	if (count == CACHEFS_COUNT_ONLY)
 		return asked->f_mode & FMODE_READ ? 0 : -EACCES;
-	if (asked->f_mode & FMODE_WRITE ||
-	    uid_eq(current_fsuid(), file_inode(asked)->i_uid) ||
-	    capable(CAP_SYS_ADMIN))
+	/* What a user keeps takes the room of all others. */
+	if (count == CACHEFS_COUNT_DROP &&
+	    (asked->f_mode & FMODE_WRITE ||
+	     uid_eq(current_fsuid(), file_inode(asked)->i_uid)))
 		return 0;
-	return -EPERM;
+	return capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
+}
+
+/* Returns -ENOTTY if there is no such ioctl. */
+static int control_count(unsigned int cmd)
+{
+	switch (cmd) {
+	case CACHEFS_IOC_CACHED:
+	case CACHEFS_IOC_WHY:
+		return CACHEFS_COUNT_ONLY;
+	case CACHEFS_IOC_EVICT:
+		return CACHEFS_COUNT_DROP;
+	case CACHEFS_IOC_NOTE_READ:
+		return CACHEFS_COUNT_NOTE_READ;
+	default:
+		return -ENOTTY;
+	}
 }
 
 static long control_ioctl(struct file *device, unsigned int cmd,
 			  unsigned long arg)
 {
 	struct cachefs_file __user *user = (void __user *)arg;
-	bool evict = cmd == CACHEFS_IOC_EVICT;
 	struct cachefs_file file;
 	struct file *asked;
-	int ret;
+	int count, ret;
 
-	if (cmd != CACHEFS_IOC_CACHED && cmd != CACHEFS_IOC_WHY && !evict)
-		return -ENOTTY;
+	count = control_count(cmd);
+	if (count < 0)
+		return count;
 	if (copy_from_user(&file, user, sizeof(file)))
 		return -EFAULT;
 	if (file.flags || file.reason || file.reserved)
@@ -204,7 +223,7 @@ static long control_ioctl(struct file *device, unsigned int cmd,
 	if (!asked)
 		return -EBADF;
 	file.cached_bytes = 0;
-	ret = control_permission(asked, evict) ?: control_ask(asked, evict, &file);
+	ret = control_permission(asked, count) ?: control_ask(asked, count, &file);
 	fput(asked);
 	if (!ret && cmd != CACHEFS_IOC_WHY)
 		ret = control_error(file.reason);

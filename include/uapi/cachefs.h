@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * /dev/cachefs: how much of an open file is cached, and why not more.  See
+ * /dev/cachefs: how much of an open file is cached, and why not more; letting go
+ * of it, and keeping it as after a read.  See
  * Documentation/ABI/testing/dev-cachefs.
  */
 #ifndef _UAPI_CACHEFS_H
@@ -44,7 +45,8 @@ enum cachefs_file_reason {
  * @reason: question: 0; answer: enum cachefs_file_reason
  * @reserved: 0
  * @file_bytes: answer: size of the file
- * @cached_bytes: answer: how many of them are cached, or were let go of
+ * @cached_bytes: answer: how many of them are cached, or were let go of, or are noted as
+ *	read
  */
 struct cachefs_file {
 	__s32	fd;
@@ -58,5 +60,6 @@ struct cachefs_file {
 #define CACHEFS_IOC_CACHED	_IOWR(0xCF, 0x40, struct cachefs_file)
 #define CACHEFS_IOC_WHY		_IOWR(0xCF, 0x41, struct cachefs_file)
 #define CACHEFS_IOC_EVICT	_IOWR(0xCF, 0x42, struct cachefs_file)
+#define CACHEFS_IOC_NOTE_READ	_IOWR(0xCF, 0x43, struct cachefs_file)
 
 #endif /* _UAPI_CACHEFS_H */

@@ -6,14 +6,14 @@
 # usage: control.py ask VERB FILE [FLAGS]	prints "REASON CACHED SIZE", or the errno
 #	 control.py all VERB FILE...		prints the reasons, and the sums of the numbers
 #	 control.py bad FILE			prints the errno of questions that are wrong
-#	 control.py hammer FILE DIRECTORY	asks, reads, and lets go, until there is FILE
+#	 control.py hammer FILE DIRECTORY	asks, reads, notes and lets go, until there is FILE
 #
 # FILE may be a number: the descriptor that the caller has open.  FLAGS are those of an
 # open: read (the default), write, both, direct, path.  CACHEFS_IOC_... is a number in
 # include/uapi/cachefs.h.
 import ctypes, errno, fcntl, os, random, struct, sys, threading
 
-VERBS = {"cached": 0x40, "why": 0x41, "evict": 0x42}
+VERBS = {"cached": 0x40, "why": 0x41, "evict": 0x42, "note": 0x43}
 REASONS = ["ok", "unsupported", "no fsc", "other cache", "refused", "no cache", "failed",
 	   "open before", "empty", "direct", "written", "changed", "slow", "recent",
 	   "not stored"]
@@ -60,7 +60,7 @@ def main_bad(path):
 			   (number("why"), (fd, 0, 1, 0, 0, 0)),
 			   (number("why"), (fd, 0, 0, 1, 0, 0)),
 			   (number("why"), (-1, 0, 0, 0, 0, 0)),
-			   (number("why") + 2, (fd, 0, 0, 0, 0, 0)),
+			   (number("why") + 3, (fd, 0, 0, 0, 0, 0)),
 			   (number("why") ^ 4 << 16, (fd, 0, 0, 0, 0, 0)),
 			   (number("why"), None)):
 		buffer = words and struct.pack(FORMAT, *words)
@@ -70,7 +70,7 @@ def main_bad(path):
 	print(*said)
 
 def hammer(stop, directory, tally, device):
-	verbs = ["cached", "why", "why", "evict"]
+	verbs = ["cached", "why", "note", "evict"]
 	while not os.path.exists(stop):
 		try:
 			name = os.path.join(directory, random.choice(os.listdir(directory)))

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # What is read again and again stays in a cache through which something much larger
-# than the device passes once.
+# than the device passes once; and what is noted as read, though nobody reads it.
 #
 # bed: --smp 1 --disk-size cache:48M --disk-size srv:512M --timeout 400
 #
@@ -16,6 +16,9 @@ size=6291456 parts=18
 nfs_server_start
 fill "$export_dir/used" $size 1
 fill_many "$export_dir/small" 60 9000 2
+# Side by side, read once.
+fill "$export_dir/noted" 1M 3
+fill "$export_dir/counted" 1M 4
 for ((i = 1; i <= parts; i++)); do
 	fill "$export_dir/part$i" 8M "1$i"
 done
@@ -38,12 +41,22 @@ read_used()
 
 wrong=0 asked=0
 read_used
+cat "$MNT/noted" "$MNT/counted" > /dev/null
 asked=0
 for ((i = 1; i <= parts; i++)); do
 	cat "$MNT/part$i" > /dev/null
 	read_used
+	# More often than the device is written once around.
+	if [ $((i % 3)) = 1 ]; then
+		python3 /bed/control.py ask note "$MNT/noted" > /dev/null
+		python3 /bed/control.py ask cached "$MNT/counted" > /dev/null
+	fi
 done
 settle
+check_equal "what was noted as read is there" "ok 1048576 1048576" \
+	"$(python3 /bed/control.py ask cached "$MNT/noted")"
+check_equal "what was only counted is not" "ok 0 1048576" \
+	"$(python3 /bed/control.py ask cached "$MNT/counted")"
 check_equal "reads with wrong bytes" 0 "$wrong"
 check_equal "READs for what is in use" 0 "$asked"
 capacity=$(cat "$(cachefs_dir)/capacity_bytes")
@@ -53,7 +66,7 @@ kept=$(cachefs_stat reinserted_bytes)
 check_range "what is in use was stored again (bytes)" $size \
 	"$(cachefs_stat stored_bytes)" "$kept"
 # What passes through is not worth it.
-check_range "and little else" 0 $(((size + 60 * 12288) * 7)) "$kept"
+check_range "and little else" 0 $(((size + 60 * 12288 + 1048576) * 7)) "$kept"
 used=$(cat "$(cachefs_dir)/used_bytes")
 check_range "no more than fits" $((capacity / 2)) "$capacity" "$used"
 check_equal "no checksum error" 0 "$(cachefs_stat checksum_errors)"

@@ -164,22 +164,29 @@ static void cached_bytes_are_counted_and_let_go(void)
 	tiny();
 	version = &model.versions[1].core;
 	model.versions[1].base = 0;
-	EXPECT_EQ(cachefs_cached_bytes(model.cache, version, size, false), 0);
+	EXPECT_EQ(cachefs_cached_bytes(model.cache, version, size,
+				       CACHEFS_COUNT_ONLY), 0);
 	EXPECT_EQ(model_store_now(1, 0, 3), 0);
 	EXPECT_EQ(model_store_now(1, 130, 1), 0);
-	EXPECT_EQ(cachefs_cached_bytes(model.cache, version, size, false),
+	EXPECT_EQ(cachefs_cached_bytes(model.cache, version, size,
+				       CACHEFS_COUNT_ONLY),
 		  4 * CACHEFS_BLOCK_SIZE);
 	EXPECT_EQ(cachefs_cached_bytes(model.cache, version,
-				       130 * CACHEFS_BLOCK_SIZE + 5, true),
+				       130 * CACHEFS_BLOCK_SIZE + 5,
+				       CACHEFS_COUNT_DROP),
 		  3 * CACHEFS_BLOCK_SIZE + 5);
-	EXPECT_EQ(cachefs_cached_bytes(model.cache, version, size, false), 0);
+	EXPECT_EQ(cachefs_cached_bytes(model.cache, version, size,
+				       CACHEFS_COUNT_ONLY), 0);
 	EXPECT_EQ(model_store_now(1, 50, 1), 0);
 	reattach();
-	EXPECT_EQ(cachefs_cached_bytes(model.cache, version, size, false),
+	EXPECT_EQ(cachefs_cached_bytes(model.cache, version, size,
+				       CACHEFS_COUNT_ONLY),
 		  CACHEFS_BLOCK_SIZE);
 	cachefs_device_gone(model.cache);
-	EXPECT_EQ(cachefs_cached_bytes(model.cache, version, size, false), -ENXIO);
-	EXPECT_EQ(cachefs_cached_bytes(model.cache, version, 0, false), -ENXIO);
+	EXPECT_EQ(cachefs_cached_bytes(model.cache, version, size,
+				       CACHEFS_COUNT_ONLY), -ENXIO);
+	EXPECT_EQ(cachefs_cached_bytes(model.cache, version, 0,
+				       CACHEFS_COUNT_ONLY), -ENXIO);
 }
 
 static bool wanted(unsigned int block, unsigned int nr)

@@ -41,6 +41,45 @@ static void what_is_read_stays(void)
 	check_index(model.cache);
 }
 
+static s64 count_version(unsigned int version, enum cachefs_count count)
+{
+	s64 before = stat(CACHEFS_STAT_DEVICE_READ_BYTES), bytes;
+
+	bytes = cachefs_cached_bytes(model.cache, &model.versions[version].core,
+				     25 * CACHEFS_BLOCK_SIZE, count);
+	EXPECT_EQ(stat(CACHEFS_STAT_DEVICE_READ_BYTES), before);
+	return bytes;
+}
+
+/* Nobody reads it: it is noted as read, again and again; its neighbours are counted. */
+static void what_is_noted_as_read_stays(void)
+{
+	unsigned int i;
+
+	tiny();
+	model_new_version(3, 25);
+	model.versions[1].base = 0;
+	model.versions[3].base = 0;
+	EXPECT_EQ(model_store_now(1, 0, 25), 0);
+	EXPECT_EQ(model_store_now(3, 0, 25), 0);
+	for (i = 0; i < 5 * TINY_REGIONS; i++) {
+		EXPECT_EQ(count_version(1, CACHEFS_COUNT_NOTE_READ),
+			  25 * CACHEFS_BLOCK_SIZE);
+		count_version(3, CACHEFS_COUNT_ONLY);
+		model_new_version(2, TINY_SLOTS);
+		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
+		shim_run();
+	}
+	EXPECT_EQ(model_count_cached(1), 25);
+	EXPECT_EQ(model_count_cached(3), 0);
+	EXPECT_EQ(model_read_now(1, 0, 25), 0);
+	check_index(model.cache);
+	/* It goes when nobody notes it any more. */
+	one_lap();
+	one_lap();
+	EXPECT_EQ(model_count_cached(1), 0);
+}
+
 /* Stores that come faster than regions are made ready wait for what stays. */
 static void what_is_read_stays_in_a_hurry(void)
 {
@@ -267,6 +306,7 @@ static void what_is_damaged_does_not_stay(void)
 
 const struct test_case reinsert_cases[] = {
 	CASE(what_is_read_stays),
+	CASE(what_is_noted_as_read_stays),
 	CASE(what_is_read_stays_in_a_hurry),
 	CASE(stores_leave_room_for_what_stays),
 	CASE(what_is_not_read_again_goes),
