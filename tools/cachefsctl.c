@@ -26,6 +26,7 @@ static const struct {
 	{ "cached", cmd_cached, "show how much of files is cached" },
 	{ "why", cmd_why, "say why a file is not cached" },
 	{ "evict", cmd_evict, "let go of what is cached of files" },
+	{ "pin", cmd_pin, "keep files in the cache" },
 	{ "doctor", cmd_doctor, "check step by step whether a mount is cached" },
 	{ "metrics", cmd_metrics, "print the numbers for Prometheus" },
 	{ "report", cmd_report, "make a page of HTML of all that" },

@@ -10,8 +10,8 @@ _cachefsctl()
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
-		words="status top attach detach reload format wipe warm cached why evict doctor
-			metrics report dump --help --version --sysroot"
+		words="status top attach detach reload format wipe warm cached why evict pin
+			doctor metrics report dump --help --version --sysroot"
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 		return
 	fi
@@ -36,6 +36,8 @@ _cachefsctl()
 	cached)		words="--recursive --one-file-system --bytes --json" kind=file ;;
 	why)		words="--json" kind=file ;;
 	evict)		words="--recursive --one-file-system --quiet" kind=file ;;
+	pin)		words="add remove list run --json --quiet"
+			[ "$COMP_CWORD" = 2 ] || kind="file" ;;
 	doctor)		words="--file" kind=mount ;;
 	report)		words="--history --output" ;;
 	dump)		words="--regions --extents --verify --json --udev" kind=device ;;

@@ -19,6 +19,7 @@ verbs=(
 	'cached:show how much of files is cached'
 	'why:say why a file is not cached'
 	'evict:let go of what is cached of files'
+	'pin:keep files in the cache'
 	'doctor:check step by step whether a mount is cached'
 	'metrics:print the numbers for Prometheus'
 	'report:make a page of HTML of all that'
@@ -92,6 +93,11 @@ argument)
 		_arguments {-r,--recursive}'[all files below directories]' \
 			{-x,--one-file-system}'[stay on the file system]' \
 			{-q,--quiet}'[print nothing]' {-h,--help}'[display help]' '*:path:_files'
+		;;
+	pin)
+		_arguments {-J,--json}'[list: print JSON]' \
+			{-q,--quiet}'[run: print nothing]' {-h,--help}'[display help]' \
+			'1:action:(add remove list run)' '*:path:_files'
 		;;
 	doctor)
 		_arguments {-F,--file}'[the file to read]:file:_files' \

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * cachefsctl cached, why and evict: what the kernel says of files, over /dev/cachefs.
+ * pin.c asks here, too.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -9,8 +10,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-#include "../include/uapi/cachefs.h"
 #include "cachefsctl.h"
+#include "files.h"
 #include "json.h"
 #include "tree.h"
 
@@ -109,10 +110,17 @@ static bool files_not_served(uint32_t reason)
 	return reason >= CACHEFS_FILE_UNSUPPORTED && reason <= CACHEFS_FILE_OPEN_BEFORE;
 }
 
-static int files_open_device(void)
+/**
+ * files_open - Begin to ask
+ * @question: of the ioctls
+ *
+ * Return: EXIT_SUCCESS, or EXIT_FAILURE, which has been said.
+ */
+int files_open(unsigned long question)
 {
 	char *path = root_path("/dev/cachefs");
 
+	files.question = question;
 	files.device = open(path, O_RDONLY | O_CLOEXEC);
 	free(path);
 	if (files.device >= 0)
@@ -121,15 +129,29 @@ static int files_open_device(void)
 			 ": the module cachefs is not loaded, or too old" : "");
 }
 
-/* Ask the kernel, and say what is wrong: 0 or an errno. */
-static int files_ask(const char *path, struct cachefs_file *answer)
+/**
+ * files_close - End what files_open() has begun
+ */
+void files_close(void)
+{
+	close(files.device);
+}
+
+/**
+ * files_ask - Ask the kernel, and say what is wrong
+ * @path: a file
+ * @answer: the answer
+ *
+ * Return: 0 or an errno.
+ */
+int files_ask(const char *path, struct cachefs_file *answer)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), ret = 0;
 
 	*answer = (struct cachefs_file) { .fd = fd };
 	if (fd < 0 || ioctl(files.device, files.question, answer))
 		ret = -errno;
-	if (ret && fd >= 0 && files.question == CACHEFS_IOC_EVICT) {
+	if (ret && fd >= 0 && files.question != CACHEFS_IOC_WHY) {
 		*answer = (struct cachefs_file) { .fd = fd };
 		if (!ioctl(files.device, CACHEFS_IOC_WHY, answer) &&
 		    files_not_served(answer->reason)) {
@@ -269,7 +291,7 @@ static const struct option files_options[] = {
  * verb goes on, or the exit status.
  */
 static int files_begin(int argc, char **argv, const char *letters, const char *usage,
-		       bool *as_json)
+		       unsigned long question, bool *as_json)
 {
 	int c, i;
 
@@ -289,36 +311,63 @@ static int files_begin(int argc, char **argv, const char *letters, const char *u
 	}
 	if (optind == argc)
 		return cmd_bad_usage(argv[0], "no PATH given");
-	return files_open_device() ? EXIT_FAILURE : -1;
+	return files_open(question) ? EXIT_FAILURE : -1;
 }
 
-int cmd_cached(int argc, char **argv)
+static int files_show_each(char *const *paths, size_t nr, bool as_json)
 {
 	struct json json = { .out = stdout };
+	int status = EXIT_SUCCESS;
 	struct file_sum sum;
-	bool as_json = false;
-	int status;
+	size_t i;
 
-	status = files_begin(argc, argv, "rxbJh", cached_usage, &as_json);
-	if (status >= 0)
-		return status;
-	status = EXIT_SUCCESS;
-	files.question = CACHEFS_IOC_WHY;
 	if (as_json)
 		files_json_begin(&json, "paths");
 	else
 		puts("    SIZE   CACHED         FILES PATH");
-	for (; optind < argc; optind++) {
-		if (files_walk(argv[optind], &sum))
+	for (i = 0; i < nr; i++) {
+		if (files_walk(paths[i], &sum))
 			status = EXIT_FAILURE;
 		if (as_json)
-			files_json(&json, argv[optind], &sum);
+			files_json(&json, paths[i], &sum);
 		else if (sum.files)
-			files_print(argv[optind], &sum);
+			files_print(paths[i], &sum);
 	}
 	if (as_json)
 		files_json_end(&json);
-	close(files.device);
+	return status;
+}
+
+/**
+ * files_show - Show how much of all files below some paths is cached
+ * @paths: files and directories
+ * @nr: how many
+ * @as_json: print JSON
+ *
+ * Return: the exit status.
+ */
+int files_show(char *const *paths, size_t nr, bool as_json)
+{
+	int status;
+
+	if (files_open(CACHEFS_IOC_WHY))
+		return EXIT_FAILURE;
+	files.recursive = true;
+	status = files_show_each(paths, nr, as_json);
+	files_close();
+	return status;
+}
+
+int cmd_cached(int argc, char **argv)
+{
+	bool as_json = false;
+	int status;
+
+	status = files_begin(argc, argv, "rxbJh", cached_usage, CACHEFS_IOC_WHY, &as_json);
+	if (status >= 0)
+		return status;
+	status = files_show_each(argv + optind, argc - optind, as_json);
+	files_close();
 	return status;
 }
 
@@ -360,11 +409,10 @@ int cmd_why(int argc, char **argv)
 	bool as_json = false;
 	int status;
 
-	status = files_begin(argc, argv, "Jh", why_usage, &as_json);
+	status = files_begin(argc, argv, "Jh", why_usage, CACHEFS_IOC_WHY, &as_json);
 	if (status >= 0)
 		return status;
 	status = EXIT_SUCCESS;
-	files.question = CACHEFS_IOC_WHY;
 	if (as_json)
 		files_json_begin(&json, "files");
 	for (; optind < argc; optind++) {
@@ -377,7 +425,7 @@ int cmd_why(int argc, char **argv)
 	}
 	if (as_json)
 		files_json_end(&json);
-	close(files.device);
+	files_close();
 	return status;
 }
 
@@ -388,18 +436,17 @@ int cmd_evict(int argc, char **argv)
 	int status;
 	char *size;
 
-	status = files_begin(argc, argv, "rxqh", evict_usage, &as_json);
+	status = files_begin(argc, argv, "rxqh", evict_usage, CACHEFS_IOC_EVICT, &as_json);
 	if (status >= 0)
 		return status;
 	status = EXIT_SUCCESS;
-	files.question = CACHEFS_IOC_EVICT;
 	for (; optind < argc; optind++) {
 		if (files_walk(argv[optind], &sum))
 			status = EXIT_FAILURE;
 		all.files += sum.files;
 		all.cached += sum.cached;
 	}
-	close(files.device);
+	files_close();
 	if (files.quiet)
 		return status;
 	size = unit_size(all.cached);

@@ -22,6 +22,7 @@
 #include "pages.h"
 #include "system.h"
 #include "tree.h"
+#include "warm.h"
 
 static const char warm_usage[] =
 	"Usage: cachefsctl warm [options] PATH...\n"
@@ -69,7 +70,7 @@ static struct {
 	size_t		 failed;
 	unsigned int	 running;
 	/* options */
-	char		 *uuid;		/* of the cache, or NULL */
+	const char	 *uuid;		/* of the cache, or NULL */
 	uint64_t	 limit;
 	bool		 one_device;
 	bool		 progress;
@@ -91,15 +92,27 @@ static double warm_now(void)
 	return now.tv_sec + now.tv_nsec / 1e9;
 }
 
-static void warm_add(const char *path, off_t size)
+/**
+ * warm_add - Add a file to those that warm_all() reads
+ * @path: the file
+ * @size: its size in bytes, not 0
+ */
+void warm_add(const char *path, off_t size)
 {
 	warm.files = cmd_grow(warm.files, warm.nr, sizeof(*warm.files));
 	warm.files[warm.nr].path = cmd_text("%s", path);
 	warm.files[warm.nr++].size = size;
 }
 
-/* May the files on this device be cached?  Said once for each device. */
-static int warm_check_device(const struct system *sys, const char *path, dev_t dev)
+/**
+ * warm_check_device - Say why the files of a file system cannot be cached
+ * @sys: a cache is attached
+ * @path: a file of it
+ * @dev: its device
+ *
+ * Return: EXIT_SUCCESS, or EXIT_FAILURE, which has been said.
+ */
+int warm_check_device(const struct system *sys, const char *path, dev_t dev)
 {
 	const struct system_problem *problem;
 	static dev_t checked;
@@ -405,13 +418,22 @@ static int warm_stopped_at(size_t files)
 	return 128 + SIGINT;
 }
 
-static int warm_all(unsigned int jobs, bool quiet)
+/**
+ * warm_all - Read all files that were added
+ * @uuid: the cache that is to have them
+ * @jobs: so many pieces at a time
+ * @quiet: print no progress and no sum
+ *
+ * Return: the exit status.
+ */
+int warm_all(const char *uuid, unsigned int jobs, bool quiet)
 {
 	struct sigaction action = { .sa_handler = warm_stop };
 	int64_t before[3] = {};
 	size_t files = warm.nr;
 	int round;
 
+	warm.uuid = uuid;
 	if (warm.uuid) {
 		before[0] = pages_stat(warm.uuid, "hit_bytes");
 		before[1] = pages_stat(warm.uuid, "stored_bytes");
@@ -446,6 +468,7 @@ int cmd_warm(int argc, char **argv)
 		{}
 	};
 	const char *list = NULL;
+	char *uuid = NULL;
 	unsigned int jobs = 4;
 	bool quiet = false;
 	struct system sys;
@@ -483,7 +506,7 @@ int cmd_warm(int argc, char **argv)
 	if (!sys.nr_caches) {
 		status = cmd_fails(0, "no cache is attached");
 	} else {
-		warm.uuid = cmd_text("%s", sys.caches[0].uuid);
+		uuid = cmd_text("%s", sys.caches[0].uuid);
 		if (list && warm_read_list(&sys, list))
 			status = EXIT_FAILURE;
 		for (; optind < argc; optind++)
@@ -492,9 +515,9 @@ int cmd_warm(int argc, char **argv)
 	}
 	system_free(&sys);
 	if (warm.nr) {
-		end = warm_all(jobs, quiet);
+		end = warm_all(uuid, jobs, quiet);
 		status = end ?: status;
 	}
-	free(warm.uuid);
+	free(uuid);
 	return status;
 }

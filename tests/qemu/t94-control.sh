@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # /dev/cachefs: how much of a file is cached is what reads show; what was let go of is
-# not cached; each reason why a file is not cached, made to happen; who may ask and who
-# may let go; and questions all the time while all else changes.
+# not cached; what is pinned is fetched, and fetched again when it has changed; each reason
+# why a file is not cached, made to happen; who may ask, who may let go, and who may keep;
+# and questions all the time while all else changes.
 #
 # bed: --smp 1 --disk-size cache:128M --disk-size srv:256M --timeout 900 --add build/tools/cachefsctl
 # run: all:debug
@@ -75,7 +76,7 @@ check_equal "a device" "unsupported" "$(reason /dev/null)"
 nfs_mount nofsc
 check_equal "mounted without fsc" "no fsc" "$(reason "$MNT/large")"
 check_equal "a directory" "unsupported" "$(reason "$MNT/many")"
-for verb in cached evict; do
+for verb in cached evict note; do
 	check_equal "$verb: mounted without fsc" EOPNOTSUPP "$(ask $verb "$MNT/large")"
 	check_equal "$verb: another file system" EOPNOTSUPP "$(ask $verb /bed/lib.sh)"
 done
@@ -152,6 +153,36 @@ check "the server has it" cmp "$export_dir/large" "$MNT/large"
 check_range "and is asked (READs)" 1 100000 $(($(rpc_reads) - reads))
 settle
 check_equal "it is cached again" "ok 6000001 6000001" "$(ask cached "$MNT/large")"
+
+# --- what is pinned
+
+fill "$export_dir/pinned" 70000 7
+truncate -s 64M "$export_dir/much"
+pinned_is()	# SIZE: after a run; not while the file has changed a moment ago
+{
+	"$ctl" pin run > /run/said 2>&1 && [ "$(ask cached "$MNT/pinned")" = "ok $1 $1" ]
+}
+says "pin: not on a mount" 1 'lib.sh: is not on a mount of NFS' pin add /bed/lib.sh
+says "pin add" 0 "^$MNT/pinned: 1 files with 68.4K are pinned" pin add "$MNT/pinned"
+says "pin add: more" 0 "^$MNT/many/f00001: 1 files with 8.8K" pin add "$MNT"/many/f0000[01]
+check "a pinned file is fetched" wait_for 60 pinned_is 70000
+says "pin run: all is there" 0 \
+	'^3 pinned files, 85.9K: 85.9K noted as read, 0B of 0 files to be fetched$' pin run
+says "pin list" 0 "^ *68.4K +68.4K 100.0% +1 $MNT/pinned\$" pin list
+fill "$export_dir/pinned" 80000 8
+check "a pinned file that has changed is fetched again" wait_for 60 pinned_is 80000
+drop_caches
+reads=$(rpc_reads)
+check "the right bytes" cmp "$export_dir/pinned" "$MNT/pinned"
+check_equal "without a READ" "$reads" "$(rpc_reads)"
+"$ctl" pin add "$MNT/much" > /dev/null 2>&1
+says "pin run: more than 40 % of the cache" 0 \
+	'pinned files have 64.1M, more than 40 % of the cache, which are 4[0-9].[0-9]M' pin run
+check "what is too much is not fetched" grep -q '95.7K noted as read, 0B of 0 files' /run/said
+check "pin remove" "$ctl" pin remove "$MNT/pinned" "$MNT"/many/f0000[01] "$MNT/much"
+check_equal "nothing is pinned" "nothing is pinned" "$("$ctl" pin list)"
+rm "$export_dir/much"
+
 # What is being stored while it is let go of.
 hold c
 cat "$MNT/other" > /dev/null
@@ -240,6 +271,13 @@ if [ -e /proc/self/ns/user ]; then
 fi
 check_equal "nor by root without CAP_SYS_ADMIN" EPERM "$(setpriv --bounding-set \
 	-sys_admin --inh-caps -sys_admin python3 /bed/control.py ask evict "$MNT/others")"
+check_equal "a user: his own file is not noted as read" EPERM "$(user note "$MNT/own")"
+check_equal "nor one that he may write to" EPERM "$(user note "$MNT/public" both)"
+check_equal "nor does root without CAP_SYS_ADMIN" EPERM "$(setpriv --bounding-set \
+	-sys_admin --inh-caps -sys_admin python3 /bed/control.py ask note "$MNT/others")"
+check_equal "but root does" "ok 8192 8192" "$(ask note "$MNT/others")"
+check_equal "a user pins nothing" "cachefsctl: pin add: only root may do that: $(
+	)Operation not permitted" "$(as 1000 "$ctl" pin add "$MNT/own" 2>&1)"
 check_equal "it is all there" "ok 8192 8192" "$(ask cached "$MNT/others")"
 check_equal "a user: his own file" "ok 8192 8192" "$(user evict "$MNT/own")"
 check_equal "a user: a file that he may write to" "written 8192 8192" \

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Questions to /dev/cachefs (files.c).
+ */
+#ifndef _TOOLS_FILES_H
+#define _TOOLS_FILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "../include/uapi/cachefs.h"
+
+int files_open(unsigned long question);
+void files_close(void);
+int files_ask(const char *path, struct cachefs_file *answer);
+int files_show(char *const *paths, size_t nr, bool as_json);
+
+#endif

@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * cachefsctl pin: keep files in the cache, though nobody reads them.
+ *
+ * What was read since it was stored stays when its place on the disk is reused.  So a timer
+ * notes all pinned files as read, and fetches what of them is not cached.  The list of the
+ * paths is a file, one a line.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "cachefsctl.h"
+#include "files.h"
+#include "system.h"
+#include "tree.h"
+#include "warm.h"
+
+static const char pin_usage[] =
+	"Usage: cachefsctl pin add|remove PATH...\n"
+	"       cachefsctl pin list [--json]\n"
+	"       cachefsctl pin run [--quiet]\n"
+	"\n"
+	"Keep files, and all files below directories, in the cache, though nobody reads them.\n"
+	"The timer cachefs-pin.timer calls run, which notes them as read, and fetches what of\n"
+	"them is missing or has changed.\n"
+	"\n"
+	"Options:\n"
+	" -J, --json    list: print JSON\n"
+	" -q, --quiet   run: print no progress and no sum\n"
+	" -h, --help    display this help\n";
+
+#define PIN_DIR		"/var/lib/cachefs"
+#define PIN_LIST	PIN_DIR "/pins"
+/* On average half of what is in a region stays when the region is reused. */
+#define PIN_PERCENT	40
+
+struct pins {
+	char	**paths;
+	size_t	nr;
+};
+
+static void pins_free(struct pins *pins)
+{
+	while (pins->nr)
+		free(pins->paths[--pins->nr]);
+	free(pins->paths);
+}
+
+static void pins_append(struct pins *pins, const char *path)
+{
+	pins->paths = cmd_grow(pins->paths, pins->nr, sizeof(*pins->paths));
+	pins->paths[pins->nr++] = cmd_text("%s", path);
+}
+
+/* No list is an empty list. */
+static int pins_read(struct pins *pins)
+{
+	char *name = root_path(PIN_LIST), *line = NULL;
+	FILE *file = fopen(name, "re");
+	int status = EXIT_SUCCESS;
+	unsigned int nr = 0;
+	size_t size = 0;
+
+	*pins = (struct pins) {};
+	if (!file && errno != ENOENT)
+		status = cmd_fails(errno, "%s", name);
+	while (file && !status && getline(&line, &size, file) > 0) {
+		nr++;
+		line[strcspn(line, "\n")] = 0;
+		if (*line == '/')
+			pins_append(pins, line);
+		else if (*line)
+			status = cmd_fails(0, "%s: line %u is no absolute path: %s", name, nr,
+					   line);
+	}
+	if (file)
+		fclose(file);
+	free(line);
+	free(name);
+	return status;
+}
+
+static int pins_write(const struct pins *pins)
+{
+	char *name = root_path(PIN_LIST), *new = root_path(PIN_LIST ".new");
+	FILE *file = fopen(new, "we");
+	bool failed = !file;
+	size_t i;
+
+	for (i = 0; !failed && i < pins->nr; i++)
+		failed = fprintf(file, "%s\n", pins->paths[i]) < 0;
+	failed = failed || fflush(file) || fsync(fileno(file));
+	failed = (file && fclose(file)) || failed || rename(new, name);
+	if (failed) {
+		cmd_fails(errno, "%s", name);
+		unlink(new);
+	}
+	free(new);
+	free(name);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* A change of the list needs a lock on its directory.  Returns the lock, or -1. */
+static int pins_lock(void)
+{
+	char *name = root_path(PIN_DIR);
+	int lock = -1;
+
+	if (!mkdir(name, 0755) || errno == EEXIST)
+		lock = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (lock < 0 || flock(lock, LOCK_EX))
+		cmd_fails(errno, "%s", name);
+	free(name);
+	return lock;
+}
+
+static bool pin_is_below(const char *path, const char *directory)
+{
+	size_t length = strlen(directory);
+
+	return !strncmp(path, directory, length) &&
+		(!path[length] || path[length] == '/' || directory[length - 1] == '/');
+}
+
+/* Take out all that is below a path: how many they were. */
+static size_t pins_take_out(struct pins *pins, const char *path)
+{
+	size_t i, kept = 0, nr = pins->nr;
+
+	for (i = 0; i < nr; i++) {
+		if (pin_is_below(pins->paths[i], path))
+			free(pins->paths[i]);
+		else
+			pins->paths[kept++] = pins->paths[i];
+	}
+	pins->nr = kept;
+	return nr - kept;
+}
+
+struct pin_sum {
+	size_t		files;
+	uint64_t	bytes;
+};
+
+static int pin_sum(const char *path, struct pin_sum *sum)
+{
+	struct tree tree;
+	FTSENT *entry;
+
+	if (tree_open(&tree, path, false))
+		return EXIT_FAILURE;
+	while ((entry = tree_next(&tree)))
+		if (entry->fts_info == FTS_F) {
+			sum->files++;
+			sum->bytes += entry->fts_statp->st_size;
+		}
+	return tree_close(&tree);
+}
+
+static uint64_t pin_limit(const struct system *sys)
+{
+	return sys->caches[0].capacity / 100 * PIN_PERCENT;
+}
+
+static void pin_warn(const struct system *sys, uint64_t bytes)
+{
+	char *pinned, *limit;
+
+	if (bytes <= pin_limit(sys))
+		return;
+	pinned = unit_size(bytes);
+	limit = unit_size(pin_limit(sys));
+	cmd_fails(0, "warning: the pinned files have %s, more than %d %% of the cache, which are %s: not all of it will stay, and files past that are not fetched again",
+		  pinned, PIN_PERCENT, limit);
+	free(pinned);
+	free(limit);
+}
+
+static int pin_add_path(const struct system *sys, struct pins *pins, const char *path)
+{
+	struct pin_sum sum = {};
+	int status = EXIT_FAILURE;
+	char *resolved, *size;
+	struct stat st;
+	size_t i;
+
+	resolved = realpath(path, NULL);
+	if (!resolved || stat(resolved, &st)) {
+		free(resolved);
+		return cmd_fails(errno, "%s", path);
+	}
+	if (strchr(resolved, '\n')) {
+		cmd_fails(0, "%s: a name with a line break cannot be pinned", path);
+		goto out;
+	}
+	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+		cmd_fails(0, "%s: neither a regular file nor a directory", path);
+		goto out;
+	}
+	if (warm_check_device(sys, path, st.st_dev))
+		goto out;
+	for (i = 0; i < pins->nr; i++) {
+		if (pin_is_below(resolved, pins->paths[i])) {
+			printf("%s: is pinned with %s\n", path, pins->paths[i]);
+			status = EXIT_SUCCESS;
+			goto out;
+		}
+	}
+	status = pin_sum(resolved, &sum);
+	pins_take_out(pins, resolved);
+	pins_append(pins, resolved);
+	size = unit_size(sum.bytes);
+	printf("%s: %zu files with %s are pinned\n", resolved, sum.files, size);
+	free(size);
+out:
+	free(resolved);
+	return status;
+}
+
+static int pin_add(const struct system *sys, struct pins *pins, char **paths)
+{
+	struct pin_sum sum = {};
+	int status = EXIT_SUCCESS;
+	size_t i;
+
+	for (; *paths; paths++)
+		if (pin_add_path(sys, pins, *paths))
+			status = EXIT_FAILURE;
+	if (pins_write(pins))
+		return EXIT_FAILURE;
+	/* Another one that cannot be read is said, and no fault of these. */
+	for (i = 0; i < pins->nr; i++)
+		pin_sum(pins->paths[i], &sum);
+	pin_warn(sys, sum.bytes);
+	return status;
+}
+
+/* The path may not be there any more. */
+static int pin_remove(struct pins *pins, char **paths)
+{
+	int status = EXIT_SUCCESS;
+	char *resolved;
+	size_t i;
+
+	for (; *paths; paths++) {
+		resolved = realpath(*paths, NULL);
+		for (i = 0; i < pins->nr; i++)
+			if (!strcmp(pins->paths[i], resolved ?: *paths) ||
+			    !strcmp(pins->paths[i], *paths))
+				break;
+		free(resolved);
+		if (i == pins->nr) {
+			status = cmd_fails(0, "%s: is not pinned; see cachefsctl pin list",
+					   *paths);
+			continue;
+		}
+		free(pins->paths[i]);
+		memmove(pins->paths + i, pins->paths + i + 1,
+			(--pins->nr - i) * sizeof(*pins->paths));
+	}
+	return pins_write(pins) ?: status;
+}
+
+static int pin_list(const struct pins *pins, bool as_json)
+{
+	if (!pins->nr && !as_json) {
+		puts("nothing is pinned");
+		return EXIT_SUCCESS;
+	}
+	return files_show(pins->paths, pins->nr, as_json);
+}
+
+struct pin_run {
+	uint64_t	limit;
+	struct pin_sum	all;
+	struct pin_sum	noted;
+	struct pin_sum	missing;	/* and to be fetched */
+};
+
+/* The kernel knows best: a file that changed a moment ago is for the next run. */
+static int pin_run_file(struct pin_run *run, const char *path)
+{
+	struct cachefs_file answer;
+
+	if (files_ask(path, &answer))
+		return EXIT_FAILURE;
+	run->all.files++;
+	run->all.bytes += answer.file_bytes;
+	run->noted.bytes += answer.cached_bytes;
+	if (answer.reason != CACHEFS_FILE_OK || answer.cached_bytes == answer.file_bytes ||
+	    run->all.bytes > run->limit)
+		return EXIT_SUCCESS;
+	run->missing.files++;
+	run->missing.bytes += answer.file_bytes - answer.cached_bytes;
+	warm_add(path, answer.file_bytes);
+	return EXIT_SUCCESS;
+}
+
+static int pin_run_path(const struct system *sys, struct pin_run *run, const char *path)
+{
+	struct stat st;
+	struct tree tree;
+	FTSENT *entry;
+
+	if (stat(path, &st))
+		return cmd_fails(errno, "%s", path);
+	if (warm_check_device(sys, path, st.st_dev) || tree_open(&tree, path, false))
+		return EXIT_FAILURE;
+	while ((entry = tree_next(&tree)))
+		if (entry->fts_info == FTS_F && pin_run_file(run, entry->fts_path))
+			tree.status = EXIT_FAILURE;
+	return tree_close(&tree);
+}
+
+static int pin_run(const struct system *sys, const struct pins *pins, bool quiet)
+{
+	struct pin_run run = { .limit = pin_limit(sys) };
+	int status = EXIT_SUCCESS;
+	char *text[3];
+	size_t i;
+
+	if (files_open(CACHEFS_IOC_NOTE_READ))
+		return EXIT_FAILURE;
+	for (i = 0; i < pins->nr; i++)
+		if (pin_run_path(sys, &run, pins->paths[i]))
+			status = EXIT_FAILURE;
+	files_close();
+	pin_warn(sys, run.all.bytes);
+	text[0] = unit_size(run.all.bytes);
+	text[1] = unit_size(run.noted.bytes);
+	text[2] = unit_size(run.missing.bytes);
+	if (!quiet)
+		printf("%zu pinned files, %s: %s noted as read, %s of %zu files to be fetched\n",
+		       run.all.files, text[0], text[1], text[2], run.missing.files);
+	for (i = 0; i < ARRAY_SIZE(text); i++)
+		free(text[i]);
+	if (!run.missing.files)
+		return status;
+	fflush(stdout);
+	return warm_all(sys->caches[0].uuid, 1, quiet) ?: status;
+}
+
+/* What add and run need: a cache. */
+static int pin_with_cache(const char *action, struct pins *pins, char **paths, bool quiet)
+{
+	struct system sys;
+	int status;
+
+	system_read(&sys);
+	if (!sys.nr_caches)
+		status = cmd_fails(0, "no cache is attached");
+	else if (!strcmp(action, "add"))
+		status = pin_add(&sys, pins, paths);
+	else
+		status = pin_run(&sys, pins, quiet);
+	system_free(&sys);
+	return status;
+}
+
+static int pin_do(const char *action, char **paths, bool as_json, bool quiet)
+{
+	bool lists = !strcmp(action, "list"), runs = !strcmp(action, "run");
+	struct pins pins;
+	int lock = -1, status;
+
+	if (!lists && geteuid() && !*root)
+		return cmd_fails(EPERM, "pin %s: only root may do that", action);
+	if (!lists && !runs) {
+		lock = pins_lock();
+		if (lock < 0)
+			return EXIT_FAILURE;
+	}
+	status = pins_read(&pins);
+	if (status)
+		;
+	else if (lists)
+		status = pin_list(&pins, as_json);
+	else if (!strcmp(action, "remove"))
+		status = pin_remove(&pins, paths);
+	else if (!runs || pins.nr)
+		status = pin_with_cache(action, &pins, paths, quiet);
+	pins_free(&pins);
+	if (lock >= 0)
+		close(lock);
+	return status;
+}
+
+int cmd_pin(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'J' },
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "help", no_argument, NULL, 'h' },
+		{}
+	};
+	bool as_json = false, quiet = false, paths;
+	const char *action;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "Jqh", options, NULL)) != -1)
+		switch (c) {
+		case 'J':
+			as_json = true;
+			break;
+		case 'q':
+			quiet = true;
+			break;
+		case 'h':
+			return cmd_help(pin_usage);
+		default:
+			return cmd_misused("pin");
+		}
+	if (optind == argc)
+		return cmd_bad_usage("pin", "add, remove, list or run?");
+	action = argv[optind++];
+	paths = !strcmp(action, "add") || !strcmp(action, "remove");
+	if (!paths && strcmp(action, "list") && strcmp(action, "run"))
+		return cmd_bad_usage("pin", "unknown word: %s", action);
+	if (as_json && strcmp(action, "list"))
+		return cmd_bad_usage("pin", "--json is an option of list");
+	if (quiet && strcmp(action, "run"))
+		return cmd_bad_usage("pin", "--quiet is an option of run");
+	if (paths && optind == argc)
+		return cmd_bad_usage("pin", "no PATH given");
+	if (!paths && optind < argc)
+		return cmd_bad_usage("pin", "%s takes no PATH", action);
+	return pin_do(action, argv + optind, as_json, quiet);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Reading of files so that they are cached (warm.c).
+ */
+#ifndef _TOOLS_WARM_H
+#define _TOOLS_WARM_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include "system.h"
+
+int warm_check_device(const struct system *sys, const char *path, dev_t dev);
+void warm_add(const char *path, off_t size);
+int warm_all(const char *uuid, unsigned int jobs, bool quiet);
+
+#endif
