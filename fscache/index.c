@@ -62,7 +62,7 @@ static unsigned int index_level_of(unsigned int first, unsigned int last)
 static struct index_page *index_page_of(const struct cachefs_index *index,
 					const struct index_key *key)
 {
-	/* Pairs with index_page_split(): what is in the page is there. */
+	/* Pairs with cachefs_index_directory_set(): the page is there. */
 	return smp_load_acquire(index_directory_entry(index,
 						      index_directory_at(index, key)));
 }
@@ -210,10 +210,10 @@ static void index_chunk_lookup(struct cachefs_cache *cache, u64 hash,
 
 	/* An entry may be moved meanwhile. */
 	for (tries = 0; tries < LOOKUP_TRIES; tries++) {
-		/* Pairs with index_page_rebuild(). */
+		/* Pairs with index_moves_end(). */
 		moves = smp_load_acquire(&index->moves);
 		index_try_lookup(cache, hash, chunk, note);
-		/* The same, with its first barrier. */
+		/* Pairs with index_moves_begin(). */
 		smp_rmb();
 		if (!chunk->left ||
 		    (!(moves & 1) && READ_ONCE(index->moves) == moves))

@@ -36,7 +36,7 @@ static u32 index_pages_allowed(struct cachefs_cache *cache)
 static bool index_page_add(struct cachefs_cache *cache)
 {
 	struct cachefs_index *index = &cache->index;
-	u32 nr = index->nr_allocated, i, j;
+	u32 nr = index->nr_allocated, i;
 	struct index_page *page;
 
 	if (nr == index->max_pages)
@@ -50,14 +50,11 @@ static bool index_page_add(struct cachefs_cache *cache)
 		index_account_bytes(cache, INDEX_LEAF_PAGES *
 				    sizeof(struct cachefs_index_slot));
 	}
-	page = kmalloc(sizeof(*page), GFP_NOIO | __GFP_NOWARN);
+	page = kzalloc(sizeof(*page), GFP_NOIO | __GFP_NOWARN);
 	if (!page)
 		return false;
-	for (i = 0; i < INDEX_BUCKETS; i++) {
-		page->buckets[i].head = 0;
-		for (j = 0; j < INDEX_BUCKET_ENTRIES; j++)
-			page->buckets[i].entries[j].w[1] = CACHEFS_NO_REF;
-	}
+	for (i = 0; i < INDEX_PAGE_ENTRIES; i++)
+		index_entry_at(page, i)->w[1] = CACHEFS_NO_REF;
 	index_slot_at(index, nr)->page = page;
 	/* Pairs with index_page_split(). */
 	smp_store_release(&index->nr_allocated, nr + 1);

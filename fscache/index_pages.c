@@ -16,7 +16,7 @@
 /* If an entry would be further from its bucket than this, the page is split. */
 #define MAX_DISTANCE	12
 /* Two pages that have so many entries together become one: it will not be split soon. */
-#define PAGE_MERGED	(INDEX_BUCKETS * INDEX_BUCKET_ENTRIES * 3 / 4)
+#define PAGE_MERGED	(INDEX_PAGE_ENTRIES * 3 / 4)
 
 /**
  * cachefs_index_account - Count what can be found
@@ -39,22 +39,20 @@ void cachefs_index_account(struct cachefs_cache *cache,
 	WRITE_ONCE(cache->nr_extents, cache->nr_extents + extents);
 }
 
-/* More entries of this bucket are in the next one. */
-static void index_bucket_mark(struct index_bucket *bucket)
-{
-	if (bucket->head & INDEX_HEAD_OVERFLOW)
-		return;
-	index_bucket_begin(bucket);
-	WRITE_ONCE(bucket->head, bucket->head | INDEX_HEAD_OVERFLOW);
-	index_bucket_end(bucket);
-}
-
-/* The buckets before the one that is @distance away from @home. */
+/* Entries of the bucket @home are up to @distance buckets away: mark those before. */
 static void index_bucket_mark_all(struct index_page *page, unsigned int home,
 				  unsigned int distance)
 {
-	while (distance--)
-		index_bucket_mark(&page->buckets[(home + distance) % INDEX_BUCKETS]);
+	struct index_bucket *bucket;
+
+	while (distance--) {
+		bucket = &page->buckets[(home + distance) % INDEX_BUCKETS];
+		if (bucket->head & INDEX_HEAD_OVERFLOW)
+			continue;
+		index_bucket_begin(bucket);
+		WRITE_ONCE(bucket->head, bucket->head | INDEX_HEAD_OVERFLOW);
+		index_bucket_end(bucket);
+	}
 }
 
 /* Put an entry where there is room.  Returns %false if that is too far away. */
@@ -149,40 +147,27 @@ static void index_moves_end(struct cachefs_index *index)
 	smp_store_release(&index->moves, index->moves + 1);
 }
 
-/* Move the live entries of a page to page @nr, but not those of a third one. */
-static void index_page_move(struct cachefs_cache *cache, struct index_page *from,
-			    u32 nr)
+/* Put the live entries of a page anew, each into the page that it belongs to now. */
+static void index_page_move(struct cachefs_cache *cache, u32 nr)
 {
 	struct cachefs_index *index = &cache->index;
 	struct index_page *old = index->scratch;
 	struct index_entry *entry;
 	struct index_key key;
-	unsigned int i, j;
+	unsigned int i;
+	u32 to;
 
 	lockdep_assert_held_write(&cache->index_lock);
-	index_page_empty(from, old);
-	for (i = 0; i < INDEX_BUCKETS; i++) {
-		for (j = 0; j < INDEX_BUCKET_ENTRIES; j++) {
-			entry = &old->buckets[i].entries[j];
-			if (!index_entry_live(cache, entry->w[1], entry->w[2]))
-				continue;
-			key = index_key_of_entry(index, entry, nr);
-			if (index_page_number(index, &key) == nr)
-				index_page_place(cache, index_page_at(index, nr),
-						 &key, entry->w[1], entry->w[2],
-						 INDEX_BUCKETS);
-		}
+	index_page_empty(index_page_at(index, nr), old);
+	for (i = 0; i < INDEX_PAGE_ENTRIES; i++) {
+		entry = index_entry_at(old, i);
+		if (!index_entry_live(cache, entry->w[1], entry->w[2]))
+			continue;
+		key = index_key_of_entry(index, entry, nr);
+		to = index_page_number(index, &key);
+		index_page_place(cache, index_page_at(index, to), &key,
+				 entry->w[1], entry->w[2], INDEX_BUCKETS);
 	}
-}
-
-/* Put the live entries of a page anew, but not those of another page. */
-static void index_page_rebuild(struct cachefs_cache *cache, u32 nr)
-{
-	struct cachefs_index *index = &cache->index;
-
-	index_moves_begin(index);
-	index_page_move(cache, index_page_at(index, nr), nr);
-	index_moves_end(index);
 }
 
 /**
@@ -201,7 +186,7 @@ void cachefs_index_directory_set(struct cachefs_index *index, u32 nr)
 	for (at = slot->prefix; at < index_directory_size(index);
 	     at += 1U << slot->depth) {
 		*index_number_entry(index, at) = nr;
-		/* The entries are there; pairs with index_page_of(). */
+		/* The page is there; pairs with index_page_of(). */
 		smp_store_release(index_directory_entry(index, at), slot->page);
 	}
 }
@@ -211,11 +196,7 @@ static bool index_page_split(struct cachefs_cache *cache, u32 nr)
 {
 	struct cachefs_index *index = &cache->index;
 	struct cachefs_index_slot *slot = index_slot_at(index, nr), *other;
-	struct index_page *page = slot->page;
 	u32 new = index->nr_pages;
-	struct index_entry *entry;
-	struct index_key key;
-	unsigned int i, j;
 
 	/* Pairs with index_page_add(): the page is there. */
 	if (new == smp_load_acquire(&index->nr_allocated) ||
@@ -226,36 +207,24 @@ static bool index_page_split(struct cachefs_cache *cache, u32 nr)
 	other = index_slot_at(index, new);
 	other->prefix = slot->prefix | 1U << slot->depth;
 	other->depth = ++slot->depth;
-	for (i = 0; i < INDEX_BUCKETS; i++) {
-		for (j = 0; j < INDEX_BUCKET_ENTRIES; j++) {
-			entry = &page->buckets[i].entries[j];
-			if (!index_entry_live(cache, entry->w[1],
-					      READ_ONCE(entry->w[2])))
-				continue;
-			key = index_key_of_entry(index, entry, nr);
-			if (index_address(index, &key) >> (slot->depth - 1) & 1)
-				index_page_place(cache, other->page, &key,
-						 entry->w[1],
-						 READ_ONCE(entry->w[2]),
-						 INDEX_BUCKETS);
-		}
-	}
+	index_moves_begin(index);
 	cachefs_index_directory_set(index, new);
 	WRITE_ONCE(index->nr_pages, new + 1);
-	index_page_rebuild(cache, nr);
+	index_page_move(cache, nr);
+	index_moves_end(index);
 	return true;
 }
 
 static unsigned int index_page_live(struct cachefs_cache *cache,
-				    const struct index_page *page)
+				    struct index_page *page)
 {
-	const struct index_bucket *bucket;
-	unsigned int nr = 0, j;
+	struct index_entry *entry;
+	unsigned int nr = 0, i;
 
-	for (bucket = page->buckets; bucket < page->buckets + INDEX_BUCKETS; bucket++)
-		for (j = 0; j < INDEX_BUCKET_ENTRIES; j++)
-			nr += index_entry_live(cache, bucket->entries[j].w[1],
-					       READ_ONCE(bucket->entries[j].w[2]));
+	for (i = 0; i < INDEX_PAGE_ENTRIES; i++) {
+		entry = index_entry_at(page, i);
+		nr += index_entry_live(cache, entry->w[1], READ_ONCE(entry->w[2]));
+	}
 	return nr;
 }
 
@@ -279,7 +248,7 @@ static bool index_page_merge(struct cachefs_cache *cache, u32 nr)
 	slot->depth--;
 	slot->prefix &= ~(1U << slot->depth);
 	cachefs_index_directory_set(index, nr);
-	index_page_move(cache, other->page, nr);
+	index_page_move(cache, other_nr);
 	/* The pages in use are the first ones. */
 	last = index_slot_at(index, index->nr_pages - 1);
 	swap(*other, *last);
@@ -340,8 +309,12 @@ void cachefs_index_sweep(struct cachefs_cache *cache, bool all)
 	for (nr = all ? nr : nr / cache->geo.nr_regions * 4 + 4; nr; nr--) {
 		write_lock(&cache->index_lock);
 		index->sweep_hand = (index->sweep_hand + 1) % index->nr_pages;
-		if (!index_page_merge(cache, index->sweep_hand))
-			index_page_rebuild(cache, index->sweep_hand);
+		if (!index_page_merge(cache, index->sweep_hand)) {
+			/* Without the dead entries, fewer buckets have a mark. */
+			index_moves_begin(index);
+			index_page_move(cache, index->sweep_hand);
+			index_moves_end(index);
+		}
 		write_unlock(&cache->index_lock);
 		cond_resched();
 	}

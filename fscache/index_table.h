@@ -18,6 +18,7 @@
 
 #define INDEX_BUCKETS		64		/* in a page */
 #define INDEX_BUCKET_ENTRIES	5
+#define INDEX_PAGE_ENTRIES	(INDEX_BUCKETS * INDEX_BUCKET_ENTRIES)
 #define INDEX_LEAF_PAGES	256		/* pages in a leaf */
 
 #define INDEX_HEAD_BUSY		1U		/* being written */
@@ -64,7 +65,7 @@ struct index_at {
 };
 
 /* So many entries fill a page, at least, before it is split. */
-#define INDEX_PAGE_FILL		(INDEX_BUCKETS * INDEX_BUCKET_ENTRIES / 2)
+#define INDEX_PAGE_FILL		(INDEX_PAGE_ENTRIES / 2)
 
 /* index_pages.c */
 void cachefs_index_account(struct cachefs_cache *cache,
@@ -156,6 +157,14 @@ static inline struct index_page *
 index_page_at(const struct cachefs_index *index, u32 nr)
 {
 	return index_slot_at(index, nr)->page;
+}
+
+/* One of the INDEX_PAGE_ENTRIES entries of a page. */
+static inline struct index_entry *index_entry_at(struct index_page *page,
+						 unsigned int i)
+{
+	return &page->buckets[i / INDEX_BUCKET_ENTRIES]
+		.entries[i % INDEX_BUCKET_ENTRIES];
 }
 
 /* The bucket of a page that an entry should be in. */

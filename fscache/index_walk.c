@@ -9,22 +9,19 @@
 static unsigned int index_page_drop(struct cachefs_cache *cache,
 				    struct index_page *page, u32 first, u32 end)
 {
-	unsigned int i, j, dropped = 0;
+	unsigned int i, dropped = 0;
 	struct index_at at;
 
-	for (i = 0; i < INDEX_BUCKETS; i++) {
-		at.bucket = &page->buckets[i];
-		for (j = 0; j < INDEX_BUCKET_ENTRIES; j++) {
-			at.entry = &at.bucket->entries[j];
-			at.place = at.entry->w[1];
-			at.tail = READ_ONCE(at.entry->w[2]);
-			if (!index_entry_live(cache, at.place, at.tail) ||
-			    at.place >= end ||
-			    at.place + index_tail_nr(at.tail) <= first)
-				continue;
-			index_kill(cache, &at);
-			dropped++;
-		}
+	for (i = 0; i < INDEX_PAGE_ENTRIES; i++) {
+		at.bucket = &page->buckets[i / INDEX_BUCKET_ENTRIES];
+		at.entry = index_entry_at(page, i);
+		at.place = at.entry->w[1];
+		at.tail = READ_ONCE(at.entry->w[2]);
+		if (!index_entry_live(cache, at.place, at.tail) ||
+		    at.place >= end || at.place + index_tail_nr(at.tail) <= first)
+			continue;
+		index_kill(cache, &at);
+		dropped++;
 	}
 	return dropped;
 }
@@ -101,10 +98,8 @@ int cachefs_index_save(struct cachefs_cache *cache,
 	u32 page;
 
 	for (page = 0; page < index->nr_pages; page++) {
-		for (i = 0; i < INDEX_BUCKETS * INDEX_BUCKET_ENTRIES; i++) {
-			entry = &index_page_at(index, page)
-				 ->buckets[i / INDEX_BUCKET_ENTRIES]
-				 .entries[i % INDEX_BUCKET_ENTRIES];
+		for (i = 0; i < INDEX_PAGE_ENTRIES; i++) {
+			entry = index_entry_at(index_page_at(index, page), i);
 			if (!index_entry_live(cache, entry->w[1], entry->w[2]))
 				continue;
 			record = index_record(cache, entry, page);
