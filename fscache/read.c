@@ -41,12 +41,8 @@ unsigned int cachefs_lookup(struct cachefs_cache *cache,
 				  false);
 		if (!done)
 			*cached = slots[0] != CACHEFS_NO_REF;
-		for (i = 0; i < part; i++) {
-			bool found = slots[i] != CACHEFS_NO_REF;
-
-			if (found != *cached)
-				break;
-		}
+		for (i = 0; i < part && (slots[i] != CACHEFS_NO_REF) == *cached; i++)
+			;
 		done += i;
 		if (i < part)
 			break;
@@ -66,13 +62,6 @@ static void read_put(struct cachefs_read *read)
 	trace_cachefs_read(read);
 	read->done(read);
 	cachefs_op_end(cache);
-}
-
-static void read_fail(struct cachefs_read *read, int error)
-{
-	/* The first one wins; any of them will do. */
-	if (!READ_ONCE(read->error))
-		WRITE_ONCE(read->error, error);
 }
 
 /* Whether the pages hold what was stored. */
@@ -153,7 +142,8 @@ static void read_io_work(struct work_struct *work)
 					   (u64)io->nr << CACHEFS_BLOCK_SHIFT,
 					   why);
 		}
-		read_fail(read, ret);
+		/* Of several errors any will do. */
+		WRITE_ONCE(read->error, ret);
 	}
 	read_io_finish(io);
 }
@@ -221,7 +211,7 @@ void cachefs_read(struct cachefs_read *read)
 	read->error = 0;
 	atomic_set(&read->pending, 1);
 	if (!cachefs_usable(cache))
-		read_fail(read, -ENODATA);
+		WRITE_ONCE(read->error, -ENODATA);
 
 	while (done < read->nr && !READ_ONCE(read->error)) {
 		u64 block = read->block + done;
@@ -233,7 +223,7 @@ void cachefs_read(struct cachefs_read *read)
 		for (i = 0; i < part; i += run) {
 			run = cachefs_slots_run(cache, slots + i, part - i);
 			if (slots[i] == CACHEFS_NO_REF) {
-				read_fail(read, -ENODATA);
+				WRITE_ONCE(read->error, -ENODATA);
 				continue;
 			}
 			read_run(read, block + i, slots[i],
