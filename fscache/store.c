@@ -299,16 +299,11 @@ void cachefs_store_watch(struct work_struct *work)
 static bool store_copy_page(struct cachefs_store *store, unsigned int i, u32 bytes)
 {
 	struct page *copy = cachefs_copy_page_alloc(store->cache->device);
-	u8 *from, *to;
 
 	if (!copy)
 		return false;
-	from = kmap_local_page(store->pages[i]);
-	to = kmap_local_page(copy);
-	memcpy(to, from, bytes);
-	memset(to + bytes, 0, CACHEFS_BLOCK_SIZE - bytes);
-	kunmap_local(to);
-	kunmap_local(from);
+	memcpy_page(copy, 0, store->pages[i], 0, bytes);
+	memzero_page(copy, bytes, CACHEFS_BLOCK_SIZE - bytes);
 	store->pages[i] = copy;
 	return true;
 }

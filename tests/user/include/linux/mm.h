@@ -15,6 +15,8 @@
 #define clear_highpage(page)	memset((page)->bytes, 0, PAGE_SIZE)
 #define clear_page(p)		memset(p, 0, PAGE_SIZE)
 #define copy_page(to, from)	memcpy(to, from, PAGE_SIZE)
+#define memcpy_page(to, to_off, from, from_off, len) \
+	memcpy((to)->bytes + (to_off), (from)->bytes + (from_off), len)
 #define copy_highpage(to, from)	copy_page((to)->bytes, (from)->bytes)
 #define memzero_page(page, at, n) memset((page)->bytes + (at), 0, n)
 
