@@ -115,14 +115,15 @@ static void *reader(void *arg)
 		ns = held_up(waits, begin, sim_cpu_ns() - ns);
 		if (READ_ONCE(waits->stop))
 			break;
-		waits->longest_ns = max(waits->longest_ns, ns);
+		WRITE_ONCE(waits->longest_ns, max(waits->longest_ns, ns));
 		waits->nr[min(ilog2(ns | 1), BUCKETS - 1)]++;
 	}
 	return NULL;
 }
 
 /*
- * Store and reuse while another thread looks up, for one round.  A device that is not
+ * Store and reuse while another thread looks up, for one round, and longer if that thread
+ * got no processor.  A device that is not
  * full gets there by taking its oldest region out, as reuse does, for each that is
  * stored.
  */
@@ -136,7 +137,7 @@ static void hold_up(struct fill *fill, struct waits *waits, double full)
 	sim_marks(true);
 	sim_mark();
 	pthread_create(&thread, NULL, reader, waits);
-	while (sim_real_ns() < end || regions < 2) {
+	while (sim_real_ns() < end || regions < 2 || !READ_ONCE(waits->longest_ns)) {
 		fill_one(fill);
 		blocks += nr;
 		if (blocks >= slots) {
