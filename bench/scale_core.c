@@ -71,7 +71,7 @@ void core_crash(struct cachefs_cache *cache)
 
 bool core_recovered(struct cachefs_cache *cache)
 {
-	return true;
+	return !cache->recovery;
 }
 
 u64 core_nr_extents(struct cachefs_cache *cache)

@@ -30,6 +30,7 @@ static void cache_free(struct cachefs_cache *cache)
 	if (cache->wq)
 		destroy_workqueue(cache->wq);
 	cachefs_log_free(cache);
+	cachefs_recover_free(cache);
 	cachefs_index_free(cache);
 	kfree(cache->scratch);
 	kfree_sensitive(cache);
@@ -162,13 +163,14 @@ fail:
  */
 bool cachefs_finish(struct cachefs_cache *cache)
 {
-	bool write;
+	bool write, whole;
 	int ret;
 
 	cachefs_quiesce(cache);
 	write = READ_ONCE(cache->state) == CACHEFS_DETACHING;
 	if (write)
 		cachefs_log_seal_all(cache);
+	cachefs_recover_stop(cache);
 	/* After that: an error of the device has the log looked after. */
 	cancel_delayed_work_sync(&cache->log_work);
 	cancel_delayed_work_sync(&cache->watch);
@@ -177,12 +179,17 @@ bool cachefs_finish(struct cachefs_cache *cache)
 	flush_workqueue(cache->read_wq);
 	if (!write)
 		return false;
-	ret = cachefs_checkpoint(cache);
+	/* A checkpoint would say that there is nothing else. */
+	whole = !cache->unscanned;
+	ret = whole ? cachefs_checkpoint(cache) : cachefs_write_anchor(cache, 0, 0, 0);
+	if (!ret && !whole)
+		pr_info("%s: the index was not recovered as a whole, the next attach does that\n",
+			cachefs_device_name(cache->device));
 	if (ret)
 		pr_warn("%s: no checkpoint (error %d), the next attach reads all regions\n",
 			cachefs_device_name(cache->device), ret);
 	WRITE_ONCE(cache->state, CACHEFS_DETACHED);
-	return !ret;
+	return !ret && whole;
 }
 
 /**

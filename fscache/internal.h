@@ -42,6 +42,9 @@
 /* When a store may try again whether the device takes it. */
 #define CACHEFS_ROOM_INTERVAL	(5 * HZ)
 
+/* So many regions may become full before there are more pages for the index. */
+#define CACHEFS_FULL_REGIONS	4
+
 /* So many regions' checksums can be loaded at a time. */
 #define CACHEFS_LOAD_LOCKS	64
 
@@ -187,6 +190,10 @@ struct cachefs_geometry {
  * @next_flush: when the open region's metadata is due, jiffies; flush_mutex
  * @let_go: so many regions from @head on have been let go before they are needed;
  *	flush_mutex
+ * @unscanned: so many regions from @head on a recovery has not read yet; written under
+ *	flush_mutex
+ * @recovery: what is left to be found after an unclean stop, or %NULL
+ * @recovering: that is under way; written under flush_mutex
  * @stay_room: blocks that may be stored again, see reinsert.c; flush_mutex
  * @scratch: buffer for one metadata block; flush_mutex
  * @log_lock: protects the open region, and the lists of the others
@@ -222,7 +229,7 @@ struct cachefs_geometry {
  * @ios: I/O that it has not completed
  * @ops: operations (reads and stores) under way
  * @objects: open objects, as the glue counts them
- * @wait: for the end of the last operation, for room in flight, and for a scan
+ * @wait: for the end of the last operation, for room in flight, and for a recovery
  * @stores_lock: protects @stores
  * @stores: stores that have not ended and were not given up, oldest first; stores_lock
  * @watch: gives up stores that take too long
@@ -264,6 +271,9 @@ struct cachefs_cache {
 	u64				next_seq;
 	unsigned long			next_flush;
 	u32				let_go;
+	u32				unscanned;
+	struct cachefs_recovery		*recovery;
+	bool				recovering;
 	u32				stay_room;
 	struct cachefs_meta_block	*scratch;
 
@@ -600,6 +610,10 @@ int cachefs_read_anchor(struct cachefs_cache *cache,
 
 /* recover.c */
 int cachefs_recover(struct cachefs_cache *cache);
+void cachefs_recover_more(struct cachefs_cache *cache);
+void cachefs_recover_stop(struct cachefs_cache *cache);
+void cachefs_recover_free(struct cachefs_cache *cache);
+unsigned int cachefs_recovered_percent(const struct cachefs_cache *cache);
 
 /* checkpoint.c */
 int cachefs_load_checkpoint(struct cachefs_cache *cache,

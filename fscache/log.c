@@ -246,9 +246,6 @@ static bool log_let_go(struct cachefs_cache *cache, u32 nr)
 	return true;
 }
 
-/* So many regions may become full before the next one is made READY. */
-#define LOG_FULL_REGIONS	4
-
 /* Make one more region READY.  Returns -EAGAIN if that has to wait. */
 static int log_prepare_region(struct cachefs_cache *cache)
 {
@@ -278,7 +275,7 @@ static int log_prepare_region(struct cachefs_cache *cache)
 		open->meta = kvcalloc(geo->meta_blocks, sizeof(*open->meta),
 				      GFP_NOIO | __GFP_NOWARN);
 	if (!open || !open->meta || !checksums ||
-	    cachefs_index_reserve(cache, LOG_FULL_REGIONS)) {
+	    cachefs_index_reserve(cache, CACHEFS_FULL_REGIONS)) {
 		log_free_region(open);
 		kvfree(checksums);
 		return -EAGAIN;
@@ -312,6 +309,7 @@ static int log_prepare_region(struct cachefs_cache *cache)
 	cachefs_index_sweep(cache, false);
 	cache->head = (nr + 1) % geo->nr_regions;
 	cache->let_go -= min(cache->let_go, 1U);
+	WRITE_ONCE(cache->unscanned, cache->unscanned - min(cache->unscanned, 1U));
 	cachefs_reinsert_more(cache);
 	spin_lock(&cache->log_lock);
 	region->open = open;
@@ -328,6 +326,8 @@ static bool log_let_oldest_go(struct cachefs_cache *cache)
 	struct cachefs_region *region;
 	u32 nr;
 
+	/* A recovery finds nothing that is older. */
+	WRITE_ONCE(cache->unscanned, 0);
 	for (; cache->let_go < cache->geo.nr_regions; cache->let_go++) {
 		nr = (cache->head + cache->let_go) % cache->geo.nr_regions;
 		region = &cache->regions[nr];
@@ -401,6 +401,8 @@ void cachefs_log_work(struct work_struct *work)
 	}
 	if (delay && READ_ONCE(cache->stores_stopped))
 		delay = CACHEFS_ROOM_INTERVAL;
+	if (cachefs_usable(cache))
+		cachefs_recover_more(cache);
 	mutex_unlock(&cache->flush_mutex);
 
 	if (delay && cachefs_usable(cache))

@@ -3,11 +3,70 @@
  * From the device to the index: attaching after any stop.
  *
  * After a clean detach the index comes from the checkpoint.  Otherwise, or if
- * anything about the checkpoint is wrong, it comes from the metadata of all regions.
+ * anything about the checkpoint is wrong, the attach only finds out where the log goes
+ * on.  The metadata of the regions is read afterwards, the newest first, while the cache
+ * is in use.
+ *
+ * An attach makes regions READY one after the other, and numbers them in that order.
+ * So the anchor and a sequence number tell each other's place: the region with @count in
+ * the lower part of its sequence number is number (base + @count) % nr_regions.
  */
+#include <linux/log2.h>
+#include <linux/math64.h>
 #include <linux/random.h>
-#include <linux/sched/signal.h>
 #include "internal.h"
+
+/* So many regions are read at a time: one after the other, a disk mostly waits. */
+#define RECOVER_READERS		16
+/* The same while reads and stores are under way. */
+#define RECOVER_READERS_BUSY	2
+
+/*
+ * struct recover_reader - What reads the metadata of a region
+ * @work: does that
+ * @recovery: what it belongs to
+ * @meta: what it has read; @meta.seq is 0 if nothing there is valid
+ */
+struct recover_reader {
+	struct work_struct		work;
+	struct cachefs_recovery		*recovery;
+	struct cachefs_region_meta	meta;
+};
+
+/*
+ * struct cachefs_recovery - Regions are being read
+ * @cache: the cache
+ * @readers: each reads one region at a time
+ * @blocks: the readers' buffers
+ * @records: of the slots of one region
+ * @running: readers that have not ended
+ * @nr: readers that were started
+ * @readable: some metadata could be read
+ * @error: why some could not
+ * @base: where the regions of the last attach are; see above
+ * @newest: the newest sequence number that was seen
+ * @floor: the region that is looked at next has this sequence number or a newer one, or
+ *	was reused
+ * @began: when, ns
+ * @found_blocks: blocks that were found
+ * @found_extents: in how many extents
+ */
+struct cachefs_recovery {
+	struct cachefs_cache		*cache;
+	struct recover_reader		readers[RECOVER_READERS];
+	struct cachefs_meta_block	*blocks;
+	struct cachefs_slot_record	*records;
+	atomic_t			running;
+	u32				nr;
+	bool				readable;
+	int				error;
+	u32				base;
+	u64				newest;
+	u64				floor;
+	u64				began;
+	u64				found_blocks;
+	u64				found_extents;
+};
 
 /* Insert what the records of a region say, runs of slots as extents. */
 static void recover_insert_records(struct cachefs_cache *cache, u32 region,
@@ -28,191 +87,371 @@ static void recover_insert_records(struct cachefs_cache *cache, u32 region,
 	write_unlock(&cache->index_lock);
 }
 
-static void recover_forget_region(struct cachefs_cache *cache, u32 region)
+/*
+ * No region in front of this one has said yet that it was reused; see @floor.  Regions
+ * of an attach are reused one after the other.  So one with count 7 says that those
+ * behind it had the counts 6, 5... 1, or are newer.  One that is older was reused as
+ * well, and the write that said so was lost.  Some of its blocks are others by now, and
+ * would not match their checksums.
+ */
+static bool recover_was_reused(struct cachefs_recovery *recovery, u64 seq)
 {
-	cachefs_region_free(cache, region);
-	cache->regions[region].seq = 0;
+	u64 floor = max(recovery->floor, seq);
+	bool reused = seq < recovery->floor;
+
+	recovery->floor = lower_32_bits(floor) > 1 ? floor - 1 : 0;
+	return reused;
 }
 
 /*
- * From the head on, sequence numbers grow: regions are reused in that order, and
- * one after the other since the last attach.  One that is older than it has to be
- * was reused as well, and what says so was lost.  Some of its blocks are others by
- * now, and would not match their checksums.
+ * Put what a region has into the index.  Of two copies of a block either will do.
+ * Should the one that was inserted first turn out not to be there, the block is cold.
+ * Returns -ENOMEM if that has to wait.
  */
-static void recover_forget_reused(struct cachefs_cache *cache)
+static int recover_add_region(struct cachefs_recovery *recovery,
+			      const struct cachefs_region_meta *meta)
 {
-	struct cachefs_geometry *geo = &cache->geo;
-	u32 last = (cache->head + geo->nr_regions - 1) % geo->nr_regions, i;
-	u64 max_seq = cache->regions[last].seq, newest = 0;
+	struct cachefs_cache *cache = recovery->cache;
+	struct cachefs_region *region = &cache->regions[meta->region];
 
-	for (i = 0; i < geo->nr_regions; i++) {
-		u32 nr = (cache->head + i) % geo->nr_regions;
-		u32 back = geo->nr_regions - 1 - i;
-		u64 seq = cache->regions[nr].seq;
-
-		cond_resched();
-		if (!seq)
-			continue;
-		if (seq < newest ||
-		    (back < lower_32_bits(max_seq) && seq != max_seq - back))
-			recover_forget_region(cache, nr);
-		else
-			newest = seq;
-	}
-	atomic64_set(&cache->stats[CACHEFS_STAT_EVICTED_BYTES], 0);
-}
-
-/* So many regions are read at a time: one after the other, a disk mostly waits. */
-#define SCAN_READERS	16
-
-/*
- * struct scans - A scan by many readers
- * @running: readers that have not ended
- * @bad: regions in a row of which no block could be read, by all readers
- * @stop: one has failed, or the scan is not wanted any more
- */
-struct scans {
-	atomic_t	running;
-	atomic_t	bad;
-	bool		stop;
-};
-
-/*
- * struct scan - What reads every so many'th region
- * @work: does that
- * @cache: the cache
- * @all: what it shares with others
- * @first: the first of its regions
- * @max_seq: the newest sequence number it has seen
- * @newest: in this region
- * @blocks: that it has read
- * @error: why it has stopped, or 0
- */
-struct scan {
-	struct work_struct	work;
-	struct cachefs_cache	*cache;
-	struct scans		*all;
-	u32			first;
-	u64			max_seq;
-	u32			newest;
-	u64			blocks;
-	int			error;
-};
-
-static int recover_scan_region(struct scan *scan, u32 region,
-			       struct cachefs_meta_block *buffer,
-			       struct cachefs_slot_record *records)
-{
-	struct cachefs_region_meta meta = { .blocks = buffer, .region = region };
-	struct cachefs_cache *cache = scan->cache;
-	struct cachefs_geometry *geo = &cache->geo;
-	int ret;
-
-	scan->blocks += geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS;
-	ret = cachefs_region_read_meta(cache, region, buffer);
-	/* A cache with a bad spot is a smaller cache. */
-	if (ret < 0)
-		return atomic_inc_return(&scan->all->bad) > CACHEFS_MAX_ERRORS ?
-			ret : 0;
-	atomic_set(&scan->all->bad, 0);
-	if (!cachefs_meta_newest(&meta, cache->uuid, cache->seed, geo))
+	lockdep_assert_held(&cache->flush_mutex);
+	if (cachefs_index_reserve(cache, CACHEFS_FULL_REGIONS))
+		return -ENOMEM;
+	WRITE_ONCE(cache->unscanned, cache->unscanned - 1);
+	if (recover_was_reused(recovery, meta->seq) || !meta->seq)
 		return 0;
-	if (meta.seq > scan->max_seq) {
-		scan->max_seq = meta.seq;
-		scan->newest = region;
-	}
-	cache->regions[region].seq = meta.seq;
-	cachefs_region_set_state(cache, region, CACHEFS_REGION_SEALED);
-	ret = cachefs_index_reserve(cache, SCAN_READERS);
-	if (ret)
-		return ret;
-	cachefs_region_records(cache, &meta, records);
-	recover_insert_records(cache, region, records);
+	region->seq = meta->seq;
+	spin_lock(&cache->log_lock);
+	cachefs_region_set_state(cache, meta->region, CACHEFS_REGION_SEALED);
+	spin_unlock(&cache->log_lock);
+	cachefs_region_records(cache, meta, recovery->records);
+	recover_insert_records(cache, meta->region, recovery->records);
+	recovery->found_blocks += region->live;
+	recovery->found_extents += region->nr_extents;
 	return 0;
 }
 
-static void recover_scan_work(struct work_struct *work)
+static void recover_free(struct cachefs_recovery *recovery)
 {
-	struct scan *scan = container_of(work, struct scan, work);
-	struct cachefs_geometry *geo = &scan->cache->geo;
-	struct cachefs_slot_record *records;
-	struct cachefs_meta_block *buffer;
-	u32 region;
+	kvfree(recovery->blocks);
+	kvfree(recovery->records);
+	kfree(recovery);
+}
 
-	buffer = kvmalloc_array(geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS,
-				sizeof(*buffer), GFP_KERNEL | __GFP_NOWARN);
-	records = kvmalloc_array(geo->slots, sizeof(*records),
-				 GFP_KERNEL | __GFP_NOWARN);
-	if (!buffer || !records)
-		scan->error = -ENOMEM;
-	for (region = scan->first; !scan->error && region < geo->nr_regions &&
-	     !READ_ONCE(scan->all->stop); region += SCAN_READERS) {
-		scan->error = recover_scan_region(scan, region, buffer, records);
-		cond_resched();
+/* Begin to read some regions, backward from @last on. */
+static void recover_read(struct cachefs_recovery *recovery, u32 last, u32 nr)
+{
+	struct cachefs_cache *cache = recovery->cache;
+	u32 i;
+
+	recovery->nr = nr;
+	atomic_set(&recovery->running, nr);
+	for (i = 0; i < nr; i++) {
+		recovery->readers[i].meta.region =
+			(last + cache->geo.nr_regions - i) % cache->geo.nr_regions;
+		queue_work(cache->wq, &recovery->readers[i].work);
 	}
-	if (scan->error)
-		WRITE_ONCE(scan->all->stop, true);
-	kvfree(buffer);
-	kvfree(records);
-	if (atomic_dec_and_test(&scan->all->running))
-		wake_up(&scan->cache->wait);
+}
+
+/* Read the next regions: the newest that were not. */
+static void recover_read_next(struct cachefs_recovery *recovery)
+{
+	struct cachefs_cache *cache = recovery->cache;
+	u32 nr = atomic_read(&cache->ios) ? RECOVER_READERS_BUSY : RECOVER_READERS;
+
+	lockdep_assert_held(&cache->flush_mutex);
+	recover_read(recovery, (cache->head + cache->unscanned - 1) %
+		     cache->geo.nr_regions, min(nr, cache->unscanned));
+}
+
+/* All that is wanted has been read. */
+static void recover_end(struct cachefs_recovery *recovery)
+{
+	struct cachefs_cache *cache = recovery->cache;
+
+	pr_info("%s: recovered %llu MiB in %llu extents in %llu s\n",
+		cachefs_device_name(cache->device),
+		(unsigned long long)recovery->found_blocks >>
+			(20 - CACHEFS_BLOCK_SHIFT),
+		(unsigned long long)recovery->found_extents,
+		(unsigned long long)div_u64(ktime_get_ns() - recovery->began,
+					    NSEC_PER_SEC));
+	WRITE_ONCE(cache->recovery, NULL);
+	recover_free(recovery);
 }
 
 /*
- * Wait for the readers, which may take an hour, in a way that is no reason for a
- * warning and ends when the task is killed.  What they are reading then is waited for.
+ * The last of the readers has ended.  What the log has reused meanwhile is not in
+ * @unscanned any more.
  */
-static int recover_wait_for_scan(struct cachefs_cache *cache, struct scans *all)
+static void recover_go_on(struct cachefs_recovery *recovery)
 {
-	int ret = 0;
+	struct cachefs_cache *cache = recovery->cache;
+	u32 i;
 
-	if (wait_event_killable(cache->wait, !atomic_read(&all->running)))
-		ret = -EINTR;
-	WRITE_ONCE(all->stop, true);
+	mutex_lock(&cache->flush_mutex);
+	for (i = 0; i < recovery->nr && cache->unscanned && cachefs_usable(cache); i++) {
+		if (recover_add_region(recovery, &recovery->readers[i].meta))
+			break;
+		cond_resched();
+	}
+	if (READ_ONCE(cache->index.crowded))
+		cachefs_log_kick(cache);
+	if (cachefs_usable(cache) && cache->unscanned && i == recovery->nr) {
+		recover_read_next(recovery);
+		mutex_unlock(&cache->flush_mutex);
+		return;
+	}
+	/* The log begins anew if there was no memory, or if the cache is used again. */
+	if (!cache->unscanned)
+		recover_end(recovery);
+	else if (cachefs_usable(cache))
+		queue_delayed_work(cache->log_wq, &cache->log_work, HZ / 10);
+	WRITE_ONCE(cache->recovering, false);
+	mutex_unlock(&cache->flush_mutex);
+	wake_up(&cache->wait);
+}
+
+static void recover_read_work(struct work_struct *work)
+{
+	struct recover_reader *reader = container_of(work, struct recover_reader,
+						     work);
+	struct cachefs_recovery *recovery = reader->recovery;
+	struct cachefs_cache *cache = recovery->cache;
+	struct cachefs_geometry *geo = &cache->geo;
+	int ret;
+
+	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
+			 (geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS) <<
+			 CACHEFS_BLOCK_SHIFT);
+	ret = cachefs_region_read_meta(cache, reader->meta.region,
+				       reader->meta.blocks);
+	reader->meta.seq = 0;
+	/* A cache with a bad spot is a smaller cache. */
+	if (ret < 0) {
+		WRITE_ONCE(recovery->error, ret);
+	} else {
+		cachefs_io_worked(cache, false);
+		WRITE_ONCE(recovery->readable, true);
+		cachefs_meta_newest(&reader->meta, cache->uuid, cache->seed, geo);
+	}
+	if (!atomic_dec_and_test(&recovery->running))
+		return;
+	if (cache->recovering)
+		recover_go_on(recovery);
+	else
+		wake_up(&cache->wait);
+}
+
+/**
+ * cachefs_recover_more - Go on with what an attach has left to do
+ * @cache: the cache
+ *
+ * Context: flush_mutex held.
+ */
+void cachefs_recover_more(struct cachefs_cache *cache)
+{
+	lockdep_assert_held(&cache->flush_mutex);
+	if (!cache->recovery || cache->recovering)
+		return;
+	if (!cache->unscanned) {
+		recover_end(cache->recovery);
+		return;
+	}
+	WRITE_ONCE(cache->recovering, true);
+	recover_read_next(cache->recovery);
+}
+
+/**
+ * cachefs_recovered_percent - How much of the device the index knows
+ * @cache: the cache
+ *
+ * Context: any.
+ * Return: 100 if there is nothing more to be found.
+ */
+unsigned int cachefs_recovered_percent(const struct cachefs_cache *cache)
+{
+	u32 nr = cache->geo.nr_regions;
+
+	if (!READ_ONCE(cache->recovery))
+		return 100;
+	return min_t(u64, 99, div_u64((nr - READ_ONCE(cache->unscanned)) * 100ULL, nr));
+}
+
+/**
+ * cachefs_recover_stop - Wait until nothing is read any more
+ * @cache: not in use any more
+ *
+ * Context: process, may sleep as long as the device takes; takes flush_mutex.
+ */
+void cachefs_recover_stop(struct cachefs_cache *cache)
+{
+	/* Who has the mutex may have seen that the cache was in use. */
+	mutex_lock(&cache->flush_mutex);
+	mutex_unlock(&cache->flush_mutex);
+	wait_event(cache->wait, !READ_ONCE(cache->recovering));
+}
+
+/**
+ * cachefs_recover_free - Free what a recovery has that did not come to its end
+ * @cache: nothing uses it any more
+ *
+ * Context: process.
+ */
+void cachefs_recover_free(struct cachefs_cache *cache)
+{
+	if (cache->recovery)
+		recover_free(cache->recovery);
+}
+
+static int recover_alloc(struct cachefs_cache *cache)
+{
+	u32 blocks = cache->geo.meta_blocks + CACHEFS_SCRATCH_BLOCKS, i;
+	struct cachefs_recovery *recovery;
+
+	recovery = kzalloc(sizeof(*recovery), GFP_KERNEL);
+	if (!recovery)
+		return -ENOMEM;
+	cache->recovery = recovery;
+	recovery->cache = cache;
+	recovery->began = ktime_get_ns();
+	recovery->blocks = kvmalloc_array(RECOVER_READERS * blocks,
+					  sizeof(*recovery->blocks),
+					  GFP_KERNEL | __GFP_NOWARN);
+	recovery->records = kvmalloc_array(cache->geo.slots,
+					   sizeof(*recovery->records),
+					   GFP_KERNEL | __GFP_NOWARN);
+	if (!recovery->blocks || !recovery->records)
+		return -ENOMEM;
+	for (i = 0; i < RECOVER_READERS; i++) {
+		recovery->readers[i].recovery = recovery;
+		recovery->readers[i].meta.blocks = recovery->blocks + i * blocks;
+		INIT_WORK(&recovery->readers[i].work, recover_read_work);
+	}
+	return 0;
+}
+
+/*
+ * Look for newer regions among @nr, backward from @last on.  Waits in a way that is no
+ * reason for a warning and ends when the task is killed.  What is being read then is
+ * waited for.
+ */
+static int recover_look(struct cachefs_recovery *recovery, u32 last, u32 nr)
+{
+	struct cachefs_cache *cache = recovery->cache;
+	const struct cachefs_region_meta *meta;
+	u32 nr_regions = cache->geo.nr_regions, i;
+	int ret;
+
+	recover_read(recovery, last, nr);
+	ret = wait_event_killable(cache->wait, !atomic_read(&recovery->running));
 	/* The last one has woken us and may not have ended. */
 	flush_workqueue(cache->wq);
+	if (ret)
+		return -EINTR;
+	for (i = 0; i < nr; i++) {
+		meta = &recovery->readers[i].meta;
+		if (meta->seq <= recovery->newest)
+			continue;
+		recovery->newest = meta->seq;
+		recovery->base = (meta->region + nr_regions -
+				  lower_32_bits(meta->seq) % nr_regions) % nr_regions;
+	}
+	return 0;
+}
+
+/* The same among regions that could be the next ones, from @ahead after the newest on. */
+static int recover_look_ahead(struct cachefs_recovery *recovery, u32 ahead, u32 nr)
+{
+	u32 count = lower_32_bits(recovery->newest) + ahead + nr - 1;
+	u32 nr_regions = recovery->cache->geo.nr_regions;
+
+	return recover_look(recovery, (recovery->base + count % nr_regions) %
+			    nr_regions, nr);
+}
+
+/*
+ * Find the newest region of the last attach: once around the ring from the anchor's head
+ * on, regions have its sequence numbers, or in a later lap those of this lap, up to the
+ * newest one.  So the newest region is found by bisection.
+ *
+ * Regions whose metadata was lost, or cannot be read, look as if they were not reused.
+ * So several are read at each step.  Still the newest region may not be found, if more
+ * than these were lost before it.  Then the log goes on earlier, at a region that was
+ * lost.  All that is older in the ring is of former attaches, and the log reuses it in
+ * turn, as before.  Only some regions of the last attach are reused earlier than others.
+ */
+static int recover_bisect(struct cachefs_recovery *recovery)
+{
+	u32 nr_regions = recovery->cache->geo.nr_regions, ahead;
+	u32 nr = clamp_t(u32, nr_regions / 4, 1, RECOVER_READERS);
+	u64 newest;
+	int ret;
+
+	/* The lap. */
+	ret = recover_look_ahead(recovery, 1, nr);
+	for (ahead = roundup_pow_of_two(nr_regions) / 2; !ret && ahead >= nr; ahead /= 2)
+		ret = recover_look_ahead(recovery, ahead, nr);
+	do {
+		newest = recovery->newest;
+		if (!ret)
+			ret = recover_look_ahead(recovery, 1, nr);
+	} while (!ret && recovery->newest > newest);
+	return ret;
+}
+
+/* There is no anchor: find the newest region of all. */
+static int recover_look_at_all(struct cachefs_recovery *recovery)
+{
+	u32 nr_regions = recovery->cache->geo.nr_regions, nr, region;
+	int ret = 0;
+
+	for (region = 0; !ret && region < nr_regions; region += nr) {
+		nr = min_t(u32, RECOVER_READERS, nr_regions - region);
+		ret = recover_look(recovery, region + nr - 1, nr);
+	}
 	return ret;
 }
 
 /*
- * Rebuild the index from the metadata of all regions, in any order: of two copies of
- * a block either will do.  Should the one that was inserted first turn out not to be
- * there, the block is cold.
+ * Find out where the log goes on, and prepare to read all regions.  @anchor: the newest
+ * one, or %NULL
  */
-static int recover_scan_all(struct cachefs_cache *cache)
+static int recover_begin(struct cachefs_cache *cache,
+			 const struct cachefs_anchor *anchor)
 {
-	struct cachefs_geometry *geo = &cache->geo;
-	struct scans all = { .running = ATOMIC_INIT(SCAN_READERS) };
-	struct scan *scans;
-	u64 max_seq = 0;
-	int ret = 0;
-	u32 i;
+	u32 nr_regions = cache->geo.nr_regions;
+	struct cachefs_recovery *recovery;
+	u64 next_seq;
+	int ret;
 
-	scans = kcalloc(SCAN_READERS, sizeof(*scans), GFP_KERNEL);
-	if (!scans)
-		return -ENOMEM;
-	for (i = 0; i < SCAN_READERS; i++) {
-		scans[i].cache = cache;
-		scans[i].all = &all;
-		scans[i].first = i;
-		INIT_WORK(&scans[i].work, recover_scan_work);
-		queue_work(cache->wq, &scans[i].work);
+	ret = recover_alloc(cache);
+	if (ret)
+		return ret;
+	recovery = cache->recovery;
+	cache->unscanned = nr_regions;
+	/* A detach has left the log where the anchor says. */
+	if (anchor && le32_to_cpu(anchor->flags) & CACHEFS_ANCHOR_CLEAN)
+		return 0;
+	next_seq = anchor ? le64_to_cpu(anchor->next_seq) : 0;
+	if (lower_32_bits(next_seq) && next_seq >> 32 == cache->attach_count) {
+		recovery->newest = next_seq - 1;
+		recovery->base = (cache->head + nr_regions -
+				  lower_32_bits(next_seq) % nr_regions) % nr_regions;
+		ret = recover_bisect(recovery);
+	} else {
+		ret = recover_look_at_all(recovery);
 	}
-	ret = recover_wait_for_scan(cache, &all);
-	for (i = 0; i < SCAN_READERS; i++) {
-		ret = ret ?: scans[i].error;
-		cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
-				 scans[i].blocks << CACHEFS_BLOCK_SHIFT);
-		if (scans[i].max_seq <= max_seq)
-			continue;
-		max_seq = scans[i].max_seq;
-		cache->head = (scans[i].newest + 1) % geo->nr_regions;
-	}
-	if (!ret)
-		recover_forget_reused(cache);
-	cache->attach_count = max(cache->attach_count, max_seq >> 32);
-	kfree(scans);
+	/* Also if the device has lost an anchor: no sequence number is used again. */
+	cache->attach_count = max(cache->attach_count, recovery->newest >> 32);
+	if (!ret && !recovery->readable)
+		ret = recovery->error;
+	if (recovery->newest)
+		cache->head = (recovery->base + 1 +
+			       lower_32_bits(recovery->newest) % nr_regions) %
+			      nr_regions;
+	if (lower_32_bits(recovery->newest))
+		recovery->floor = recovery->newest;
 	return ret;
 }
 
@@ -221,7 +460,8 @@ static void recover_forget_all(struct cachefs_cache *cache)
 	u32 region;
 
 	for (region = 0; region < cache->geo.nr_regions; region++) {
-		recover_forget_region(cache, region);
+		cachefs_region_free(cache, region);
+		cache->regions[region].seq = 0;
 		cond_resched();
 	}
 	atomic64_set(&cache->stats[CACHEFS_STAT_EVICTED_BYTES], 0);
@@ -230,6 +470,9 @@ static void recover_forget_all(struct cachefs_cache *cache)
 /**
  * cachefs_recover - Fill the index from the device
  * @cache: geometry, UUID, secret and seed are known; the index is empty
+ *
+ * Without a checkpoint the index is still empty when it returns, and
+ * cachefs_recover_more() has to be called when the cache is in use.
  *
  * When it returns, the device says that the cache is in use: a checkpoint that
  * it had counts no more, and sequence numbers from here on are new.
@@ -266,7 +509,7 @@ int cachefs_recover(struct cachefs_cache *cache)
 		}
 	}
 	if (!clean) {
-		ret = recover_scan_all(cache);
+		ret = recover_begin(cache, found ? anchor : NULL);
 		if (ret)
 			goto out;
 	}
@@ -280,12 +523,15 @@ int cachefs_recover(struct cachefs_cache *cache)
 	ret = cachefs_write_anchor(cache, 0, 0, 0);
 	if (!ret)
 		ret = cachefs_write_anchor(cache, 0, 0, 0);
-	pr_info("%s: %llu MiB cached in %llu extents%s\n",
-		cachefs_device_name(cache->device),
-		(unsigned long long)cache->live_blocks >>
-			(20 - CACHEFS_BLOCK_SHIFT),
-		(unsigned long long)cache->nr_extents,
-		clean || !found ? "" : ", recovered after an unclean stop");
+	if (clean)
+		pr_info("%s: %llu MiB cached in %llu extents\n",
+			cachefs_device_name(cache->device),
+			(unsigned long long)cache->live_blocks >>
+				(20 - CACHEFS_BLOCK_SHIFT),
+			(unsigned long long)cache->nr_extents);
+	else
+		pr_info("%s: unclean stop, the index is recovered while the cache is in use\n",
+			cachefs_device_name(cache->device));
 out:
 	kfree(anchor);
 	return ret;

@@ -172,6 +172,8 @@ static ssize_t read_bypass_ms_store(struct kobject *kobj,
 	  READ_ONCE(to_cache(kobj)->live_blocks) << CACHEFS_BLOCK_SHIFT) \
 	X(objects_open, 0444, NULL, "%d", atomic_read(&to_cache(kobj)->objects)) \
 	X(extents, 0444, NULL, "%llu", READ_ONCE(to_cache(kobj)->nr_extents)) \
+	X(recovered_percent, 0444, NULL, "%u", \
+	  cachefs_recovered_percent(to_cache(kobj))) \
 	X(max_in_flight_bytes, 0644, max_in_flight_bytes_store, "%llu", \
 	  READ_ONCE(to_cache(kobj)->max_in_flight)) \
 	X(max_index_bytes, 0644, max_index_bytes_store, "%llu", \

@@ -74,6 +74,15 @@ static char *status_bytes(int64_t bytes, bool plain)
 	return unit_size(bytes);
 }
 
+/* After an unclean stop also how much of the device the index knows. */
+static char *status_state(const struct system_cache *cache)
+{
+	if (cache->recovered < 0 || cache->recovered >= 100)
+		return cmd_text("%s", cache->state);
+	return cmd_text("%s, %lld %% recovered", cache->state,
+			(long long)cache->recovered);
+}
+
 static void status_caches(const struct system *sys, bool plain)
 {
 	static const char *const columns[] = {
@@ -91,7 +100,7 @@ static void status_caches(const struct system *sys, bool plain)
 		status_add(&status, cmd_text("%s", cache->device));
 		status_add(&status, cmd_text("%s", *cache->label ?
 					     cache->label : "-"));
-		status_add(&status, cmd_text("%s", cache->state));
+		status_add(&status, status_state(cache));
 		status_add(&status, unit_time(cache->since, true));
 		status_add(&status, status_bytes(cache->capacity, plain));
 		status_add(&status, status_bytes(cache->used, plain));
@@ -191,6 +200,7 @@ static void status_json_caches(struct json *json, const struct system *sys)
 		json_number(json, "used_bytes", cache->used);
 		json_number(json, "objects_open", cache->objects);
 		json_number(json, "extents", cache->extents);
+		json_number(json, "recovered_percent", cache->recovered);
 		json_open(json, "stats", '{');
 		for (k = 0; k < NR_STATS; k++)
 			json_number(json, system_stats[k].name, cache->stats[k]);

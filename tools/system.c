@@ -123,6 +123,7 @@ static void system_read_cache(const char *name, void *data)
 	cache->used = root_number("%s/used_bytes", dir);
 	cache->objects = root_number("%s/objects_open", dir);
 	cache->extents = root_number("%s/extents", dir);
+	cache->recovered = root_number("%s/recovered_percent", dir);
 	cache->since = system_attached_at(name);
 	for (i = 0; i < NR_STATS; i++)
 		cache->stats[i] = root_number("%s/stats/%s", dir,

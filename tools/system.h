@@ -97,6 +97,7 @@ struct system_cache {
 	int64_t			used;
 	int64_t			objects;
 	int64_t			extents;
+	int64_t			recovered;	/* percent */
 	int64_t			since;
 	int64_t			stats[NR_STATS];
 	struct system_volume	*volumes;

@@ -601,7 +601,8 @@ static void regions_are_read_side_by_side(struct kunit *test)
 	WRITE_ONCE(f->ramdisk->hold_reads, true);
 	helper = helper_start(test, attach_task, f);
 	KUNIT_EXPECT_TRUE(test,
-			  fixture_eventually(READ_ONCE(f->ramdisk->held) >= 8));
+			  fixture_eventually(READ_ONCE(f->ramdisk->held) >=
+					     FIXTURE_REGIONS / 4));
 	KUNIT_EXPECT_TRUE(test, helper_goes_on(helper));
 	WRITE_ONCE(f->ramdisk->hold_reads, false);
 	ramdisk_kick(f->ramdisk);

@@ -145,6 +145,8 @@ int fixture_init(struct kunit *test)
  * @f: the fixture, detached
  * @flags: CACHEFS_ATTACH_...
  *
+ * After an unclean stop this waits until the index is complete.
+ *
  * Return: what cachefs_attach() returns.
  */
 int fixture_attach(struct fixture *f, unsigned int flags)
@@ -158,6 +160,7 @@ int fixture_attach(struct fixture *f, unsigned int flags)
 	/* Other cases may hold I/O as long as they like. */
 	f->cache->max_in_flight_ms = 0;
 	f->cache->read_bypass_ms = 0;
+	KUNIT_EXPECT_TRUE(f->test, fixture_eventually(!READ_ONCE(f->cache->recovery)));
 	return 0;
 }
 

@@ -122,6 +122,7 @@ pull second
 check "second: rmmod" rmmod cachefs
 put first
 check "first: attach" insmod /bed/cachefs.ko "cache=$(disk first)"
+check "first: all is found again" cachefs_recovered
 in_use first
 nfs_umount
 cachefs_unload

@@ -173,6 +173,7 @@ check_equal "absent: the files are right" "$(tree_sum "$files")" "$(tree_sum "$M
 echo "PUT IN late"
 check "late: the unit attaches the cache" wait_for 120 is_active cachefs
 check "late: it is that of the power cut" eval 'dmesg | grep "unclean stop"'
+check "late: all is found again" cachefs_recovered
 check_warm "late"
 check "late: the mount uses the cache" is_bound
 fill "$export_dir/new" 1M 3

@@ -19,6 +19,7 @@ import glob
 import os
 import struct
 import sys
+import time
 
 BLOCK = 4096
 REASONS = {"EUCLEAN", "EOPNOTSUPP", "EMEDIUMTYPE"}
@@ -77,6 +78,9 @@ for number, (base, changes) in enumerate(images(open(stream_name, "rb"))):
     directory = os.path.dirname(glob.glob("/sys/fs/cachefs/*/state")[0])
     for setting in ("max_in_flight_ms", "read_bypass_ms"):
         write(directory + "/" + setting, "0")
+    while open(directory + "/recovered_percent").read() != "100\n" and \
+          open(directory + "/state").read() != "failed\n":
+        time.sleep(0.1)
     # First what is there, and then, perhaps, what was stored instead.
     for again in range(2):
         for path, content in wanted.items():

@@ -438,7 +438,7 @@ cache_active()	# NAME
 		END { exit !found }' /proc/fs/fscache/caches
 }
 
-cachefs_load()	# [DEVICE]; leaves the cache attached
+cachefs_load()	# [DEVICE]; leaves the cache attached, with all that it has
 {
 	local device
 
@@ -450,6 +450,19 @@ cachefs_load()	# [DEVICE]; leaves the cache attached
 		echo "$device" > /sys/fs/cachefs/attach || return
 	fi
 	cachefs_patient
+	cachefs_recovered
+}
+
+all_is_found()
+{
+	[ "$(cat "$(cachefs_dir)/recovered_percent")" = 100 ] ||
+		[ "$(cat "$(cachefs_dir)/state")" = failed ]
+}
+
+# After an unclean stop: wait until the index is complete.
+cachefs_recovered()
+{
+	wait_for 300 all_is_found
 }
 
 # However slow this machine is: all is stored, and read from the cache.
@@ -486,13 +499,14 @@ cachefs_unload()
 	fi
 }
 
-cachefs_attach()	# DEVICE [WORDS]
+cachefs_attach()	# DEVICE [WORDS]; as cachefs_load()
 {
 	local device
 
 	device=$(readlink -f "$1")
 	echo "$device${2:+ $2}" > /sys/fs/cachefs/attach || return
 	cachefs_patient
+	cachefs_recovered
 }
 
 cachefs_detach()

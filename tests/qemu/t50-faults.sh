@@ -368,7 +368,7 @@ detached "nothing can be written at detach" "no checkpoint (error -5)" \
 	all flakey error_writes
 detached "anchors cannot be written at detach" "no checkpoint (error -5)" \
 	anchor flakey error_writes
-detached "what is written at detach is lost" "recovered after an unclean stop" \
+detached "what is written at detach is lost" "unclean stop" \
 	all flakey drop_writes
 detached "the checkpoint is lost" "checkpoint unusable" \
 	"meta data" flakey drop_writes

@@ -171,7 +171,9 @@ stop_without_detach
 disk_is "$(bad_sectors $(((256 + region * 1024 + 5) * 8 + 3)))"
 dmesg --clear
 cachefs_load /dev/mapper/c
-check "bad metadata at a scan: there was one" logged "recovered after an unclean stop"
+check "bad metadata at a scan: there was one" logged "unclean stop"
+check "bad metadata at a scan: the log says what it has found" \
+	eval 'dmesg | grep -qE "recovered [1-9][0-9]* MiB in [1-9][0-9]* extents in [0-9]+ s"'
 check_range "bad metadata at a scan: blocks lost" 1 126 \
 	$(((used - $(cat "$(cachefs_dir)/used_bytes")) / 4096))
 check_equal "bad metadata at a scan: state" degraded "$(state)"

@@ -40,13 +40,14 @@ class Tree:
 	def kernel(self, release):
 		self.release = release
 
-	def cache(self, state="active", stats={}, device="/dev/vdc"):
+	def cache(self, state="active", stats={}, device="/dev/vdc", recovered=100):
 		base = f"sys/fs/cachefs/{UUID}/"
 		values = dict(state=state, device=device, label="fast",
 			      block_size=4096, region_size=4194304,
 			      capacity_bytes=106_000_000_000,
 			      used_bytes=42_000_000_000, objects_open=17,
-			      extents=90_000, max_in_flight_bytes=67108864,
+			      extents=90_000, recovered_percent=recovered,
+			      max_in_flight_bytes=67108864,
 			      max_in_flight_ms=1000, read_bypass_ms=100,
 			      max_index_bytes=1073741824, detach="")
 		for name, value in values.items():
@@ -168,6 +169,11 @@ def no_cache(tree):
 
 def failed(tree):
 	tree.cache("failed", dict(read_errors=16, checksum_errors=3))
+	add_nfs(tree)
+	tree.finish()
+
+def recovering(tree):
+	tree.cache(recovered=42)
 	add_nfs(tree)
 	tree.finish()
 

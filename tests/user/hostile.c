@@ -202,7 +202,7 @@ static void one_image(const u8 *data, size_t size, bool with_data)
 		refused++;
 		return;
 	}
-	EXPECT(model.device->reads < 200);
+	EXPECT(model.device->reads < 300);
 	attached++;
 	clean += !shim_log_has("unclean");
 	shim_run();

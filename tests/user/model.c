@@ -311,7 +311,7 @@ void model_format(u64 device_blocks, u32 region_blocks)
 		model_new_version(v, 1 + shim_below(MODEL_MAX_BLOCKS));
 }
 
-int model_attach(void)
+int model_attach_only(void)
 {
 	unsigned int v;
 	int ret;
@@ -324,6 +324,21 @@ int model_attach(void)
 	for (v = 0; v < MODEL_VERSIONS; v++)
 		version_init(&model.versions[v]);
 	return 0;
+}
+
+void model_recover(void)
+{
+	while (model.cache->recovery && model.cache->state == CACHEFS_ACTIVE)
+		shim_wait_progress("the end of a recovery");
+}
+
+int model_attach(void)
+{
+	int ret = model_attach_only();
+
+	if (!ret)
+		model_recover();
+	return ret;
 }
 
 void model_detach(void)

@@ -69,7 +69,9 @@ enum model_flags {
 
 /* A blank device with a new cache of this geometry, not attached. */
 void model_format(u64 device_blocks, u32 region_blocks);
-int model_attach(void);		/* cachefs_attach() */
+int model_attach_only(void);	/* cachefs_attach() */
+void model_recover(void);	/* wait until the index is complete */
+int model_attach(void);		/* both */
 void model_detach(void);
 void model_exit(void);
 

@@ -261,13 +261,22 @@ static void read_all(void)
 	free(all);
 }
 
+static int attach(void)
+{
+	int ret = cachefs_attach(device, 0, &cache);
+
+	while (!ret && cache->recovery)
+		shim_wait_progress("the end of a recovery");
+	return ret;
+}
+
 static void try_device(void)
 {
 	u64 first;
 	int ret;
 
 	memset(&got, 0, sizeof(got));
-	ret = cachefs_attach(device, 0, &cache);
+	ret = attach();
 	if (ret) {
 		/* The write of the superblock was the last, at most. */
 		EXPECT(prefix < formatted + torn);
@@ -286,7 +295,7 @@ static void try_device(void)
 	if (shim_chance(10)) {
 		cachefs_detach(cache);
 		shim_log_clear();
-		EXPECT_EQ(cachefs_attach(device, 0, &cache), 0);
+		EXPECT_EQ(attach(), 0);
 		EXPECT(!shim_log_has("unclean"));
 		read_all();
 		EXPECT(!got.mismatches);
