@@ -123,9 +123,8 @@ static void *reader(void *arg)
 
 /*
  * Store and reuse while another thread looks up, for one round, and longer if that thread
- * got no processor.  A device that is not
- * full gets there by taking its oldest region out, as reuse does, for each that is
- * stored.
+ * got no processor.  A device that is not full gets there by taking its oldest region out,
+ * as reuse does, for each that is stored.
  */
 static void hold_up(struct fill *fill, struct waits *waits, double full)
 {
