@@ -115,7 +115,13 @@ cat <&5 > /dev/null &
 sleep 1
 cachefs_detach &
 sleep 3
-check "the detach waits for the server" kill -0 \$!
+case \$(uname -r) in
+6.1.*)	# A reader there waits for NFS alone.
+	status=0
+	wait \$! || status=\$?
+	check_equal "the detach does not wait for the server" 0 "\$status" ;;
+*)	check "the detach waits for the server" kill -0 \$! ;;
+esac
 $reboot_now
 END
 
