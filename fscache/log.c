@@ -347,7 +347,9 @@ static bool log_let_oldest_go(struct cachefs_cache *cache)
 
 /*
  * If the index has not the memory for all, let the oldest regions go before they are
- * needed.  Returns whether there may be more to do.
+ * needed.  A recovery reserves pages for each region: if some are left, a single page was
+ * too full, and what was not read yet does not go for that.  Returns whether there may be
+ * more to do.
  */
 static bool log_trim_index(struct cachefs_cache *cache)
 {
@@ -359,7 +361,9 @@ static bool log_trim_index(struct cachefs_cache *cache)
 	lockdep_assert_held(&cache->flush_mutex);
 	if (pages)
 		go = DIV_ROUND_UP_ULL(extents * pages, READ_ONCE(index->nr_pages));
-	else if (READ_ONCE(index->crowded))
+	else if (READ_ONCE(index->crowded) &&
+		 (!cache->unscanned ||
+		  READ_ONCE(index->nr_pages) == READ_ONCE(index->nr_allocated)))
 		go = cache->geo.slots;
 	WRITE_ONCE(index->crowded, false);
 	while (go && READ_ONCE(cache->nr_extents) + go > extents &&

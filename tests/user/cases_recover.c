@@ -406,6 +406,7 @@ static void recovery_waits_for_memory(void)
 static void recovery_ends_when_the_index_is_full(void)
 {
 	full_cache_recovers();
+	model.cache->index.max_bytes = 1;
 	model.cache->index.crowded = true;
 	cachefs_log_kick(model.cache);
 	model_recover();
@@ -416,6 +417,18 @@ static void recovery_ends_when_the_index_is_full(void)
 	shim_log_clear();
 	reattach();
 	EXPECT(!shim_log_has("unclean"));
+}
+
+/* A page of the index was too full, and there are others: nothing goes for that. */
+static void recovery_goes_on_after_a_full_page(void)
+{
+	full_cache_recovers();
+	model.cache->index.crowded = true;
+	cachefs_log_kick(model.cache);
+	model_recover();
+	EXPECT_EQ(model_count_cached(6), TINY_SLOTS);
+	EXPECT_EQ(model_count_cached(1), TINY_SLOTS);
+	all_is_right();
 }
 
 /* What was found last is the oldest, and goes first. */
@@ -474,6 +487,7 @@ const struct test_case recover_cases[] = {
 	CASE(recovery_ends_with_the_use),
 	CASE(recovery_waits_for_memory),
 	CASE(recovery_ends_when_the_index_is_full),
+	CASE(recovery_goes_on_after_a_full_page),
 	CASE(oldest_goes_first_after_a_recovery),
 	CASE(lost_reuse_is_noticed_later),
 	{}
