@@ -282,7 +282,7 @@ settle
 drop_caches
 same "a file that is cached in part" part
 # What is in one folio with what is cached is stored if the server's part ends last.
-for ((tries = ${3:-1}; tries > 0; tries--)); do
+for ((tries = 20; tries > 0; tries--)); do
 	settle
 	drop_caches
 	before=$(rpc_reads)
