@@ -190,7 +190,7 @@ static void recover_go_on(struct cachefs_recovery *recovery)
 	u32 i;
 
 	mutex_lock(&cache->flush_mutex);
-	for (i = 0; i < recovery->nr && cache->unscanned && cachefs_usable(cache); i++) {
+	for (i = 0; i < recovery->nr && cache->unscanned; i++) {
 		if (recover_add_region(recovery, &recovery->readers[i].meta))
 			break;
 		cond_resched();
