@@ -40,9 +40,16 @@ static const char pin_usage[] =
 /* On average half of what is in a region stays when the region is reused. */
 #define PIN_PERCENT	40
 
+/*
+ * struct pins - The list
+ * @paths: of files and directories, absolute
+ * @nr: how many
+ * @kept: so many of them, the first ones, are in the file already
+ */
 struct pins {
 	char	**paths;
 	size_t	nr;
+	size_t	kept;
 };
 
 static void pins_free(struct pins *pins)
@@ -81,6 +88,7 @@ static int pins_read(struct pins *pins)
 	}
 	if (file)
 		fclose(file);
+	pins->kept = pins->nr;
 	free(line);
 	free(name);
 	return status;
@@ -114,8 +122,12 @@ static int pins_lock(void)
 
 	if (!mkdir(name, 0755) || errno == EEXIST)
 		lock = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (lock < 0 || flock(lock, LOCK_EX))
+	if (lock < 0 || flock(lock, LOCK_EX)) {
 		cmd_fails(errno, "%s", name);
+		if (lock >= 0)
+			close(lock);
+		lock = -1;
+	}
 	free(name);
 	return lock;
 }
@@ -128,19 +140,13 @@ static bool pin_is_below(const char *path, const char *directory)
 		(!path[length] || path[length] == '/' || directory[length - 1] == '/');
 }
 
-/* Take out all that is below a path: how many they were. */
-static size_t pins_take_out(struct pins *pins, const char *path)
+static void pins_take_out(struct pins *pins, size_t i)
 {
-	size_t i, kept = 0, nr = pins->nr;
-
-	for (i = 0; i < nr; i++) {
-		if (pin_is_below(pins->paths[i], path))
-			free(pins->paths[i]);
-		else
-			pins->paths[kept++] = pins->paths[i];
-	}
-	pins->nr = kept;
-	return nr - kept;
+	free(pins->paths[i]);
+	memmove(pins->paths + i, pins->paths + i + 1,
+		(--pins->nr - i) * sizeof(*pins->paths));
+	if (i < pins->kept)
+		pins->kept--;
 }
 
 struct pin_sum {
@@ -184,10 +190,9 @@ static void pin_warn(const struct system *sys, uint64_t bytes)
 
 static int pin_add_path(const struct system *sys, struct pins *pins, const char *path)
 {
-	struct pin_sum sum = {};
 	int status = EXIT_FAILURE;
-	char *resolved, *size;
 	struct stat st;
+	char *resolved;
 	size_t i;
 
 	resolved = realpath(path, NULL);
@@ -212,21 +217,30 @@ static int pin_add_path(const struct system *sys, struct pins *pins, const char 
 			goto out;
 		}
 	}
-	status = pin_sum(resolved, &sum);
-	pins_take_out(pins, resolved);
+	/* What is below it is pinned with it. */
+	for (i = pins->nr; i--;)
+		if (pin_is_below(pins->paths[i], resolved))
+			pins_take_out(pins, i);
 	pins_append(pins, resolved);
-	size = unit_size(sum.bytes);
-	printf("%s: %zu files with %s are pinned\n", resolved, sum.files, size);
-	free(size);
+	status = EXIT_SUCCESS;
 out:
 	free(resolved);
 	return status;
 }
 
+static void pin_say(const char *path, const struct pin_sum *sum)
+{
+	char *size = unit_size(sum->bytes);
+
+	printf("%s: %zu files with %s are pinned\n", path, sum->files, size);
+	free(size);
+}
+
+/* Each file is looked at once: there may be millions. */
 static int pin_add(const struct system *sys, struct pins *pins, char **paths)
 {
-	struct pin_sum sum = {};
 	int status = EXIT_SUCCESS;
+	uint64_t bytes = 0;
 	size_t i;
 
 	for (; *paths; paths++)
@@ -234,10 +248,18 @@ static int pin_add(const struct system *sys, struct pins *pins, char **paths)
 			status = EXIT_FAILURE;
 	if (pins_write(pins))
 		return EXIT_FAILURE;
-	/* Another one that cannot be read is said, and no fault of these. */
-	for (i = 0; i < pins->nr; i++)
-		pin_sum(pins->paths[i], &sum);
-	pin_warn(sys, sum.bytes);
+	for (i = 0; i < pins->nr; i++) {
+		struct pin_sum sum = {};
+		int ret = pin_sum(pins->paths[i], &sum);
+
+		bytes += sum.bytes;
+		/* Another one that cannot be read is said, and no fault of these. */
+		if (i < pins->kept)
+			continue;
+		status = ret ?: status;
+		pin_say(pins->paths[i], &sum);
+	}
+	pin_warn(sys, bytes);
 	return status;
 }
 
@@ -260,9 +282,7 @@ static int pin_remove(struct pins *pins, char **paths)
 					   *paths);
 			continue;
 		}
-		free(pins->paths[i]);
-		memmove(pins->paths + i, pins->paths + i + 1,
-			(--pins->nr - i) * sizeof(*pins->paths));
+		pins_take_out(pins, i);
 	}
 	return pins_write(pins) ?: status;
 }
