@@ -101,7 +101,7 @@ s64 stat(enum cachefs_stat which)
 static void run_case(const struct test_case *test)
 {
 	/* A wait that never ends is a failure, too. */
-	alarm(120);
+	alarm(900);
 	shim_reset(1);
 	test->run();
 	if (model.device)

@@ -370,7 +370,7 @@ static void others_run_meanwhile(void)
 	struct cachefs_anchor *anchor;
 	u64 rescheds, regions, pages;
 
-	model_format(1ULL << (40 - CACHEFS_BLOCK_SHIFT), 1024);
+	model_format(1ULL << (36 - CACHEFS_BLOCK_SHIFT), 1024);
 	rescheds = shim_rescheds;
 	EXPECT_EQ(model_attach(), 0);
 	/* The pages of the index are made. */

@@ -76,7 +76,7 @@ static void attach_after_a_crash_reads_little(void)
 	u64 reads;
 	u32 head;
 
-	model_format(1ULL << (40 - CACHEFS_BLOCK_SHIFT), 1024);
+	model_format(1ULL << (36 - CACHEFS_BLOCK_SHIFT), 1024);
 	EXPECT_EQ(model_attach(), 0);
 	model_new_version(1, 300);
 	store_all(1);
@@ -87,7 +87,7 @@ static void attach_after_a_crash_reads_little(void)
 	EXPECT_EQ(found_head(), head);
 	EXPECT_EQ(model.cache->nr_extents, 0);
 	model_recover();
-	EXPECT(model.device->reads - reads > 1 << 17);
+	EXPECT(model.device->reads - reads > 1 << 13);
 	EXPECT(shim_log_has("recovered 1 MiB in"));
 	EXPECT_EQ(model_read_now(1, 0, 300), 0);
 }
