@@ -69,21 +69,23 @@ struct cachefs_recovery {
 };
 
 /* Insert what the records of a region say, runs of slots as extents. */
-static void recover_insert_records(struct cachefs_cache *cache, u32 region,
-				   const struct cachefs_slot_record *records)
+static void recover_insert_records(struct cachefs_recovery *recovery, u32 region)
 {
+	struct cachefs_cache *cache = recovery->cache;
 	const struct cachefs_slot_record *record;
 	u32 slot, nr;
 
 	write_lock(&cache->index_lock);
 	for (slot = 0; slot < cache->geo.slots; slot += nr) {
-		record = &records[slot];
+		record = &recovery->records[slot];
 		nr = cachefs_records_run(record, cache->geo.slots - slot);
 		if (record->where)
 			cachefs_index_insert(cache, region, record->id,
 					     le64_to_cpu(record->where) >>
 					     CACHEFS_WHERE_BYTES_BITS, slot, nr);
 	}
+	recovery->found_blocks += cache->regions[region].live;
+	recovery->found_extents += cache->regions[region].nr_extents;
 	write_unlock(&cache->index_lock);
 }
 
@@ -125,9 +127,7 @@ static int recover_add_region(struct cachefs_recovery *recovery,
 	cachefs_region_set_state(cache, meta->region, CACHEFS_REGION_SEALED);
 	spin_unlock(&cache->log_lock);
 	cachefs_region_records(cache, meta, recovery->records);
-	recover_insert_records(cache, meta->region, recovery->records);
-	recovery->found_blocks += region->live;
-	recovery->found_extents += region->nr_extents;
+	recover_insert_records(recovery, meta->region);
 	return 0;
 }
 
