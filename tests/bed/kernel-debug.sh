@@ -61,10 +61,10 @@ fi
 say "building the own kernel from linux-source $version (about ten minutes)"
 mapfile -t config < <(own_config kernel "$checkers" lean)
 cd "$tree"
-if ! nice python3 tools/testing/kunit/kunit.py config --arch=x86_64 \
+if ! python3 tools/testing/kunit/kunit.py config --arch=x86_64 \
 		--build_dir="$objects" "${config[@]}" \
 		>"$log" 2>&1 ||
-   ! nice make ARCH=x86_64 O="$objects" -j"$(nproc)" bzImage modules \
+   ! make ARCH=x86_64 O="$objects" -j"$(nproc)" bzImage modules \
 		>>"$log" 2>&1; then
 	tail -n 20 "$log" >&2
 	die "no kernel; more is in $log"

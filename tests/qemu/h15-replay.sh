@@ -20,7 +20,7 @@ prefixes=50 images=3
 [ -z "${LONG:-}" ] || prefixes=0 images=50
 root=$bed/../..
 replay=$root/build/user/san/replay
-nice make -s -C "$root/tests/user" ../../build/user/san/replay
+make -s -C "$root/tests/user" ../../build/user/san/replay
 
 # The server's disk: the files, and what they are changed to.
 for version in 1 2 3 4 5; do
@@ -78,7 +78,7 @@ check "all writes are recorded" dmsetup remove --noudevsync logged
 END
 
 run=$BED_LOG.replay
-if nice "$replay" "$BED_SCRATCH/log.img" "$BED_SCRATCH/cache.img" \
+if "$replay" "$BED_SCRATCH/log.img" "$BED_SCRATCH/cache.img" \
 	"$run.tsv" "$prefixes" "${SEED:-1}" "$images" \
 	"$BED_SCRATCH/images.img" > "$run" 2>&1; then
 	echo "ok no wrong byte after any prefix"
