@@ -5,7 +5,7 @@
 # LONG=1 also when nothing happens but that the last error is five minutes old.
 #
 # bed: --smp 1 --disk-size cache:64M --disk-size srv:128M --timeout 1500
-# run: slow
+
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 
