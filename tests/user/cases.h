@@ -10,6 +10,13 @@ struct test_case {
 	void		(*run)(void);
 };
 
+/* The last data that was refused was refused for this, and none since this was asked. */
+#define EXPECT_REFUSED(why) \
+	do { \
+		EXPECT_EQ(shim_refused, CACHEFS_WHY_##why); \
+		shim_refused = CACHEFS_WHY_NONE; \
+	} while (0)
+
 #define CASE(name) { #name, name }
 
 /* Each ends with an empty one. */

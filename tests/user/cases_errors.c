@@ -43,7 +43,9 @@ static void errors_in_a_row_fail(void)
 	EXPECT(!model_cached(1, 0));
 	EXPECT_EQ(model_read_now(1, 0, 1), -ENODATA);
 	EXPECT_EQ(model_store_now(1, 100, 1), -ENOBUFS);
+	EXPECT_REFUSED(UNUSABLE);
 	EXPECT(!wanted());
+	EXPECT_REFUSED(UNUSABLE);
 }
 
 /* All that was under way when a path failed, and time that heals. */
@@ -143,10 +145,12 @@ static void device_without_room(void)
 	shim_advance_ms(5000);
 	EXPECT(wanted());
 	EXPECT(!wanted());
+	EXPECT_REFUSED(NO_ROOM);
 	EXPECT(!cachefs_store_room(model.cache));
 	/* Nor does writeback try, which nobody has asked before. */
 	model.may_wait = true;
 	EXPECT_EQ(model_store_now(2, 0, 1), -ENOBUFS);
+	EXPECT_REFUSED(NO_ROOM);
 	model.may_wait = false;
 	EXPECT(!shim_log_has("no room"));
 

@@ -47,6 +47,7 @@ static void blocks_that_no_file_has_are_not_stored(void)
 	tiny();
 	model.versions[1].base = (1ULL << CACHEFS_FILE_BLOCK_BITS) - 5;
 	EXPECT_EQ(model_store_now(1, 0, 10), -ENOBUFS);
+	EXPECT_REFUSED(TOO_LARGE);
 	EXPECT_EQ(model_count_cached(1), 5);
 	EXPECT_EQ(model_read_now(1, 0, 5), 0);
 }
@@ -203,6 +204,7 @@ static void write_errors_count(void)
 	model.device->bad_start = cachefs_slot_block(&model.cache->geo, 0, 0);
 	model.device->bad_end = model.device->bad_start + 1;
 	EXPECT_EQ(model_store_now(1, 0, 1), -EIO);
+	EXPECT_REFUSED(DEVICE);
 	EXPECT(!model_cached(1, 0));
 	EXPECT_EQ(stat(CACHEFS_STAT_WRITE_ERRORS), 1);
 	EXPECT_EQ(cachefs_state(model.cache), CACHEFS_DEGRADED);
@@ -218,6 +220,7 @@ static void invalidated_store_is_not_published(void)
 	model_store(1, 10, 10, 0);
 	model_invalidate(1);
 	shim_run();
+	EXPECT_REFUSED(VERSION);
 	EXPECT_EQ(model_count_cached(1), 3);
 	EXPECT_EQ(model_store_now(1, 10, 10), 0);
 	EXPECT_EQ(model_count_cached(1), 13);
@@ -275,12 +278,14 @@ static void what_is_in_flight_is_bounded(void)
 	model_store(1, 6, 5, 0);
 	EXPECT_EQ(in_flight(), 6);
 	EXPECT_EQ(stat(CACHEFS_STAT_STORE_REFUSED_BYTES), 5 * CACHEFS_BLOCK_SIZE);
+	EXPECT_REFUSED(IN_FLIGHT);
 	EXPECT(wanted(6, 5));
 	model_store(1, 6, 4, 0);
 	EXPECT_EQ(in_flight(), 10);
 	EXPECT_EQ(stat(CACHEFS_STAT_STORES_IN_FLIGHT_BYTES),
 		  10 * CACHEFS_BLOCK_SIZE);
 	EXPECT(!wanted(10, 1));
+	EXPECT_REFUSED(IN_FLIGHT);
 	EXPECT_EQ(model_store_now(1, 10, 1), -ENOBUFS);
 	shim_run();
 	EXPECT_EQ(in_flight(), 0);
@@ -293,6 +298,7 @@ static void what_is_in_flight_is_bounded(void)
 	model.cache->max_in_flight = 1 << 30;
 	model_new_version(2, 200);
 	EXPECT_EQ(model_store_now(2, 0, 200), -ENOBUFS);
+	EXPECT_REFUSED(NO_REGION);
 	pin_all(-1);
 	EXPECT_EQ(in_flight(), 0);
 	model.cache->max_in_flight = 0;
@@ -367,11 +373,17 @@ static void nobody_waits_long_for_a_device_that_hangs(void)
 static void nothing_is_stored_on_a_device_that_hangs(void)
 {
 	tiny();
+	EXPECT_EQ(model_store_now(1, 5, 1), 0);
 	model.cache->read_bypass_ms = 100;
 	model.device->hangs = true;
 	model_store(1, 0, 1, 0);
 	shim_advance_ms(2000);
 	EXPECT_EQ(model_store_now(1, 1, 1), -ENOBUFS);
+	EXPECT_REFUSED(SLOW);
+	EXPECT(!wanted(1, 1));
+	EXPECT_REFUSED(SLOW);
+	EXPECT(!wanted(5, 1));
+	EXPECT_REFUSED(CACHED);
 	EXPECT_EQ(in_flight(), 1);
 	model.device->hangs = false;
 	shim_run();
@@ -432,6 +444,7 @@ static void region_that_is_written_is_not_reused(void)
 	}
 	EXPECT_EQ(region->seq, seq);
 	EXPECT_EQ(model_store_now(2, 0, 1), -ENOBUFS);
+	EXPECT_REFUSED(NO_REGION);
 	cachefs_region_abandon(model.cache, &slots);
 	shim_advance_ms(1000);
 	EXPECT(region->seq != seq);
@@ -492,6 +505,7 @@ static void store_does_not_wait_for_memory(void)
 	EXPECT_EQ(model_store_now(1, 0, TINY_SLOTS - 10), 0);
 	model.device->reserve = 1;
 	EXPECT_EQ(model_store_now(2, 0, 20), -ENOBUFS);
+	EXPECT_REFUSED(NO_MEMORY);
 	EXPECT_EQ(model_count_cached(2), 10);
 	EXPECT_EQ(model_store_now(2, 10, 10), -ENOBUFS);
 	model.device->reserve = 1;

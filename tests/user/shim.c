@@ -27,6 +27,7 @@ static __thread int atomic_depth;	/* spinlocks held, or in an interrupt */
 static __thread int irq_depth;
 
 void (*shim_trace_region)(unsigned int nr, unsigned int from, unsigned int to);
+int shim_refused;
 
 static char log_buffer[1 << 16];
 static size_t log_length;
@@ -437,6 +438,7 @@ void shim_reset(u64 seed)
 		shim_panic("%llu allocations were not freed", alloc_live);
 	if (atomic_depth || irq_depth)
 		shim_panic("a lock is still held");
+	shim_refused = 0;
 	core_rng = seed * 0x2545f4914f6cdd1dULL + 1;
 	test_rng = seed;
 	shim_now_ns = 1000 * NSEC_PER_SEC;

@@ -65,6 +65,9 @@ bool shim_log_has(const char *text);
 void shim_log_clear(void);
 const char *shim_log(void);
 
+/* The reason of the last cachefs_refuse(), or CACHEFS_WHY_NONE. */
+extern int shim_refused;
+
 /* Called before the run ends in shim_panic(); names the test. */
 extern void (*shim_panic_hook)(void);
 
