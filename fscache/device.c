@@ -152,6 +152,8 @@ int cachefs_device_open(const char *path, struct cachefs_device **devicep)
 	int ret;
 
 	BUILD_BUG_ON(PAGE_SIZE != CACHEFS_BLOCK_SIZE);
+	/* As Kconfig says, which a build outside of the kernel does not read. */
+	BUILD_BUG_ON(BITS_PER_LONG != 64);
 
 	device = kzalloc(sizeof(*device), GFP_KERNEL);
 	if (!device)
