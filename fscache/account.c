@@ -78,7 +78,7 @@ void cachefs_count(struct cachefs_cache *cache, struct cachefs_volume *volume,
  * @version: whose bytes
  * @block: first file block
  * @bytes: how many
- * @why: the reason, not %CACHEFS_WHY_NONE
+ * @why: one of CACHEFS_REFUSED()
  *
  * Whoever decides that something is not stored calls this, once.  The core has
  * done so for what cachefs_store_wanted() and cachefs_store() leave out.
@@ -90,13 +90,14 @@ void cachefs_refuse(struct cachefs_cache *cache,
 		    enum cachefs_reason why)
 {
 	static const enum cachefs_stat stats[] = {
-#define X(name, text, stat) \
+#define X(name, file, text, stat) \
 		[CACHEFS_WHY_##name] = CACHEFS_STAT_##stat##_BYTES,
-		CACHEFS_REASONS(X)
+		CACHEFS_REFUSED(X)
 #undef X
 	};
 
 	cachefs_stat_add(cache, stats[why], bytes);
+	atomic64_add(bytes, &cache->refused[why]);
 	trace_cachefs_refuse(version->id, block, bytes, why);
 }
 

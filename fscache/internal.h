@@ -242,6 +242,7 @@ struct cachefs_geometry {
  * @log_work: looks after the log
  * @next_volume: the next name of a volume in sysfs
  * @stats: enum cachefs_stat
+ * @refused: bytes that were not stored, by enum cachefs_reason
  */
 struct cachefs_cache {
 	struct cachefs_device		*device;
@@ -326,6 +327,7 @@ struct cachefs_cache {
 	struct delayed_work		log_work;
 	atomic_t			next_volume;
 	atomic64_t			stats[CACHEFS_NR_STATS];
+	atomic64_t			refused[CACHEFS_NR_REASONS];
 };
 
 /* Accounting for one volume: the first few of what is counted; see sysfs.c. */

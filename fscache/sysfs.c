@@ -224,6 +224,11 @@ STATS_FILES(X)
 		   atomic64_read(&to_cache(kobj)->stats[CACHEFS_STAT_##_stat]))
 CACHEFS_STATS(X)
 #undef X
+#define X(_why, _name, ...)						\
+	SYSFS_FILE(refused, _name, 0444, NULL, "%lld",			\
+		   atomic64_read(&to_cache(kobj)->refused[CACHEFS_WHY_##_why]))
+CACHEFS_REFUSED(X)
+#undef X
 #define X(_name, ...) SYSFS_FILE(volume, _name, __VA_ARGS__)
 VOLUME_FILES(X)
 #undef X
@@ -245,6 +250,13 @@ static struct attribute *stats_attrs[] = {
 	NULL
 };
 
+static struct attribute *refused_attrs[] = {
+#define X(_why, _name, ...) &refused_##_name##_attr.attr,
+	CACHEFS_REFUSED(X)
+#undef X
+	NULL
+};
+
 static struct attribute *volume_attrs[] = {
 #define X(_name, ...) &volume_##_name##_attr.attr,
 	VOLUME_FILES(X)
@@ -258,9 +270,15 @@ static const struct attribute_group stats_group = {
 	.attrs = stats_attrs,
 };
 
+static const struct attribute_group refused_group = {
+	.name = "refused_bytes",
+	.attrs = refused_attrs,
+};
+
 static const struct attribute_group *cache_groups[] = {
 	&cache_group,
 	&stats_group,
+	&refused_group,
 	NULL
 };
 

@@ -51,41 +51,45 @@ struct folio;
 struct vm_fault;
 
 /*
- * Why data was not stored, or is not cached any more: the name here, the text in trace
- * events, and the statistic that counts the bytes.  Programs get another list: enum
- * cachefs_file_reason in uapi/cachefs.h, which "cachefsctl why" prints.
+ * Why data was not stored: the name here, the file in refused_bytes/, the text in trace
+ * events, and the statistic that counts the bytes of several reasons.  Programs get
+ * another list: enum cachefs_file_reason in uapi/cachefs.h, which "cachefsctl why" prints.
  */
-#define CACHEFS_REASONS(X) \
+#define CACHEFS_REFUSED(X) \
 	/* Refused for lack of something: */ \
-	X(IN_FLIGHT, "in flight bound", STORE_REFUSED) \
-	X(NO_REGION, "no region ready", STORE_REFUSED) \
-	X(NO_MEMORY, "no memory", STORE_REFUSED) \
-	X(UNUSABLE, "cache failed or detaching", STORE_REFUSED) \
-	X(DEVICE, "device error", STORE_REFUSED) \
-	X(TOO_LARGE, "file too large", STORE_REFUSED) \
-	X(PART, "part of a block", STORE_REFUSED) /* and the file goes on */ \
-	X(PAGE, "page large or being stored", STORE_REFUSED) \
-	X(SLOW, "device too slow", STORE_REFUSED) \
-	X(CACHED, "cached, but the server is faster", BYPASSED) \
-	X(NO_ROOM, "device full or not writable", STORE_REFUSED) \
+	X(IN_FLIGHT, in_flight, "in flight bound", STORE_REFUSED) \
+	X(NO_REGION, no_region, "no region ready", STORE_REFUSED) \
+	X(NO_MEMORY, no_memory, "no memory", STORE_REFUSED) \
+	X(UNUSABLE, unusable, "cache failed or detaching", STORE_REFUSED) \
+	X(DEVICE, device_error, "device error", STORE_REFUSED) \
+	X(TOO_LARGE, too_large, "file too large", STORE_REFUSED) \
+	X(PART, part, "part of a block", STORE_REFUSED) /* and the file goes on */ \
+	X(PAGE, page, "page large or being stored", STORE_REFUSED) \
+	X(SLOW, slow, "device too slow", STORE_REFUSED) \
+	X(CACHED, bypassed, "cached, but the server is faster", BYPASSED) \
+	X(NO_ROOM, device_full, "device full or not writable", STORE_REFUSED) \
 	/* Stale, or perhaps stale: */ \
-	X(VERSION, "version changed", STALE) \
-	X(OLDER_READ, "older read open", STALE) \
-	X(BEYOND_EOF, "beyond end of file", STALE) \
-	X(NO_NOTE, "read not noted", STALE) \
-	X(RECENT, "changed a moment ago", STALE) /* and perhaps again since */ \
-	X(LOCAL_WRITER, "local writer", STALE) \
-	X(NO_NAME, "no name of its own", STALE) \
-	X(OPEN_TO_WRITE, "open for writing", STALE) \
-	/* Dropped: only in the trace event cachefs_drop, and not counted */ \
-	X(CHECKSUM, "checksum mismatch", STORE_REFUSED) \
-	X(METADATA, "region metadata unusable", STORE_REFUSED)
+	X(VERSION, version_changed, "version changed", STALE) \
+	X(OLDER_READ, older_read, "older read open", STALE) \
+	X(BEYOND_EOF, beyond_eof, "beyond end of file", STALE) \
+	X(NO_NOTE, not_noted, "read not noted", STALE) \
+	X(RECENT, recent, "changed a moment ago", STALE) /* and perhaps again since */ \
+	X(LOCAL_WRITER, local_writer, "local writer", STALE) \
+	X(NO_NAME, no_name, "no name of its own", STALE) \
+	X(OPEN_TO_WRITE, open_to_write, "open for writing", STALE)
+
+/* And why it is not cached any more: only in the trace event cachefs_drop, not counted. */
+#define CACHEFS_REASONS(X) \
+	CACHEFS_REFUSED(X) \
+	X(CHECKSUM, NO_FILE, "checksum mismatch", NO_STAT) \
+	X(METADATA, NO_FILE, "region metadata unusable", NO_STAT)
 
 enum cachefs_reason {
 	CACHEFS_WHY_NONE,		/* it was stored, or is cached */
-#define X(name, text, stat) CACHEFS_WHY_##name,
+#define X(name, file, text, stat) CACHEFS_WHY_##name,
 	CACHEFS_REASONS(X)
 #undef X
+	CACHEFS_NR_REASONS,
 };
 
 /*

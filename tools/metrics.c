@@ -108,6 +108,22 @@ static void metrics_caches(const struct system *sys)
 	}
 }
 
+static void metrics_refused(const struct system *sys)
+{
+	const struct system_cache *cache;
+	size_t i, k;
+
+	metrics_head("refused_bytes_total", "counter", "Bytes not stored, by reason.");
+	for (i = 0; i < sys->nr_caches; i++)
+		for (k = 0; k < sys->caches[i].nr_refused; k++) {
+			cache = &sys->caches[i];
+			fputs("cachefs_refused_bytes_total", stdout);
+			metrics_label("uuid", cache->uuid, "{");
+			metrics_label("reason", cache->refused[k].reason, ",");
+			printf("} %lld\n", (long long)cache->refused[k].bytes);
+		}
+}
+
 static void metrics_mount(const char *name, const struct system_mount *mount,
 			  int64_t value)
 {
@@ -181,6 +197,7 @@ int cmd_metrics(int argc, char **argv)
 	metrics_head("attached", "gauge", "1 if a cache is attached.");
 	printf("cachefs_attached %d\n", sys.nr_caches > 0);
 	metrics_caches(&sys);
+	metrics_refused(&sys);
 	metrics_mounts(&sys);
 	system_free(&sys);
 	return EXIT_SUCCESS;

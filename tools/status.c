@@ -205,6 +205,11 @@ static void status_json_caches(struct json *json, const struct system *sys)
 		for (k = 0; k < NR_STATS; k++)
 			json_number(json, system_stats[k].name, cache->stats[k]);
 		json_close(json, '}');
+		json_open(json, "refused_bytes", '{');
+		for (k = 0; k < cache->nr_refused; k++)
+			json_number(json, cache->refused[k].reason,
+				    cache->refused[k].bytes);
+		json_close(json, '}');
 		json_close(json, '}');
 	}
 	json_close(json, ']');

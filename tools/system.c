@@ -52,6 +52,18 @@ static void system_read_volume(const char *name, void *data)
 	free(dir);
 }
 
+static void system_read_refused(const char *name, void *data)
+{
+	struct system_cache *cache = data;
+	struct system_refused *refused;
+
+	cache->refused = cmd_grow(cache->refused, cache->nr_refused, sizeof(*refused));
+	refused = &cache->refused[cache->nr_refused++];
+	refused->reason = cmd_text("%s", name);
+	refused->bytes = root_number("/sys/fs/cachefs/%s/refused_bytes/%s",
+				     cache->uuid, name);
+}
+
 /* When the kernel was started, in seconds since 1970. */
 static int64_t system_boot_time(void)
 {
@@ -128,6 +140,9 @@ static void system_read_cache(const char *name, void *data)
 	for (i = 0; i < NR_STATS; i++)
 		cache->stats[i] = root_number("%s/stats/%s", dir,
 					      system_stats[i].name);
+	path = root_path("%s/refused_bytes", dir);
+	system_for_each(path, system_read_refused, cache);
+	free(path);
 	path = root_path("%s/volumes", dir);
 	system_for_each(path, system_read_volume, cache);
 	free(path);
@@ -212,6 +227,9 @@ static void system_free_cache(struct system_cache *cache)
 		free(cache->volumes[i].identity);
 	}
 	free(cache->volumes);
+	for (i = 0; i < cache->nr_refused; i++)
+		free(cache->refused[i].reason);
+	free(cache->refused);
 	free(cache->uuid);
 	free(cache->device);
 	free(cache->label);

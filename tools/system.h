@@ -88,6 +88,12 @@ struct system_volume {
 	int64_t	stored;
 };
 
+/* A file in refused_bytes/. */
+struct system_refused {
+	char	*reason;
+	int64_t	bytes;
+};
+
 struct system_cache {
 	char			*uuid;
 	char			*device;
@@ -100,6 +106,8 @@ struct system_cache {
 	int64_t			recovered;	/* percent */
 	int64_t			since;
 	int64_t			stats[NR_STATS];
+	struct system_refused	*refused;
+	size_t			nr_refused;
 	struct system_volume	*volumes;
 	size_t			nr_volumes;
 };

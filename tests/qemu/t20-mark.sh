@@ -138,10 +138,15 @@ check_equal "and nothing refused" "" "$(events refuse)"
 
 trace_from_here
 bound=$(cat "$(cachefs_dir)/max_in_flight_bytes")
+before=$(cat "$(cachefs_dir)/refused_bytes/in_flight")
 echo 4096 > "$(cachefs_dir)/max_in_flight_bytes"
 cat "$MNT/f8" > /dev/null
 check "a store that the bound refuses says so" refused_for "in flight bound"
 settle
+check_equal "refused_bytes/in_flight has the bytes of the trace" \
+	"$(events refuse | sed -n 's/.* bytes=\([0-9]*\) .*/\1/p' |
+		awk '{ sum += $1 } END { print sum + 0 }')" \
+	"$(($(cat "$(cachefs_dir)/refused_bytes/in_flight") - before))"
 echo "$bound" > "$(cachefs_dir)/max_in_flight_bytes"
 
 # The store cannot end before the client knows.

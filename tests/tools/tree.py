@@ -9,15 +9,15 @@
 import os, re, sys
 
 UUID = "b5f1a1c0-1111-4222-8333-444455556666"
-STATS = os.path.join(os.path.dirname(__file__), "../../Documentation/ABI/testing/sysfs-fs-cachefs")
+ABI = os.path.join(os.path.dirname(__file__), "../../Documentation/ABI/testing/sysfs-fs-cachefs")
 NFS_KEY = "nfs,4.2,2,108,100630a,1,2,1000000,4,100000,100000,2ee,3a98,1d4c,3a98,1"
 NFS6_KEY = "nfs,3.0,a,108,fd,,1000000,7000000,10,,,4,40000,40000,2ee,3a98,1d4c,3a98,1,red"
 CIFS_KEY = "cifs,10.99.0.7:445,share"
 P9_KEY = "9p,host,tag"
 
-def stat_names():
-	with open(STATS) as abi:
-		return re.findall(r"^What:\t+/sys/fs/cachefs/<uuid>/stats/(\w+)$",
+def abi_names(directory):
+	with open(ABI) as abi:
+		return re.findall(rf"^What:\t+/sys/fs/cachefs/<uuid>/{directory}/(\w+)$",
 				  abi.read(), re.M)
 
 class Tree:
@@ -57,9 +57,12 @@ class Tree:
 			       index_bytes=5_000_000, checksum_bytes=3_000_000,
 			       device_read_us=250, server_read_us=1500,
 			       in_flight_limit_bytes=67108864)
-		for name in stat_names():
+		for name in abi_names("stats"):
 			self.write(f"{base}stats/{name}",
 				   f"{dict(numbers, **stats).get(name, 0)}\n")
+		refused = dict(in_flight=9_000_000, slow=1_000_000, recent=4096)
+		for name in abi_names("refused_bytes"):
+			self.write(f"{base}refused_bytes/{name}", f"{refused.get(name, 0)}\n")
 		self.attached = True
 
 	def volume(self, key, identity, hit, miss, stored, cache="cachefs"):

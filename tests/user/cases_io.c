@@ -279,6 +279,8 @@ static void what_is_in_flight_is_bounded(void)
 	EXPECT_EQ(in_flight(), 6);
 	EXPECT_EQ(stat(CACHEFS_STAT_STORE_REFUSED_BYTES), 5 * CACHEFS_BLOCK_SIZE);
 	EXPECT_REFUSED(IN_FLIGHT);
+	EXPECT_EQ(atomic64_read(&model.cache->refused[CACHEFS_WHY_IN_FLIGHT]),
+		  5 * CACHEFS_BLOCK_SIZE);
 	EXPECT(wanted(6, 5));
 	model_store(1, 6, 4, 0);
 	EXPECT_EQ(in_flight(), 10);

@@ -19,6 +19,24 @@ static int count_extent(void *data, const struct cachefs_index_record *record)
 	return 0;
 }
 
+/* Each byte that was not stored has a reason, and is in one statistic. */
+static void check_refused(struct cachefs_cache *cache)
+{
+	s64 sums[CACHEFS_NR_STATS] = {};
+
+#define X(name, file, text, stat) \
+	sums[CACHEFS_STAT_##stat##_BYTES] += \
+		atomic64_read(&cache->refused[CACHEFS_WHY_##name]);
+	CACHEFS_REFUSED(X)
+#undef X
+	EXPECT_EQ(atomic64_read(&cache->stats[CACHEFS_STAT_STORE_REFUSED_BYTES]),
+		  sums[CACHEFS_STAT_STORE_REFUSED_BYTES]);
+	EXPECT_EQ(atomic64_read(&cache->stats[CACHEFS_STAT_STALE_BYTES]),
+		  sums[CACHEFS_STAT_STALE_BYTES]);
+	EXPECT_EQ(atomic64_read(&cache->stats[CACHEFS_STAT_BYPASSED_BYTES]),
+		  sums[CACHEFS_STAT_BYPASSED_BYTES]);
+}
+
 void check_index(struct cachefs_cache *cache)
 {
 	struct cachefs_geometry *geo = &cache->geo;
@@ -58,4 +76,5 @@ void check_index(struct cachefs_cache *cache)
 	EXPECT_EQ(atomic64_read(&cache->stats
 				[CACHEFS_STAT_STORES_IN_FLIGHT_BYTES]), 0);
 	EXPECT_EQ(atomic_read(&cache->ops), 0);
+	check_refused(cache);
 }

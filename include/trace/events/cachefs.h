@@ -46,7 +46,7 @@ enum cachefs_object_event {
 #define EM(value, text) TRACE_DEFINE_ENUM(value);
 #define E_(value, text) TRACE_DEFINE_ENUM(value);
 
-#define X(name, text, stat) TRACE_DEFINE_ENUM(CACHEFS_WHY_##name);
+#define X(name, file, text, stat) TRACE_DEFINE_ENUM(CACHEFS_WHY_##name);
 TRACE_DEFINE_ENUM(CACHEFS_WHY_NONE);
 CACHEFS_REASONS(X)
 #undef X
@@ -57,7 +57,7 @@ CACHEFS_OBJECT_EVENTS
 #undef E_
 #define EM(value, text)	{ value, text },
 #define E_(value, text)	{ value, text }
-#define WHY(name, text, stat) { CACHEFS_WHY_##name, text },
+#define WHY(name, file, text, stat) { CACHEFS_WHY_##name, text },
 
 /* A lookup has found that @nr blocks are all cached, or all not. */
 TRACE_EVENT(cachefs_lookup,
