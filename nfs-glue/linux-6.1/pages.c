@@ -57,10 +57,9 @@ static bool pages_read_page(struct cachefs_op *op, struct page *page)
 	loff_t start = page_offset(page);
 
 	if (!cachefs_object_named(op->object, page->mapping->host) ||
-	    start >= op->size || READ_ONCE(op->object->local_data))
-		return false;
-	if (!cachefs_op_of_inode(op, page->mapping->host)) {
-		/* The server may send data of a version that the cookie does not know yet. */
+	    start >= op->size || READ_ONCE(op->object->local_data) ||
+	    !cachefs_op_of_inode(op, page->mapping->host)) {
+		/* What the server sends now is not what an earlier READ was noted for. */
 		cachefs_note_read(op, page->index, false);
 		return false;
 	}
