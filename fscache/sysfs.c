@@ -88,74 +88,47 @@ static ssize_t state_store(struct kobject *kobj, struct kobj_attribute *attr,
 	return ret ?: count;
 }
 
-/* Files with a number of bytes. */
-static ssize_t bytes_store(u64 *bytes, const char *buf, size_t count)
+/* What can be set: the file, the member of the cache, and the largest value. */
+#define CACHE_SETTINGS(X) \
+	X(max_in_flight_bytes, max_in_flight, U64_MAX) \
+	X(max_index_bytes, index.max_bytes, U64_MAX) \
+	X(max_in_flight_ms, max_in_flight_ms, CACHEFS_MAX_MS) \
+	X(read_bypass_ms, read_bypass_ms, CACHEFS_MAX_MS)
+
+static int setting_value(const char *buf, u64 max, u64 *value)
 {
-	u64 value;
 	int ret;
 
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
-	ret = kstrtou64(buf, 0, &value);
-	if (ret)
-		return ret;
-	WRITE_ONCE(*bytes, value);
-	return count;
+	ret = kstrtou64(buf, 0, value);
+	return ret ?: (*value > max ? -ERANGE : 0);
 }
 
-static ssize_t max_in_flight_bytes_store(struct kobject *kobj,
-					 struct kobj_attribute *attr,
-					 const char *buf, size_t count)
+static void settings_changed(struct cachefs_cache *cache)
 {
-	return bytes_store(&to_cache(kobj)->max_in_flight, buf, count);
-}
-
-static ssize_t max_index_bytes_store(struct kobject *kobj,
-				     struct kobj_attribute *attr,
-				     const char *buf, size_t count)
-{
-	ssize_t ret = bytes_store(&to_cache(kobj)->index.max_bytes, buf, count);
-
-	if (ret > 0 && cachefs_usable(to_cache(kobj)))
-		cachefs_log_kick(to_cache(kobj));
-	return ret;
-}
-
-/* Files with a number of milliseconds. */
-static ssize_t ms_store(struct cachefs_cache *cache, unsigned int *ms,
-			const char *buf, size_t count)
-{
-	unsigned int value;
-	int ret;
-
-	if (!capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	ret = kstrtouint(buf, 0, &value);
-	if (!ret && value > CACHEFS_MAX_MS)
-		ret = -ERANGE;
-	if (ret)
-		return ret;
-	WRITE_ONCE(*ms, value);
-	/* Stores that are in flight already are bound by it, too. */
+	/* Stores that are in flight already are bound by them, too. */
 	mod_delayed_work(cache->wq, &cache->watch, 0);
-	return count;
+	if (cachefs_usable(cache))
+		cachefs_log_kick(cache);
 }
 
-static ssize_t max_in_flight_ms_store(struct kobject *kobj,
-				      struct kobj_attribute *attr,
-				      const char *buf, size_t count)
-{
-	return ms_store(to_cache(kobj), &to_cache(kobj)->max_in_flight_ms, buf,
-			count);
-}
-
-static ssize_t read_bypass_ms_store(struct kobject *kobj,
-				    struct kobj_attribute *attr,
-				    const char *buf, size_t count)
-{
-	return ms_store(to_cache(kobj), &to_cache(kobj)->read_bypass_ms, buf,
-			count);
-}
+#define X(_name, _member, _max)						\
+	static ssize_t _name##_store(struct kobject *kobj,		\
+				     struct kobj_attribute *attr,	\
+				     const char *buf, size_t count)	\
+	{								\
+		u64 value;						\
+		int ret = setting_value(buf, _max, &value);		\
+									\
+		if (ret)						\
+			return ret;					\
+		WRITE_ONCE(to_cache(kobj)->_member, value);		\
+		settings_changed(to_cache(kobj));			\
+		return count;						\
+	}
+CACHE_SETTINGS(X)
+#undef X
 
 /* The files of a cache: name, mode, store function, format and value. */
 #define CACHE_FILES(X) \
@@ -173,15 +146,7 @@ static ssize_t read_bypass_ms_store(struct kobject *kobj,
 	X(objects_open, 0444, NULL, "%d", atomic_read(&to_cache(kobj)->objects)) \
 	X(extents, 0444, NULL, "%llu", READ_ONCE(to_cache(kobj)->nr_extents)) \
 	X(recovered_percent, 0444, NULL, "%u", \
-	  cachefs_recovered_percent(to_cache(kobj))) \
-	X(max_in_flight_bytes, 0644, max_in_flight_bytes_store, "%llu", \
-	  READ_ONCE(to_cache(kobj)->max_in_flight)) \
-	X(max_index_bytes, 0644, max_index_bytes_store, "%llu", \
-	  READ_ONCE(to_cache(kobj)->index.max_bytes)) \
-	X(max_in_flight_ms, 0644, max_in_flight_ms_store, "%u", \
-	  READ_ONCE(to_cache(kobj)->max_in_flight_ms)) \
-	X(read_bypass_ms, 0644, read_bypass_ms_store, "%u", \
-	  READ_ONCE(to_cache(kobj)->read_bypass_ms))
+	  cachefs_recovered_percent(to_cache(kobj)))
 
 /* stats/ has the counters, and what is known of the device's speed and the server's. */
 #define STATS_FILES(X) \
@@ -216,6 +181,11 @@ static ssize_t read_bypass_ms_store(struct kobject *kobj,
 #define X(_name, ...) SYSFS_FILE(cache, _name, __VA_ARGS__)
 CACHE_FILES(X)
 #undef X
+#define X(_name, _member, _max)						\
+	SYSFS_FILE(cache, _name, 0644, _name##_store, "%llu",		\
+		   (u64)READ_ONCE(to_cache(kobj)->_member))
+CACHE_SETTINGS(X)
+#undef X
 #define X(_name, ...) SYSFS_FILE(stats, _name, __VA_ARGS__)
 STATS_FILES(X)
 #undef X
@@ -236,6 +206,7 @@ VOLUME_FILES(X)
 static struct attribute *cache_attrs[] = {
 #define X(_name, ...) &cache_##_name##_attr.attr,
 	CACHE_FILES(X)
+	CACHE_SETTINGS(X)
 #undef X
 	NULL
 };
