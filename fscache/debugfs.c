@@ -10,8 +10,10 @@ static struct dentry *debugfs_dir;
 static void debugfs_region(struct seq_file *m, const char *state,
 			   const struct cachefs_open_region *open)
 {
-	seq_printf(m, "%s region=%u slots=%u unresolved=%d\n", state, open->nr,
-		   open->next_slot, atomic_read(&open->unresolved));
+	const struct cachefs_cache *cache = m->private;
+
+	seq_printf(m, "%s region=%u slots=%u unresolved=%u\n", state, open->nr,
+		   open->next_slot, open->next_slot + READ_ONCE(open->left) - cache->geo.slots);
 }
 
 /* The number of regions in each state, and those whose metadata is in memory. */

@@ -104,7 +104,9 @@ struct cachefs_region {
  * @link: in cache::ready or cache::sealing; log_lock
  * @nr: region number
  * @next_slot: first slot not handed out; log_lock
- * @unresolved: slots handed out but neither published nor abandoned
+ * @left: slots that are neither published nor abandoned, with those that were not handed
+ *	out; written under index_lock.  When the log has seen 0, it takes index_lock once
+ *	more, and then frees all of this
  * @resolved: the same by final metadata block, counting up; index_lock
  * @written: final metadata blocks that are on disk; flush_mutex
  * @scratch_turn: which scratch block is next; flush_mutex
@@ -116,7 +118,7 @@ struct cachefs_open_region {
 	struct list_head		link;
 	u32				nr;
 	u32				next_slot;
-	atomic_t			unresolved;
+	u32				left;
 	u16				resolved[CACHEFS_MAX_REGION_BLOCKS / 126 + 1];
 	DECLARE_BITMAP(written, CACHEFS_MAX_REGION_BLOCKS / 126 + 1);
 	unsigned int			scratch_turn;

@@ -161,8 +161,8 @@ static void log_write_sealing(struct cachefs_cache *cache)
 	spin_unlock(&cache->log_lock);
 
 	list_for_each_entry_safe(open, next, &full, link) {
-		/* Before writing: what is resolved now gets written now. */
-		bool done = !atomic_read_acquire(&open->unresolved);
+		/* Before writing; pairs with slots_resolve(): what was counted gets written. */
+		bool done = !smp_load_acquire(&open->left);
 
 		log_write_region(cache, open);
 		if (!done || log_is_worth_keeping(cache, open))
@@ -170,7 +170,7 @@ static void log_write_sealing(struct cachefs_cache *cache)
 		/* Also after an error: it is a cache. */
 		spin_lock(&cache->log_lock);
 		list_del(&open->link);
-		/* cachefs_region_holds() looks at its records under this lock. */
+		/* cachefs_region_holds() and slots_resolve() look at it under this lock. */
 		write_lock(&cache->index_lock);
 		WRITE_ONCE(cache->regions[open->nr].open, NULL);
 		write_unlock(&cache->index_lock);
@@ -282,6 +282,7 @@ static int log_prepare_region(struct cachefs_cache *cache)
 	}
 
 	open->nr = nr;
+	open->left = geo->slots;
 	first = !region->seq;
 	region->seq = cache->next_seq++;
 	WRITE_ONCE(region->checksums, checksums);

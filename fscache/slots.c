@@ -49,7 +49,10 @@ void cachefs_region_free(struct cachefs_cache *cache, u32 nr)
 	cachefs_index_forget(cache, nr);
 }
 
-/* The fate of some slots is known; their records are complete. */
+/*
+ * The fate of some slots is known; their records are complete.  Kicks the log when a
+ * region is complete; a region that is not full has its turn at the next interval.
+ */
 static void slots_resolve(struct cachefs_cache *cache,
 			  const struct cachefs_piece *slots)
 {
@@ -63,19 +66,9 @@ static void slots_resolve(struct cachefs_cache *cache,
 		/* Pairs with log_write_finished(). */
 		smp_store_release(count, *count + 1);
 	}
-}
-
-/*
- * Last: after this, @open may be freed.  Kicks the log when a full region is
- * complete; a region that is not full has its turn at the next interval.
- */
-static void slots_resolved(struct cachefs_cache *cache,
-			   const struct cachefs_piece *slots)
-{
-	struct cachefs_open_region *open = cache->regions[slots->region].open;
-	bool full = READ_ONCE(open->next_slot) == cache->geo.slots;
-
-	if (atomic_sub_return_release(slots->nr, &open->unresolved) == 0 && full)
+	/* Pairs with log_write_sealing(), which frees @open when we release the lock. */
+	smp_store_release(&open->left, open->left - slots->nr);
+	if (!open->left)
 		cachefs_log_kick(cache);
 }
 
@@ -132,7 +125,6 @@ u32 cachefs_region_alloc_slots(struct cachefs_cache *cache, u32 want,
 		slots->region = open->nr;
 		slots->slot = open->next_slot;
 		WRITE_ONCE(open->next_slot, open->next_slot + slots->nr);
-		atomic_add(slots->nr, &open->unresolved);
 	}
 	spin_unlock(&cache->log_lock);
 
@@ -182,7 +174,6 @@ void cachefs_region_publish(struct cachefs_cache *cache,
 	slots_publish(cache, slots, id, block, last_bytes);
 	slots_resolve(cache, slots);
 	write_unlock(&cache->index_lock);
-	slots_resolved(cache, slots);
 }
 
 /**
@@ -213,8 +204,6 @@ bool cachefs_region_move(struct cachefs_cache *cache,
 		slots_resolve(cache, piece);
 	}
 	write_unlock(&cache->index_lock);
-	for (piece = pieces; piece < end; piece++)
-		slots_resolved(cache, piece);
 	return ok;
 }
 
@@ -231,5 +220,4 @@ void cachefs_region_abandon(struct cachefs_cache *cache,
 	write_lock(&cache->index_lock);
 	slots_resolve(cache, slots);
 	write_unlock(&cache->index_lock);
-	slots_resolved(cache, slots);
 }
