@@ -14,6 +14,7 @@ struct cachefs_cache;
 struct cachefs_device;
 struct cachefs_glue;
 struct kobject;
+struct miscdevice;
 
 /* device.c */
 int cachefs_device_open(const char *path, struct cachefs_device **devicep);
@@ -41,7 +42,6 @@ struct cachefs_glue *cachefs_glue_add(struct cachefs_cache *cache);
 void cachefs_glue_remove(struct cachefs_glue *glue);
 
 /* nfs-glue/control.c */
-int cachefs_control_init(void);
-void cachefs_control_exit(void);
+extern struct miscdevice cachefs_control;
 
 #endif /* _CACHEFS_DEVICE_H */

@@ -4,6 +4,7 @@
  */
 #include <linux/capability.h>
 #include <linux/kobject.h>
+#include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
@@ -312,7 +313,7 @@ static int __init cachefs_init(void)
 		mutex_unlock(&cachefs_attach_mutex);
 	}
 	if (!ret)
-		ret = cachefs_control_init();
+		ret = misc_register(&cachefs_control);
 	if (ret)
 		main_leave();
 	return ret;
@@ -324,7 +325,7 @@ free_shrinker:
 
 static void __exit cachefs_exit(void)
 {
-	cachefs_control_exit();
+	misc_deregister(&cachefs_control);
 	main_leave();
 }
 

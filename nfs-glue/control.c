@@ -238,31 +238,10 @@ static const struct file_operations control_fops = {
 	.compat_ioctl	= compat_ptr_ioctl,
 };
 
-static struct miscdevice control_device = {
+/* Registered last: an open descriptor keeps the module. */
+struct miscdevice cachefs_control = {
 	.minor	= MISC_DYNAMIC_MINOR,
 	.name	= "cachefs",
 	.fops	= &control_fops,
 	.mode	= 0666,
 };
-
-/**
- * cachefs_control_init - Make /dev/cachefs
- *
- * Context: process, may sleep.
- * Return: 0 or an errno.
- */
-int cachefs_control_init(void)
-{
-	/* The last part of the module, as an open descriptor keeps the module. */
-	return misc_register(&control_device);
-}
-
-/**
- * cachefs_control_exit - Remove /dev/cachefs
- *
- * Context: process, may sleep; nobody has it open.
- */
-void cachefs_control_exit(void)
-{
-	misc_deregister(&control_device);
-}
