@@ -13,7 +13,7 @@ set -eu
 # shellcheck source=lib.sh
 . /bed/lib.sh
 
-load netfs fscache dm_mod ext4 xfs
+load netfs fscache dm_mod dm_flakey ext4 xfs
 disk=$(readlink -f /dev/disk/disk)
 other=$(readlink -f /dev/disk/other)
 
@@ -328,6 +328,25 @@ refused "a cache whose device has shrunk" EUCLEAN "bad superblock: device size" 
 	"$device"
 check_equal "it is made anew when asked to" accepted "$(attach "$device format")"
 cachefs_detach
+unsized device
+
+# --- devices that cannot be written
+
+zero
+device=$(sized device "$blocks")
+no_writes="0 $((blocks * 8)) flakey $other 0 0 3600 1 error_writes"
+exchange_table device <<< "$no_writes"
+refused "a blank device that cannot be written" EIO \
+	"cannot be formatted: error -5" "$device"
+exchange_table device <<< "0 $((blocks * 8)) linear $other 0"
+exec 9<> "$device"
+printf something >&9
+exchange_table device <<< "$no_writes"
+dmesg -C
+check_equal "what others wrote cannot be written: errno" EIO "$(attach "$device")"
+one_line "what others wrote cannot be written" \
+	"$device: what was written to it before cannot be written: error -5"
+exec 9>&-
 unsized device
 
 # --- the same cache twice
