@@ -249,3 +249,27 @@ settle
 cachefs_detach
 losetup -d "$loop"
 check "the disk under it is released" wait_for 60 dmsetup remove --noudevsync backing
+
+# 6. A container that may hardly read the disk: what the cache reads is not counted as its
+# own.  With the limit these files take nine minutes.
+mkdir /run/cgroup
+mount -t cgroup2 none /run/cgroup
+echo +io > /run/cgroup/cgroup.subtree_control || t_die "no io controller"
+mkdir /run/cgroup/slow
+cachefs_attach "$disk"
+nfs_mount
+cat "$MNT"/f[1-9] > /dev/null
+settle
+drop_caches
+echo "$(lsblk -dnro MAJ:MIN "$disk") rbps=4096" > /run/cgroup/slow/io.max
+reads=$(rpc_reads)
+in_container()	# COMMAND...
+{
+	echo "$BASHPID" > /run/cgroup/slow/cgroup.procs
+	"$@"
+}
+check_ends "a container with a limit: its reads are not held up" \
+	in_container cat "$MNT"/f[1-9]
+check_equal "a container with a limit: it reads from the cache" "$reads" "$(rpc_reads)"
+nfs_umount
+cachefs_detach
