@@ -222,6 +222,11 @@ insmod /bed/cachefs.ko
 bash -c 'echo /dev/mapper/c > /sys/fs/cachefs/attach' &
 attach=$!
 sleep 2
+# Reclaim does not wait for it, though the disk stands still.
+hold c
+check_ends "reclaim during an attach" bash -c 'echo 2 > /proc/sys/vm/drop_caches'
+check "reclaim during an attach: that has not ended" kill -0 $attach
+let_go c
 kill -9 $attach
 wait $attach && status=0 || status=$?
 check_equal "an attach is killed: it ends" 137 "$status"
