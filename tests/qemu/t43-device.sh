@@ -198,6 +198,51 @@ check_equal "the write does not arrive later, over the superblock" accepted \
 	"$(attach "$disk")"
 cachefs_detach
 
+# --- a partition: messages have its number
+
+zero
+printf 'label: gpt\n,,L\n' | sfdisk -q --no-reread "$disk"
+partx -u "$disk"
+part=${disk}1
+dmesg -C
+check_equal "a partition" accepted "$(attach "$part force")"
+check "a partition: the log has its name" eval \
+	"dmesg | grep -q 'cachefs: ${part##*/}: attached as'"
+check_equal "a partition: sysfs has its name" "$part" "$(cat "$(cachefs_dir)/device")"
+cachefs_detach
+check "a partition: the log has its name at the detach, too" eval \
+	"dmesg | grep -q 'cachefs: ${part##*/}: detached'"
+partx -d "$disk"
+
+# --- sectors of 4096 bytes
+
+zero
+loop=$(losetup --find --show --sector-size 4096 --direct-io=on "$disk")
+check_equal "large sectors: such a device (bytes)" 4096 "$(blockdev --getss "$loop")"
+check_equal "large sectors" accepted "$(attach "$loop")"
+cachefs_patient
+fill "$export_dir/sectors" 5000001 8
+nfs_mount
+cat "$MNT/sectors" > /dev/null
+settle
+nfs_umount
+cachefs_detach
+drop_caches
+dmesg -C
+check_equal "large sectors: it attaches again" accepted "$(attach "$loop")"
+check "large sectors: with what it had" eval \
+	"dmesg | grep -qE 'cachefs: .* [4-9] MiB cached'"
+cachefs_patient
+nfs_mount
+check "large sectors: the right bytes" cmp "$export_dir/sectors" "$MNT/sectors"
+check_equal "large sectors: no READ" 0 "$(rpc_reads)"
+nfs_umount
+cachefs_detach
+end_magic "$loop" md1
+named "a RAID member (md 1.0)" "$loop"
+forced "md1 on large sectors" "$loop"
+losetup -d "$loop"
+
 # --- a zoned device
 
 if modprobe null_blk nr_devices=1 zoned=1 zone_size=4 gb=1 memory_backed=1; then
