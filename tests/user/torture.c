@@ -5,6 +5,7 @@
  * usage: torture [DEATHS [SEED]]	random lives until so many have died
  *	  torture short [wrapped]	all short lives, and each of their deaths;
  *					or all on a device that was full before
+ *	  torture longer [wrapped]	and all lives of four different operations
  *
  * A run is a new cache and some lives of it, one after the other.  All that
  * happens in a run follows from its seed, which is printed when it fails:
@@ -614,19 +615,45 @@ static u64 short_life(unsigned int life, bool wrapped, u64 die_at,
 	return writes;
 }
 
-static void all_short_lives(bool wrapped)
+static void all_deaths_of(unsigned int life, bool wrapped)
 {
-	unsigned int life, death, again;
+	unsigned int death, again;
 	u64 writes, at;
 
-	for (life = 1; life < (STEPS + 1) * (STEPS + 1) * (STEPS + 1); life++) {
-		run_seed = life;
-		writes = short_life(life, wrapped, 0, 0, false);
-		for (at = 1; at <= writes; at++)
-			for (death = 0; death < DEVICE_NR_DEATHS; death++)
-				for (again = 0; again < 2; again++)
-					short_life(life, wrapped, at, death, again);
+	run_seed = life;
+	writes = short_life(life, wrapped, 0, 0, false);
+	for (at = 1; at <= writes; at++)
+		for (death = 0; death < DEVICE_NR_DEATHS; death++)
+			for (again = 0; again < 2; again++)
+				short_life(life, wrapped, at, death, again);
+}
+
+/* Are these four operations, none of them twice? */
+static bool four_different(unsigned int life)
+{
+	unsigned int i, used = 0;
+
+	for (i = 0; i < 4; i++, life /= STEPS + 1)
+		used |= 1U << life % (STEPS + 1);
+	return !(used & 1) && hweight32(used) == 4;
+}
+
+static void all_short_lives(bool wrapped, bool longer)
+{
+	const unsigned int threes = (STEPS + 1) * (STEPS + 1) * (STEPS + 1);
+	unsigned int life, fours = 0;
+
+	for (life = 1; life < threes; life++)
+		all_deaths_of(life, wrapped);
+	for (; longer && life < threes * (STEPS + 1); life++) {
+		if (four_different(life)) {
+			all_deaths_of(life, wrapped);
+			fours++;
+		}
 	}
+	EXPECT_EQ(fours, longer ? 6 * 5 * 4 * 3 : 0);
+	if (longer)
+		printf("# %u lives of four different operations\n", fours);
 }
 
 int main(int argc, char **argv)
@@ -635,7 +662,8 @@ int main(int argc, char **argv)
 	u64 seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
 	const struct device_losses *losses = &device_losses;
 	u64 mismatches = 0, stored = 0;
-	bool is_short = argc > 1 && !strcmp(argv[1], "short");
+	bool longer = argc > 1 && !strcmp(argv[1], "longer");
+	bool is_short = longer || (argc > 1 && !strcmp(argv[1], "short"));
 
 	/* Memory that was freed is needed again at once. */
 	mallopt(M_TRIM_THRESHOLD, 64 << 20);
@@ -643,7 +671,7 @@ int main(int argc, char **argv)
 	shim_panic_hook = report_seed;
 	if (is_short) {
 		what = "a short life";
-		all_short_lives(argc > 2);
+		all_short_lives(argc > 2, longer);
 	} else {
 		what = "random operations";
 		for (; deaths < wanted; seed++) {
