@@ -60,11 +60,8 @@ static int main_attach(const char *path, unsigned int flags)
 	if (ret)
 		return ret;
 	ret = cachefs_attach(device, flags, &cache);
-	if (ret) {
-		pr_err("%s: not attached: error %d\n", path, ret);
-		cachefs_device_close(device);
-		return ret;
-	}
+	if (ret)
+		goto close;
 	ret = cachefs_sysfs_add(cache, &detach_attr.attr);
 	if (ret)
 		goto detach;
@@ -85,6 +82,7 @@ remove_sysfs:
 	cachefs_sysfs_remove(cache);
 detach:
 	cachefs_detach(cache);
+close:
 	cachefs_device_close(device);
 	pr_err("%s: not attached: error %d\n", path, ret);
 	return ret;
@@ -145,12 +143,10 @@ static int main_attach_command(const char *command)
 		pr_err("no device given: PATH [format] [force]\n");
 		goto out;
 	}
-	ret = -EBUSY;
-	if (!mutex_lock_killable(&cachefs_attach_mutex)) {
+	ret = mutex_lock_killable(&cachefs_attach_mutex);
+	if (!ret) {
 		ret = main_attach(path, flags);
 		mutex_unlock(&cachefs_attach_mutex);
-	} else {
-		ret = -EINTR;
 	}
 out:
 	kfree(copy);

@@ -9,6 +9,7 @@
 #include <linux/math64.h>
 #include <linux/rcupdate.h>
 #include <linux/sysfs.h>
+#include <linux/wait_bit.h>
 #include "internal.h"
 #include "device.h"
 
@@ -49,12 +50,11 @@ static struct kset *cachefs_kset;
 
 /* How many of the above there are: the module stays until they are gone. */
 static atomic_t cachefs_kobjects;
-static DECLARE_WAIT_QUEUE_HEAD(cachefs_kobjects_wait);
 
 static void kobject_gone(void)
 {
 	if (atomic_dec_and_test(&cachefs_kobjects))
-		wake_up(&cachefs_kobjects_wait);
+		wake_up_var(&cachefs_kobjects);
 }
 
 static struct cachefs_cache *to_cache(struct kobject *kobj)
@@ -487,5 +487,5 @@ void cachefs_sysfs_close(const struct attribute *attach)
 void cachefs_sysfs_exit(void)
 {
 	kset_unregister(cachefs_kset);
-	wait_event(cachefs_kobjects_wait, !atomic_read(&cachefs_kobjects));
+	wait_var_event(&cachefs_kobjects, !atomic_read(&cachefs_kobjects));
 }

@@ -53,22 +53,18 @@ free:
 }
 
 /* Takes it off the list last: detaching waits for the list to be empty. */
-static void bind_volume_free(struct cachefs_glue_volume *volume)
+static void bind_free_volume(struct fscache_volume *vcookie)
 {
+	struct cachefs_glue_volume *volume = vcookie->cache_priv;
 	struct cachefs_glue *glue = volume->glue;
 
-	volume->vcookie->cache_priv = NULL;
+	vcookie->cache_priv = NULL;
 	cachefs_volume_remove(volume->volume);
 	spin_lock(&glue->lock);
 	list_del(&volume->link);
 	spin_unlock(&glue->lock);
 	kfree(volume->identity);
 	kfree(volume);
-}
-
-static void bind_free_volume(struct fscache_volume *vcookie)
-{
-	bind_volume_free(vcookie->cache_priv);
 }
 
 /* Nothing has to be made ready: each store is appended. */
@@ -195,7 +191,7 @@ static void bind_withdraw_volumes(struct cachefs_glue *glue)
 			cond_resched();
 			continue;
 		}
-		bind_volume_free(volume);
+		bind_free_volume(vcookie);
 		fscache_put_volume(vcookie, fscache_volume_put_withdraw);
 	}
 	spin_unlock(&glue->lock);

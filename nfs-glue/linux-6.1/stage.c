@@ -544,15 +544,10 @@ bool cachefs_stage_read(struct cachefs_op *op, struct page *page)
 	return read || stage_read_direct(op, page);
 }
 
-static struct cachefs_glue *stage_shrinker_glue(struct shrinker *shrinker)
-{
-	return container_of(shrinker, struct cachefs_glue, shrinker);
-}
-
 static unsigned long stage_shrink_count(struct shrinker *shrinker,
 					struct shrink_control *sc)
 {
-	struct cachefs_glue *glue = stage_shrinker_glue(shrinker);
+	struct cachefs_glue *glue = container_of(shrinker, struct cachefs_glue, shrinker);
 
 	return READ_ONCE(glue->staged) + READ_ONCE(glue->nr_spare) ?:
 		SHRINK_EMPTY;
@@ -562,7 +557,7 @@ static unsigned long stage_shrink_count(struct shrinker *shrinker,
 static unsigned long stage_shrink_scan(struct shrinker *shrinker,
 				       struct shrink_control *sc)
 {
-	struct cachefs_glue *glue = stage_shrinker_glue(shrinker);
+	struct cachefs_glue *glue = container_of(shrinker, struct cachefs_glue, shrinker);
 
 	stage_drop_old(glue, (long)sc->nr_to_scan - READ_ONCE(glue->nr_spare),
 		       true);
