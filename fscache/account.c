@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who uses the cache, how much of it, and what is refused.
+ * Who uses the cache, how much of it, what is refused, and how old it is.
  */
+#include <linux/ktime.h>
 #include <trace/events/cachefs.h>
 #include "internal.h"
 
@@ -99,6 +100,32 @@ void cachefs_refuse(struct cachefs_cache *cache,
 	cachefs_stat_add(cache, stats[why], bytes);
 	atomic64_add(bytes, &cache->refused[why]);
 	trace_cachefs_refuse(version->id, block, bytes, why);
+}
+
+/**
+ * cachefs_oldest_seconds - How long ago the region with the oldest data was begun
+ * @cache: the cache
+ *
+ * All data of a region counts from when the region became OPEN.  Data of an earlier attach
+ * counts from this attach, as the device does not have the time.  What stays when its
+ * region is reused counts from then.
+ *
+ * Context: process, may sleep.
+ * Return: seconds; 0 if nothing is cached.
+ */
+u32 cachefs_oldest_seconds(const struct cachefs_cache *cache)
+{
+	u32 now = ktime_get_boottime_seconds(), head = READ_ONCE(cache->head), i;
+	u32 nr_regions = READ_ONCE(cache->nr_extents) ? cache->geo.nr_regions : 0;
+	const struct cachefs_region *region;
+
+	for (i = 0; i < nr_regions; i++) {
+		region = &cache->regions[(head + i) % nr_regions];
+		if (READ_ONCE(region->nr_extents))
+			return now - (READ_ONCE(region->opened) ?: cache->attached);
+		cond_resched();
+	}
+	return 0;
 }
 
 /**

@@ -284,8 +284,8 @@ static int ckpt_return_ready(struct cachefs_cache *cache,
 	spin_lock(&cache->log_lock);
 	list_for_each_entry(open, &cache->ready, link)
 		cachefs_region_set_state(cache, open->nr, CACHEFS_REGION_FREE);
-	cache->head = (cache->head + cache->geo.nr_regions - cache->nr_ready) %
-		      cache->geo.nr_regions;
+	WRITE_ONCE(cache->head, (cache->head + cache->geo.nr_regions - cache->nr_ready) %
+				cache->geo.nr_regions);
 	spin_unlock(&cache->log_lock);
 	return ret;
 }

@@ -74,6 +74,8 @@ enum cachefs_region_state {
  * @pins: readers between lookup and verification
  * @live: blocks that the index can find; index_lock
  * @nr_extents: in how many extents; index_lock
+ * @opened: when it became OPEN in this attach, seconds since the machine has started, or
+ *	0; written under log_lock
  * @round: the index finds only entries of this round; written under index_lock
  * @in_round: there were entries of this round; index_lock
  * @was_read: some of it was read
@@ -89,6 +91,7 @@ struct cachefs_region {
 	u64				*checksums;
 	struct cachefs_open_region	*open;
 	atomic_t			pins;
+	u32				opened;
 	u16				nr_extents;
 	u16				live;
 	u8				state;
@@ -187,7 +190,8 @@ struct cachefs_geometry {
  * @stores_stopped: the device does not take what is stored
  * @check_device: the log work shall see whether the device can be read at all
  * @flush_mutex: protects the log's metadata
- * @head: region to be made READY next; flush_mutex
+ * @attached: when the cache was attached, seconds since the machine has started
+ * @head: region to be made READY next; written under flush_mutex
  * @next_seq: its sequence number; flush_mutex
  * @next_flush: when the open region's metadata is due, jiffies; flush_mutex
  * @let_go: so many regions from @head on have been let go before they are needed;
@@ -268,6 +272,8 @@ struct cachefs_cache {
 	unsigned long			next_try;
 	bool				stores_stopped;
 	bool				check_device;
+
+	u32				attached;
 
 	struct mutex			flush_mutex;	/* the log's metadata */
 	u32				head;
@@ -646,6 +652,7 @@ void cachefs_detach(struct cachefs_cache *cache);
 /* account.c; more in cachefs.h */
 void cachefs_op_begin(struct cachefs_cache *cache);
 void cachefs_op_end(struct cachefs_cache *cache);
+u32 cachefs_oldest_seconds(const struct cachefs_cache *cache);
 
 /* device.c, and tests/user/device.c */
 u64 cachefs_device_blocks(struct cachefs_device *device);

@@ -308,7 +308,7 @@ static int log_prepare_region(struct cachefs_cache *cache)
 	}
 
 	cachefs_index_sweep(cache, false);
-	cache->head = (nr + 1) % geo->nr_regions;
+	WRITE_ONCE(cache->head, (nr + 1) % geo->nr_regions);
 	cache->let_go -= min(cache->let_go, 1U);
 	WRITE_ONCE(cache->unscanned, cache->unscanned - min(cache->unscanned, 1U));
 	cachefs_reinsert_more(cache);

@@ -117,6 +117,8 @@ u32 cachefs_region_alloc_slots(struct cachefs_cache *cache, u32 want,
 			WRITE_ONCE(cache->nr_ready, cache->nr_ready - 1);
 			cachefs_region_set_state(cache, open->nr,
 						 CACHEFS_REGION_OPEN);
+			WRITE_ONCE(cache->regions[open->nr].opened,
+				   ktime_get_boottime_seconds());
 			cache->current_region = open;
 		}
 	}

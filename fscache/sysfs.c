@@ -148,14 +148,19 @@ CACHE_SETTINGS(X)
 	X(recovered_percent, 0444, NULL, "%u", \
 	  cachefs_recovered_percent(to_cache(kobj)))
 
-/* stats/ has the counters, and what is known of the device's speed and the server's. */
+/*
+ * stats/ has the counters, what is known of the device's speed and the server's, and the
+ * age of the oldest data.
+ */
 #define STATS_FILES(X) \
 	X(device_read_us, 0444, NULL, "%llu", \
 	  div_u64(READ_ONCE(to_cache(kobj)->read_ns), NSEC_PER_USEC)) \
 	X(server_read_us, 0444, NULL, "%llu", \
 	  div_u64(READ_ONCE(to_cache(kobj)->server_ns), NSEC_PER_USEC)) \
 	X(in_flight_limit_bytes, 0444, NULL, "%llu", \
-	  cachefs_pace_window(to_cache(kobj)))
+	  cachefs_pace_window(to_cache(kobj))) \
+	X(oldest_data_seconds, 0444, NULL, "%u", \
+	  cachefs_oldest_seconds(to_cache(kobj)))
 
 #define VOLUME_STAT(_stat) \
 	atomic64_read(&to_volume(kobj)->volume.stats[CACHEFS_STAT_##_stat])

@@ -125,6 +125,7 @@ static void report_cache(FILE *out, const struct system_cache *cache)
 	report_row(out, "Attached", unit_time(cache->since, false));
 	report_row(out, "Size", unit_size(cache->capacity));
 	report_row(out, "Used", unit_size(cache->used));
+	report_row(out, "Oldest data", unit_age(stats[STAT_oldest_data_seconds]));
 	report_row(out, "Read from the cache", unit_size(stats[STAT_hit_bytes]));
 	report_row(out, "Read from servers", unit_size(stats[STAT_miss_bytes]));
 	report_row(out, "From the cache", unit_ratio(stats[STAT_hit_bytes],

@@ -86,8 +86,8 @@ static char *status_state(const struct system_cache *cache)
 static void status_caches(const struct system *sys, bool plain)
 {
 	static const char *const columns[] = {
-		"<CACHE", "<LABEL", "<STATE", "<SINCE", ">SIZE", ">USED", ">HIT",
-		">MISS", ">RATIO", ">REFUSED", ">MEMORY", NULL
+		"<CACHE", "<LABEL", "<STATE", "<SINCE", ">SIZE", ">USED",
+		">OLDEST", ">HIT", ">MISS", ">RATIO", ">REFUSED", ">MEMORY", NULL
 	};
 	const struct system_cache *cache;
 	struct status_table status;
@@ -104,6 +104,7 @@ static void status_caches(const struct system *sys, bool plain)
 		status_add(&status, unit_time(cache->since, true));
 		status_add(&status, status_bytes(cache->capacity, plain));
 		status_add(&status, status_bytes(cache->used, plain));
+		status_add(&status, unit_age(cache->stats[STAT_oldest_data_seconds]));
 		status_add(&status, status_bytes(cache->stats[STAT_hit_bytes],
 						 plain));
 		status_add(&status, status_bytes(cache->stats[STAT_miss_bytes],

@@ -60,7 +60,9 @@
 	X(server_read_us, "server_read_seconds", "gauge", 1e6,		\
 	  "Moving average of the time of a read from the server.")	\
 	X(in_flight_limit_bytes, "in_flight_limit_bytes", "gauge", 1,	\
-	  "How much may be on its way to the device.")
+	  "How much may be on its way to the device.")			\
+	X(oldest_data_seconds, "oldest_data_seconds", "gauge", 1,	\
+	  "Time since the region with the oldest data was begun, or since the attach.")
 
 enum system_stat {
 #define SYSTEM_STAT_ENUM(name, ...) STAT_##name,

@@ -29,6 +29,25 @@ char *unit_time(int64_t when, bool seconds)
 }
 
 /**
+ * unit_age - How long ago something was
+ * @seconds: how long; negative: not known
+ *
+ * Return: the text, to be freed.
+ */
+char *unit_age(int64_t seconds)
+{
+	if (seconds < 0)
+		return cmd_text("-");
+	if (seconds < 60)
+		return cmd_text("%llds", (long long)seconds);
+	if (seconds < 3600)
+		return cmd_text("%lldm", (long long)seconds / 60);
+	if (seconds < 86400)
+		return cmd_text("%.1fh", seconds / 3600.0);
+	return cmd_text("%.1fd", seconds / 86400.0);
+}
+
+/**
  * unit_size - A number of bytes, as lsblk prints it
  * @bytes: how many; negative: not known
  *

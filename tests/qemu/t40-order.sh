@@ -27,8 +27,22 @@ insmod /bed/cachefs.ko
 
 # --- mounted first, attached later
 
+seconds()
+{
+	cut -d . -f 1 /proc/uptime
+}
+not_older()	# SECONDS: the oldest data is not older than that moment
+{
+	test "$(cachefs_stat oldest_data_seconds)" -le $(($(seconds) - $1))
+}
+has_age()
+{
+	test "$(cachefs_stat oldest_data_seconds)" -ge 2
+}
+
 nfs_mount
 check_equal "without a cache: the right bytes" "$wanted" "$(tree_sum "$MNT")"
+since=$(seconds)
 check "attach under a mount" cachefs_attach "$disk"
 drop_caches
 check_equal "attached under a mount: the right bytes" "$wanted" "$(tree_sum "$MNT")"
@@ -37,6 +51,8 @@ drop_caches
 before=$(rpc_reads)
 check_equal "and then warm" "$wanted" "$(tree_sum "$MNT")"
 check_equal "with no READ" 0 $(($(rpc_reads) - before))
+check "the oldest data gets older" wait_for 60 has_age
+check "and is not older than the attach" not_older "$since"
 
 # --- what developers see of the log and of stores under way
 
@@ -85,7 +101,9 @@ drop_caches
 check_equal "the open file reads on" "$(tail -c +10001 "$export_dir/f1" | cksum)" \
 	"$(cksum <&5)"
 exec 5<&-
+since=$(seconds)
 check "attached again under the mount" cachefs_attach "$disk"
+check "the age of the oldest data begins anew" not_older "$since"
 drop_caches
 before=$(rpc_reads)
 check_equal "what was cached before is warm" "$wanted" "$(tree_sum "$MNT")"

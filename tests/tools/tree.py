@@ -56,7 +56,8 @@ class Tree:
 			       stored_bytes=990_000_000, store_refused_bytes=10_000_000,
 			       index_bytes=5_000_000, checksum_bytes=3_000_000,
 			       device_read_us=250, server_read_us=1500,
-			       in_flight_limit_bytes=67108864)
+			       in_flight_limit_bytes=67108864,
+			       oldest_data_seconds=200_000)
 		for name in abi_names("stats"):
 			self.write(f"{base}stats/{name}",
 				   f"{dict(numbers, **stats).get(name, 0)}\n")

@@ -348,6 +348,52 @@ static void region_states_are_all_traced(void)
 	shim_trace_region = NULL;
 }
 
+/* The age is that of the region that is reused next, if there is anything in it. */
+static void oldest_data_has_an_age(void)
+{
+	unsigned int i, j;
+
+	tiny();
+	shim_advance_ms(7000);
+	EXPECT_EQ(cachefs_oldest_seconds(model.cache), 0);
+	EXPECT_EQ(model_store_now(1, 0, TINY_SLOTS - 1), 0);
+	shim_advance_ms(20000);
+	EXPECT_EQ(cachefs_oldest_seconds(model.cache), 20);
+	/* Later stores, in this region and in others, do not make it younger. */
+	for (i = 0; i < TINY_REGIONS - 3; i++) {
+		model_new_version(2, 200);
+		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
+		shim_advance_ms(1000);
+	}
+	EXPECT(model_cached(1, 0));
+	EXPECT_EQ(cachefs_oldest_seconds(model.cache), 20 + i);
+	/* The first region is reused.  The next one was begun after 20 seconds. */
+	while (model_cached(1, 0)) {
+		model_new_version(2, 200);
+		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
+		shim_advance_ms(1000);
+		i++;
+	}
+	EXPECT_EQ(cachefs_oldest_seconds(model.cache), i);
+	/* And so on, when the first one is the newest. */
+	for (j = 0; j < 3; j++) {
+		model_new_version(2, 200);
+		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
+		shim_advance_ms(1000);
+		EXPECT_EQ(cachefs_oldest_seconds(model.cache), i);
+	}
+	EXPECT(model.cache->regions[0].live);
+	/* What was there before counts from the attach. */
+	reattach();
+	EXPECT_EQ(cachefs_oldest_seconds(model.cache), 0);
+	shim_advance_ms(3000);
+	EXPECT_EQ(cachefs_oldest_seconds(model.cache), 3);
+	/* And so it does with stores of this attach behind it. */
+	EXPECT_EQ(model_store_now(1, 0, TINY_SLOTS), 0);
+	shim_advance_ms(1000);
+	EXPECT_EQ(cachefs_oldest_seconds(model.cache), 4);
+}
+
 static void checkpoint_makes_room(void)
 {
 	unsigned int i;
@@ -647,6 +693,7 @@ const struct test_case disk_cases[] = {
 	CASE(finished_cache_is_clean),
 	CASE(checkpoint_of_another_detach),
 	CASE(region_states_are_all_traced),
+	CASE(oldest_data_has_an_age),
 	CASE(checkpoint_makes_room),
 	CASE(anchors_alternate),
 	CASE(power_loss_during_attach),

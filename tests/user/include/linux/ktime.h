@@ -43,4 +43,9 @@ static inline time64_t ktime_get_real_seconds(void)
 	return 1700000000 + shim_now() / NSEC_PER_SEC;
 }
 
+static inline time64_t ktime_get_boottime_seconds(void)
+{
+	return shim_now() / NSEC_PER_SEC;
+}
+
 #endif
