@@ -62,6 +62,7 @@ static struct cachefs_cache *cache_alloc(struct cachefs_device *device)
 	INIT_LIST_HEAD(&cache->stores);
 	spin_lock_init(&cache->stores_lock);
 	spin_lock_init(&cache->pace_lock);
+	spin_lock_init(&cache->budget_lock);
 	INIT_DELAYED_WORK(&cache->log_work, cachefs_log_work);
 	INIT_DELAYED_WORK(&cache->watch, cachefs_store_watch);
 	init_llist_head(&cache->submits);

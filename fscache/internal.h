@@ -221,6 +221,11 @@ struct cachefs_geometry {
  * @read_bypass_ms: reads that take longer than this and longer than the server's
  *	go to the server; 0: never.  After ten times this without an answer the device
  *	is stuck, and nothing is stored either
+ * @budget_lock: protects the next four; see budget.c
+ * @write_budget: bytes that may be written to the device in a day; 0: any number
+ * @budget_room: what is in the bucket, bytes; negative after too much metadata
+ * @budget_written: how much had been written then, bytes
+ * @budget_since: when that was, seconds
  * @read_ns: how long the device takes for a read, moving average
  * @server_ns: how long the server takes for one, moving average
  * @pace_lock: protects how fast the device writes
@@ -307,6 +312,11 @@ struct cachefs_cache {
 	u64				max_in_flight;
 	unsigned int			max_in_flight_ms;
 	unsigned int			read_bypass_ms;
+	spinlock_t			budget_lock;	/* what may be written */
+	u64				write_budget;
+	s64				budget_room;
+	s64				budget_written;
+	time64_t			budget_since;
 	u64				read_ns;
 	u64				server_ns;
 	spinlock_t			pace_lock;	/* how fast it writes */
@@ -606,6 +616,10 @@ bool cachefs_pace_slow(struct cachefs_cache *cache);
 bool cachefs_pace_bypass(struct cachefs_cache *cache);
 bool cachefs_pace_bypassed(struct cachefs_cache *cache,
 			   const struct cachefs_version *version, u64 block);
+
+/* budget.c */
+int cachefs_budget_set(struct cachefs_cache *cache, u64 day);
+bool cachefs_budget_admits(struct cachefs_cache *cache, u64 bytes, bool stays);
 
 /* super.c */
 int cachefs_format(struct cachefs_device *device, const char *label,

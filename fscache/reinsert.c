@@ -158,8 +158,8 @@ bool cachefs_reinsert(struct cachefs_cache *cache, struct cachefs_reinsert *rein
 		found = reinsert_find(cache, reinsert, &extent);
 		reinsert->slot = slot + extent.nr;
 	}
-	return found && reinsert_move(cache, &extent, reinsert->records + slot,
-				      reinsert->buffer);
+	return found && cachefs_budget_admits(cache, (u64)extent.nr << CACHEFS_BLOCK_SHIFT, true) &&
+		reinsert_move(cache, &extent, reinsert->records + slot, reinsert->buffer);
 }
 
 /**

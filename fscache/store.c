@@ -54,6 +54,9 @@ static unsigned int store_admit(struct cachefs_store *store, unsigned int nr,
 	*why = CACHEFS_WHY_NO_ROOM;
 	if (store->may_wait && !cachefs_store_try(cache))
 		return 0;
+	*why = CACHEFS_WHY_BUDGET;
+	if (!cachefs_budget_admits(cache, (u64)nr << CACHEFS_BLOCK_SHIFT, false))
+		return 0;
 	*why = CACHEFS_WHY_IN_FLIGHT;
 	room = store_take_room(cache, nr);
 	if (!room && store->may_wait)

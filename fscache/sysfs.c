@@ -130,6 +130,18 @@ static void settings_changed(struct cachefs_cache *cache)
 CACHE_SETTINGS(X)
 #undef X
 
+static ssize_t write_budget_store(struct kobject *kobj,
+				  struct kobj_attribute *attr, const char *buf,
+				  size_t count)
+{
+	u64 value;
+	int ret = setting_value(buf, S64_MAX, &value);
+
+	if (!ret)
+		ret = cachefs_budget_set(to_cache(kobj), value);
+	return ret ?: count;
+}
+
 /* The files of a cache: name, mode, store function, format and value. */
 #define CACHE_FILES(X) \
 	X(state, 0644, state_store, "%s", state_names[cachefs_state(to_cache(kobj))]) \
@@ -146,7 +158,9 @@ CACHE_SETTINGS(X)
 	X(objects_open, 0444, NULL, "%d", atomic_read(&to_cache(kobj)->objects)) \
 	X(extents, 0444, NULL, "%llu", READ_ONCE(to_cache(kobj)->nr_extents)) \
 	X(recovered_percent, 0444, NULL, "%u", \
-	  cachefs_recovered_percent(to_cache(kobj)))
+	  cachefs_recovered_percent(to_cache(kobj))) \
+	X(write_budget, 0644, write_budget_store, "%llu", \
+	  READ_ONCE(to_cache(kobj)->write_budget))
 
 /*
  * stats/ has the counters, what is known of the device's speed and the server's, and the

@@ -68,6 +68,7 @@ struct vm_fault;
 	X(SLOW, slow, "device too slow", STORE_REFUSED) \
 	X(CACHED, bypassed, "cached, but the server is faster", BYPASSED) \
 	X(NO_ROOM, device_full, "device full or not writable", STORE_REFUSED) \
+	X(BUDGET, write_budget, "write budget", STORE_REFUSED) \
 	/* Stale, or perhaps stale: */ \
 	X(VERSION, version_changed, "version changed", STALE) \
 	X(OLDER_READ, older_read, "older read open", STALE) \

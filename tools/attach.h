@@ -21,14 +21,16 @@ int device_look(const char *path, struct core_super *super, const char **why,
 		char **foreign);
 
 /* config.c */
+#define CONFIG_LIMITS	5
+
 struct config {
 	char		*device;
 	bool		create;
 	unsigned int	wait;
-	char		*limits[4];
+	char		*limits[CONFIG_LIMITS];
 };
 
-extern const char *const config_limits[4];
+extern const char *const config_limits[CONFIG_LIMITS];
 extern const char *config_path;
 int config_read(struct config *config);
 void config_free(struct config *config);

@@ -149,6 +149,28 @@ check_equal "refused_bytes/in_flight has the bytes of the trace" \
 	"$(($(cat "$(cachefs_dir)/refused_bytes/in_flight") - before))"
 echo "$bound" > "$(cachefs_dir)/max_in_flight_bytes"
 
+trace_from_here
+before=$(cat "$(cachefs_dir)/refused_bytes/write_budget")
+echo 1 > "$(cachefs_dir)/write_budget"
+touch "$export_dir/f8"
+drop_caches
+cat "$MNT/f8" > /dev/null
+check "a store that the write budget refuses says so" refused_for "write budget"
+settle
+check_equal "refused_bytes/write_budget has the bytes of the trace" \
+	"$(events refuse | sed -n 's/.* bytes=\([0-9]*\) .*/\1/p' |
+		awk '{ sum += $1 } END { print sum + 0 }')" \
+	"$(($(cat "$(cachefs_dir)/refused_bytes/write_budget") - before))"
+echo 0 > "$(cachefs_dir)/write_budget"
+drop_caches
+stored=$(cachefs_stat stored_bytes)
+cat "$MNT/f8" > /dev/null
+settle
+check_equal "without a budget all of it is stored" 65536 \
+	$(($(cachefs_stat stored_bytes) - stored))
+check_equal "a budget that no counter holds" "Numerical result out of range" \
+	"$( (echo 9223372036854775808 > "$(cachefs_dir)/write_budget") 2>&1 | sed 's/.*: //')"
+
 # The store cannot end before the client knows.
 trace_from_here
 hold slow

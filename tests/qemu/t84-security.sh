@@ -159,9 +159,9 @@ errno_of()	# COMMAND...
 	"$@" 2>&1 >/dev/null | sed 's/.*: //'
 }
 
-before=$(grep -H . "$dir"/max_* "$dir/read_bypass_ms")
+before=$(grep -H . "$dir"/max_* "$dir/read_bypass_ms" "$dir/write_budget")
 for file in "$dir"/max_in_flight_bytes "$dir"/max_in_flight_ms "$dir/max_index_bytes" \
-	    "$dir/read_bypass_ms" "$dir/detach" /sys/fs/cachefs/attach; do
+	    "$dir/read_bypass_ms" "$dir/write_budget" "$dir/detach" /sys/fs/cachefs/attach; do
 	write="echo 1 > $file"
 	check_equal "root without CAP_SYS_ADMIN does not write to ${file##*/}" \
 		"Operation not permitted" \
@@ -174,7 +174,7 @@ for file in "$dir"/max_in_flight_bytes "$dir"/max_in_flight_ms "$dir/max_index_b
 		"$(errno_of as 1000 bash -c "$write")"
 done
 check_equal "nothing has changed" "$before" \
-	"$(grep -H . "$dir"/max_* "$dir/read_bypass_ms")"
+	"$(grep -H . "$dir"/max_* "$dir/read_bypass_ms" "$dir/write_budget")"
 check_equal "nothing was detached" active "$(cat "$dir/state")"
 
 # --- the secret

@@ -71,7 +71,7 @@ before()	# SECTION COMMAND
 	"A loop file")
 		detach ;;
 	"Is a mount really cached?"|"How much of a file"*|"Keeping files"|"What a mount finds"|States|Sizing|\
-	Detaching*)
+	Wear|Detaching*)
 		attach ;;
 	"Why was this not cached?")
 		attach

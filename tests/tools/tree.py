@@ -49,7 +49,7 @@ class Tree:
 			      extents=90_000, recovered_percent=recovered,
 			      max_in_flight_bytes=67108864,
 			      max_in_flight_ms=1000, read_bypass_ms=100,
-			      max_index_bytes=1073741824, detach="")
+			      max_index_bytes=1073741824, write_budget=0, detach="")
 		for name, value in values.items():
 			self.write(base + name, f"{value}\n")
 		numbers = dict(hit_bytes=9_000_000_000, miss_bytes=1_000_000_000,

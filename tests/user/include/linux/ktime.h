@@ -34,6 +34,7 @@ static inline u64 shim_now(void)
 static inline ktime_t ktime_get(void) { return shim_now(); }
 static inline u64 ktime_get_ns(void) { return shim_now(); }
 static inline u64 ktime_get_coarse_ns(void) { return shim_now(); }
+static inline time64_t ktime_get_seconds(void) { return shim_now() / NSEC_PER_SEC; }
 static inline s64 ktime_to_ns(ktime_t t) { return t; }
 static inline s64 ktime_to_us(ktime_t t) { return t / NSEC_PER_USEC; }
 static inline s64 ktime_to_ms(ktime_t t) { return t / NSEC_PER_MSEC; }

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0
+/* How much is written in a day: the write budget. */
+#include "cases.h"
+
+/* A bucket of 2160 blocks: one comes in every ten seconds. */
+#define BUDGET_DAY	(8640ULL * CACHEFS_BLOCK_SIZE)
+#define BUDGET_BUCKET	(BUDGET_DAY / 4)
+
+static void set_budget(u64 day)
+{
+	EXPECT_EQ(cachefs_budget_set(model.cache, day), 0);
+}
+
+/* Is there room for so many bytes that stay, and not for more? */
+static bool room_is(s64 bytes)
+{
+	return cachefs_budget_admits(model.cache, bytes, true) &&
+		!cachefs_budget_admits(model.cache, bytes + 1, true);
+}
+
+/* Read all of version 1, as a reader does: what is not cached is stored.  Returns hits. */
+static unsigned int read_all(unsigned int blocks)
+{
+	unsigned int i, hits = 0;
+
+	for (i = 0; i < blocks; i++) {
+		if (model_cached(1, i)) {
+			hits++;
+			EXPECT_EQ(model_read_now(1, i, 1), 0);
+		} else {
+			model_store_now(1, i, 1);
+		}
+	}
+	return hits;
+}
+
+/* Four times as much as may be written, for three days: in no time more than the bound. */
+static void never_more_than_the_budget(void)
+{
+	s64 now, lowest = S64_MAX, excess, hour = 0;
+	unsigned int minute, i;
+
+	tiny();
+	set_budget(BUDGET_DAY);
+	for (minute = 0; minute < 3 * 24 * 60; minute++) {
+		excess = stat(CACHEFS_STAT_DEVICE_WRITTEN_BYTES) -
+			(s64)minute * 60 * (BUDGET_DAY / 86400);
+		lowest = min(lowest, excess);
+		model_new_version(1, 24);
+		/* Nobody reads on the second day: little of that is saved. */
+		for (i = minute / 1440 == 1 ? 24 : 0; i < 24; i++)
+			model_store_now(1, i, 1);
+		/* What stays is written, too. */
+		if (minute / 1440 != 1)
+			read_all(24);
+		shim_advance_ms(60 * MSEC_PER_SEC);
+		now = stat(CACHEFS_STAT_DEVICE_WRITTEN_BYTES);
+		excess = now - (s64)(minute + 1) * 60 * (BUDGET_DAY / 86400);
+		EXPECT(excess - lowest <= (s64)BUDGET_BUCKET);
+		/* In each hour something is stored, not only until the bucket is empty. */
+		if (minute % 60 == 59) {
+			EXPECT(minute / 1440 == 1 || now - hour >= (s64)BUDGET_DAY / 24 / 4);
+			hour = now;
+		}
+	}
+	/* And the budget is used. */
+	EXPECT(now >= 2 * (s64)BUDGET_DAY * 9 / 10);
+	EXPECT_REFUSED(BUDGET);
+}
+
+/* Hits, of 300 reads an hour, in two days after two in which the bucket gets low. */
+static unsigned int hits_with_budget(u64 budget, s64 *written, unsigned int *least)
+{
+	unsigned int hour, pass, hits, all = 0;
+
+	tiny();
+	set_budget(budget);
+	*least = 300;
+	for (hour = 0; hour < 96; hour++) {
+		if (hour == 48)
+			*written = stat(CACHEFS_STAT_DEVICE_WRITTEN_BYTES);
+		model_new_version(1, 75);
+		for (pass = hits = 0; pass < 4; pass++)
+			hits += read_all(75);
+		shim_advance_ms(3600 * MSEC_PER_SEC);
+		if (hour < 48)
+			continue;
+		all += hits;
+		*least = min(*least, hits);
+	}
+	*written = (stat(CACHEFS_STAT_DEVICE_WRITTEN_BYTES) - *written) / 2;
+	return all;
+}
+
+static void half_of_the_budget_is_no_cliff(void)
+{
+	unsigned int all, half, least;
+	s64 day, half_day;
+
+	all = hits_with_budget(0, &day, &least);
+	model_detach();
+	EXPECT_EQ(all, 48 * 225);
+	half = hits_with_budget(day / 2, &half_day, &least);
+	EXPECT(half_day <= day * 6 / 10);
+	EXPECT(half >= all / 3);
+	EXPECT(least > 0);
+}
+
+/* Long before the bucket is empty some stores are refused, and some are not. */
+static void budget_goes_slowly(void)
+{
+	unsigned int i, taken = 0;
+
+	tiny();
+	set_budget(BUDGET_DAY);
+	while (!stat(CACHEFS_STAT_STORE_REFUSED_BYTES))
+		model_store_now(1, 0, 1);
+	EXPECT(stat(CACHEFS_STAT_DEVICE_WRITTEN_BYTES) <= BUDGET_BUCKET * 3 / 4);
+	EXPECT_REFUSED(BUDGET);
+	for (i = 0; i < 100; i++)
+		taken += !model_store_now(1, 0, 1);
+	EXPECT(taken > 50);
+}
+
+static void without_a_budget_all_is_stored(void)
+{
+	unsigned int i;
+
+	tiny();
+	EXPECT_EQ(model.cache->write_budget, 0);
+	for (i = 0; i < 200; i++) {
+		model_new_version(1, TINY_SLOTS);
+		EXPECT_EQ(model_store_now(1, 0, TINY_SLOTS), 0);
+		shim_run();
+	}
+	EXPECT_EQ(stat(CACHEFS_STAT_STORE_REFUSED_BYTES), 0);
+}
+
+/* Another budget begins with a full bucket, whatever was written before. */
+static void another_budget_counts_at_once(void)
+{
+	tiny();
+	store_all(1);
+	set_budget(BUDGET_DAY);
+	EXPECT(room_is(BUDGET_BUCKET));
+	EXPECT_EQ(model_store_now(1, 0, 20), 0);
+	EXPECT(!room_is(BUDGET_BUCKET));
+	/* The same one is no other one. */
+	set_budget(BUDGET_DAY);
+	EXPECT(!room_is(BUDGET_BUCKET));
+	set_budget(2 * BUDGET_DAY);
+	EXPECT(room_is(2 * BUDGET_BUCKET));
+	set_budget(1);
+	EXPECT(room_is(0));
+	EXPECT_EQ(model_store_now(1, 0, 1), -ENOBUFS);
+	EXPECT_REFUSED(BUDGET);
+	set_budget(0);
+	EXPECT_EQ(model_store_now(1, 0, 1), 0);
+	shim_run();
+	EXPECT_EQ(cachefs_budget_set(model.cache, 1ULL << 63), -ERANGE);
+	EXPECT_EQ(model.cache->write_budget, 0);
+	EXPECT_REFUSED(NONE);
+}
+
+/* It is never used up, and a long time does not make a number too large. */
+static void largest_budget_is_none(void)
+{
+	unsigned int day;
+
+	tiny();
+	set_budget(S64_MAX);
+	for (day = 0; day < 5; day++) {
+		EXPECT(room_is(S64_MAX / 4));
+		EXPECT_EQ(model_store_now(1, 0, 20), 0);
+		shim_advance_ms(86400 * MSEC_PER_SEC);
+	}
+	EXPECT_REFUSED(NONE);
+}
+
+/* All that was read stays, if the budget has room when its region is reused. */
+static s64 reinserted_with(u64 budget)
+{
+	unsigned int i;
+
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 25), 0);
+	EXPECT_EQ(model_read_now(1, 0, 25), 0);
+	for (i = 0; i < 3 * TINY_REGIONS; i++) {
+		model_new_version(2, TINY_SLOTS);
+		set_budget(0);
+		model_store(2, 0, TINY_SLOTS, 0);
+		/* The store has begun.  Now the log moves what stays. */
+		set_budget(budget);
+		shim_run();
+	}
+	EXPECT_REFUSED(NONE);
+	return stat(CACHEFS_STAT_REINSERTED_BYTES);
+}
+
+static void what_stays_has_a_budget(void)
+{
+	EXPECT(reinserted_with(BUDGET_DAY) > 0);
+	model_detach();
+	EXPECT_EQ(reinserted_with(1), 0);
+}
+
+const struct test_case budget_cases[] = {
+	CASE(never_more_than_the_budget),
+	CASE(half_of_the_budget_is_no_cliff),
+	CASE(budget_goes_slowly),
+	CASE(without_a_budget_all_is_stored),
+	CASE(another_budget_counts_at_once),
+	CASE(largest_budget_is_none),
+	CASE(what_stays_has_a_budget),
+	{}
+};
