@@ -46,6 +46,62 @@ reader()
 	done
 }
 
+# Until /run/stop, read all files below /sys/fs/cachefs, and write what may be written, as
+# it is; through descriptors from before, too.  Files may be gone, and what the others have
+# makes sense.  Prints what is wrong.
+sysfs()		# DEVICE
+{
+	python3 - "$1" <<-'END'
+	import errno, os, sys, time
+	states = "active", "degraded", "failed", "detaching", "detached"
+	before, times = {}, {}
+
+	def makes_sense(directory, name, text):
+	    if name == "state":
+	        return text in states
+	    if name == "device":
+	        return text == sys.argv[1]
+	    return directory not in ("stats", "refused_bytes") or text.isdigit()
+
+	def look(directory, name):
+	    path = directory + "/" + name
+	    mode = os.stat(path).st_mode
+	    if not mode & 0o400:
+	        return
+	    fd = os.open(path, os.O_RDWR if mode & 0o200 else os.O_RDONLY)
+	    fd, before[path] = before.get(path), fd
+	    if fd is None:
+	        return
+	    try:
+	        text = os.pread(fd, 4096, 0).decode().rstrip("\n")
+	        times[name] = times.get(name, 0) + 1
+	        if not makes_sense(os.path.basename(directory), name, text):
+	            print(path, "has", text)
+	        if mode & 0o200:
+	            os.pwrite(fd, b"active" if name == "state" else text.encode(), 0)
+	    finally:
+	        os.close(fd)
+
+	while not os.path.exists("/run/stop"):
+	    for directory, _, names in os.walk("/sys/fs/cachefs"):
+	        for name in names:
+	            try:
+	                look(directory, name)
+	            except OSError as error:
+	                times[error.errno] = times.get(error.errno, 0) + 1
+	                # A cache that is being attached or detached has that state.
+	                if error.errno not in (errno.ENOENT, errno.ENODEV) and \
+	                   (error.errno, name) != (errno.EBUSY, "state"):
+	                    print(directory, name, error)
+	    time.sleep(0.02)
+	print("# sysfs: %d times, %d times gone" % (sum(times.values()),
+	      times.get(errno.ENODEV, 0)), file=sys.stderr)
+	for what in "state", "max_in_flight_ms", "hit_bytes", "in_flight", "key", errno.ENODEV:
+	    if what not in times:
+	        print("never:", what)
+	END
+}
+
 # Has anything been read from this cache, or stored in it?
 in_use()
 {
@@ -76,6 +132,7 @@ load netfs fscache
 nfs_mount
 slabs=$(bio_slabs)
 reader & reader=$!
+sysfs "$(readlink -f /dev/disk/cache)" > /run/sysfs & sysfs=$!
 unused=0
 for ((i = 1; i <= rounds; i++)); do
 	insmod /bed/cachefs.ko "cache=$(readlink -f /dev/disk/cache)"
@@ -97,6 +154,9 @@ check_equal "$rounds times detach or rmmod under readers: no wrong byte" "" \
 	"$(head -n 3 "$errors")"
 echo "# $rounds rounds, $(grep -c -v held "$errors") wrong bytes"
 check_equal "each time the cache was in use" 0 "$unused"
+wait "$sysfs" && status=0 || status=$?
+check_equal "files in sysfs, read and written meanwhile: no error" "0 " \
+	"$status $(head -n 3 /run/sysfs)"
 check_equal "the last look" "$wanted" "$(tree_sum "$MNT/all")"
 # The checkers keep what was freed for a while; there kmemleak looks for leaks.
 on_debug_kernel ||
