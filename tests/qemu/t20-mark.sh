@@ -136,6 +136,15 @@ check_equal "and the blocks read of it" 16 \
 		awk '{ sum += $1 } END { print sum + 0 }')"
 check_equal "and nothing refused" "" "$(events refuse)"
 
+# The file in refused_bytes/ has grown by what the trace shows as refused.
+check_refused()	# FILE BEFORE
+{
+	check_equal "refused_bytes/$1 has the bytes of the trace" \
+		"$(events refuse | sed -n 's/.* bytes=\([0-9]*\) .*/\1/p' |
+			awk '{ sum += $1 } END { print sum + 0 }')" \
+		"$(($(cat "$(cachefs_dir)/refused_bytes/$1") - $2))"
+}
+
 trace_from_here
 bound=$(cat "$(cachefs_dir)/max_in_flight_bytes")
 before=$(cat "$(cachefs_dir)/refused_bytes/in_flight")
@@ -143,10 +152,7 @@ echo 4096 > "$(cachefs_dir)/max_in_flight_bytes"
 cat "$MNT/f8" > /dev/null
 check "a store that the bound refuses says so" refused_for "in flight bound"
 settle
-check_equal "refused_bytes/in_flight has the bytes of the trace" \
-	"$(events refuse | sed -n 's/.* bytes=\([0-9]*\) .*/\1/p' |
-		awk '{ sum += $1 } END { print sum + 0 }')" \
-	"$(($(cat "$(cachefs_dir)/refused_bytes/in_flight") - before))"
+check_refused in_flight "$before"
 echo "$bound" > "$(cachefs_dir)/max_in_flight_bytes"
 
 trace_from_here
@@ -157,10 +163,7 @@ drop_caches
 cat "$MNT/f8" > /dev/null
 check "a store that the write budget refuses says so" refused_for "write budget"
 settle
-check_equal "refused_bytes/write_budget has the bytes of the trace" \
-	"$(events refuse | sed -n 's/.* bytes=\([0-9]*\) .*/\1/p' |
-		awk '{ sum += $1 } END { print sum + 0 }')" \
-	"$(($(cat "$(cachefs_dir)/refused_bytes/write_budget") - before))"
+check_refused write_budget "$before"
 echo 0 > "$(cachefs_dir)/write_budget"
 drop_caches
 stored=$(cachefs_stat stored_bytes)
