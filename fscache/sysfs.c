@@ -135,7 +135,7 @@ static ssize_t write_budget_store(struct kobject *kobj,
 				  size_t count)
 {
 	u64 value;
-	int ret = setting_value(buf, S64_MAX, &value);
+	int ret = setting_value(buf, U64_MAX, &value);
 
 	if (!ret)
 		ret = cachefs_budget_set(to_cache(kobj), value);
