@@ -636,7 +636,7 @@ int main(int argc, char **argv)
 	printf("# %llu entries of the index found, %llu pages became one with another\n",
 	       found, merged);
 	EXPECT(all_happened());
-	/* Nor does a short run get to everything. */
+	/* On a busy machine a short run does not get to everything. */
 	if (seconds >= 30)
 		EXPECT(served > rounds * 100 && stored > rounds * 100 &&
 		       stale && released && mismatches &&
