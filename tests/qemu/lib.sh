@@ -237,6 +237,16 @@ srv_exec()	# COMMAND...
 	nsenter -t "$(cat /run/srv.pid)" -n -m -- "$@"
 }
 
+# rpc.mountd looks into nfsd's directory of each new client, for its log.  When the client
+# goes just then, nfsd of 6.1 warns ("I think this can't happen?", nfsdfs_remove_files()).
+# So rpc.mountd finds an empty directory here.
+mount_nfsd()
+{
+	mount -t nfsd nfsd /proc/fs/nfsd
+	mount -t tmpfs none /proc/fs/nfsd/clients
+}
+export -f mount_nfsd
+
 # knfsd in the network namespace srv, which exports /srv/export with NFSv4.2.
 # The export is the disk /dev/disk/srv, made ext4 when it is blank, or else a
 # tmpfs; both have a change attribute that moves with each write.
@@ -270,7 +280,7 @@ nfs_server_start()	# [RTT_MS [RATE_MBIT]]
 	ip netns exec srv bash -c '
 		mkdir -p /run/rpc_pipefs /var/lib/nfs/nfsdcld
 		mount -t rpc_pipefs rpc_pipefs /run/rpc_pipefs
-		mount -t nfsd nfsd /proc/fs/nfsd
+		mount_nfsd
 		nfsdcld
 		echo 10 > /proc/fs/nfsd/nfsv4leasetime
 		echo 10 > /proc/fs/nfsd/nfsv4gracetime
@@ -320,7 +330,7 @@ other_server_start()	# NAME [DISK]
 		${2:+mount '$2' '$export_dir' || exit}
 		mount -t tmpfs nfs /var/lib/nfs
 		mkdir /var/lib/nfs/nfsdcld
-		mount -t nfsd nfsd /proc/fs/nfsd
+		mount_nfsd
 		exportfs -a
 		rpc.mountd -p 20048 --no-udp
 		echo +3 > /proc/fs/nfsd/versions

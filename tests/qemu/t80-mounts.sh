@@ -229,7 +229,7 @@ ip link set nfs-proxy up
 ip -n client addr add 10.98.0.2/24 dev nfs-second
 ip -n client link set nfs-second up
 echo "$MNT *(ro,no_root_squash,no_subtree_check,insecure,fsid=77)" > /etc/exports
-mount -t nfsd nfsd /proc/fs/nfsd
+mount_nfsd
 mkdir -p /run/rpc_pipefs
 exportfs -r
 rpc.mountd -N 3 --no-udp
