@@ -50,12 +50,12 @@ static unsigned int store_admit(struct cachefs_store *store, unsigned int nr,
 	*why = CACHEFS_WHY_SLOW;
 	if (cachefs_pace_stuck(cache))
 		return 0;
+	*why = CACHEFS_WHY_BUDGET;
+	if (!cachefs_budget_admits(cache, (u64)nr << CACHEFS_BLOCK_SHIFT, false))
+		return 0;
 	/* A store that does not wait has had its try in cachefs_store_wanted(). */
 	*why = CACHEFS_WHY_NO_ROOM;
 	if (store->may_wait && !cachefs_store_try(cache))
-		return 0;
-	*why = CACHEFS_WHY_BUDGET;
-	if (!cachefs_budget_admits(cache, (u64)nr << CACHEFS_BLOCK_SHIFT, false))
 		return 0;
 	*why = CACHEFS_WHY_IN_FLIGHT;
 	room = store_take_room(cache, nr);

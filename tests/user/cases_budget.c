@@ -204,6 +204,24 @@ static void what_stays_has_a_budget(void)
 	EXPECT_EQ(reinserted_with(1), 0);
 }
 
+/* A device that had no room is tried by a store that the budget lets through. */
+static void refused_store_is_no_try(void)
+{
+	tiny();
+	model.device->write_errors = 1000;
+	model.device->write_errno = -ENOSPC;
+	EXPECT_EQ(model_store_now(1, 0, 1), -ENOSPC);
+	model.device->write_errors = 0;
+	shim_advance_ms(5000);
+	model.may_wait = true;
+	set_budget(1);
+	EXPECT_EQ(model_store_now(2, 0, 1), -ENOBUFS);
+	EXPECT_REFUSED(BUDGET);
+	set_budget(0);
+	EXPECT_EQ(model_store_now(2, 0, 1), 0);
+	model.may_wait = false;
+}
+
 const struct test_case budget_cases[] = {
 	CASE(never_more_than_the_budget),
 	CASE(half_of_the_budget_is_no_cliff),
@@ -212,5 +230,6 @@ const struct test_case budget_cases[] = {
 	CASE(another_budget_counts_at_once),
 	CASE(largest_budget_is_none),
 	CASE(what_stays_has_a_budget),
+	CASE(refused_store_is_no_try),
 	{}
 };
