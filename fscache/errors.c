@@ -75,12 +75,16 @@ static void errors_give_up(struct cachefs_cache *cache)
  * cachefs_device_gone - The device was taken out of the machine
  * @cache: the cache
  *
- * It is failed at once, without waiting for the errors of what is still under way.
+ * It is failed at once, without waiting for the errors of what is still under way, and
+ * for good.
  *
- * Context: any.
+ * Context: process.
  */
 void cachefs_device_gone(struct cachefs_cache *cache)
 {
+	spin_lock(&cache->error_lock);
+	cache->gone = true;
+	spin_unlock(&cache->error_lock);
 	errors_fail(cache, "the device is gone");
 }
 
@@ -252,13 +256,18 @@ void cachefs_store_worked(struct cachefs_cache *cache, unsigned long began)
  * @cache: the cache
  *
  * Context: process.
- * Return: 0, or %-EBUSY if the cache is being attached or detached.
+ * Return: 0; %-EBUSY if the cache is being attached or detached; or %-ENODEV if the
+ * device was taken out.  A device that comes back is another one for the kernel.
  */
 int cachefs_use_again(struct cachefs_cache *cache)
 {
 	unsigned int state;
 
 	spin_lock(&cache->error_lock);
+	if (cache->gone) {
+		spin_unlock(&cache->error_lock);
+		return -ENODEV;
+	}
 	cachefs_errors_reset(cache);
 	state = cmpxchg(&cache->state, CACHEFS_FAILED, CACHEFS_ACTIVE);
 	spin_unlock(&cache->error_lock);

@@ -180,7 +180,7 @@ struct cachefs_geometry {
  * @epoch: random, new at each attach
  * @anchor_generation: of the anchor that was written last; attach and detach only
  * @state: enum cachefs_state, changed with cmpxchg()
- * @error_lock: protects what follows from errors, up to @check_device
+ * @error_lock: protects what follows from errors, up to @gone
  * @error_limit: limits lines in the log
  * @state_changed: called when the state may be another one, in any context; or %NULL
  * @errors: of reads, and of writes
@@ -189,6 +189,7 @@ struct cachefs_geometry {
  * @next_try: when a store may try again, jiffies
  * @stores_stopped: the device does not take what is stored
  * @check_device: the log work shall see whether the device can be read at all
+ * @gone: the device was taken out of the machine; error_lock
  * @flush_mutex: protects the log's metadata
  * @attached: when the cache was attached, seconds since the machine has started
  * @head: region to be made READY next; written under flush_mutex
@@ -277,6 +278,7 @@ struct cachefs_cache {
 	unsigned long			next_try;
 	bool				stores_stopped;
 	bool				check_device;
+	bool				gone;
 
 	u32				attached;
 

@@ -323,6 +323,10 @@ static void each_state_is_told(void)
 	EXPECT_EQ(told, CACHEFS_MAX_ERRORS + 3);
 	cachefs_device_gone(model.cache);
 	EXPECT_EQ(told, CACHEFS_MAX_ERRORS + 3);
+	/* For good. */
+	EXPECT_EQ(cachefs_use_again(model.cache), -ENODEV);
+	EXPECT_EQ(cachefs_state(model.cache), CACHEFS_FAILED);
+	EXPECT_EQ(told, CACHEFS_MAX_ERRORS + 3);
 }
 
 static void kill_reader(void)
