@@ -108,6 +108,7 @@ int cachefs_index_init(struct cachefs_cache *cache);
 void cachefs_index_free(struct cachefs_cache *cache);
 int cachefs_index_reserve(struct cachefs_cache *cache, u32 regions);
 void cachefs_index_sweep(struct cachefs_cache *cache, bool all);
+bool cachefs_index_full(struct cachefs_cache *cache);
 u32 cachefs_index_surplus(struct cachefs_cache *cache);
 u32 cachefs_index_shrink(struct cachefs_cache *cache, bool ask);
 void cachefs_index_insert(struct cachefs_cache *cache, u32 region,

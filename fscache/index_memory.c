@@ -260,6 +260,24 @@ int cachefs_index_reserve(struct cachefs_cache *cache, u32 regions)
 }
 
 /**
+ * cachefs_index_full - Whether the bound lets no more pages be in use
+ * @cache: the cache
+ *
+ * Context: process, may sleep.
+ * Return: whether that is so.
+ */
+bool cachefs_index_full(struct cachefs_cache *cache)
+{
+	struct cachefs_index *index = &cache->index;
+	bool full;
+
+	mutex_lock(&index->grow_mutex);
+	full = READ_ONCE(index->nr_pages) >= index_pages_allowed(cache);
+	mutex_unlock(&index->grow_mutex);
+	return full;
+}
+
+/**
  * cachefs_index_surplus - How many pages are in use that should not be
  * @cache: the cache; its pages that are not in use are freed if there are too many
  *

@@ -636,7 +636,7 @@ int cachefs_read_anchor(struct cachefs_cache *cache,
 
 /* recover.c */
 int cachefs_recover(struct cachefs_cache *cache);
-void cachefs_recover_more(struct cachefs_cache *cache);
+unsigned long cachefs_recover_more(struct cachefs_cache *cache);
 void cachefs_recover_stop(struct cachefs_cache *cache);
 void cachefs_recover_free(struct cachefs_cache *cache);
 unsigned int cachefs_recovered_percent(const struct cachefs_cache *cache);

@@ -327,8 +327,6 @@ static bool log_let_oldest_go(struct cachefs_cache *cache)
 	struct cachefs_region *region;
 	u32 nr;
 
-	/* A recovery finds nothing that is older. */
-	WRITE_ONCE(cache->unscanned, 0);
 	for (; cache->let_go < cache->geo.nr_regions; cache->let_go++) {
 		nr = (cache->head + cache->let_go) % cache->geo.nr_regions;
 		region = &cache->regions[nr];
@@ -341,6 +339,9 @@ static bool log_let_oldest_go(struct cachefs_cache *cache)
 			break;
 		if (!cachefs_region_pinned(region))
 			log_free_checksums(cache, region);
+		/* A recovery that waits for memory reads this region again. */
+		if (cache->unscanned)
+			WRITE_ONCE(cache->unscanned, cache->let_go + 1);
 		return true;
 	}
 	return false;
@@ -349,8 +350,8 @@ static bool log_let_oldest_go(struct cachefs_cache *cache)
 /*
  * If the index has not the memory for all, let the oldest regions go before they are
  * needed.  A recovery reserves pages for each region: if some are left, a single page was
- * too full, and what was not read yet does not go for that.  Returns whether there may be
- * more to do.
+ * too full, and nothing goes for that.  At the bound a recovery ends, as all that it has
+ * not read yet is older.  Returns whether there may be more to do.
  */
 static bool log_trim_index(struct cachefs_cache *cache)
 {
@@ -367,6 +368,8 @@ static bool log_trim_index(struct cachefs_cache *cache)
 		  READ_ONCE(index->nr_pages) == READ_ONCE(index->nr_allocated)))
 		go = cache->geo.slots;
 	WRITE_ONCE(index->crowded, false);
+	if (go && cachefs_index_full(cache))
+		WRITE_ONCE(cache->unscanned, 0);
 	while (go && READ_ONCE(cache->nr_extents) + go > extents &&
 	       log_let_oldest_go(cache))
 		went = true;
@@ -407,7 +410,7 @@ void cachefs_log_work(struct work_struct *work)
 	if (delay && READ_ONCE(cache->stores_stopped))
 		delay = CACHEFS_ROOM_INTERVAL;
 	if (cachefs_usable(cache))
-		cachefs_recover_more(cache);
+		delay = min_not_zero(delay, cachefs_recover_more(cache));
 	mutex_unlock(&cache->flush_mutex);
 
 	if (delay && cachefs_usable(cache))

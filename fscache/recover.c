@@ -20,6 +20,10 @@
 #define RECOVER_READERS		16
 /* The same while reads and stores are under way. */
 #define RECOVER_READERS_BUSY	2
+/* A recovery for which there is no memory tries again so much later. */
+#define RECOVER_RETRY		HZ
+/* And so often, an hour long: what lasts longer is no shortage, but all that there is. */
+#define RECOVER_TRIES		3600
 
 /*
  * struct recover_reader - What reads the metadata of a region
@@ -47,6 +51,9 @@ struct recover_reader {
  * @newest: the newest sequence number that was seen
  * @floor: the region that is looked at next has this sequence number or a newer one, or
  *	was reused
+ * @least: the fewest regions that were not read yet
+ * @waited: tries for which there was no memory, since it was @least
+ * @next_try: when it tries again, jiffies
  * @began: when, ns
  * @found_blocks: blocks that were found
  * @found_extents: in how many extents
@@ -63,13 +70,17 @@ struct cachefs_recovery {
 	u32				base;
 	u64				newest;
 	u64				floor;
+	u32				least;
+	u32				waited;
+	unsigned long			next_try;
 	u64				began;
 	u64				found_blocks;
 	u64				found_extents;
 };
 
 /* Insert what the records of a region say, runs of slots as extents. */
-static void recover_insert_records(struct cachefs_recovery *recovery, u32 region)
+static void recover_insert_records(struct cachefs_recovery *recovery, u32 region,
+				   bool again)
 {
 	struct cachefs_cache *cache = recovery->cache;
 	const struct cachefs_slot_record *record;
@@ -84,8 +95,10 @@ static void recover_insert_records(struct cachefs_recovery *recovery, u32 region
 					     le64_to_cpu(record->where) >>
 					     CACHEFS_WHERE_BYTES_BITS, slot, nr);
 	}
-	recovery->found_blocks += cache->regions[region].live;
-	recovery->found_extents += cache->regions[region].nr_extents;
+	if (!again) {
+		recovery->found_blocks += cache->regions[region].live;
+		recovery->found_extents += cache->regions[region].nr_extents;
+	}
 	write_unlock(&cache->index_lock);
 }
 
@@ -115,20 +128,52 @@ static int recover_add_region(struct cachefs_recovery *recovery,
 {
 	struct cachefs_cache *cache = recovery->cache;
 	struct cachefs_region *region = &cache->regions[meta->region];
+	bool again;
 
 	lockdep_assert_held(&cache->flush_mutex);
 	if (cachefs_index_reserve(cache, CACHEFS_FULL_REGIONS))
 		return -ENOMEM;
 	WRITE_ONCE(cache->unscanned, cache->unscanned - 1);
+	if (cache->unscanned < recovery->least) {
+		recovery->least = cache->unscanned;
+		recovery->waited = 0;
+	}
+	/* It may have been let go before. */
+	cache->let_go = min(cache->let_go, cache->unscanned);
 	if (recover_was_reused(recovery, meta->seq) || !meta->seq)
 		return 0;
+	again = region->seq == meta->seq;
 	region->seq = meta->seq;
 	spin_lock(&cache->log_lock);
 	cachefs_region_set_state(cache, meta->region, CACHEFS_REGION_SEALED);
 	spin_unlock(&cache->log_lock);
 	cachefs_region_records(cache, meta, recovery->records);
-	recover_insert_records(recovery, meta->region);
+	recover_insert_records(recovery, meta->region, again);
 	return 0;
+}
+
+/* The region that is read next: the newest that was not. */
+static u32 recover_next(const struct cachefs_cache *cache)
+{
+	return (cache->head + cache->unscanned - 1) % cache->geo.nr_regions;
+}
+
+/*
+ * May the index have more?  What an index finds that is too large already, it would have
+ * to let go again.
+ */
+static bool recover_has_memory(struct cachefs_cache *cache)
+{
+	return !cachefs_index_shrink(cache, false);
+}
+
+/* Has it waited so long for memory that it has to do with what there is? */
+static bool recover_waits_in_vain(struct cachefs_recovery *recovery)
+{
+	if (time_before(jiffies, recovery->next_try))
+		return false;
+	recovery->next_try = jiffies + RECOVER_RETRY;
+	return recovery->waited++ == RECOVER_TRIES;
 }
 
 static void recover_free(struct cachefs_recovery *recovery)
@@ -160,8 +205,7 @@ static void recover_read_next(struct cachefs_recovery *recovery)
 	u32 nr = atomic_read(&cache->ios) ? RECOVER_READERS_BUSY : RECOVER_READERS;
 
 	lockdep_assert_held(&cache->flush_mutex);
-	recover_read(recovery, (cache->head + cache->unscanned - 1) %
-		     cache->geo.nr_regions, min(nr, cache->unscanned));
+	recover_read(recovery, recover_next(cache), min(nr, cache->unscanned));
 }
 
 /* All that is wanted has been read. */
@@ -182,22 +226,25 @@ static void recover_end(struct cachefs_recovery *recovery)
 
 /*
  * The last of the readers has ended.  What the log has reused meanwhile is not in
- * @unscanned any more.
+ * @unscanned any more.  If the log has let newer regions go meanwhile, these come first.
  */
 static void recover_go_on(struct cachefs_recovery *recovery)
 {
 	struct cachefs_cache *cache = recovery->cache;
+	const struct cachefs_region_meta *meta;
 	u32 i;
 
 	mutex_lock(&cache->flush_mutex);
 	for (i = 0; i < recovery->nr && cache->unscanned; i++) {
-		if (recover_add_region(recovery, &recovery->readers[i].meta))
+		meta = &recovery->readers[i].meta;
+		if (meta->region != recover_next(cache) || recover_add_region(recovery, meta))
 			break;
 		cond_resched();
 	}
 	if (READ_ONCE(cache->index.crowded))
 		cachefs_log_kick(cache);
-	if (cachefs_usable(cache) && cache->unscanned && i == recovery->nr) {
+	if (cachefs_usable(cache) && cache->unscanned && i == recovery->nr &&
+	    recover_has_memory(cache)) {
 		recover_read_next(recovery);
 		mutex_unlock(&cache->flush_mutex);
 		return;
@@ -248,18 +295,27 @@ static void recover_read_work(struct work_struct *work)
  * @cache: the cache
  *
  * Context: flush_mutex held.
+ * Return: when to call it again, as there is no memory, in jiffies from now; or 0.
  */
-void cachefs_recover_more(struct cachefs_cache *cache)
+unsigned long cachefs_recover_more(struct cachefs_cache *cache)
 {
+	struct cachefs_recovery *recovery = cache->recovery;
+
 	lockdep_assert_held(&cache->flush_mutex);
-	if (!cache->recovery || cache->recovering)
-		return;
+	if (!recovery || cache->recovering)
+		return 0;
+	if (cache->unscanned && !recover_has_memory(cache)) {
+		if (!recover_waits_in_vain(recovery))
+			return RECOVER_RETRY;
+		WRITE_ONCE(cache->unscanned, 0);
+	}
 	if (!cache->unscanned) {
-		recover_end(cache->recovery);
-		return;
+		recover_end(recovery);
+		return 0;
 	}
 	WRITE_ONCE(cache->recovering, true);
-	recover_read_next(cache->recovery);
+	recover_read_next(recovery);
+	return 0;
 }
 
 /**
@@ -315,6 +371,8 @@ static int recover_alloc(struct cachefs_cache *cache)
 	cache->recovery = recovery;
 	recovery->cache = cache;
 	recovery->began = ktime_get_ns();
+	recovery->least = cache->geo.nr_regions;
+	recovery->next_try = jiffies;
 	recovery->blocks = kvmalloc_array(RECOVER_READERS * blocks,
 					  sizeof(*recovery->blocks),
 					  GFP_KERNEL | __GFP_NOWARN);

@@ -405,11 +405,16 @@ static void recovery_waits_for_memory(void)
 /* The index may have no more memory: then the oldest is not looked for. */
 static void recovery_ends_when_the_index_is_full(void)
 {
+	u64 reads;
+
 	full_cache_recovers();
+	reads = model.device->reads;
 	model.cache->index.max_bytes = 1;
 	model.cache->index.crowded = true;
 	cachefs_log_kick(model.cache);
 	model_recover();
+	/* What was on its way, at most twice 16 regions, and nothing more. */
+	EXPECT(model.device->reads - reads <= 32);
 	EXPECT_EQ(model_count_cached(6), 0);
 	EXPECT_EQ(model_count_cached(1), TINY_SLOTS);
 	all_is_right();
@@ -417,6 +422,143 @@ static void recovery_ends_when_the_index_is_full(void)
 	shim_log_clear();
 	reattach();
 	EXPECT(!shim_log_has("unclean"));
+}
+
+static void ask_for_memory(void)
+{
+	shim_ram_available = 0;
+	EXPECT(cachefs_index_shrink(model.cache, true));
+}
+
+static u32 unscanned_least;
+
+/* The oldest of what was found is let go. */
+static void memory_is_short(void)
+{
+	u32 unscanned;
+	u64 extents;
+
+	model.device->reading = NULL;
+	ask_for_memory();
+	do {
+		unscanned = model.cache->unscanned;
+		extents = model.cache->nr_extents;
+		unscanned_least = min(unscanned_least, unscanned);
+		shim_wait_progress("the oldest to go");
+	} while (model.cache->unscanned <= unscanned);
+	EXPECT(model.cache->nr_extents < extents);
+}
+
+/*
+ * The kernel is short of memory for a time: the oldest that was found goes, nothing is
+ * read meanwhile, and then all is found.
+ */
+static void recovery_goes_on_after_memory_pressure(void)
+{
+	u32 unscanned, pass;
+	u64 reads, extents;
+	char found[40];
+
+	for (pass = 0; pass < 2; pass++) {
+		full_cache_recovers();
+		recover_some();
+		/* Also while regions are on their way that are older than what goes. */
+		if (pass) {
+			model.device->reading = memory_is_short;
+			while (model.device->reading)
+				shim_wait_progress("a read");
+		} else {
+			memory_is_short();
+		}
+		shim_advance_ms(2000);
+		EXPECT(cachefs_recovered_percent(model.cache) < 100);
+		EXPECT_EQ(model_count_cached(1), TINY_SLOTS);
+		EXPECT_EQ(model_count_cached(6), 0);
+		check_index(model.cache);
+		/* Nothing is read as long as there is none. */
+		reads = model.device->reads;
+		unscanned = model.cache->unscanned;
+		shim_advance_ms(60000);
+		EXPECT_EQ(model.device->reads, reads);
+		EXPECT_EQ(model.cache->unscanned, unscanned);
+		EXPECT(model.cache->recovery);
+		/* What was let go is found again, and what was not found before. */
+		shim_ram_available = 1L << 24;
+		model_recover();
+		EXPECT_EQ(model_count_cached(6), TINY_SLOTS);
+		EXPECT(model.cache->nr_extents > 80 * TINY_SLOTS);
+		snprintf(found, sizeof(found), "in %llu extents",
+			 (unsigned long long)model.cache->nr_extents);
+		EXPECT(shim_log_has(found));
+		/* The oldest is the first to go, again. */
+		extents = model.cache->nr_extents;
+		ask_for_memory();
+		shim_run();
+		EXPECT_EQ(model_count_cached(6), 0);
+		EXPECT(model.cache->nr_extents < extents);
+		EXPECT_EQ(model_count_cached(1), TINY_SLOTS);
+		shim_ram_available = 1L << 24;
+		all_is_right();
+		model_detach();
+	}
+}
+
+/*
+ * After an hour without memory there is nothing more to be found, and a detach has a
+ * checkpoint.  If more was found meanwhile, the hour begins anew.
+ */
+static void recovery_does_not_wait_for_ever(void)
+{
+	const u64 minute = 60000;
+	unsigned int i;
+
+	full_cache_recovers();
+	unscanned_least = model.cache->unscanned;
+	memory_is_short();
+	EXPECT(model.cache->unscanned > unscanned_least);
+	/* The log works much more often than the recovery tries. */
+	for (i = 0; i < 5000; i++) {
+		cachefs_log_kick(model.cache);
+		shim_run();
+	}
+	shim_advance_ms(59 * minute);
+	EXPECT(model.cache->unscanned > unscanned_least);
+	shim_ram_available = 1L << 24;
+	while (model.cache->unscanned >= unscanned_least)
+		shim_wait_progress("more to be found");
+	EXPECT(model.cache->unscanned);
+	memory_is_short();
+	shim_advance_ms(59 * minute);
+	EXPECT(model.cache->recovery);
+	shim_advance_ms(2 * minute);
+	EXPECT(!model.cache->recovery);
+	shim_ram_available = 1L << 24;
+	EXPECT_EQ(model_count_cached(6), 0);
+	EXPECT_EQ(model_count_cached(1), TINY_SLOTS);
+	all_is_right();
+	shim_log_clear();
+	reattach();
+	EXPECT(!shim_log_has("unclean"));
+	EXPECT_EQ(model_count_cached(1), TINY_SLOTS);
+}
+
+/* Stores do not wait longer for a region because a recovery waits for memory. */
+static void log_does_not_wait_with_a_recovery(void)
+{
+	full_cache_recovers();
+	memory_is_short();
+	shim_advance_ms(3000);
+	pin_all(1);
+	EXPECT(take_slots(true));
+	shim_advance_ms(2000);
+	EXPECT_EQ(model.cache->nr_ready, 0);
+	pin_all(-1);
+	shim_advance_ms(150);
+	EXPECT(model.cache->nr_ready);
+	shim_ram_available = 1L << 24;
+	model_recover();
+	EXPECT_EQ(model_count_cached(1), TINY_SLOTS);
+	all_is_right();
 }
 
 /* A page of the index was too full, and there are others: nothing goes for that. */
@@ -489,6 +631,9 @@ const struct test_case recover_cases[] = {
 	CASE(recovery_ends_with_the_use),
 	CASE(recovery_waits_for_memory),
 	CASE(recovery_ends_when_the_index_is_full),
+	CASE(recovery_goes_on_after_memory_pressure),
+	CASE(recovery_does_not_wait_for_ever),
+	CASE(log_does_not_wait_with_a_recovery),
 	CASE(recovery_goes_on_after_a_full_page),
 	CASE(oldest_goes_first_after_a_recovery),
 	CASE(lost_reuse_is_noticed_later),

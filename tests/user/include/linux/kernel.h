@@ -47,6 +47,12 @@
 #define max_t(t, x, y)		max((t)(x), (t)(y))
 #define min3(x, y, z)		min(min(x, y), z)
 #define max3(x, y, z)		max(max(x, y), z)
+#define min_not_zero(x, y) \
+	({ \
+		__typeof__(x) __nx = (x); \
+		__typeof__(y) __ny = (y); \
+		!__nx ? __ny : !__ny ? __nx : min(__nx, __ny); \
+	})
 #define clamp(v, lo, hi)	min(max(v, lo), hi)
 #define clamp_t(t, v, lo, hi)	min_t(t, max_t(t, v, lo), hi)
 #define swap(a, b) \
