@@ -4,7 +4,8 @@
 # Power cuts: QEMU is killed while the cache is being filled, while it wraps,
 # while files change on the server, and while it is attached and detached.  The
 # next boot attaches, serves no wrong byte, and has what was cached some seconds
-# before, also of a file that was held open.
+# before, also of a file that was held open.  The last power cut comes while the cache
+# is recovered after another one.
 #
 # CUTS=n chooses how many (3, or 50 with LONG=1), SEED=n which.
 #
@@ -107,4 +108,75 @@ END
 		in_guest < "$BED_SCRATCH/work"
 	fi
 done
-echo "# $cuts power cuts, 0 wrong bytes"
+
+# A cache that is recovered for as long as the disk does not read its oldest regions: of
+# 4 MiB each, from 1 MiB on.
+new_disk cache 1G
+in_guest <<'END'
+nfs_server_start
+cachefs_load
+nfs_mount
+cat "$MNT/f1" "$MNT/f2" > /dev/null
+settle
+check_equal "MiB in the oldest regions" 16 $(($(cat "$(cachefs_dir)/used_bytes") >> 20))
+nfs_umount
+cachefs_unload
+END
+
+in_guest --cut-at 'CUT NOW' <<'END'
+nfs_server_start
+cachefs_load
+nfs_mount
+cat "$MNT/large" > /dev/null
+settle_records
+echo CUT NOW
+sleep 60
+END
+
+in_guest --cut-at 'CUT NOW' <<'END'
+nfs_server_start
+load dm_mod dm_delay netfs fscache
+disk=$(readlink -f /dev/disk/cache)
+sectors=$(blockdev --getsz "$disk")
+oldest=$((2048 + 4 * 8192))
+dmsetup create --noudevsync slow <<TABLE
+0 2048 linear $disk 0
+2048 $((oldest - 2048)) delay $disk 2048 3600000 $disk 2048 0
+$oldest $((sectors - oldest)) linear $disk $oldest
+TABLE
+dmsetup mknodes
+# What follows comes before all is found.
+cachefs_recovered()
+{
+	wait_for 120 eval '[ "$(cat "$(cachefs_dir)/recovered_percent")" -gt 0 ]'
+}
+cachefs_load /dev/mapper/slow
+nfs_mount
+check "right bytes while the cache is recovered" cmp "$export_dir/large" "$MNT/large"
+check "what was found is served" [ "$(cachefs_stat hit_bytes)" -gt 0 ]
+# A cut has to find something to lose.
+cat "$MNT/f3" > /dev/null
+settle_records
+check_range "the recovery is on its way (percent)" 1 99 \
+	"$(cat "$(cachefs_dir)/recovered_percent")"
+check_equal "the cache is healthy meanwhile" active "$(cat "$(cachefs_dir)/state")"
+echo CUT NOW
+sleep 60
+END
+
+in_guest <<'END'
+nfs_server_start
+cachefs_load
+nfs_mount
+check_equal "a recovery begins anew after a power cut" 1 \
+	"$(dmesg | grep -c 'unclean stop')"
+check_equal "and comes to its end" 100 "$(cat "$(cachefs_dir)/recovered_percent")"
+for file in f1 f2 f3 large; do
+	check "after that, the right bytes of $file" cmp "$export_dir/$file" "$MNT/$file"
+done
+check_equal "all of them were found" 0 "$(rpc_reads)"
+check_equal "no checksum error after it" 0 "$(cachefs_stat checksum_errors)"
+check_equal "the cache is healthy after it" active "$(cat "$(cachefs_dir)/state")"
+cachefs_unload
+END
+echo "# $((cuts + 3)) power cuts, 0 wrong bytes"
