@@ -55,6 +55,22 @@ static void pace_measure_writes(struct cachefs_cache *cache, u64 now)
 	cache->written = 0;
 }
 
+/*
+ * How much of the time that a read took counts.  When a device that was stuck answers
+ * again, some reads have taken as long as that.  They say no more than that the device was
+ * too slow; see cachefs_pace_stuck().  If they counted in full, the device would be
+ * bypassed for many times as long.
+ */
+static u64 pace_read_took(struct cachefs_cache *cache, u64 ns)
+{
+	u64 most = (u64)READ_ONCE(cache->read_bypass_ms) * PACE_STUCK * NSEC_PER_MSEC;
+
+	/* The server may be slower still. */
+	if (most)
+		ns = min(ns, max(most, 2 * READ_ONCE(cache->server_ns)));
+	return max_t(u64, ns, 1);
+}
+
 /**
  * cachefs_pace_begin - An I/O goes to the device
  * @io: the I/O
@@ -94,7 +110,7 @@ void cachefs_pace_end(struct cachefs_io *io, bool write)
 	unsigned long flags;
 
 	if (!write) {
-		ns = max_t(u64, now - io->began, 1);
+		ns = pace_read_took(cache, now - io->began);
 		/* A device that is fast again is noticed sooner. */
 		pace_average(&cache->read_ns, ns,
 			     ns < READ_ONCE(cache->read_ns) / 2 ? 4 : 8);

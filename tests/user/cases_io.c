@@ -392,6 +392,56 @@ static void nothing_is_stored_on_a_device_that_hangs(void)
 	EXPECT_EQ(model_store_now(1, 1, 1), 0);
 }
 
+/* When the device is fast again, the minute in which it hung is soon forgotten. */
+static void device_that_hung_is_soon_used_again(void)
+{
+	unsigned int i;
+
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 16), 0);
+	model.cache->read_bypass_ms = 100;
+	model.device->hangs = true;
+	for (i = 0; i < 16; i++)
+		model_read(1, i, 1);
+	shim_advance_ms(60000);
+	EXPECT(cachefs_pace_stuck(model.cache));
+	model.device->hangs = false;
+	shim_run();
+	EXPECT(!cachefs_pace_stuck(model.cache));
+	EXPECT(cachefs_pace_slow(model.cache));
+	for (i = 0; cachefs_pace_slow(model.cache); i++) {
+		EXPECT(i < 60);
+		shim_advance_ms(1000);
+		if (model_cached(1, 0))
+			EXPECT_EQ(model_read_now(1, 0, 1), 0);
+	}
+}
+
+/* A device that takes seconds is still the better one, or not. */
+static void seconds_are_compared_with_the_server(void)
+{
+	unsigned int i;
+
+	tiny();
+	model.cache->read_bypass_ms = 100;
+	cachefs_server_answered(model.cache, 3 * NSEC_PER_SEC);
+	model_store_now(1, 0, 16);
+	model.device->hangs = true;
+	for (i = 0; i < 16; i++)
+		model_read(1, i, 1);
+	shim_advance_ms(2500);
+	model.device->hangs = false;
+	shim_run();
+	EXPECT(!cachefs_pace_slow(model.cache));
+	model.device->hangs = true;
+	for (i = 0; i < 16; i++)
+		model_read(1, i, 1);
+	shim_advance_ms(4000);
+	model.device->hangs = false;
+	shim_run();
+	EXPECT(cachefs_pace_slow(model.cache));
+}
+
 static void stored_twice_is_kept_once(void)
 {
 	tiny();
@@ -611,6 +661,8 @@ const struct test_case io_cases[] = {
 	CASE(who_can_wait_waits_for_room),
 	CASE(nobody_waits_long_for_a_device_that_hangs),
 	CASE(nothing_is_stored_on_a_device_that_hangs),
+	CASE(device_that_hung_is_soon_used_again),
+	CASE(seconds_are_compared_with_the_server),
 	CASE(stored_twice_is_kept_once),
 	CASE(pinned_region_stays_as_it_is),
 	CASE(region_that_is_written_is_not_reused),
