@@ -305,11 +305,33 @@ static u64 *checksums_take(struct cachefs_cache *cache, u32 region)
 }
 
 /**
+ * cachefs_checksums_spare - Of how many regions the checksums can be freed
+ * @cache: the cache
+ *
+ * Those of a region that is not SEALED are needed.
+ *
+ * Context: any but interrupts; takes log_lock.
+ * Return: regions, about.
+ */
+unsigned long cachefs_checksums_spare(struct cachefs_cache *cache)
+{
+	u64 loaded = atomic64_read(&cache->stats[CACHEFS_STAT_CHECKSUM_BYTES]) /
+		(cache->geo.slots * sizeof(u64));
+	u32 needed;
+
+	spin_lock(&cache->log_lock);
+	needed = cache->nr_ready + !!cache->current_region;
+	spin_unlock(&cache->log_lock);
+	return loaded - min_t(u64, loaded, needed);
+}
+
+/**
  * cachefs_region_drop_checksums - Free checksums that can be loaded again
  * @cache: the cache
  * @nr: of how many regions at most
  *
- * Context: process, also in reclaim; takes a load_mutex if it is free, and index_lock.
+ * Context: process, also in reclaim; takes a load_mutex if it is free, index_lock and
+ * log_lock.
  * Return: of how many regions the checksums were freed.
  */
 unsigned long cachefs_region_drop_checksums(struct cachefs_cache *cache,
@@ -318,6 +340,8 @@ unsigned long cachefs_region_drop_checksums(struct cachefs_cache *cache,
 	unsigned long dropped = 0;
 	u32 looked;
 
+	if (!cachefs_checksums_spare(cache))
+		return 0;
 	for (looked = 0; looked < cache->geo.nr_regions && dropped < nr;
 	     looked++) {
 		u32 hand = READ_ONCE(cache->shrink_hand) % cache->geo.nr_regions;

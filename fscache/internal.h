@@ -544,6 +544,7 @@ const u64 *cachefs_region_load_checksums(struct cachefs_cache *cache, u32 region
 					 u32 slot, u32 nr);
 bool cachefs_region_holds(struct cachefs_cache *cache, u32 region, u32 slot,
 			  const u8 id[16], u64 block);
+unsigned long cachefs_checksums_spare(struct cachefs_cache *cache);
 unsigned long cachefs_region_drop_checksums(struct cachefs_cache *cache,
 					    unsigned long nr);
 

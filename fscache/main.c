@@ -239,8 +239,7 @@ static unsigned long main_shrink_count(struct shrinker *shrinker,
 	if (!mutex_trylock(&cachefs_attach_mutex))
 		return 0;
 	if (attached_cache)
-		nr = atomic64_read(&attached_cache->stats[CACHEFS_STAT_CHECKSUM_BYTES]) /
-			(attached_cache->geo.slots * sizeof(u64)) +
+		nr = cachefs_checksums_spare(attached_cache) +
 			cachefs_index_shrink(attached_cache, false);
 	mutex_unlock(&cachefs_attach_mutex);
 	return nr ?: SHRINK_EMPTY;
