@@ -27,6 +27,8 @@ static void cache_free(struct cachefs_cache *cache)
 		destroy_workqueue(cache->read_wq);
 	if (cache->submit_wq)
 		destroy_workqueue(cache->submit_wq);
+	if (cache->recover_wq)
+		destroy_workqueue(cache->recover_wq);
 	if (cache->wq)
 		destroy_workqueue(cache->wq);
 	cachefs_log_free(cache);
@@ -75,14 +77,15 @@ static struct cachefs_cache *cache_alloc(struct cachefs_device *device)
 	cache->next_probe = jiffies;
 	cache->scratch = kmalloc(sizeof(*cache->scratch), GFP_KERNEL);
 	cache->wq = alloc_workqueue("cachefs", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	cache->recover_wq = alloc_workqueue("cachefs_recover", WQ_UNBOUND, 0);
 	cache->submit_wq = alloc_workqueue("cachefs_submit",
 					   WQ_UNBOUND | WQ_MEM_RECLAIM, 1);
 	cache->read_wq = alloc_workqueue("cachefs_read",
 					 WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	cache->log_wq = alloc_workqueue("cachefs_log",
 					WQ_UNBOUND | WQ_MEM_RECLAIM, 1);
-	if (!cache->scratch || !cache->wq || !cache->submit_wq ||
-	    !cache->read_wq || !cache->log_wq) {
+	if (!cache->scratch || !cache->wq || !cache->recover_wq ||
+	    !cache->submit_wq || !cache->read_wq || !cache->log_wq) {
 		cache_free(cache);
 		return NULL;
 	}

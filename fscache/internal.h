@@ -248,6 +248,7 @@ struct cachefs_geometry {
  * @submits: stores whose I/O has not begun, newest first
  * @submit_work: begins it
  * @wq: ends of stores: reclaim waits for them, so they wait for nothing else
+ * @recover_wq: readers of a recovery; nobody needs them to get memory
  * @submit_wq: @submit_work
  * @read_wq: ends of reads
  * @log_wq: @log_work, one at a time
@@ -341,6 +342,7 @@ struct cachefs_cache {
 	struct work_struct		submit_work;
 
 	struct workqueue_struct		*wq;
+	struct workqueue_struct		*recover_wq;
 	struct workqueue_struct		*submit_wq;
 	struct workqueue_struct		*read_wq;
 	struct workqueue_struct		*log_wq;

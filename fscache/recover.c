@@ -194,7 +194,7 @@ static void recover_read(struct cachefs_recovery *recovery, u32 last, u32 nr)
 	for (i = 0; i < nr; i++) {
 		recovery->readers[i].meta.region =
 			(last + cache->geo.nr_regions - i) % cache->geo.nr_regions;
-		queue_work(cache->wq, &recovery->readers[i].work);
+		queue_work(cache->recover_wq, &recovery->readers[i].work);
 	}
 }
 
@@ -404,7 +404,7 @@ static int recover_look(struct cachefs_recovery *recovery, u32 last, u32 nr)
 	recover_read(recovery, last, nr);
 	ret = wait_event_killable(cache->wait, !atomic_read(&recovery->running));
 	/* The last one has woken us and may not have ended. */
-	flush_workqueue(cache->wq);
+	flush_workqueue(cache->recover_wq);
 	if (ret)
 		return -EINTR;
 	for (i = 0; i < nr; i++) {
