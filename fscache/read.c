@@ -241,7 +241,8 @@ void cachefs_read(struct cachefs_read *read)
  * @size: of the file, bytes
  * @count: nothing else, or let go of it, or note it as read
  *
- * Looks at the index alone, however slow the device is.
+ * Looks at the index alone, however slow the device is.  Who lets go has made the stores
+ * of the version invalid before.
  *
  * Context: process, may sleep.
  * Return: bytes; -ENXIO if the cache finds nothing any more; -EINTR after a signal.
@@ -256,6 +257,9 @@ s64 cachefs_cached_bytes(struct cachefs_cache *cache,
 	unsigned int part, nr, i, run;
 	s64 bytes = 0;
 
+	/* A store that was found valid just before that is published first. */
+	if (count == CACHEFS_COUNT_DROP)
+		flush_workqueue(cache->wq);
 	for (block = 0; cachefs_usable(cache); block += part) {
 		if (block >= blocks)
 			return bytes;
