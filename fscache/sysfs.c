@@ -90,7 +90,7 @@ static ssize_t state_store(struct kobject *kobj, struct kobj_attribute *attr,
 
 /* What can be set: the file, the member of the cache, and the largest value. */
 #define CACHE_SETTINGS(X) \
-	X(max_in_flight_bytes, max_in_flight, U64_MAX) \
+	X(max_in_flight_bytes, max_in_flight, S64_MAX) \
 	X(max_index_bytes, index.max_bytes, U64_MAX) \
 	X(max_in_flight_ms, max_in_flight_ms, CACHEFS_MAX_MS) \
 	X(read_bypass_ms, read_bypass_ms, CACHEFS_MAX_MS)

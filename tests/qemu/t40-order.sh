@@ -156,6 +156,11 @@ for setting in $settings; do
 	echo 12345 > "$(cachefs_dir)/$setting"
 done
 check_equal "what is set is shown" "12345 12345 12345" "$(values_now)"
+for setting in $settings; do
+	check "$setting has a bound" \
+		eval '! echo 9223372036854775808 > "$(cachefs_dir)/$setting"'
+done
+check_equal "beyond which nothing is set" "12345 12345 12345" "$(values_now)"
 cachefs_detach
 echo "$disk" > /sys/fs/cachefs/attach
 check_equal "after the next attach the defaults are back" "$defaults" "$(values_now)"
