@@ -151,6 +151,8 @@ int main(int argc, char **argv)
 	size_t i;
 
 	setlocale(LC_ALL, "");
+	/* Prometheus, JSON and SVG know no decimal comma. */
+	setlocale(LC_NUMERIC, "C");
 	if (argc > 2 && !strcmp(argv[1], "--sysroot")) {
 		root = argv[2];
 		argv += 2;
