@@ -146,7 +146,7 @@ void *cmd_grow(void *array, size_t nr, size_t size)
 	return array;
 }
 
-int main(int argc, char **argv)
+static int cmd_run(int argc, char **argv)
 {
 	size_t i;
 
@@ -177,4 +177,15 @@ int main(int argc, char **argv)
 	warnx("unknown verb: %s", argv[1]);
 	cmd_usage(stderr);
 	return EXIT_USAGE;
+}
+
+/* What could not be written, to a full disk for one, must not look complete. */
+int main(int argc, char **argv)
+{
+	int status = cmd_run(argc, argv);
+
+	errno = 0;
+	if (fflush(stdout) || ferror(stdout))
+		return cmd_fails(errno, "the output cannot be written");
+	return status;
 }
