@@ -169,6 +169,16 @@ static int format_zero_all(int fd)
 	return 0;
 }
 
+/* What is cached has the modes of the servers there; here whoever reads the disk reads it. */
+static void format_warn_mode(int fd, const char *path)
+{
+	struct stat st;
+
+	if (!fstat(fd, &st) && st.st_mode & 0006)
+		warnx("warning: %s can be read or written by all users, and so can what will be cached on it: chmod o= %s",
+		      path, path);
+}
+
 int cmd_format(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -206,6 +216,8 @@ int cmd_format(int argc, char **argv)
 		return cmd_bad_usage("format", "one device is needed");
 	fd = format_begin(argv[optind], force, false, &path);
 	status = fd < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	if (!status)
+		format_warn_mode(fd, path);
 	if (!status && !dry) {
 		ret = core_format(fd, path, label);
 		if (ret == -ENOSPC)
