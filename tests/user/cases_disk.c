@@ -83,17 +83,6 @@ static void checksums_are_loaded_again(void)
 	EXPECT_EQ(model.device->reads, reads + 1);
 	EXPECT_EQ(model_read_now(2, 0, 5), 0);
 	check_index(model.cache);
-	/* No walk over all regions for those that are needed. */
-	EXPECT_EQ(cachefs_region_drop_checksums(model.cache, 100), 2);
-	EXPECT(model.cache->nr_ready);
-	EXPECT_EQ(cachefs_checksums_spare(model.cache), 0);
-	model.cache->shrink_hand = 1000;
-	EXPECT_EQ(cachefs_region_drop_checksums(model.cache, 100), 0);
-	EXPECT_EQ(model.cache->shrink_hand, 1000);
-	/* Nor for those of the region that is written. */
-	EXPECT_EQ(model_store_now(3, 0, 5), 0);
-	EXPECT(model.cache->current_region);
-	EXPECT_EQ(cachefs_checksums_spare(model.cache), 0);
 }
 
 /* Two metadata blocks and more: the records of each slot are its own. */

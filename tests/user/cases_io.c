@@ -392,6 +392,20 @@ static void nothing_is_stored_on_a_device_that_hangs(void)
 	EXPECT_EQ(model_store_now(1, 1, 1), 0);
 }
 
+/* 16 reads, to which the device does not answer before. */
+static void reads_take(u64 ms)
+{
+	unsigned int i;
+
+	model.device->hangs = true;
+	for (i = 0; i < 16; i++)
+		model_read(1, i, 1);
+	shim_advance_ms(ms);
+	EXPECT(cachefs_pace_stuck(model.cache));
+	model.device->hangs = false;
+	shim_run();
+}
+
 /* When the device is fast again, the minute in which it hung is soon forgotten. */
 static void device_that_hung_is_soon_used_again(void)
 {
@@ -400,13 +414,7 @@ static void device_that_hung_is_soon_used_again(void)
 	tiny();
 	EXPECT_EQ(model_store_now(1, 0, 16), 0);
 	model.cache->read_bypass_ms = 100;
-	model.device->hangs = true;
-	for (i = 0; i < 16; i++)
-		model_read(1, i, 1);
-	shim_advance_ms(60000);
-	EXPECT(cachefs_pace_stuck(model.cache));
-	model.device->hangs = false;
-	shim_run();
+	reads_take(60000);
 	EXPECT(!cachefs_pace_stuck(model.cache));
 	EXPECT(cachefs_pace_slow(model.cache));
 	for (i = 0; cachefs_pace_slow(model.cache); i++) {
@@ -420,25 +428,13 @@ static void device_that_hung_is_soon_used_again(void)
 /* A device that takes seconds is still the better one, or not. */
 static void seconds_are_compared_with_the_server(void)
 {
-	unsigned int i;
-
 	tiny();
 	model.cache->read_bypass_ms = 100;
 	cachefs_server_answered(model.cache, 3 * NSEC_PER_SEC);
-	model_store_now(1, 0, 16);
-	model.device->hangs = true;
-	for (i = 0; i < 16; i++)
-		model_read(1, i, 1);
-	shim_advance_ms(2500);
-	model.device->hangs = false;
-	shim_run();
+	EXPECT_EQ(model_store_now(1, 0, 16), 0);
+	reads_take(2500);
 	EXPECT(!cachefs_pace_slow(model.cache));
-	model.device->hangs = true;
-	for (i = 0; i < 16; i++)
-		model_read(1, i, 1);
-	shim_advance_ms(4000);
-	model.device->hangs = false;
-	shim_run();
+	reads_take(4000);
 	EXPECT(cachefs_pace_slow(model.cache));
 }
 

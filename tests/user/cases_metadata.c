@@ -339,6 +339,27 @@ static void no_memory_for_records(void)
 	}
 }
 
+/* No walk over all regions for the checksums that are needed. */
+static void needed_checksums_are_not_looked_for(void)
+{
+	tiny();
+	EXPECT(model.cache->nr_ready);
+	EXPECT_EQ(cachefs_checksums_spare(model.cache), 0);
+	model.cache->shrink_hand = 1000;
+	EXPECT_EQ(cachefs_region_drop_checksums(model.cache, 100), 0);
+	EXPECT_EQ(model.cache->shrink_hand, 1000);
+	/* Nor for those of the region that is written. */
+	EXPECT_EQ(model_store_now(3, 0, 5), 0);
+	EXPECT(model.cache->current_region);
+	EXPECT_EQ(cachefs_checksums_spare(model.cache), 0);
+	/* Those of a region that is full can go. */
+	EXPECT_EQ(model_store_now(1, 0, TINY_SLOTS), 0);
+	shim_advance_ms(1000);
+	EXPECT_EQ(cachefs_checksums_spare(model.cache), 1);
+	EXPECT_EQ(cachefs_region_drop_checksums(model.cache, 100), 1);
+	EXPECT_EQ(cachefs_checksums_spare(model.cache), 0);
+}
+
 const struct test_case metadata_cases[] = {
 	CASE(unreadable_metadata_is_read_once),
 	CASE(damaged_metadata_is_read_once),
@@ -346,6 +367,7 @@ const struct test_case metadata_cases[] = {
 	CASE(unreadable_block_at_a_scan_costs_what_it_says),
 	CASE(scan_of_a_bad_disk),
 	CASE(checksums_of_regions_are_loaded_at_a_time),
+	CASE(needed_checksums_are_not_looked_for),
 	CASE(full_region_without_records),
 	CASE(open_region_without_records),
 	CASE(no_room_for_records),

@@ -402,6 +402,18 @@ static void recovery_waits_for_memory(void)
 	all_is_right();
 }
 
+/* The newest was found and the oldest was not, and that is all there is from now on. */
+static void recovery_has_ended_without_the_oldest(void)
+{
+	EXPECT_EQ(model_count_cached(6), 0);
+	EXPECT_EQ(model_count_cached(1), TINY_SLOTS);
+	all_is_right();
+	shim_log_clear();
+	reattach();
+	EXPECT(!shim_log_has("unclean"));
+	EXPECT_EQ(model_count_cached(1), TINY_SLOTS);
+}
+
 /* The index may have no more memory: then the oldest is not looked for. */
 static void recovery_ends_when_the_index_is_full(void)
 {
@@ -415,13 +427,7 @@ static void recovery_ends_when_the_index_is_full(void)
 	model_recover();
 	/* What was on its way, at most twice 16 regions, and nothing more. */
 	EXPECT(model.device->reads - reads <= 32);
-	EXPECT_EQ(model_count_cached(6), 0);
-	EXPECT_EQ(model_count_cached(1), TINY_SLOTS);
-	all_is_right();
-	/* That is all there is now. */
-	shim_log_clear();
-	reattach();
-	EXPECT(!shim_log_has("unclean"));
+	recovery_has_ended_without_the_oldest();
 }
 
 static void ask_for_memory(void)
@@ -533,13 +539,7 @@ static void recovery_does_not_wait_for_ever(void)
 	shim_advance_ms(2 * minute);
 	EXPECT(!model.cache->recovery);
 	shim_ram_available = 1L << 24;
-	EXPECT_EQ(model_count_cached(6), 0);
-	EXPECT_EQ(model_count_cached(1), TINY_SLOTS);
-	all_is_right();
-	shim_log_clear();
-	reattach();
-	EXPECT(!shim_log_has("unclean"));
-	EXPECT_EQ(model_count_cached(1), TINY_SLOTS);
+	recovery_has_ended_without_the_oldest();
 }
 
 /* Stores do not wait longer for a region because a recovery waits for memory. */
