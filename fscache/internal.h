@@ -167,6 +167,32 @@ struct cachefs_geometry {
 	u32	slots;
 };
 
+/* Histograms of latency: the file in sysfs. */
+#define CACHEFS_LATENCIES(X) \
+	X(DEVICE_READS, device_reads) \
+	X(DEVICE_WRITES, device_writes) \
+	X(SERVER_READS, server_reads)
+
+enum cachefs_latency {
+#define X(latency, file) CACHEFS_LATENCY_##latency,
+	CACHEFS_LATENCIES(X)
+#undef X
+	CACHEFS_NR_LATENCIES,
+};
+
+/* The last bucket has all from some 4 seconds on. */
+#define CACHEFS_LATENCY_BUCKETS	24
+
+/*
+ * struct cachefs_histogram - How often something took how long
+ * @total_ns: all times together
+ * @counts: how often: in bucket n, less than 2^n us and not less than half of that
+ */
+struct cachefs_histogram {
+	atomic64_t	total_ns;
+	atomic64_t	counts[CACHEFS_LATENCY_BUCKETS];
+};
+
 /*
  * struct cachefs_cache - An attached cache
  * @device: the block device (device.c, or a simulated one)
@@ -254,6 +280,7 @@ struct cachefs_geometry {
  * @log_wq: @log_work, one at a time
  * @log_work: looks after the log
  * @next_volume: the next name of a volume in sysfs
+ * @latencies: enum cachefs_latency
  * @stats: enum cachefs_stat
  * @refused: bytes that were not stored, by enum cachefs_reason
  */
@@ -348,6 +375,7 @@ struct cachefs_cache {
 	struct workqueue_struct		*log_wq;
 	struct delayed_work		log_work;
 	atomic_t			next_volume;
+	struct cachefs_histogram	latencies[CACHEFS_NR_LATENCIES];
 	atomic64_t			stats[CACHEFS_NR_STATS];
 	atomic64_t			refused[CACHEFS_NR_REASONS];
 };

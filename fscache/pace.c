@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How fast the device is.  Three things follow from that: how much may be on its way
- * to the device, when the server is asked for data that is cached, and when nothing is
- * stored because the device does not answer.
+ * How fast the device is.  Histograms tell an administrator.  Three things follow: how much
+ * may be on its way to the device, when the server is asked for data that is cached, and when
+ * nothing is stored because the device does not answer.
  */
 #include <linux/math64.h>
 #include <linux/sizes.h>
@@ -71,6 +71,16 @@ static u64 pace_read_took(struct cachefs_cache *cache, u64 ns)
 	return max_t(u64, ns, 1);
 }
 
+/* Note in a histogram how long something took. */
+static void pace_count(struct cachefs_cache *cache, enum cachefs_latency which, u64 ns)
+{
+	struct cachefs_histogram *histogram = &cache->latencies[which];
+	unsigned int bucket = fls64(div_u64(ns, NSEC_PER_USEC));
+
+	atomic64_add(ns, &histogram->total_ns);
+	atomic64_inc(&histogram->counts[min(bucket, CACHEFS_LATENCY_BUCKETS - 1U)]);
+}
+
 /**
  * cachefs_pace_begin - An I/O goes to the device
  * @io: the I/O
@@ -106,11 +116,13 @@ void cachefs_pace_begin(struct cachefs_io *io, bool write)
 void cachefs_pace_end(struct cachefs_io *io, bool write)
 {
 	struct cachefs_cache *cache = io->cache;
-	u64 now = ktime_get_ns(), ns;
+	u64 now = ktime_get_ns(), ns = now - io->began;
 	unsigned long flags;
 
+	pace_count(cache, write ? CACHEFS_LATENCY_DEVICE_WRITES :
+				  CACHEFS_LATENCY_DEVICE_READS, ns);
 	if (!write) {
-		ns = pace_read_took(cache, now - io->began);
+		ns = pace_read_took(cache, ns);
 		/* A device that is fast again is noticed sooner. */
 		pace_average(&cache->read_ns, ns,
 			     ns < READ_ONCE(cache->read_ns) / 2 ? 4 : 8);
@@ -135,6 +147,7 @@ void cachefs_pace_end(struct cachefs_io *io, bool write)
  */
 void cachefs_server_answered(struct cachefs_cache *cache, u64 ns)
 {
+	pace_count(cache, CACHEFS_LATENCY_SERVER_READS, ns);
 	pace_average(&cache->server_ns, ns, 8);
 }
 

@@ -176,6 +176,19 @@ static ssize_t write_budget_store(struct kobject *kobj,
 	X(oldest_data_seconds, 0444, NULL, "%u", \
 	  cachefs_oldest_seconds(to_cache(kobj)))
 
+/* latency/ has two files for each histogram. */
+static ssize_t latency_counts(struct kobject *kobj, enum cachefs_latency which,
+			      char *buf)
+{
+	const atomic64_t *counts = to_cache(kobj)->latencies[which].counts;
+	int len = 0, i;
+
+	for (i = 0; i < CACHEFS_LATENCY_BUCKETS; i++)
+		len += sysfs_emit_at(buf, len, "%lld%c", atomic64_read(&counts[i]),
+				     i < CACHEFS_LATENCY_BUCKETS - 1 ? ' ' : '\n');
+	return len;
+}
+
 #define VOLUME_STAT(_stat) \
 	atomic64_read(&to_volume(kobj)->volume.stats[CACHEFS_STAT_##_stat])
 
@@ -213,6 +226,20 @@ STATS_FILES(X)
 		   atomic64_read(&to_cache(kobj)->stats[CACHEFS_STAT_##_stat]))
 CACHEFS_STATS(X)
 #undef X
+#define X(_which, _name)						\
+	static ssize_t latency_##_name##_show(struct kobject *kobj,	\
+					      struct kobj_attribute *attr, \
+					      char *buf)		\
+	{								\
+		return latency_counts(kobj, CACHEFS_LATENCY_##_which, buf); \
+	}								\
+	static struct kobj_attribute latency_##_name##_attr =		\
+		__ATTR(_name, 0444, latency_##_name##_show, NULL);	\
+	SYSFS_FILE(latency, _name##_total_us, 0444, NULL, "%llu",	\
+		   div_u64(atomic64_read(&to_cache(kobj)->latencies[	\
+				CACHEFS_LATENCY_##_which].total_ns), NSEC_PER_USEC))
+CACHEFS_LATENCIES(X)
+#undef X
 #define X(_why, _name, ...)						\
 	SYSFS_FILE(refused, _name, 0444, NULL, "%lld",			\
 		   atomic64_read(&to_cache(kobj)->refused[CACHEFS_WHY_##_why]))
@@ -240,6 +267,14 @@ static struct attribute *stats_attrs[] = {
 	NULL
 };
 
+static struct attribute *latency_attrs[] = {
+#define X(_which, _name) \
+	&latency_##_name##_attr.attr, &latency_##_name##_total_us_attr.attr,
+	CACHEFS_LATENCIES(X)
+#undef X
+	NULL
+};
+
 static struct attribute *refused_attrs[] = {
 #define X(_why, _name, ...) &refused_##_name##_attr.attr,
 	CACHEFS_REFUSED(X)
@@ -260,6 +295,11 @@ static const struct attribute_group stats_group = {
 	.attrs = stats_attrs,
 };
 
+static const struct attribute_group latency_group = {
+	.name = "latency",
+	.attrs = latency_attrs,
+};
+
 static const struct attribute_group refused_group = {
 	.name = "refused_bytes",
 	.attrs = refused_attrs,
@@ -268,6 +308,7 @@ static const struct attribute_group refused_group = {
 static const struct attribute_group *cache_groups[] = {
 	&cache_group,
 	&stats_group,
+	&latency_group,
 	&refused_group,
 	NULL
 };

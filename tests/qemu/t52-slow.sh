@@ -144,6 +144,12 @@ check "the right bytes" same f2
 check_equal "the disk is healthy" active "$(cat "$dir/state")"
 
 # 3. A disk that is slower than the server.
+slow_reads()	# of the disk, of half a second at least: from 2^18 us on
+{
+	cut -d ' ' -f 20- "$dir/latency/device_reads" | tr ' ' '\n' | awk '{ n += $1 } END { print n }'
+}
+slow=$(slow_reads)
+total=$(cat "$dir/latency/device_reads_total_us")
 set_delays 500 0
 from_the_server()	# all that is cached of these
 {
@@ -159,6 +165,12 @@ check_range "which the statistics explain: a read of the disk (us)" \
 	100000 $((1 << 30)) "$(cachefs_stat device_read_us)"
 check_range "against one of the server (us)" \
 	1 "$(cachefs_stat device_read_us)" "$(cachefs_stat server_read_us)"
+slow=$(($(slow_reads) - slow))
+check_range "the histogram has its slow reads" 1 1000000 "$slow"
+check_range "and their time (us)" $((slow * 500000)) $((1 << 40)) \
+	$(($(cat "$dir/latency/device_reads_total_us") - total))
+check_range "reads of the server have one, too" 1 1000000 \
+	"$(tr ' ' '\n' < "$dir/latency/server_reads" | awk '{ n += $1 } END { print n }')"
 written=$(cachefs_stat device_written_bytes)
 drop_caches
 cat "$MNT"/f[1-4] > /dev/null

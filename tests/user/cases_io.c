@@ -190,13 +190,6 @@ static void cached_bytes_are_counted_and_let_go(void)
 				       CACHEFS_COUNT_ONLY), -ENXIO);
 }
 
-static bool wanted(unsigned int block, unsigned int nr)
-{
-	return cachefs_store_wanted(model.cache, &model.versions[1].core,
-				    model.versions[1].base + block,
-				    nr << CACHEFS_BLOCK_SHIFT);
-}
-
 static void write_errors_count(void)
 {
 	tiny();
@@ -262,180 +255,6 @@ static void all_slots_are_used(void)
 	EXPECT_EQ(model.cache->regions[1].live, TINY_SLOTS);
 	EXPECT_EQ(model.cache->regions[2].live, TINY_SLOTS);
 	EXPECT_EQ(model.cache->regions[3].live, 200 - 3 * TINY_SLOTS);
-}
-
-static s64 in_flight(void)
-{
-	return atomic64_read(cachefs_in_flight(model.cache)) >> CACHEFS_BLOCK_SHIFT;
-}
-
-static void what_is_in_flight_is_bounded(void)
-{
-	tiny();
-	model.cache->max_in_flight = 10 * CACHEFS_BLOCK_SIZE;
-	model_store(1, 0, 6, 0);
-	/* What does not fit as a whole is left out. */
-	model_store(1, 6, 5, 0);
-	EXPECT_EQ(in_flight(), 6);
-	EXPECT_EQ(stat(CACHEFS_STAT_STORE_REFUSED_BYTES), 5 * CACHEFS_BLOCK_SIZE);
-	EXPECT_REFUSED(IN_FLIGHT);
-	EXPECT_EQ(atomic64_read(&model.cache->refused[CACHEFS_WHY_IN_FLIGHT]),
-		  5 * CACHEFS_BLOCK_SIZE);
-	EXPECT(wanted(6, 5));
-	model_store(1, 6, 4, 0);
-	EXPECT_EQ(in_flight(), 10);
-	EXPECT_EQ(stat(CACHEFS_STAT_STORES_IN_FLIGHT_BYTES),
-		  10 * CACHEFS_BLOCK_SIZE);
-	EXPECT(!wanted(10, 1));
-	EXPECT_REFUSED(IN_FLIGHT);
-	EXPECT_EQ(model_store_now(1, 10, 1), -ENOBUFS);
-	shim_run();
-	EXPECT_EQ(in_flight(), 0);
-	EXPECT_EQ(model_count_cached(1), 10);
-	/* Of what never fits, as much as does. */
-	EXPECT_EQ(model_store_now(1, 20, 12), -ENOBUFS);
-	EXPECT_EQ(model_count_cached(1), 20);
-	/* What the log has no room for is not in flight. */
-	pin_all(1);
-	model.cache->max_in_flight = 1 << 30;
-	model_new_version(2, 200);
-	EXPECT_EQ(model_store_now(2, 0, 200), -ENOBUFS);
-	EXPECT_REFUSED(NO_REGION);
-	pin_all(-1);
-	EXPECT_EQ(in_flight(), 0);
-	model.cache->max_in_flight = 0;
-	EXPECT(!wanted(50, 1));
-	EXPECT_EQ(model_store_now(1, 50, 1), -ENOBUFS);
-}
-
-/* Of a server that does not answer; the server of others does. */
-static void reads_under_way_hold_no_room(void)
-{
-	unsigned int i;
-
-	tiny();
-	model.cache->max_in_flight = 10 * CACHEFS_BLOCK_SIZE;
-	for (i = 0; i < 600; i++)
-		EXPECT(wanted(i, 8));
-	EXPECT_EQ(model_store_now(2, 0, 10), 0);
-	EXPECT_EQ(stat(CACHEFS_STAT_STORE_REFUSED_BYTES), 0);
-}
-
-/* As writeback stores: it can wait. */
-static void store_patiently(unsigned int block)
-{
-	model.may_wait = true;
-	model_store(1, block, 1, 0);
-	model.may_wait = false;
-}
-
-static void who_can_wait_waits_for_room(void)
-{
-	unsigned int i;
-
-	tiny();
-	model.cache->max_in_flight = CACHEFS_BLOCK_SIZE;
-	for (i = 0; i < 20; i++)
-		store_patiently(i);
-	shim_run();
-	EXPECT_EQ(model_count_cached(1), 20);
-	EXPECT_EQ(stat(CACHEFS_STAT_STORE_REFUSED_BYTES), 0);
-}
-
-/* All files of a sync, one after the other, wait for it no longer than one. */
-static void nobody_waits_long_for_a_device_that_hangs(void)
-{
-	unsigned int i;
-	u64 began;
-
-	tiny();
-	model.cache->max_in_flight = CACHEFS_BLOCK_SIZE;
-	model.cache->max_in_flight_ms = 0;
-	model.cache->read_bypass_ms = 0;
-	model.device->hangs = true;
-	store_patiently(0);
-	shim_run();
-	began = shim_now_ns;
-	for (i = 1; i < 500; i++)
-		store_patiently(i % 199);
-	EXPECT(shim_now_ns - began <= 2 * NSEC_PER_SEC);
-	EXPECT_EQ(stat(CACHEFS_STAT_STORE_REFUSED_BYTES),
-		  499 * CACHEFS_BLOCK_SIZE);
-	/* It answers: there is something to wait for again. */
-	model.device->hangs = false;
-	shim_run();
-	EXPECT_EQ(model_count_cached(1), 1);
-	for (i = 1; i < 20; i++)
-		store_patiently(i);
-	shim_run();
-	EXPECT_EQ(model_count_cached(1), 20);
-}
-
-/* What the device would only get when it answers, if ever. */
-static void nothing_is_stored_on_a_device_that_hangs(void)
-{
-	tiny();
-	EXPECT_EQ(model_store_now(1, 5, 1), 0);
-	model.cache->read_bypass_ms = 100;
-	model.device->hangs = true;
-	model_store(1, 0, 1, 0);
-	shim_advance_ms(2000);
-	EXPECT_EQ(model_store_now(1, 1, 1), -ENOBUFS);
-	EXPECT_REFUSED(SLOW);
-	EXPECT(!wanted(1, 1));
-	EXPECT_REFUSED(SLOW);
-	EXPECT(!wanted(5, 1));
-	EXPECT_REFUSED(CACHED);
-	EXPECT_EQ(in_flight(), 1);
-	model.device->hangs = false;
-	shim_run();
-	EXPECT_EQ(model_store_now(1, 1, 1), 0);
-}
-
-/* 16 reads, to which the device does not answer before. */
-static void reads_take(u64 ms)
-{
-	unsigned int i;
-
-	model.device->hangs = true;
-	for (i = 0; i < 16; i++)
-		model_read(1, i, 1);
-	shim_advance_ms(ms);
-	EXPECT(cachefs_pace_stuck(model.cache));
-	model.device->hangs = false;
-	shim_run();
-}
-
-/* When the device is fast again, the minute in which it hung is soon forgotten. */
-static void device_that_hung_is_soon_used_again(void)
-{
-	unsigned int i;
-
-	tiny();
-	EXPECT_EQ(model_store_now(1, 0, 16), 0);
-	model.cache->read_bypass_ms = 100;
-	reads_take(60000);
-	EXPECT(!cachefs_pace_stuck(model.cache));
-	EXPECT(cachefs_pace_slow(model.cache));
-	for (i = 0; cachefs_pace_slow(model.cache); i++) {
-		EXPECT(i < 60);
-		shim_advance_ms(1000);
-		if (model_cached(1, 0))
-			EXPECT_EQ(model_read_now(1, 0, 1), 0);
-	}
-}
-
-/* A device that takes seconds is still the better one, or not. */
-static void seconds_are_compared_with_the_server(void)
-{
-	tiny();
-	model.cache->read_bypass_ms = 100;
-	cachefs_server_answered(model.cache, 3 * NSEC_PER_SEC);
-	EXPECT_EQ(model_store_now(1, 0, 16), 0);
-	reads_take(2500);
-	EXPECT(!cachefs_pace_slow(model.cache));
-	reads_take(4000);
-	EXPECT(cachefs_pace_slow(model.cache));
 }
 
 static void stored_twice_is_kept_once(void)
@@ -652,13 +471,6 @@ const struct test_case io_cases[] = {
 	CASE(region_that_is_read_is_not_reused),
 	CASE(region_is_pinned_once_for_a_run),
 	CASE(all_slots_are_used),
-	CASE(what_is_in_flight_is_bounded),
-	CASE(reads_under_way_hold_no_room),
-	CASE(who_can_wait_waits_for_room),
-	CASE(nobody_waits_long_for_a_device_that_hangs),
-	CASE(nothing_is_stored_on_a_device_that_hangs),
-	CASE(device_that_hung_is_soon_used_again),
-	CASE(seconds_are_compared_with_the_server),
 	CASE(stored_twice_is_kept_once),
 	CASE(pinned_region_stays_as_it_is),
 	CASE(region_that_is_written_is_not_reused),
