@@ -108,6 +108,51 @@ static void metrics_caches(const struct system *sys)
 	}
 }
 
+static void metrics_bucket(const char *metric, const char *uuid, const char *le,
+			   int64_t value)
+{
+	printf("cachefs_%s_bucket", metric);
+	metrics_label("uuid", uuid, "{");
+	metrics_label("le", le, ",");
+	printf("} %lld\n", (long long)value);
+}
+
+static void metrics_histogram(const struct system_latency_info *info, const char *uuid,
+			      const struct system_histogram *histogram)
+{
+	int64_t nr = 0;
+	char le[32];
+	int i;
+
+	for (i = 0; i < LATENCY_BUCKETS - 1; i++) {
+		nr += histogram->counts[i];
+		snprintf(le, sizeof(le), "%.15g", (double)(1 << i) / 1e6);
+		metrics_bucket(info->metric, uuid, le, nr);
+	}
+	metrics_bucket(info->metric, uuid, "+Inf", histogram->nr);
+	printf("cachefs_%s_sum", info->metric);
+	metrics_label("uuid", uuid, "{");
+	printf("} %.15g\n", histogram->total_us / 1e6);
+	printf("cachefs_%s_count", info->metric);
+	metrics_label("uuid", uuid, "{");
+	printf("} %lld\n", (long long)histogram->nr);
+}
+
+static void metrics_latencies(const struct system *sys)
+{
+	const struct system_latency_info *info;
+	size_t i, k;
+
+	for (k = 0; k < NR_LATENCIES; k++) {
+		info = &system_latencies[k];
+		metrics_head(info->metric, "histogram", info->help);
+		for (i = 0; i < sys->nr_caches; i++)
+			if (sys->caches[i].latencies[k].total_us >= 0)
+				metrics_histogram(info, sys->caches[i].uuid,
+						  &sys->caches[i].latencies[k]);
+	}
+}
+
 static void metrics_refused(const struct system *sys)
 {
 	const struct system_cache *cache;
@@ -197,6 +242,7 @@ int cmd_metrics(int argc, char **argv)
 	metrics_head("attached", "gauge", "1 if a cache is attached.");
 	printf("cachefs_attached %d\n", sys.nr_caches > 0);
 	metrics_caches(&sys);
+	metrics_latencies(&sys);
 	metrics_refused(&sys);
 	metrics_mounts(&sys);
 	system_free(&sys);

@@ -183,6 +183,20 @@ static void status_print_problems(const struct system *sys)
 	}
 }
 
+static void status_json_latency(struct json *json, const char *name,
+				const struct system_histogram *histogram)
+{
+	int i;
+
+	json_open(json, name, '{');
+	json_number(json, "total_us", histogram->total_us);
+	json_open(json, "counts", '[');
+	for (i = 0; i < LATENCY_BUCKETS; i++)
+		json_number(json, NULL, histogram->counts[i]);
+	json_close(json, ']');
+	json_close(json, '}');
+}
+
 static void status_json_caches(struct json *json, const struct system *sys)
 {
 	const struct system_cache *cache;
@@ -205,6 +219,11 @@ static void status_json_caches(struct json *json, const struct system *sys)
 		json_open(json, "stats", '{');
 		for (k = 0; k < NR_STATS; k++)
 			json_number(json, system_stats[k].name, cache->stats[k]);
+		json_close(json, '}');
+		json_open(json, "latency", '{');
+		for (k = 0; k < NR_LATENCIES; k++)
+			status_json_latency(json, system_latencies[k].name,
+					    &cache->latencies[k]);
 		json_close(json, '}');
 		json_open(json, "refused_bytes", '{');
 		for (k = 0; k < cache->nr_refused; k++)

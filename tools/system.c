@@ -16,6 +16,11 @@ const struct system_stat_info system_stats[NR_STATS] = {
 	SYSTEM_STATS(SYSTEM_STAT_INFO)
 };
 
+const struct system_latency_info system_latencies[NR_LATENCIES] = {
+#define SYSTEM_LATENCY_INFO(name, metric, help) { #name, metric, help },
+	SYSTEM_LATENCIES(SYSTEM_LATENCY_INFO)
+};
+
 /* Calls @each for what is in a directory, in the order of the names. */
 static void system_for_each(const char *path,
 			    void (*each)(const char *name, void *data),
@@ -62,6 +67,43 @@ static void system_read_refused(const char *name, void *data)
 	refused->reason = cmd_text("%s", name);
 	refused->bytes = root_number("/sys/fs/cachefs/%s/refused_bytes/%s",
 				     cache->uuid, name);
+}
+
+static void system_read_histogram(const char *dir, const char *name,
+				  struct system_histogram *histogram)
+{
+	char *text = root_text("%s/latency/%s", dir, name), *next = text;
+	int i;
+
+	histogram->total_us = root_number("%s/latency/%s_total_us", dir, name);
+	for (i = 0; text && i < LATENCY_BUCKETS; i++) {
+		histogram->counts[i] = strtoll(next, &next, 10);
+		histogram->nr += histogram->counts[i];
+	}
+	free(text);
+}
+
+/**
+ * system_quantile - How long the fastest part of what a histogram counts took at most
+ * @histogram: the histogram
+ * @percent: the part
+ *
+ * Return: microseconds: the upper end of a bucket; -1: nothing was counted; INT64_MAX: more
+ * than the histogram tells apart.
+ */
+int64_t system_quantile(const struct system_histogram *histogram, unsigned int percent)
+{
+	int64_t nr = 0;
+	int i;
+
+	if (!histogram->nr)
+		return -1;
+	for (i = 0; i < LATENCY_BUCKETS - 1; i++) {
+		nr += histogram->counts[i];
+		if (nr * 100 >= histogram->nr * percent)
+			return (int64_t)1 << i;
+	}
+	return INT64_MAX;
 }
 
 /* When the kernel was started, in seconds since 1970. */
@@ -140,6 +182,9 @@ static void system_read_cache(const char *name, void *data)
 	for (i = 0; i < NR_STATS; i++)
 		cache->stats[i] = root_number("%s/stats/%s", dir,
 					      system_stats[i].name);
+	for (i = 0; i < NR_LATENCIES; i++)
+		system_read_histogram(dir, system_latencies[i].name,
+				      &cache->latencies[i]);
 	path = root_path("%s/refused_bytes", dir);
 	system_for_each(path, system_read_refused, cache);
 	free(path);

@@ -90,6 +90,38 @@ struct system_volume {
 	int64_t	stored;
 };
 
+/* Files in latency/: name, metric, its help. */
+#define SYSTEM_LATENCIES(X)						\
+	X(device_reads, "device_read_duration_seconds",			\
+	  "Time of reads of data from the device.")			\
+	X(device_writes, "device_write_duration_seconds",		\
+	  "Time of writes of data to the device.")			\
+	X(server_reads, "server_read_duration_seconds",			\
+	  "Time of reads from servers, as the cache sees them.")
+
+enum system_latency {
+#define SYSTEM_LATENCY_ENUM(name, ...) LATENCY_##name,
+	SYSTEM_LATENCIES(SYSTEM_LATENCY_ENUM)
+	NR_LATENCIES
+};
+
+struct system_latency_info {
+	const char	*name;
+	const char	*metric;
+	const char	*help;
+};
+
+extern const struct system_latency_info system_latencies[NR_LATENCIES];
+
+#define LATENCY_BUCKETS		24
+
+/* Number n of @counts had less than 2^n us; the last one has the rest.  @nr is their sum. */
+struct system_histogram {
+	int64_t	total_us;	/* -1: not known */
+	int64_t	counts[LATENCY_BUCKETS];
+	int64_t	nr;
+};
+
 /* A file in refused_bytes/. */
 struct system_refused {
 	char	*reason;
@@ -108,6 +140,7 @@ struct system_cache {
 	int64_t			recovered;	/* percent */
 	int64_t			since;
 	int64_t			stats[NR_STATS];
+	struct system_histogram	latencies[NR_LATENCIES];
 	struct system_refused	*refused;
 	size_t			nr_refused;
 	struct system_volume	*volumes;
@@ -157,6 +190,7 @@ struct system {
 	size_t			nr_problems;
 };
 
+int64_t system_quantile(const struct system_histogram *histogram, unsigned int percent);
 void system_read(struct system *sys);
 void system_free(struct system *sys);
 

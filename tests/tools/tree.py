@@ -6,12 +6,19 @@
 # usage: tree.py DIR SCENARIO [MOUNTPOINT [STATE]]
 #
 # With MOUNTPOINT the NFS mount is that directory of this machine; STATE is the cache's.
-import os, re, sys
+import os, re, shutil, sys
 
 UUID = "b5f1a1c0-1111-4222-8333-444455556666"
 ABI = os.path.join(os.path.dirname(__file__), "../../Documentation/ABI/testing/sysfs-fs-cachefs")
 NFS_KEY = "nfs,4.2,2,108,100630a,1,2,1000000,4,100000,100000,2ee,3a98,1d4c,3a98,1"
 NFS6_KEY = "nfs,3.0,a,108,fd,,1000000,7000000,10,,,4,40000,40000,2ee,3a98,1d4c,3a98,1,red"
+# 1000 reads of the device: 99 of 100 took less than 8.2 ms.  100 of a server: less than 4.1.
+LATENCIES = {
+	"device_reads": " ".join(["0"] * 7 + ["900", "80", "0", "0", "0", "0", "12"] +
+				 ["0"] * 9 + ["8"]) + "\n",
+	"device_writes": " ".join(["0"] * 9 + ["500"] + ["0"] * 14) + "\n",
+	"server_reads": " ".join(["0"] * 11 + ["97", "2"] + ["0"] * 10 + ["1"]) + "\n",
+}
 CIFS_KEY = "cifs,10.99.0.7:445,share"
 P9_KEY = "9p,host,tag"
 
@@ -61,6 +68,8 @@ class Tree:
 		for name in abi_names("stats"):
 			self.write(f"{base}stats/{name}",
 				   f"{dict(numbers, **stats).get(name, 0)}\n")
+		for name in abi_names("latency"):
+			self.write(f"{base}latency/{name}", LATENCIES.get(name, "7000000\n"))
 		refused = dict(in_flight=9_000_000, slow=1_000_000, recent=4096)
 		for name in abi_names("refused_bytes"):
 			self.write(f"{base}refused_bytes/{name}", f"{refused.get(name, 0)}\n")
@@ -143,6 +152,8 @@ def healthy(tree):
 def old_module(tree, version="0.0.9"):
 	tree.write("sys/module/cachefs/version", version + "\n")
 	healthy(tree)
+	if version == "0.0.9":	# it has no histograms
+		shutil.rmtree(f"{tree.root}/sys/fs/cachefs/{UUID}/latency")
 
 def same_module(tree):
 	changelog = os.path.join(os.path.dirname(__file__), "../../debian/changelog")
