@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who uses the cache, how much of it, what is refused, and how old it is.
+ * Who uses the cache, how much of it, what is counted for a volume, what is refused, and
+ * how old the data is.
  */
 #include <linux/ktime.h>
 #include <trace/events/cachefs.h>
@@ -70,7 +71,96 @@ void cachefs_count(struct cachefs_cache *cache, struct cachefs_volume *volume,
 {
 	cachefs_stat_add(cache, stat, n);
 	if (volume)
-		atomic64_add(n, &volume->stats[stat]);
+		atomic64_add(n, &volume->counters->stats[stat]);
+}
+
+static struct cachefs_counters *counters_find(struct cachefs_cache *cache,
+					      const char *key)
+{
+	struct cachefs_counters *counters;
+	size_t size = strlen(key) + 1;
+
+	list_for_each_entry(counters, &cache->counters, link)
+		if (!strcmp(counters->key, key))
+			return counters;
+	counters = kzalloc(struct_size(counters, key, size), GFP_KERNEL);
+	if (counters) {
+		memcpy(counters->key, key, size);
+		list_add_tail(&counters->link, &cache->counters);
+		cache->nr_counters++;
+	}
+	return counters;
+}
+
+/* Let go of the counters that have been without a volume for longest. */
+static void counters_trim(struct cachefs_cache *cache)
+{
+	struct cachefs_counters *counters, *next;
+
+	list_for_each_entry_safe(counters, next, &cache->counters, link) {
+		if (cache->nr_counters <= CACHEFS_KEPT_COUNTERS)
+			return;
+		if (counters->users)
+			continue;
+		list_del(&counters->link);
+		cache->nr_counters--;
+		kfree(counters);
+	}
+}
+
+/**
+ * cachefs_counters_get - Count for a volume where the last one with its key was counted
+ * @cache: the cache
+ * @key: what the network file system calls the volume
+ *
+ * An export that is mounted again, by an automounter for example, goes on with its
+ * numbers.  Two volumes with one key at a time are counted together.
+ *
+ * Context: process, may sleep.
+ * Return: the counters, to be given to cachefs_counters_put(); or %NULL without memory.
+ */
+struct cachefs_counters *cachefs_counters_get(struct cachefs_cache *cache,
+					      const char *key)
+{
+	struct cachefs_counters *counters;
+
+	mutex_lock(&cache->counters_mutex);
+	counters = counters_find(cache, key);
+	if (counters)
+		counters->users++;
+	mutex_unlock(&cache->counters_mutex);
+	return counters;
+}
+
+/**
+ * cachefs_counters_put - A volume is counted no more
+ * @cache: the cache
+ * @counters: of the volume; they stay, as long as there are not too many
+ *
+ * Context: process, may sleep.
+ */
+void cachefs_counters_put(struct cachefs_cache *cache,
+			  struct cachefs_counters *counters)
+{
+	mutex_lock(&cache->counters_mutex);
+	counters->users--;
+	list_move_tail(&counters->link, &cache->counters);
+	counters_trim(cache);
+	mutex_unlock(&cache->counters_mutex);
+}
+
+/**
+ * cachefs_counters_free - Free the counters of all volumes
+ * @cache: has no volume any more
+ *
+ * Context: process, may sleep.
+ */
+void cachefs_counters_free(struct cachefs_cache *cache)
+{
+	struct cachefs_counters *counters, *next;
+
+	list_for_each_entry_safe(counters, next, &cache->counters, link)
+		kfree(counters);
 }
 
 /**

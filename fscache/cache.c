@@ -34,6 +34,7 @@ static void cache_free(struct cachefs_cache *cache)
 	cachefs_log_free(cache);
 	cachefs_recover_free(cache);
 	cachefs_index_free(cache);
+	cachefs_counters_free(cache);
 	kfree(cache->scratch);
 	kfree_sensitive(cache);
 }
@@ -62,6 +63,8 @@ static struct cachefs_cache *cache_alloc(struct cachefs_device *device)
 	INIT_LIST_HEAD(&cache->ready);
 	INIT_LIST_HEAD(&cache->sealing);
 	INIT_LIST_HEAD(&cache->stores);
+	INIT_LIST_HEAD(&cache->counters);
+	mutex_init(&cache->counters_mutex);
 	spin_lock_init(&cache->stores_lock);
 	spin_lock_init(&cache->pace_lock);
 	spin_lock_init(&cache->budget_lock);

@@ -167,6 +167,9 @@ struct cachefs_geometry {
 	u32	slots;
 };
 
+/* The counters of so many volumes are kept.  Those of a volume that is there are always. */
+#define CACHEFS_KEPT_COUNTERS	1000
+
 /* Histograms of latency: the file in sysfs. */
 #define CACHEFS_LATENCIES(X) \
 	X(DEVICE_READS, device_reads) \
@@ -279,6 +282,9 @@ struct cachefs_histogram {
  * @read_wq: ends of reads
  * @log_wq: @log_work, one at a time
  * @log_work: looks after the log
+ * @counters_mutex: protects the next two
+ * @counters: of volumes that there are and that there were, the one left last at the end
+ * @nr_counters: how many
  * @next_volume: the next name of a volume in sysfs
  * @latencies: enum cachefs_latency
  * @stats: enum cachefs_stat
@@ -374,15 +380,32 @@ struct cachefs_cache {
 	struct workqueue_struct		*read_wq;
 	struct workqueue_struct		*log_wq;
 	struct delayed_work		log_work;
+	struct mutex			counters_mutex;	/* the list */
+	struct list_head		counters;
+	unsigned int			nr_counters;
 	atomic_t			next_volume;
 	struct cachefs_histogram	latencies[CACHEFS_NR_LATENCIES];
 	atomic64_t			stats[CACHEFS_NR_STATS];
 	atomic64_t			refused[CACHEFS_NR_REASONS];
 };
 
-/* Accounting for one volume: the first few of what is counted; see sysfs.c. */
+/*
+ * struct cachefs_counters - What was counted for a volume since the attach
+ * @link: in cachefs_cache::counters
+ * @users: volumes that are counted here now; counters_mutex
+ * @stats: the first few of enum cachefs_stat
+ * @key: the volume's; ends with NUL
+ */
+struct cachefs_counters {
+	struct list_head	link;
+	unsigned int		users;
+	atomic64_t		stats[CACHEFS_STAT_STORED_BYTES + 1];
+	char			key[];
+};
+
+/* Accounting for one volume; see sysfs.c. */
 struct cachefs_volume {
-	atomic64_t	stats[CACHEFS_STAT_STORED_BYTES + 1];
+	struct cachefs_counters	*counters;
 };
 
 /*
@@ -699,6 +722,11 @@ void cachefs_detach(struct cachefs_cache *cache);
 /* account.c; more in cachefs.h */
 void cachefs_op_begin(struct cachefs_cache *cache);
 void cachefs_op_end(struct cachefs_cache *cache);
+struct cachefs_counters *cachefs_counters_get(struct cachefs_cache *cache,
+					      const char *key);
+void cachefs_counters_put(struct cachefs_cache *cache,
+			  struct cachefs_counters *counters);
+void cachefs_counters_free(struct cachefs_cache *cache);
 u32 cachefs_oldest_seconds(const struct cachefs_cache *cache);
 
 /* device.c, and tests/user/device.c */

@@ -32,12 +32,14 @@ struct cachefs_sysfs {
 /*
  * struct sysfs_volume - Directory of a volume, set up before it is seen
  * @kobj: freed with the last reference, open files included
+ * @cache: the cache
  * @volume: what is counted
  * @key: what the network file system calls it; the glue's
  * @identity: what its blocks are found by; the glue's
  */
 struct sysfs_volume {
 	struct kobject		kobj;
+	struct cachefs_cache	*cache;
 	struct cachefs_volume	volume;
 	const char		*key;
 	const char		*identity;
@@ -190,7 +192,7 @@ static ssize_t latency_counts(struct kobject *kobj, enum cachefs_latency which,
 }
 
 #define VOLUME_STAT(_stat) \
-	atomic64_read(&to_volume(kobj)->volume.stats[CACHEFS_STAT_##_stat])
+	atomic64_read(&to_volume(kobj)->volume.counters->stats[CACHEFS_STAT_##_stat])
 
 /* volumes/<n>/ */
 #define VOLUME_FILES(X) \
@@ -357,6 +359,12 @@ struct cachefs_volume *cachefs_volume_add(struct cachefs_cache *cache,
 
 	if (!sysfs)
 		return NULL;
+	sysfs->volume.counters = cachefs_counters_get(cache, key);
+	if (!sysfs->volume.counters) {
+		kfree(sysfs);
+		return NULL;
+	}
+	sysfs->cache = cache;
 	sysfs->key = key;
 	sysfs->identity = identity;
 	number = atomic_inc_return(&cache->next_volume) - 1;
@@ -376,12 +384,13 @@ struct cachefs_volume *cachefs_volume_add(struct cachefs_cache *cache,
  */
 void cachefs_volume_remove(struct cachefs_volume *volume)
 {
-	struct kobject *kobj = &container_of(volume, struct sysfs_volume,
-					     volume)->kobj;
+	struct sysfs_volume *sysfs = container_of(volume, struct sysfs_volume, volume);
 
-	if (kobj->state_in_sysfs)
-		kobject_del(kobj);
-	kobject_put(kobj);
+	if (sysfs->kobj.state_in_sysfs)
+		kobject_del(&sysfs->kobj);
+	/* Nobody reads its files any more. */
+	cachefs_counters_put(sysfs->cache, volume->counters);
+	kobject_put(&sysfs->kobj);
 }
 
 /* Tell who polls the file "state", or listens to uevents, of another state. */

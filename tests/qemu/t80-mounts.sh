@@ -135,6 +135,29 @@ read_all /mnt/other
 nfs_umount /mnt/other
 nfs_umount
 
+what="an export that is mounted again"
+volume_numbers()
+{
+	cat "$(cachefs_dir)"/volumes/*/{hit,miss,stored}_bytes | xargs
+}
+no_volumes()
+{
+	! ls -d "$(cachefs_dir)"/volumes/* 2> /dev/null
+}
+nfs_mount
+read_all
+settle
+numbers=$(volume_numbers)
+check "$what: something was counted" test "${numbers//[ 0]/}"
+nfs_umount
+check "$what: the volume goes" wait_for 60 no_volumes
+nfs_mount
+check_equal "$what: its numbers go on" "$numbers" "$(volume_numbers)"
+nfs_umount
+nfs_mount acregmax=9
+check_equal "$what: another mount begins with 0" "0 0 0" "$(volume_numbers)"
+nfs_umount
+
 what="the server at another address"
 mount_at 10.99.0.3 vers=4.2
 cold

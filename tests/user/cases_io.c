@@ -455,7 +455,72 @@ static void device_wants_stable_pages(void)
 	check_index(model.cache);
 }
 
+static struct cachefs_counters *counters(const char *key)
+{
+	return cachefs_counters_get(model.cache, key);
+}
+
+static s64 hits(const struct cachefs_counters *counters)
+{
+	return atomic64_read(&counters->stats[CACHEFS_STAT_HIT_BYTES]);
+}
+
+static void hit(struct cachefs_counters *counters, s64 bytes)
+{
+	struct cachefs_volume volume = { .counters = counters };
+
+	cachefs_count(model.cache, &volume, CACHEFS_STAT_HIT_BYTES, bytes);
+}
+
+/* An export that is unmounted and mounted again. */
+static void volume_that_comes_back_goes_on_with_its_numbers(void)
+{
+	struct cachefs_counters *first, *other;
+
+	tiny();
+	first = counters("first");
+	other = counters("other");
+	hit(first, 5);
+	EXPECT_EQ(hits(other), 0);
+	cachefs_counters_put(model.cache, first);
+	EXPECT_EQ(hits(counters("first")), 5);
+	/* Another one with the same key is counted with it. */
+	EXPECT(counters("first") == counters("first"));
+	EXPECT_EQ(model.cache->nr_counters, 2);
+}
+
+/* A volume comes, is read, and goes. */
+static void hit_once(const char *key, s64 bytes)
+{
+	struct cachefs_counters *there = counters(key);
+
+	hit(there, bytes);
+	cachefs_counters_put(model.cache, there);
+}
+
+static void volumes_that_are_gone_are_forgotten_some_time(void)
+{
+	struct cachefs_counters *there;
+	unsigned int i;
+	char key[16];
+
+	tiny();
+	there = counters("there");
+	for (i = 0; i < 2 * CACHEFS_KEPT_COUNTERS; i++) {
+		snprintf(key, sizeof(key), "%u", i);
+		hit_once(key, 5);
+		hit_once("again and again", 1);
+	}
+	EXPECT_EQ(model.cache->nr_counters, CACHEFS_KEPT_COUNTERS);
+	EXPECT(counters("there") == there);
+	EXPECT_EQ(hits(counters("again and again")), 2 * CACHEFS_KEPT_COUNTERS);
+	EXPECT_EQ(hits(counters(key)), 5);
+	EXPECT_EQ(hits(counters("0")), 0);
+}
+
 const struct test_case io_cases[] = {
+	CASE(volume_that_comes_back_goes_on_with_its_numbers),
+	CASE(volumes_that_are_gone_are_forgotten_some_time),
 	CASE(cached_bytes_are_counted_and_let_go),
 	CASE(stored_is_read),
 	CASE(read_in_another_order),
