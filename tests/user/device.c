@@ -30,8 +30,9 @@ static struct cachefs_device the_device;
 static struct device_write *log_blocks;
 
 /*
- * Zeroed, and only real where it is written to.  Not through the sanitizers'
- * mmap(), which would touch the shadow of it all.
+ * Zeroed, and only real where it is written to: not 2 MiB for each page, as where huge
+ * pages are always used, which is Debian's default.  Not through the sanitizers' mmap(),
+ * which would touch the shadow of it all.
  */
 static void *sparse(u64 bytes)
 {
@@ -41,6 +42,7 @@ static void *sparse(u64 bytes)
 
 	if (p == MAP_FAILED)
 		shim_panic("no address space for %llu bytes", bytes);
+	madvise(p, bytes, MADV_NOHUGEPAGE);
 	return p;
 }
 
