@@ -44,7 +44,8 @@ static const char reload_usage[] =
 	"Usage: cachefsctl reload [options]\n"
 	"\n"
 	"Take the module out and load it again, a newer one if it was installed meanwhile,\n"
-	"and attach the cache as it was.  File systems stay mounted.\n"
+	"and attach the cache as it was, with its limits and server_alias.  File systems stay\n"
+	"mounted.\n"
 	"\n"
 	"Options:\n"
 	" -n, --dry-run   only say what would be done\n"
@@ -128,12 +129,12 @@ static int attach_check_other(const char *device, bool *done)
 }
 
 /*
- * Attach after the module was loaded, unless its option cache= in /etc/modprobe.d has
- * attached a cache meanwhile.
+ * Attach after the module was loaded, with another option if there is one, unless its
+ * option cache= in /etc/modprobe.d has attached a cache meanwhile.
  */
-static int attach_loaded(const char *device)
+static int attach_loaded(const char *device, const char *option)
 {
-	int status = control_load();
+	int status = control_load(option);
 	bool done = false;
 
 	if (!status)
@@ -187,7 +188,7 @@ static int attach_device(const char *device, bool create, bool dry)
 		       "formatted, since it is blank, and attached" : "attached");
 		return EXIT_SUCCESS;
 	}
-	return attach_loaded(device);
+	return attach_loaded(device, NULL);
 }
 
 /* Another disk can have such a name at the next boot. */
@@ -451,11 +452,41 @@ static void reload_note_limits(struct config *config, const char *uuid)
 					      config_limits[i]);
 }
 
+/*
+ * The option of the module that an administrator can write to, as it is, or NULL if nobody
+ * has set it.  The module must have it when it is loaded: mounts that are there look for
+ * what is cached of them when the cache is attached.
+ */
+static char *reload_option(void)
+{
+	char *alias = root_text("/sys/module/cachefs/parameters/server_alias"), *option;
+
+	option = alias && strcmp(alias, "(null)") ? cmd_text("server_alias=%s", alias) : NULL;
+	free(alias);
+	return option;
+}
+
+/* After the module was taken out. */
+static int reload_load(const char *device, const char *option, const struct config *config)
+{
+	int status = device ? attach_loaded(device, option) : control_load(option);
+
+	if (!status && device)
+		attach_set_limits(config);
+	if (status && device)
+		warnx("network file systems go on uncached; when the cause is gone: cachefsctl attach %s",
+		      device);
+	else if (!status)
+		printf("module loaded again%s%s\n", device ? ", attached: " : "",
+		       device ?: "");
+	return status;
+}
+
 static int reload_now(const struct system *sys)
 {
 	static const char *const rmmod[] = { "rmmod", "cachefs", NULL };
 	struct config config = {};
-	char *device = NULL;
+	char *option = reload_option(), *device = NULL;
 	int status, ret;
 
 	if (sys->nr_caches) {
@@ -464,18 +495,12 @@ static int reload_now(const struct system *sys)
 	}
 	ret = sys->loaded ? control_run(rmmod) : 0;
 	if (ret)
-		return cmd_fails(ret < 0 ? -ret : 0, "rmmod cachefs failed; the module is as it was\n"
-				 "if it is in use, somebody has /dev/cachefs open: see fuser /dev/cachefs");
-	status = device ? attach_loaded(device) : control_load();
-	if (!status && device)
-		attach_set_limits(&config);
-	if (status && device)
-		warnx("network file systems go on uncached; when the cause is gone: cachefsctl attach %s",
-		      device);
-	else if (!status)
-		printf("module loaded again%s%s\n", device ? ", attached: " : "",
-		       device ?: "");
+		status = cmd_fails(ret < 0 ? -ret : 0, "rmmod cachefs failed; the module is as it was\n"
+				   "if it is in use, somebody has /dev/cachefs open: see fuser /dev/cachefs");
+	else
+		status = reload_load(device, option, &config);
 	config_free(&config);
+	free(option);
 	free(device);
 	return status;
 }

@@ -78,12 +78,13 @@ int control_run(const char *const *argv)
 
 /**
  * control_load - Load the module unless it is loaded
+ * @option: NAME=VALUE, which counts more than /etc/modprobe.d; or %NULL
  *
  * Return: the exit status.
  */
-int control_load(void)
+int control_load(const char *option)
 {
-	static const char *const modprobe[] = { "modprobe", "cachefs", NULL };
+	const char *const modprobe[] = { "modprobe", "cachefs", option, NULL };
 	const struct system_problem *problem;
 	struct system sys;
 	int ret = EXIT_SUCCESS, log;

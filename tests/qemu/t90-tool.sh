@@ -140,8 +140,11 @@ says "top" 0 "$MNT" top -b -n 1 -d 1
 exec 7< "$MNT/large"
 head -c 5000 <&7 > /dev/null
 echo 12345 > "$(cachefs_dir)/read_bypass_ms"
+echo 10.99.0.9=10.99.0.8 > /sys/module/cachefs/parameters/server_alias
 says "reload, with a file open" 0 "attached: $disk" reload
 check_equal "reload: a limit is as it was" 12345 "$(cat "$(cachefs_dir)/read_bypass_ms")"
+check_equal "reload: server_alias is as it was" 10.99.0.9=10.99.0.8 \
+	"$(cat /sys/module/cachefs/parameters/server_alias)"
 cachefs_patient
 cat <&7 > /dev/null
 exec 7<&-
