@@ -21,7 +21,8 @@ static const char attach_usage[] =
 	"Usage: cachefsctl attach [options] DEVICE\n"
 	"       cachefsctl attach --boot [options]\n"
 	"\n"
-	"Put the cache on a device into service; load the module if need be.\n"
+	"Put the cache on a device into service, with the limits in /etc/cachefs.conf; load the\n"
+	"module if need be.  If the kernel refuses a limit, the cache is detached again.\n"
 	"DEVICE is a path, UUID=, LABEL=, PARTUUID= or PARTLABEL=.\n"
 	"\n"
 	"Options:\n"
@@ -145,13 +146,16 @@ static int attach_loaded(const char *device, const char *option)
 	return status || done ? status : control_attach(device);
 }
 
-/* Write the limits of the configuration, which an attach sets back. */
-static void attach_set_limits(const struct config *config)
+/*
+ * Write the limits of a configuration, which an attach sets back.  An exit status: all are
+ * tried, and what the kernel refuses is said.
+ */
+static int attach_set_limits(const struct config *config)
 {
+	int status = EXIT_SUCCESS, ret;
 	struct system sys;
 	unsigned int i;
 	char *path;
-	int ret;
 
 	system_read(&sys);
 	for (i = 0; i < ARRAY_SIZE(config_limits) && sys.nr_caches; i++) {
@@ -161,20 +165,42 @@ static void attach_set_limits(const struct config *config)
 				config_limits[i]);
 		ret = root_write(path, config->limits[i]);
 		if (ret)
-			cmd_fails(-ret, "%s: cannot be set to %s", path,
-				  config->limits[i]);
+			status = cmd_fails(-ret, "%s: cannot be set to %s", path,
+					   config->limits[i]);
 		free(path);
 	}
 	system_free(&sys);
+	return status;
 }
 
-static int attach_device(const char *device, bool create, bool dry)
+static int attach_detach_again(const char *device)
+{
+	struct system sys;
+
+	system_read(&sys);
+	if (sys.nr_caches && !control_detach(sys.caches[0].uuid))
+		warnx("%s: detached again, since it would be in use without a limit that %s names; correct that, and attach it then",
+		      device, config_path);
+	system_free(&sys);
+	return EXIT_FAILURE;
+}
+
+/*
+ * Attach, with the limits of the configuration.  A limit may protect the disk from wear or
+ * the machine's memory, and without a cache all goes on: so a cache without one of them is
+ * not left attached, unless it was before.
+ */
+static int attach_device(const char *device, const struct config *config, bool create,
+			 bool dry)
 {
 	bool make, done;
 	int status = attach_check_other(device, &done);
 
 	if (done && !status)
 		printf("%s: is attached already\n", device);
+	if (done && !status && !dry && attach_set_limits(config))
+		status = cmd_fails(0, "%s: stays attached, without a limit that %s names",
+				   device, config_path);
 	if (done)
 		return status;
 	status = attach_check(device, create, &make);
@@ -188,7 +214,10 @@ static int attach_device(const char *device, bool create, bool dry)
 		       "formatted, since it is blank, and attached" : "attached");
 		return EXIT_SUCCESS;
 	}
-	return attach_loaded(device, NULL);
+	status = attach_loaded(device, NULL);
+	if (!status && attach_set_limits(config))
+		status = attach_detach_again(device);
+	return status;
 }
 
 /* Another disk can have such a name at the next boot. */
@@ -219,9 +248,7 @@ static int attach_configured(const struct config *config, bool dry)
 		free(why);
 		return status;
 	}
-	status = attach_device(device, config->create, dry);
-	if (!status && !dry)
-		attach_set_limits(config);
+	status = attach_device(device, config, config->create, dry);
 	free(device);
 	return status;
 }
@@ -282,6 +309,32 @@ static int attach_boot(bool dry)
 	return status;
 }
 
+/* A device that the administrator names, with the limits of the configuration. */
+static int attach_named(const char *name, bool create, bool dry)
+{
+	struct config config;
+	char *device, *why;
+	int status, ret;
+
+	ret = config_read(&config);
+	if (ret && ret != -ENOENT) {
+		config_free(&config);
+		return ret == -EINVAL ? EXIT_FAILURE : cmd_fails(-ret, "%s", config_path);
+	}
+	device = device_find(name, &why);
+	if (device) {
+		status = attach_device(device, &config, create, dry);
+		if (!status && !dry)
+			printf("%s: attached\n", device);
+	} else {
+		status = cmd_fails(0, "%s: %s", name, why);
+		free(why);
+	}
+	free(device);
+	config_free(&config);
+	return status;
+}
+
 int cmd_attach(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -292,8 +345,7 @@ int cmd_attach(int argc, char **argv)
 		{}
 	};
 	bool boot = false, create = false, dry = false;
-	char *device, *why;
-	int c, status;
+	int c;
 
 	while ((c = getopt_long(argc, argv, "Bcnh", options, NULL)) != -1)
 		switch (c) {
@@ -315,17 +367,7 @@ int cmd_attach(int argc, char **argv)
 		return attach_boot(dry);
 	if (boot || optind != argc - 1)
 		return cmd_bad_usage("attach", "one device is needed, or --boot");
-	device = device_find(argv[optind], &why);
-	if (!device) {
-		status = cmd_fails(0, "%s: %s", argv[optind], why);
-		free(why);
-		return status;
-	}
-	status = attach_device(device, create, dry);
-	if (!status && !dry)
-		printf("%s: attached\n", device);
-	free(device);
-	return status;
+	return attach_named(argv[optind], create, dry);
 }
 
 /* The cache that was meant, or NULL, which has been said. */
@@ -471,15 +513,16 @@ static int reload_load(const char *device, const char *option, const struct conf
 {
 	int status = device ? attach_loaded(device, option) : control_load(option);
 
-	if (!status && device)
-		attach_set_limits(config);
 	if (status && device)
 		warnx("network file systems go on uncached; when the cause is gone: cachefsctl attach %s",
 		      device);
-	else if (!status)
-		printf("module loaded again%s%s\n", device ? ", attached: " : "",
-		       device ?: "");
-	return status;
+	if (status)
+		return status;
+	printf("module loaded again%s%s\n", device ? ", attached: " : "", device ?: "");
+	if (device && attach_set_limits(config))
+		return cmd_fails(0, "%s: stays attached, without a limit that it had before",
+				 device);
+	return EXIT_SUCCESS;
 }
 
 static int reload_now(const struct system *sys)

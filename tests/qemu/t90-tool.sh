@@ -173,6 +173,16 @@ printf 'device=%s\nwait=5\nread_bypass_ms=77\n' "$disk" > /etc/cachefs.conf
 says "attach --boot" 0 '' attach --boot
 check_equal "attach --boot: a limit" 77 "$(cat "$(cachefs_dir)/read_bypass_ms")"
 says "detach --if-attached" 0 detached detach --if-attached
+says "attach" 0 "$disk: attached" attach "$disk"
+check_equal "attach: a limit" 77 "$(cat "$(cachefs_dir)/read_bypass_ms")"
+echo max_in_flight_ms=9999999 >> /etc/cachefs.conf
+says "attach --boot: a limit is refused, of a cache that is attached" 1 \
+	"$disk: stays attached" attach --boot
+says "detach" 0 "$disk: detached" detach
+says "attach --boot: a limit is refused" 1 \
+	'max_in_flight_ms: cannot be set to 9999999: Numerical result out of range' attach --boot
+check "attach --boot: and why it is detached" grep -q "$disk: detached again" /run/said
+check_equal "attach --boot: no cache is attached" "" "$(cachefs_dir)"
 rmmod cachefs
 says "wipe" 0 "$disk: wiped" wipe "$disk"
 says "wiped: nothing is there" 1 'is blank' attach "$disk"
