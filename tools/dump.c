@@ -22,7 +22,8 @@ static const char dump_usage[] =
 	"Options:\n"
 	" -r, --regions   list the regions that hold something\n"
 	" -e, --extents   list the runs of blocks in each region as well\n"
-	" -v, --verify    read the data, too, and verify it\n"
+	" -v, --verify    read the data, too, verify all of it, and list what is damaged or\n"
+	"                 cannot be read; the exit status is 1 if something is\n"
 	" -J, --json      print JSON\n"
 	" -u, --udev      print KEY=VALUE lines for udev, of the superblock alone\n"
 	" -h, --help      display this help\n";
@@ -37,7 +38,8 @@ static const char dump_usage[] =
  * @as_json: whether it is
  * @regions: list regions
  * @extents: and extents
- * @verify: and read the data
+ * @verify: and read the data, and go on when something is damaged or cannot be read
+ * @bad: with @verify: in how many places that is so
  */
 struct dump {
 	struct cachefs_device		device;
@@ -49,14 +51,21 @@ struct dump {
 	bool				regions;
 	bool				extents;
 	bool				verify;
+	u64				bad;
 };
 
-/* What is known of a region once its metadata was read. */
+enum dump_verdict { DUMP_GOOD, DUMP_DAMAGED, DUMP_UNREADABLE };
+
+static const char *const dump_words[] = { NULL, "damaged", "unreadable" };
+
+/* What is known of a region once its metadata was read; @verdicts: one for each slot. */
 struct dump_region {
 	struct cachefs_region_meta	meta;
+	u8				*verdicts;
 	u32				resolved;
 	u32				blocks;
-	u32				bad;
+	u32				nr[3];		/* of each verdict */
+	u32				bad_meta;
 };
 
 /* The same of all regions. */
@@ -65,7 +74,8 @@ struct dump_sum {
 	u32	empty;
 	u32	unreadable;
 	u64	blocks;
-	u64	bad;
+	u64	nr[3];
+	u64	bad_meta;
 };
 
 static void dump_hex(char *text, const u8 *bytes, unsigned int n)
@@ -133,53 +143,81 @@ static void dump_super(struct dump *dump)
 	dump_close(dump, '}');
 }
 
+/*
+ * Read a block.  What cannot be read ends the dump, unless it verifies: then the place is
+ * counted, and @verdict says so.
+ */
+static int dump_read(struct dump *dump, u64 block, void *buffer, enum dump_verdict *verdict)
+{
+	int ret = cachefs_device_read(&dump->device, block, buffer, 1);
+
+	*verdict = ret ? DUMP_UNREADABLE : DUMP_GOOD;
+	if (!ret || !dump->verify)
+		return ret;
+	dump->bad++;
+	return 0;
+}
+
+/*
+ * Was a block written by this cache?  What another one has left, or nothing, is no damage:
+ * a new cache has one anchor, and in its regions what was on the disk before.
+ */
+static bool dump_is_ours(const struct dump *dump, const u8 *uuid)
+{
+	return !memcmp(uuid, dump->sb.uuid, CACHEFS_UUID_SIZE);
+}
+
+static void dump_anchor(struct dump *dump, const struct cachefs_anchor *anchor)
+{
+	dump_number(dump, "clean", le32_to_cpu(anchor->flags) & CACHEFS_ANCHOR_CLEAN);
+	dump_number(dump, "generation", le64_to_cpu(anchor->generation));
+	dump_number(dump, "attach_count", le64_to_cpu(anchor->attach_count));
+	dump_number(dump, "epoch", le64_to_cpu(anchor->epoch));
+	dump_number(dump, "next_seq", le64_to_cpu(anchor->next_seq));
+	dump_number(dump, "head", le32_to_cpu(anchor->head));
+	dump_number(dump, "ckpt_region", le32_to_cpu(anchor->ckpt_region));
+	dump_number(dump, "ckpt_blocks", le64_to_cpu(anchor->ckpt_blocks));
+	dump_number(dump, "ckpt_seq", le64_to_cpu(anchor->ckpt_seq));
+}
+
 /* Both anchors; @newest: the one that counts, if any does. */
 static int dump_anchors(struct dump *dump, struct cachefs_anchor *newest)
 {
-	struct cachefs_anchor anchors[2], *anchor;
-	enum cachefs_refusal why;
-	int ret;
+	enum cachefs_refusal why = CACHEFS_OK;
+	struct cachefs_anchor anchor;
+	enum dump_verdict verdict;
+	int i, ret;
 
-	ret = cachefs_device_read(&dump->device, CACHEFS_ANCHOR_BLOCK, anchors, 2);
-	if (ret)
-		return ret;
 	newest->magic = 0;
 	if (dump->as_json)
 		json_open(&dump->json, "anchors", '[');
-	for (anchor = anchors; anchor < anchors + 2; anchor++) {
-		why = cachefs_anchor_check(anchor, dump->sb.uuid, dump->seed,
-					   &dump->geo);
+	for (i = 0; i < 2; i++) {
+		ret = dump_read(dump, CACHEFS_ANCHOR_BLOCK + i, &anchor, &verdict);
+		if (ret)
+			return ret;
+		if (!verdict) {
+			why = cachefs_anchor_check(&anchor, dump->sb.uuid, dump->seed,
+						   &dump->geo);
+			dump->bad += why && dump_is_ours(dump, anchor.uuid);
+		}
 		if (dump->as_json)
 			json_open(&dump->json, NULL, '{');
 		else
 			printf("anchor:\n");
-		dump_number(dump, "block",
-			    CACHEFS_ANCHOR_BLOCK + (anchor - anchors));
-		dump_string(dump, "bad", why ? cachefs_refusal_text(why) : NULL);
-		if (!why) {
-			dump_number(dump, "clean", le32_to_cpu(anchor->flags) &
-				    CACHEFS_ANCHOR_CLEAN);
-			dump_number(dump, "generation",
-				    le64_to_cpu(anchor->generation));
-			dump_number(dump, "attach_count",
-				    le64_to_cpu(anchor->attach_count));
-			dump_number(dump, "epoch", le64_to_cpu(anchor->epoch));
-			dump_number(dump, "next_seq",
-				    le64_to_cpu(anchor->next_seq));
-			dump_number(dump, "head", le32_to_cpu(anchor->head));
-			dump_number(dump, "ckpt_region",
-				    le32_to_cpu(anchor->ckpt_region));
-			dump_number(dump, "ckpt_blocks",
-				    le64_to_cpu(anchor->ckpt_blocks));
-			dump_number(dump, "ckpt_seq",
-				    le64_to_cpu(anchor->ckpt_seq));
-			if (!newest->magic || le64_to_cpu(anchor->generation) >
+		dump_number(dump, "block", CACHEFS_ANCHOR_BLOCK + i);
+		dump_string(dump, "bad", verdict ? dump_words[verdict] :
+			    why ? cachefs_refusal_text(why) : NULL);
+		if (!verdict && !why) {
+			dump_anchor(dump, &anchor);
+			if (!newest->magic || le64_to_cpu(anchor.generation) >
 					      le64_to_cpu(newest->generation))
-				*newest = *anchor;
+				*newest = anchor;
 		}
 		dump_close(dump, '}');
 	}
 	dump_close(dump, ']');
+	/* Every cache has one. */
+	dump->bad += !dump->bad && !newest->magic;
 	return 0;
 }
 
@@ -201,22 +239,33 @@ static enum cachefs_refusal dump_check_ckpt(struct dump *dump,
 	return why;
 }
 
+/* The first fault is said; all blocks are looked at if the dump verifies. */
 static int dump_checkpoint(struct dump *dump, const struct cachefs_anchor *anchor)
 {
-	u64 nr = le64_to_cpu(anchor->ckpt_blocks), i, regions = 0, extents = 0;
+	u64 nr = le64_to_cpu(anchor->ckpt_blocks), i, regions = 0, extents = 0, bad = 0;
 	u32 region = le32_to_cpu(anchor->ckpt_region), at = 0, k;
 	enum cachefs_refusal why = CACHEFS_OK;
 	struct cachefs_ckpt_block block;
+	enum dump_verdict verdict;
+	const char *fault = NULL;
 	int ret;
 
-	for (i = 0; i < nr && !why; i++) {
-		ret = cachefs_device_read(&dump->device, CACHEFS_FIRST_BLOCK +
-					  (u64)region * dump->geo.region_blocks +
-					  at, &block, 1);
+	for (i = 0; i < nr && (!fault || dump->verify); i++) {
+		ret = dump_read(dump, CACHEFS_FIRST_BLOCK +
+				(u64)region * dump->geo.region_blocks + at, &block,
+				&verdict);
 		if (ret)
 			return ret;
-		why = dump_check_ckpt(dump, anchor, &block, i, region);
-		for (k = 0; !why && k < le32_to_cpu(block.header.nr); k++) {
+		if (!verdict) {
+			why = dump_check_ckpt(dump, anchor, &block, i, region);
+			dump->bad += why != CACHEFS_OK;
+		}
+		if (verdict || why) {
+			bad++;
+			fault = fault ?: verdict ? dump_words[verdict] :
+				cachefs_refusal_text(why);
+		}
+		for (k = 0; !verdict && !why && k < le32_to_cpu(block.header.nr); k++) {
 			regions += le32_to_cpu(block.records[k].kind) ==
 				   CACHEFS_CKPT_REGION;
 			extents += le32_to_cpu(block.records[k].kind) ==
@@ -229,7 +278,9 @@ static int dump_checkpoint(struct dump *dump, const struct cachefs_anchor *ancho
 	}
 	dump_open(dump, "checkpoint", '{');
 	dump_number(dump, "blocks", nr);
-	dump_string(dump, "bad", why ? cachefs_refusal_text(why) : NULL);
+	dump_string(dump, "bad", fault);
+	if (dump->verify)
+		dump_number(dump, "bad_blocks", bad);
 	dump_number(dump, "regions", regions);
 	dump_number(dump, "extents", extents);
 	dump_close(dump, '}');
@@ -281,8 +332,9 @@ static bool dump_continues(const struct cachefs_slot_record *record,
 		dump_file_block(next) == dump_file_block(record) + 1;
 }
 
+/* A run of blocks; @bad: what is wrong with them, or NULL. */
 static void dump_extent(struct dump *dump, u32 slot, u32 nr,
-			const struct cachefs_slot_record *first)
+			const struct cachefs_slot_record *first, const char *bad)
 {
 	char id[33];
 
@@ -293,74 +345,117 @@ static void dump_extent(struct dump *dump, u32 slot, u32 nr,
 		json_unsigned(&dump->json, "slot", slot);
 		json_unsigned(&dump->json, "block", dump_file_block(first));
 		json_unsigned(&dump->json, "blocks", nr);
+		if (bad)
+			json_string(&dump->json, "bad", bad);
 		json_close(&dump->json, '}');
 	} else {
-		printf("    slot %-5u blocks %llu to %llu of %s\n", slot,
+		printf("    slot %-5u blocks %llu to %llu of %s%s%s\n", slot,
 		       dump_file_block(first), dump_file_block(first) + nr - 1,
-		       id);
+		       id, bad ? ": " : "", bad ?: "");
 	}
 }
 
-static void dump_extents(struct dump *dump, const struct dump_region *region)
+/* The runs of blocks of a region: all, or those that are bad, each with one verdict. */
+static void dump_extents(struct dump *dump, const struct dump_region *region, bool bad)
 {
 	const struct cachefs_slot_record *first, *last, *next;
 	u32 slot, nr;
+	u8 verdict;
 
 	if (dump->as_json)
-		json_open(&dump->json, "extents", '[');
+		json_open(&dump->json, bad ? "bad_extents" : "extents", '[');
 	for (slot = 0; slot < dump->geo.slots; slot += nr) {
 		nr = 1;
+		verdict = bad ? region->verdicts[slot] : DUMP_GOOD;
+		if (bad && !verdict)
+			continue;
 		first = dump_record(dump, region, slot);
 		if (!dump_is_block(first))
 			continue;
 		for (last = first; slot + nr < dump->geo.slots;
 		     last = next, nr++) {
 			next = dump_record(dump, region, slot + nr);
-			if (!dump_continues(last, next))
+			if (!dump_continues(last, next) ||
+			    (bad && region->verdicts[slot + nr] != verdict))
 				break;
 		}
-		dump_extent(dump, slot, nr, first);
+		dump_extent(dump, slot, nr, first, dump_words[verdict]);
+	}
+	dump_close(dump, ']');
+}
+
+/* What is wrong with a block of a region's metadata?  A checkpoint lies there, too. */
+static enum cachefs_refusal dump_check_meta(struct dump *dump,
+					    const struct dump_region *region, u32 i)
+{
+	const struct cachefs_block_header *header = &region->meta.blocks[i].header;
+
+	if (!dump_is_ours(dump, header->uuid) ||
+	    le32_to_cpu(header->magic) == CACHEFS_CKPT_MAGIC)
+		return CACHEFS_OK;
+	return cachefs_block_check(header, CACHEFS_META_MAGIC, dump->sb.uuid, dump->seed,
+				   region->meta.region);
+}
+
+static u32 dump_nr_meta(const struct dump *dump)
+{
+	return dump->geo.meta_blocks + CACHEFS_SCRATCH_BLOCKS;
+}
+
+static void dump_bad_meta(struct dump *dump, const struct dump_region *region)
+{
+	enum cachefs_refusal why;
+	u32 i;
+
+	if (dump->as_json)
+		json_open(&dump->json, "bad_metadata", '[');
+	for (i = 0; i < dump_nr_meta(dump); i++) {
+		why = dump_check_meta(dump, region, i);
+		if (why && dump->as_json) {
+			json_open(&dump->json, NULL, '{');
+			json_unsigned(&dump->json, "block", i);
+			json_string(&dump->json, "bad", cachefs_refusal_text(why));
+			json_close(&dump->json, '}');
+		} else if (why) {
+			printf("    metadata block %u: damaged: %s\n", i,
+			       cachefs_refusal_text(why));
+		}
 	}
 	dump_close(dump, ']');
 }
 
 /* Does a slot hold what its record says? */
-static int dump_verify(struct dump *dump, u32 region, u32 slot,
-		       const struct cachefs_slot_record *record, bool *good)
+static enum dump_verdict dump_verify(struct dump *dump, u32 region, u32 slot,
+				     const struct cachefs_slot_record *record)
 {
 	u8 data[CACHEFS_BLOCK_SIZE];
-	int ret;
 
-	ret = cachefs_device_read(&dump->device, dump_region_block(dump, region) +
-				  dump->geo.meta_blocks + CACHEFS_SCRATCH_BLOCKS +
-				  slot, data, 1);
-	if (!ret)
-		*good = cachefs_data_checksum(dump->seed, record->id,
-					      dump_file_block(record), data) ==
-			le64_to_cpu(record->checksum);
-	return ret;
+	if (cachefs_device_read(&dump->device, dump_region_block(dump, region) +
+				dump_nr_meta(dump) + slot, data, 1))
+		return DUMP_UNREADABLE;
+	return cachefs_data_checksum(dump->seed, record->id, dump_file_block(record), data) ==
+		le64_to_cpu(record->checksum) ? DUMP_GOOD : DUMP_DAMAGED;
 }
 
-static int dump_count(struct dump *dump, struct dump_region *region)
+static void dump_count(struct dump *dump, struct dump_region *region)
 {
 	const struct cachefs_slot_record *record;
-	bool good = true;
-	int ret = 0;
-	u32 slot;
+	u32 slot, i;
 
 	for (slot = 0; slot < dump->geo.slots; slot++) {
 		record = dump_record(dump, region, slot);
 		region->resolved += !!record;
+		region->verdicts[slot] = DUMP_GOOD;
 		if (!dump_is_block(record))
 			continue;
 		region->blocks++;
 		if (dump->verify)
-			ret = dump_verify(dump, region->meta.region, slot, record, &good);
-		if (ret)
-			return ret;
-		region->bad += !good;
+			region->verdicts[slot] = dump_verify(dump, region->meta.region, slot,
+							     record);
+		region->nr[region->verdicts[slot]]++;
 	}
-	return 0;
+	for (i = 0; dump->verify && i < dump_nr_meta(dump); i++)
+		region->bad_meta += dump_check_meta(dump, region, i) != CACHEFS_OK;
 }
 
 static void dump_region(struct dump *dump, const struct dump_region *region)
@@ -372,66 +467,105 @@ static void dump_region(struct dump *dump, const struct dump_region *region)
 		json_unsigned(&dump->json, "epoch", region->meta.epoch);
 		json_unsigned(&dump->json, "resolved", region->resolved);
 		json_unsigned(&dump->json, "blocks", region->blocks);
-		if (dump->verify)
-			json_unsigned(&dump->json, "damaged", region->bad);
+		if (dump->verify) {
+			json_unsigned(&dump->json, "damaged", region->nr[DUMP_DAMAGED]);
+			json_unsigned(&dump->json, "unreadable", region->nr[DUMP_UNREADABLE]);
+		}
 	} else {
 		printf("  region %-8u seq %llu:%llu  blocks %u",
 		       region->meta.region, region->meta.seq >> 32,
 		       region->meta.seq & U32_MAX,
 		       region->blocks);
 		if (dump->verify)
-			printf("  damaged %u", region->bad);
+			printf("  damaged %u  unreadable %u", region->nr[DUMP_DAMAGED],
+			       region->nr[DUMP_UNREADABLE]);
 		putchar('\n');
 	}
+	if (dump->verify) {
+		dump_bad_meta(dump, region);
+		dump_extents(dump, region, true);
+	}
 	if (dump->extents)
-		dump_extents(dump, region);
+		dump_extents(dump, region, false);
 	if (dump->as_json)
 		json_close(&dump->json, '}');
 }
 
+/* A region whose metadata cannot be read. */
+static void dump_unreadable(struct dump *dump, u32 region)
+{
+	dump->bad++;
+	if (dump->as_json) {
+		json_open(&dump->json, NULL, '{');
+		json_unsigned(&dump->json, "region", region);
+		json_string(&dump->json, "bad", dump_words[DUMP_UNREADABLE]);
+		json_close(&dump->json, '}');
+	} else {
+		printf("  region %-8u metadata: unreadable\n", region);
+	}
+}
+
+static void dump_each_region(struct dump *dump, struct dump_region *region,
+			     struct dump_sum *sum)
+{
+	u32 i;
+
+	if (cachefs_device_read(&dump->device, dump_region_block(dump, region->meta.region),
+				region->meta.blocks, dump_nr_meta(dump))) {
+		sum->unreadable++;
+		if (dump->verify)
+			dump_unreadable(dump, region->meta.region);
+		return;
+	}
+	cachefs_meta_newest(&region->meta, dump->sb.uuid, dump->seed, &dump->geo);
+	if (region->meta.seq || dump->verify)
+		dump_count(dump, region);
+	if (!region->meta.seq && !region->bad_meta) {
+		sum->empty++;
+		return;
+	}
+	sum->used++;
+	sum->blocks += region->blocks;
+	for (i = 0; i < ARRAY_SIZE(sum->nr); i++)
+		sum->nr[i] += region->nr[i];
+	sum->bad_meta += region->bad_meta;
+	dump_region(dump, region);
+}
+
 static int dump_regions(struct dump *dump)
 {
-	u32 nr_meta = dump->geo.meta_blocks + CACHEFS_SCRATCH_BLOCKS, nr;
-	struct dump_region region;
 	struct cachefs_meta_block *blocks;
 	struct dump_sum sum = {};
-	int ret;
+	u8 *verdicts;
+	u32 nr;
 
-	blocks = kvcalloc(nr_meta, CACHEFS_BLOCK_SIZE, GFP_KERNEL);
-	if (!blocks)
-		return -ENOMEM;
+	blocks = kvcalloc(dump_nr_meta(dump), CACHEFS_BLOCK_SIZE, GFP_KERNEL);
+	verdicts = kvcalloc(dump->geo.slots, 1, GFP_KERNEL);
 	dump_open(dump, "regions", '[');
-	for (nr = 0; nr < dump->geo.nr_regions; nr++) {
-		region = (struct dump_region) {
+	for (nr = 0; blocks && verdicts && nr < dump->geo.nr_regions; nr++) {
+		struct dump_region region = {
 			.meta = { .blocks = blocks, .region = nr },
+			.verdicts = verdicts,
 		};
-		if (cachefs_device_read(&dump->device, dump_region_block(dump, nr),
-					blocks, nr_meta)) {
-			sum.unreadable++;
-			continue;
-		}
-		if (!cachefs_meta_newest(&region.meta, dump->sb.uuid, dump->seed,
-					 &dump->geo)) {
-			sum.empty++;
-			continue;
-		}
-		ret = dump_count(dump, &region);
-		if (ret)
-			return ret;
-		sum.used++;
-		sum.blocks += region.blocks;
-		sum.bad += region.bad;
-		dump_region(dump, &region);
+
+		dump_each_region(dump, &region, &sum);
 	}
 	dump_close(dump, ']');
+	kvfree(verdicts);
 	kvfree(blocks);
+	if (nr < dump->geo.nr_regions)
+		return -ENOMEM;
 	dump_open(dump, "sum", '{');
 	dump_number(dump, "used", sum.used);
 	dump_number(dump, "empty", sum.empty);
 	dump_number(dump, "unreadable", sum.unreadable);
 	dump_number(dump, "blocks", sum.blocks);
-	if (dump->verify)
-		dump_number(dump, "damaged", sum.bad);
+	if (dump->verify) {
+		dump_number(dump, "damaged", sum.nr[DUMP_DAMAGED]);
+		dump_number(dump, "unreadable_blocks", sum.nr[DUMP_UNREADABLE]);
+		dump_number(dump, "damaged_metadata", sum.bad_meta);
+		dump->bad += sum.nr[DUMP_DAMAGED] + sum.nr[DUMP_UNREADABLE] + sum.bad_meta;
+	}
 	dump_close(dump, '}');
 	return 0;
 }
@@ -551,6 +685,9 @@ int cmd_dump(int argc, char **argv)
 		dump_udev(&dump.sb);
 	else if (!ret)
 		ret = dump_all(&dump);
+	if (!ret && dump.verify && dump.bad)
+		ret = cmd_fails(0, "%s: damaged or unreadable in %llu places: see the list",
+				path, dump.bad);
 	if (ret < 0)
 		ret = cmd_fails(-ret, "%s: cannot be read", path);
 	close(dump.device.fd);

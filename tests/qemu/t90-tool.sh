@@ -157,6 +157,7 @@ says "detach" 0 "$disk: detached" detach
 check_equal "detached: what the mount has" "['its cache is detached']" "$(problems "$MNT")"
 says "warm: no cache" 1 'no cache is attached' warm "$MNT"
 says "dump: a clean detach" 0 'extents +[1-9]' dump "$disk"
+says "dump --verify: a clean detach" 0 '^  damaged +0$' dump --verify "$disk"
 
 # What the kernel refuses: its line of the log is there.
 python3 /bed/super.py "$disk" nr_regions=9 > /dev/null

@@ -4,11 +4,13 @@
 # Images for cachefsctl dump.
 #
 # usage: image.py make LINES IMAGE		of the lines in tests/user/golden
+#        image.py fill IMAGE			give each slot data, and the checksum of it
+#        image.py break IMAGE REGION SLOT...	change the data of slots
 #        image.py damage IMAGE COPY SEED	change some bytes that are not zero
 #        image.py check LINES IMAGE JSON	is the JSON what the lines are?
 #
 # A line of LINES is { block, offset, "bytes" }, see tests/user/cases_golden.c.
-import json, random, re, sys
+import json, random, re, struct, sys
 
 BLOCK = 4096
 
@@ -25,6 +27,86 @@ def make(source, image):
 		for block, at, data in content:
 			out.seek(block * BLOCK + at)
 			out.write(data)
+
+MASK = (1 << 64) - 1
+P1, P2, P3, P4, P5 = (0x9e3779b185ebca87, 0xc2b2ae3d27d4eb4f, 0x165667b19e3779f9,
+		      0x85ebca77c2b2ae63, 0x27d4eb2f165667c5)
+
+def rotl(value, bits):
+	return (value << bits | value >> 64 - bits) & MASK
+
+def xx_round(acc, lane):
+	return rotl((acc + lane * P2) & MASK, 31) * P1 & MASK
+
+# XXH64 of whole words of 8 bytes.
+def xxh64(data, seed):
+	words = struct.unpack(f"<{len(data) // 8}Q", data)
+	whole = len(words) // 4 * 4
+	acc = (seed + P5) & MASK
+	if whole:
+		lanes = [seed + P1 + P2 & MASK, seed + P2 & MASK, seed, seed - P1 & MASK]
+		for i in range(whole):
+			lanes[i % 4] = xx_round(lanes[i % 4], words[i])
+		acc = sum(map(rotl, lanes, (1, 7, 12, 18))) & MASK
+		for lane in lanes:
+			acc = ((acc ^ xx_round(0, lane)) * P1 + P4) & MASK
+	acc = (acc + len(data)) & MASK
+	for word in words[whole:]:
+		acc = (rotl(acc ^ xx_round(0, word), 27) * P1 + P4) & MASK
+	acc = (acc ^ acc >> 33) * P2 & MASK
+	acc = (acc ^ acc >> 29) * P3 & MASK
+	return acc ^ acc >> 32
+
+# The layout, as include/uapi/cachefs_format.h has it.
+class Image:
+	def __init__(self, path):
+		with open(path, "rb") as file:
+			self.data = bytearray(file.read())
+		self.path = path
+		self.region_blocks, = struct.unpack_from("<I", self.data, 16)
+		self.seed, = struct.unpack_from("<Q", self.data, 128)
+		self.meta = (self.region_blocks - 2 + 126) // 127
+
+	def region(self, number):
+		return (256 + number * self.region_blocks) * BLOCK
+
+	def slot(self, region, slot):
+		return self.region(region) + (self.meta + 2 + slot) * BLOCK
+
+	def write(self):
+		with open(self.path, "wb") as file:
+			file.write(self.data)
+
+# Metadata blocks, final and scratch, with new checksums.
+def fill(path):
+	image = Image(path)
+	data = image.data
+	regions = (len(data) // BLOCK - 512) // image.region_blocks
+	for region in range(regions):
+		for at in range(image.region(region), image.slot(region, 0), BLOCK):
+			if data[at:at + 4] != b"Meap":
+				continue
+			index, nr = struct.unpack_from("<II", data, at + 40)
+			for i in range(nr):
+				record = at + 64 + 32 * i
+				where, = struct.unpack_from("<Q", data, record + 24)
+				if not where & 0xffff:
+					continue
+				slot = image.slot(region, 126 * index + i)
+				data[slot:slot + BLOCK] = random.Random(slot).randbytes(BLOCK)
+				low, high = struct.unpack_from("<QQ", data, record)
+				seed = image.seed + (low ^ (high + (where >> 16) * 0x9e3779b97f4a7c15 & MASK))
+				struct.pack_into("<Q", data, record + 16,
+						 xxh64(data[slot:slot + BLOCK], seed & MASK))
+			head = xxh64(data[at:at + 56], image.seed)
+			struct.pack_into("<Q", data, at + 56, xxh64(data[at + 64:at + BLOCK], head))
+	image.write()
+
+def break_(path, region, *slots):
+	image = Image(path)
+	for slot in slots:
+		image.data[image.slot(int(region), int(slot)) + 99] ^= 1
+	image.write()
 
 # Superblock, its copy, anchors and metadata, bytes or whole blocks; with damage under a
 # checksum that does not fit, and sometimes a shorter file.
@@ -72,4 +154,4 @@ def check(source, image, text):
 	else:
 		assert newest["clean"] == 0 and "checkpoint" not in dump
 
-globals()[sys.argv[1]](*sys.argv[2:])
+globals()[{"break": "break_"}.get(sys.argv[1], sys.argv[1])](*sys.argv[2:])
