@@ -188,7 +188,7 @@ static void pin_warn(const struct system *sys, uint64_t bytes)
 	free(limit);
 }
 
-static int pin_add_path(const struct system *sys, struct pins *pins, const char *path)
+static int pin_add_path(struct system *sys, struct pins *pins, const char *path)
 {
 	int status = EXIT_FAILURE;
 	struct stat st;
@@ -196,7 +196,7 @@ static int pin_add_path(const struct system *sys, struct pins *pins, const char 
 	size_t i;
 
 	resolved = realpath(path, NULL);
-	if (!resolved || stat(resolved, &st)) {
+	if (!resolved || tree_stat(resolved, &st)) {
 		free(resolved);
 		return cmd_fails(errno, "%s", path);
 	}
@@ -237,7 +237,7 @@ static void pin_say(const char *path, const struct pin_sum *sum)
 }
 
 /* Each file is looked at once: there may be millions. */
-static int pin_add(const struct system *sys, struct pins *pins, char **paths)
+static int pin_add(struct system *sys, struct pins *pins, char **paths)
 {
 	int status = EXIT_SUCCESS;
 	uint64_t bytes = 0;
@@ -322,13 +322,13 @@ static int pin_run_file(struct pin_run *run, const char *path)
 	return EXIT_SUCCESS;
 }
 
-static int pin_run_path(const struct system *sys, struct pin_run *run, const char *path)
+static int pin_run_path(struct system *sys, struct pin_run *run, const char *path)
 {
 	struct stat st;
 	struct tree tree;
 	FTSENT *entry;
 
-	if (stat(path, &st))
+	if (tree_stat(path, &st))
 		return cmd_fails(errno, "%s", path);
 	if (warm_check_device(sys, path, st.st_dev) || tree_open(&tree, path, false))
 		return EXIT_FAILURE;
@@ -338,7 +338,7 @@ static int pin_run_path(const struct system *sys, struct pin_run *run, const cha
 	return tree_close(&tree);
 }
 
-static int pin_run(const struct system *sys, const struct pins *pins, bool quiet)
+static int pin_run(struct system *sys, const struct pins *pins, bool quiet)
 {
 	struct pin_run run = { .limit = pin_limit(sys) };
 	int status = EXIT_SUCCESS;

@@ -263,6 +263,23 @@ void system_read(struct system *sys)
 	system_find_problems(sys);
 }
 
+/**
+ * system_read_again - Read all of it anew, if a cache is attached
+ * @sys: from system_read(); stays as it is if none is attached any more
+ */
+void system_read_again(struct system *sys)
+{
+	struct system now;
+
+	system_read(&now);
+	if (now.nr_caches) {
+		system_free(sys);
+		*sys = now;
+	} else {
+		system_free(&now);
+	}
+}
+
 static void system_free_cache(struct system_cache *cache)
 {
 	size_t i;

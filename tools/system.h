@@ -192,6 +192,7 @@ struct system {
 
 int64_t system_quantile(const struct system_histogram *histogram, unsigned int percent);
 void system_read(struct system *sys);
+void system_read_again(struct system *sys);
 void system_free(struct system *sys);
 
 /* mounts.c */

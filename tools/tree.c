@@ -3,9 +3,32 @@
  * Files, and all that is below directories.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include "cachefsctl.h"
 #include "tree.h"
+
+/**
+ * tree_stat - Look at a file or a directory
+ * @path: a symbolic link counts as its target
+ * @st: what is found
+ *
+ * A directory is opened, since stat() does not mount what is automounted there.
+ *
+ * Return: 0, or -1 with errno.
+ */
+int tree_stat(const char *path, struct stat *st)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int ret;
+
+	if (fd < 0)
+		return stat(path, st);
+	ret = fstat(fd, st);
+	close(fd);
+	return ret;
+}
 
 /**
  * tree_open - Begin to walk
@@ -18,7 +41,10 @@
 int tree_open(struct tree *tree, const char *path, bool one_device)
 {
 	char *const paths[] = { (char *)path, NULL };
+	struct stat st;
 
+	/* The walk begins on the file system that is mounted there now. */
+	tree_stat(path, &st);
 	tree->status = EXIT_SUCCESS;
 	tree->fts = fts_open(paths, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR |
 			     (one_device ? FTS_XDEV : 0), NULL);

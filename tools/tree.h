@@ -4,6 +4,7 @@
 
 #include <fts.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 
 /**
  * struct tree - A file, or all that is below a directory, while it is walked through
@@ -15,6 +16,7 @@ struct tree {
 	int	status;
 };
 
+int tree_stat(const char *path, struct stat *st);
 int tree_open(struct tree *tree, const char *path, bool one_device);
 FTSENT *tree_next(struct tree *tree);
 int tree_close(struct tree *tree);

@@ -104,28 +104,41 @@ void warm_add(const char *path, off_t size)
 	warm.files[warm.nr++].size = size;
 }
 
+static const struct system_mount *warm_find_mount(const struct system *sys, dev_t dev)
+{
+	size_t i;
+
+	for (i = 0; i < sys->nr_mounts; i++)
+		if (sys->mounts[i].dev == dev)
+			return &sys->mounts[i];
+	return NULL;
+}
+
 /**
  * warm_check_device - Say why the files of a file system cannot be cached
- * @sys: a cache is attached
+ * @sys: a cache is attached; read anew if it does not have the mount, which may have come
+ *	meanwhile, by an automount
  * @path: a file of it
  * @dev: its device
  *
  * Return: EXIT_SUCCESS, or EXIT_FAILURE, which has been said.
  */
-int warm_check_device(const struct system *sys, const char *path, dev_t dev)
+int warm_check_device(struct system *sys, const char *path, dev_t dev)
 {
 	const struct system_problem *problem;
+	const struct system_mount *mount;
 	static dev_t checked;
-	size_t i;
 
 	if (checked == dev)
 		return EXIT_SUCCESS;
-	for (i = 0; i < sys->nr_mounts; i++)
-		if (sys->mounts[i].dev == dev)
-			break;
-	if (i == sys->nr_mounts)
+	mount = warm_find_mount(sys, dev);
+	if (!mount) {
+		system_read_again(sys);
+		mount = warm_find_mount(sys, dev);
+	}
+	if (!mount)
 		return cmd_fails(0, "%s: is not on a mount of NFS, CIFS or 9p", path);
-	problem = system_problem_of(sys, sys->mounts[i].target);
+	problem = system_problem_of(sys, mount->target);
 	if (!problem && !strcmp(sys->caches[0].state, "failed"))
 		problem = system_problem_of(sys, sys->caches[0].device);
 	if (problem)
@@ -136,14 +149,14 @@ int warm_check_device(const struct system *sys, const char *path, dev_t dev)
 }
 
 /* Add a file, or the files below a directory. */
-static int warm_walk(const struct system *sys, const char *path)
+static int warm_walk(struct system *sys, const char *path)
 {
 	struct stat st;
 	struct tree tree;
 	FTSENT *entry;
 	int status;
 
-	if (stat(path, &st))
+	if (tree_stat(path, &st))
 		return cmd_fails(errno, "%s", path);
 	status = warm_check_device(sys, path, st.st_dev);
 	if (status || tree_open(&tree, path, warm.one_device))
@@ -154,7 +167,7 @@ static int warm_walk(const struct system *sys, const char *path)
 	return tree_close(&tree);
 }
 
-static int warm_read_list(const struct system *sys, const char *list)
+static int warm_read_list(struct system *sys, const char *list)
 {
 	FILE *file = strcmp(list, "-") ? fopen(list, "re") : stdin;
 	int status = EXIT_SUCCESS;

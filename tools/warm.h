@@ -9,7 +9,7 @@
 #include <sys/types.h>
 #include "system.h"
 
-int warm_check_device(const struct system *sys, const char *path, dev_t dev);
+int warm_check_device(struct system *sys, const char *path, dev_t dev);
 void warm_add(const char *path, off_t size);
 int warm_all(const char *uuid, unsigned int jobs, bool quiet);
 

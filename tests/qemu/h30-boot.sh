@@ -228,6 +228,8 @@ machine <<'END'
 MNT=/auto/export
 check "autofs: the cache was attached before" came_before cachefs.service autofs.service
 check_equal "autofs: the attach is a clean one" 0 "$(dmesg | grep -c 'unclean stop')"
+check_equal "autofs: nothing is mounted yet" 0 "$(grep -c "^[^ ]* $MNT " /proc/mounts)"
+check "autofs: warm finds the mount" cachefsctl warm "$MNT/files"
 check_warm "autofs"
 check "autofs: the mount uses the cache" is_bound
 # As Documentation/admin-guide.rst says.
