@@ -28,7 +28,8 @@ static const char pin_usage[] =
 	"\n"
 	"Keep files, and all files below directories, in the cache, though nobody reads them.\n"
 	"The timer cachefs-pin.timer calls run, which notes them as read, and fetches what of\n"
-	"them is missing or has changed.\n"
+	"them is missing or has changed.  Its exit status is 1 if the cache refused to store\n"
+	"some of that.\n"
 	"\n"
 	"Options:\n"
 	" -J, --json    list: print JSON\n"
@@ -301,6 +302,7 @@ struct pin_run {
 	struct pin_sum	all;
 	struct pin_sum	noted;
 	struct pin_sum	missing;	/* and to be fetched */
+	size_t		not_now;	/* files that miss something which cannot be stored */
 };
 
 /* The kernel knows best: a file that changed a moment ago is for the next run. */
@@ -313,8 +315,11 @@ static int pin_run_file(struct pin_run *run, const char *path)
 	run->all.files++;
 	run->all.bytes += answer.file_bytes;
 	run->noted.bytes += answer.cached_bytes;
-	if (answer.reason != CACHEFS_FILE_OK || answer.cached_bytes == answer.file_bytes ||
-	    run->all.bytes > run->limit)
+	if (answer.cached_bytes == answer.file_bytes || run->all.bytes > run->limit)
+		return EXIT_SUCCESS;
+	if (answer.reason == CACHEFS_FILE_NOT_STORED || answer.reason == CACHEFS_FILE_SLOW)
+		run->not_now++;
+	if (answer.reason != CACHEFS_FILE_OK)
 		return EXIT_SUCCESS;
 	run->missing.files++;
 	run->missing.bytes += answer.file_bytes - answer.cached_bytes;
@@ -360,6 +365,9 @@ static int pin_run(struct system *sys, const struct pins *pins, bool quiet)
 		       run.all.files, text[0], text[1], text[2], run.missing.files);
 	for (i = 0; i < ARRAY_SIZE(text); i++)
 		free(text[i]);
+	if (run.not_now)
+		status = cmd_fails(0, "%zu pinned files are not fetched: the cache's disk takes no writes, or is slower than the server; see cachefsctl why",
+				   run.not_now);
 	if (!run.missing.files)
 		return status;
 	fflush(stdout);

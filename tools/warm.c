@@ -6,6 +6,10 @@
  * fills the cache.  They go no faster than the cache's disk takes it, and drop the pages
  * behind them.  Pages that are on their way to the disk cannot be dropped at once, so the
  * last pieces stay open and are dropped again later.
+ *
+ * The cache counts what it refuses to store, of all readers.  If that number has grown in
+ * a round, the kernel is asked of each file whether all of it is cached.  Those of which
+ * something is missing are read again, and at last they are an error.
  */
 #include <err.h>
 #include <errno.h>
@@ -19,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "cachefsctl.h"
+#include "files.h"
 #include "pages.h"
 #include "system.h"
 #include "tree.h"
@@ -28,7 +33,8 @@ static const char warm_usage[] =
 	"Usage: cachefsctl warm [options] PATH...\n"
 	"\n"
 	"Read files, and all files below directories, so that they are cached.  They are\n"
-	"dropped from the page cache, before and after.\n"
+	"dropped from the page cache, before and after.  The exit status is 1 if the cache\n"
+	"refused to store some of them.\n"
 	"\n"
 	"Options:\n"
 	" -j, --jobs N            so many pieces at a time (4)\n"
@@ -47,7 +53,8 @@ static const char warm_usage[] =
 struct warm_file {
 	char	*path;
 	off_t	size;
-	bool	again;			/* something was refused while it was read */
+	bool	failed;			/* it cannot be read, which has been said */
+	bool	missing;		/* not all of it is known to be cached */
 };
 
 struct warm_late {
@@ -70,7 +77,7 @@ static struct {
 	size_t		 failed;
 	unsigned int	 running;
 	/* options */
-	const char	 *uuid;		/* of the cache, or NULL */
+	const char	 *uuid;		/* of the cache */
 	uint64_t	 limit;
 	bool		 one_device;
 	bool		 progress;
@@ -194,7 +201,7 @@ static void warm_pace(void)
 	double ahead;
 	int i;
 
-	for (i = 0; warm.uuid && i < 500 && !warm_stopped; i++) {
+	for (i = 0; i < 500 && !warm_stopped; i++) {
 		limit = pages_stat(warm.uuid, "in_flight_limit_bytes");
 		in_flight = pages_stat(warm.uuid, "stores_in_flight_bytes");
 		if (limit <= 0 || in_flight <= limit / 2)
@@ -208,11 +215,6 @@ static void warm_pace(void)
 			break;
 		pages_sleep_ms(ahead < 0.1 ? 1 + ahead * 1000 : 100);
 	}
-}
-
-static int64_t warm_refused(void)
-{
-	return warm.uuid ? pages_stat(warm.uuid, "store_refused_bytes") : 0;
 }
 
 /* Keep a piece open, to drop its pages once more when they are on the disk. */
@@ -233,18 +235,20 @@ static void warm_drop_later(int fd, off_t start, off_t bytes)
 	}
 }
 
-static void warm_drop_all(void)
+/* Has the disk taken all of it? */
+static bool warm_drop_all(void)
 {
 	unsigned int n = warm.nr_late < WARM_LATE ? warm.nr_late : WARM_LATE, i;
+	bool settled;
 
-	if (warm.uuid && !warm_stopped)
-		pages_settle(warm.uuid, 60);
+	settled = warm_stopped || pages_settle(warm.uuid, 60);
 	for (i = 0; i < n; i++) {
 		pages_drop(warm.late[i].fd, warm.late[i].start,
 			   warm.late[i].bytes);
 		close(warm.late[i].fd);
 	}
 	warm.nr_late = 0;
+	return settled;
 }
 
 static int warm_read(int fd, off_t start, off_t end, char *buffer)
@@ -272,7 +276,6 @@ static void warm_piece(struct warm_file *file, off_t start, char *buffer)
 {
 	off_t end = file->size - start < WARM_PIECE ? file->size :
 		start + WARM_PIECE;
-	int64_t refused = warm_refused();
 	int fd = open(file->path, O_RDONLY | O_CLOEXEC), ret;
 
 	if (fd < 0) {
@@ -287,9 +290,8 @@ static void warm_piece(struct warm_file *file, off_t start, char *buffer)
 	pthread_mutex_lock(&warm.lock);
 	if (ret) {
 		cmd_fails(-ret, "%s", file->path);
+		file->failed = true;
 		warm.failed++;
-	} else if (warm_refused() > refused) {
-		file->again = true;
 	}
 	pthread_mutex_unlock(&warm.lock);
 }
@@ -327,6 +329,20 @@ static void *warm_thread(void *data)
 	return NULL;
 }
 
+static void *warm_ask_thread(void *data)
+{
+	struct cachefs_file answer;
+	struct warm_file *file;
+	off_t start;
+
+	while (warm_next(&file, &start))
+		if (!start && !file->failed)
+			file->missing = files_ask(file->path, &answer) ||
+				answer.cached_bytes < answer.file_bytes;
+	__atomic_sub_fetch(&warm.running, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
 static void warm_show(bool end)
 {
 	int64_t done = __atomic_load_n(&warm.done, __ATOMIC_RELAXED) - warm.before;
@@ -352,65 +368,179 @@ static void warm_show(bool end)
 	free(text[2]);
 }
 
-/* Read all files of the list once. */
-static void warm_round(unsigned int jobs)
+/* Go through the list once, and show how far that is if there is a progress. */
+static void warm_go(unsigned int jobs, void *(*thread)(void *data), bool progress)
 {
 	pthread_t threads[WARM_MAX_JOBS];
 	unsigned int i, n = 0;
 
 	warm.next = 0;
 	warm.at = 0;
-	warm.before = warm.done;
-	warm.total = 0;
-	for (i = 0; i < warm.nr; i++)
-		warm.total += warm.files[i].size;
 	warm.running = jobs;
 	for (; n < jobs; n++)
-		if (pthread_create(&threads[n], NULL, warm_thread, NULL))
+		if (pthread_create(&threads[n], NULL, thread, NULL))
 			break;
 	__atomic_sub_fetch(&warm.running, jobs - n, __ATOMIC_RELAXED);
 	if (!n)
 		errx(EXIT_FAILURE, "no thread");
 	for (i = 0; __atomic_load_n(&warm.running, __ATOMIC_ACQUIRE); i++) {
-		if (i % 10 == 9)
+		if (progress && i % 10 == 9)
 			warm_show(false);
-		pages_sleep_ms(50);
+		pages_sleep_ms(i ? 50 : 1);
 	}
 	for (i = 0; i < n; i++)
 		pthread_join(threads[i], NULL);
-	warm_drop_all();
-	warm_show(true);
 }
 
-/* Keep only the files that are to be read again; how many there are. */
-static size_t warm_again(void)
+/* Read all files of the list once.  Has the disk taken all of it? */
+static bool warm_round(unsigned int jobs)
+{
+	bool settled;
+	size_t i;
+
+	warm.before = warm.done;
+	warm.total = 0;
+	for (i = 0; i < warm.nr; i++)
+		warm.total += warm.files[i].size;
+	warm_go(jobs, warm_thread, true);
+	settled = warm_drop_all();
+	warm_show(true);
+	return settled;
+}
+
+static void warm_forget(void)
+{
+	while (warm.nr)
+		free(warm.files[--warm.nr].path);
+}
+
+/* Keep only the files of which something is missing.  An unanswered question counts so. */
+static void warm_keep_missing(unsigned int jobs)
 {
 	size_t i, kept = 0;
 
+	for (i = 0; i < warm.nr; i++)
+		warm.files[i].missing = !warm.files[i].failed;
+	if (!files_open(CACHEFS_IOC_WHY)) {
+		warm_go(jobs, warm_ask_thread, false);
+		files_close();
+	}
 	for (i = 0; i < warm.nr; i++) {
-		if (warm.files[i].again) {
-			warm.files[i].again = false;
+		if (warm.files[i].missing)
 			warm.files[kept++] = warm.files[i];
-		} else {
+		else
 			free(warm.files[i].path);
-		}
 	}
 	warm.nr = kept;
-	return kept;
 }
 
-static void warm_sum(size_t files, const int64_t *before)
+/* The cache that is to have the files, unless it was detached or has failed. */
+static const struct system_cache *warm_cache(const struct system *sys)
 {
-	static const char *const names[] = {
-		"hit_bytes", "stored_bytes", "store_refused_bytes",
-	};
+	size_t i;
+
+	for (i = 0; i < sys->nr_caches; i++)
+		if (!strcmp(sys->caches[i].uuid, warm.uuid) &&
+		    (!strcmp(sys->caches[i].state, "active") ||
+		     !strcmp(sys->caches[i].state, "degraded")))
+			return &sys->caches[i];
+	return NULL;
+}
+
+/* What is cached already, and read from the server all the same, is not missing. */
+static bool warm_counts(const struct system_refused *refused)
+{
+	return strcmp(refused->reason, "bypassed") && refused->bytes > 0;
+}
+
+static int64_t warm_refused(const struct system_cache *cache)
+{
+	int64_t bytes = 0;
+	size_t i;
+
+	for (i = 0; i < cache->nr_refused; i++)
+		if (warm_counts(&cache->refused[i]))
+			bytes += cache->refused[i].bytes;
+	return bytes;
+}
+
+/* Each reason with the bytes that were refused for it meanwhile, to be freed. */
+static char *warm_reasons(const struct system_cache *before, const struct system_cache *now)
+{
+	char *text = cmd_text("%s", ""), *longer, *size;
+	int64_t bytes;
+	size_t i;
+
+	for (i = 0; i < now->nr_refused && i < before->nr_refused; i++) {
+		bytes = now->refused[i].bytes - before->refused[i].bytes;
+		if (!warm_counts(&now->refused[i]) || bytes <= 0)
+			continue;
+		size = unit_size(bytes);
+		longer = cmd_text("%s%s %s %s", text, *text ? "," : "; stores were refused:",
+				  now->refused[i].reason, size);
+		free(size);
+		free(text);
+		text = longer;
+	}
+	return text;
+}
+
+/* Another number means that the cache was detached and attached again. */
+static ino_t warm_attached(void)
+{
+	char *path = root_path("/sys/fs/cachefs/%s", warm.uuid);
+	struct stat st;
+	ino_t number = stat(path, &st) ? 0 : st.st_ino;
+
+	free(path);
+	return number;
+}
+
+/*
+ * Read the list, and keep what is not all cached.  Fails, which has been said, if nobody
+ * knows; or, in the last round, if something was kept.
+ */
+static int warm_try(unsigned int jobs, size_t files, bool last)
+{
+	const struct system_cache *before, *now;
+	ino_t attached = warm_attached();
+	struct system sys[2];
+	int status = EXIT_SUCCESS;
+	bool settled;
+	char *text;
+
+	system_read(&sys[0]);
+	settled = warm_round(jobs);
+	system_read(&sys[1]);
+	before = warm_cache(&sys[0]);
+	now = warm_cache(&sys[1]);
+	if (!warm_stopped && (!before || !now || warm_attached() != attached)) {
+		status = cmd_fails(0, "the cache has failed or was detached meanwhile, so not all is cached: see cachefsctl status");
+	} else if (!warm_stopped && settled && warm_refused(now) == warm_refused(before)) {
+		warm_forget();
+	} else if (!warm_stopped) {
+		warm_keep_missing(jobs);
+		if (warm.nr && last && !warm_stopped) {
+			text = warm_reasons(before, now);
+			status = cmd_fails(0, "%zu of %zu files are not wholly cached, %s for one%s; see cachefsctl why",
+					   warm.nr, files, warm.files[0].path, text);
+			free(text);
+		}
+	}
+	system_free(&sys[0]);
+	system_free(&sys[1]);
+	return status;
+}
+
+static void warm_sum(size_t files, const char *const *names, const int64_t *before)
+{
 	char *text[4];
 	int i;
 
 	text[3] = unit_size(warm.done);
 	printf("%zu files, %s read in %.0f s", files, text[3],
 	       warm_now() - warm.began);
-	for (i = 0; i < 3 && warm.uuid; i++) {
+	for (i = 0; i < 3; i++) {
 		text[i] = unit_size(pages_stat(warm.uuid, names[i]) - before[i]);
 		printf("%s %s", !i ? "; was cached:" : i == 1 ? ", stored:" :
 		       ", refused:", text[i]);
@@ -441,32 +571,32 @@ static int warm_stopped_at(size_t files)
  */
 int warm_all(const char *uuid, unsigned int jobs, bool quiet)
 {
+	static const char *const names[] = {
+		"hit_bytes", "stored_bytes", "store_refused_bytes",
+	};
 	struct sigaction action = { .sa_handler = warm_stop };
-	int64_t before[3] = {};
+	int status = EXIT_SUCCESS, round, i;
+	int64_t before[ARRAY_SIZE(names)];
 	size_t files = warm.nr;
-	int round;
 
 	warm.uuid = uuid;
-	if (warm.uuid) {
-		before[0] = pages_stat(warm.uuid, "hit_bytes");
-		before[1] = pages_stat(warm.uuid, "stored_bytes");
-		before[2] = warm_refused();
-	}
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		before[i] = pages_stat(uuid, names[i]);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	warm.progress = !quiet && isatty(STDERR_FILENO);
 	warm.began = warm_now();
-	for (round = 0; round < WARM_ROUNDS && warm.nr; round++) {
-		warm_round(jobs);
-		if (warm_stopped)
+	for (round = 1; round <= WARM_ROUNDS && warm.nr && !status; round++) {
+		status = warm_try(jobs, files, round == WARM_ROUNDS);
+		if (warm_stopped && warm.nr)
 			return warm_stopped_at(files);
-		if (warm_again() && !quiet && round + 1 < WARM_ROUNDS)
+		if (warm.nr && !status && !quiet)
 			fprintf(stderr, "stores were refused: %zu files are read again\n",
 				warm.nr);
 	}
-	if (!quiet)
-		warm_sum(files, before);
-	return warm.failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	if (!quiet && warm_attached())
+		warm_sum(files, names, before);
+	return warm.failed ? EXIT_FAILURE : status;
 }
 
 int cmd_warm(int argc, char **argv)

@@ -137,6 +137,15 @@ check "since: not before the boot, not after now" test "$(status "status['caches
 	"$(date +%s)"
 says "top" 0 "$MNT" top -b -n 1 -d 1
 
+check "evict" "$ctl" evict "$MNT/large"
+echo 0 > "$(cachefs_dir)/max_in_flight_bytes"
+says "warm: stores are refused" 1 \
+	"1 of 1 files are not wholly cached, $MNT/large for one; stores were refused: " \
+	warm "$MNT/large"
+echo 67108864 > "$(cachefs_dir)/max_in_flight_bytes"
+says "warm: they are not refused any more" 0 '^1 files, ' warm "$MNT/large"
+says "and all is cached" 0 ' 100\.0% ' cached "$MNT/large"
+
 exec 7< "$MNT/large"
 head -c 5000 <&7 > /dev/null
 echo 12345 > "$(cachefs_dir)/read_bypass_ms"

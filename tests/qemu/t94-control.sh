@@ -168,6 +168,12 @@ says "pin add: more" 0 "^$MNT/many/f00001: 1 files with 8.8K" pin add "$MNT"/man
 check "a pinned file is fetched" wait_for 60 pinned_is 70000
 says "pin run: all is there" 0 \
 	'^3 pinned files, 85.9K: 85.9K noted as read, 0B of 0 files to be fetched$' pin run
+check "a pinned file is let go of" "$ctl" evict "$MNT/pinned"
+echo 0 > "$dir/max_in_flight_bytes"
+says "pin run: stores are refused" 1 \
+	"1 of 1 files are not wholly cached, $MNT/pinned for one; stores were refused: " pin run
+echo 67108864 > "$dir/max_in_flight_bytes"
+check "they are not refused any more" wait_for 60 pinned_is 70000
 says "pin list" 0 "^ *68.4K +68.4K 100.0% +1 $MNT/pinned\$" pin list
 fill "$export_dir/pinned" 80000 8
 check "a pinned file that has changed is fetched again" wait_for 60 pinned_is 80000
