@@ -80,6 +80,7 @@ static struct cachefs_counters *counters_find(struct cachefs_cache *cache,
 	struct cachefs_counters *counters;
 	size_t size = strlen(key) + 1;
 
+	lockdep_assert_held(&cache->counters_mutex);
 	list_for_each_entry(counters, &cache->counters, link)
 		if (!strcmp(counters->key, key))
 			return counters;
@@ -97,6 +98,7 @@ static void counters_trim(struct cachefs_cache *cache)
 {
 	struct cachefs_counters *counters, *next;
 
+	lockdep_assert_held(&cache->counters_mutex);
 	list_for_each_entry_safe(counters, next, &cache->counters, link) {
 		if (cache->nr_counters <= CACHEFS_KEPT_COUNTERS)
 			return;

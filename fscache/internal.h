@@ -27,6 +27,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include "cachefs.h"
+#include "counters.h"
 #include "index.h"
 
 /* The index works in chunks of this many file blocks. */
@@ -165,35 +166,6 @@ struct cachefs_geometry {
 	u32	region_blocks;
 	u32	meta_blocks;
 	u32	slots;
-};
-
-/* The counters of so many volumes are kept.  Those of a volume that is there are always. */
-#define CACHEFS_KEPT_COUNTERS	1000
-
-/* Histograms of latency: the file in sysfs. */
-#define CACHEFS_LATENCIES(X) \
-	X(DEVICE_READS, device_reads) \
-	X(DEVICE_WRITES, device_writes) \
-	X(SERVER_READS, server_reads)
-
-enum cachefs_latency {
-#define X(latency, file) CACHEFS_LATENCY_##latency,
-	CACHEFS_LATENCIES(X)
-#undef X
-	CACHEFS_NR_LATENCIES,
-};
-
-/* The last bucket has all from some 4 seconds on. */
-#define CACHEFS_LATENCY_BUCKETS	24
-
-/*
- * struct cachefs_histogram - How often something took how long
- * @total_ns: all times together
- * @counts: how often: in bucket n, less than 2^n us and not less than half of that
- */
-struct cachefs_histogram {
-	atomic64_t	total_ns;
-	atomic64_t	counts[CACHEFS_LATENCY_BUCKETS];
 };
 
 /*
@@ -387,25 +359,6 @@ struct cachefs_cache {
 	struct cachefs_histogram	latencies[CACHEFS_NR_LATENCIES];
 	atomic64_t			stats[CACHEFS_NR_STATS];
 	atomic64_t			refused[CACHEFS_NR_REASONS];
-};
-
-/*
- * struct cachefs_counters - What was counted for a volume since the attach
- * @link: in cachefs_cache::counters
- * @users: volumes that are counted here now; counters_mutex
- * @stats: the first few of enum cachefs_stat
- * @key: the volume's; ends with NUL
- */
-struct cachefs_counters {
-	struct list_head	link;
-	unsigned int		users;
-	atomic64_t		stats[CACHEFS_STAT_STORED_BYTES + 1];
-	char			key[];
-};
-
-/* Accounting for one volume; see sysfs.c. */
-struct cachefs_volume {
-	struct cachefs_counters	*counters;
 };
 
 /*
@@ -722,11 +675,6 @@ void cachefs_detach(struct cachefs_cache *cache);
 /* account.c; more in cachefs.h */
 void cachefs_op_begin(struct cachefs_cache *cache);
 void cachefs_op_end(struct cachefs_cache *cache);
-struct cachefs_counters *cachefs_counters_get(struct cachefs_cache *cache,
-					      const char *key);
-void cachefs_counters_put(struct cachefs_cache *cache,
-			  struct cachefs_counters *counters);
-void cachefs_counters_free(struct cachefs_cache *cache);
 u32 cachefs_oldest_seconds(const struct cachefs_cache *cache);
 
 /* device.c, and tests/user/device.c */
