@@ -22,7 +22,8 @@ static const char attach_usage[] =
 	"       cachefsctl attach --boot [options]\n"
 	"\n"
 	"Put the cache on a device into service, with the limits in /etc/cachefs.conf; load the\n"
-	"module if need be.  If the kernel refuses a limit, the cache is detached again.\n"
+	"module if need be.  If the kernel refuses a limit, or a line of that file is not\n"
+	"understood, no cache is left attached that was not attached before.\n"
 	"DEVICE is a path, UUID=, LABEL=, PARTUUID= or PARTLABEL=.\n"
 	"\n"
 	"Options:\n"
@@ -178,7 +179,10 @@ static int attach_detach_again(const char *device)
 	struct system sys;
 
 	system_read(&sys);
-	if (sys.nr_caches && !control_detach(sys.caches[0].uuid))
+	if (sys.nr_caches && control_detach(sys.caches[0].uuid))
+		warnx("%s: stays attached, without a limit that %s names; detach it by hand",
+		      device, config_path);
+	else if (sys.nr_caches)
 		warnx("%s: detached again, since it would be in use without a limit that %s names; correct that, and attach it then",
 		      device, config_path);
 	system_free(&sys);

@@ -686,8 +686,8 @@ int cmd_dump(int argc, char **argv)
 	else if (!ret)
 		ret = dump_all(&dump);
 	if (!ret && dump.verify && dump.bad)
-		ret = cmd_fails(0, "%s: damaged or unreadable in %llu places: see the list",
-				path, dump.bad);
+		ret = cmd_fails(0, "%s: damaged or unreadable in %llu place%s: see the list",
+				path, dump.bad, dump.bad == 1 ? "" : "s");
 	if (ret < 0)
 		ret = cmd_fails(-ret, "%s: cannot be read", path);
 	close(dump.device.fd);

@@ -188,6 +188,11 @@ static void status_json_latency(struct json *json, const char *name,
 {
 	int i;
 
+	/* An older module has none. */
+	if (histogram->total_us < 0) {
+		json_string(json, name, NULL);
+		return;
+	}
 	json_open(json, name, '{');
 	json_number(json, "total_us", histogram->total_us);
 	json_open(json, "counts", '[');
