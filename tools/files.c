@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * cachefsctl cached, why and evict: what the kernel says of files, over /dev/cachefs.
- * pin.c asks here, too.
+ * pin.c and warm.c ask here, too.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -111,21 +111,34 @@ static bool files_not_served(uint32_t reason)
 }
 
 /**
- * files_open - Begin to ask
+ * files_open_quietly - Begin to ask
  * @question: of the ioctls
  *
- * Return: EXIT_SUCCESS, or EXIT_FAILURE, which has been said.
+ * Return: 0 or an errno.
  */
-int files_open(unsigned long question)
+int files_open_quietly(unsigned long question)
 {
 	char *path = root_path("/dev/cachefs");
 
 	files.question = question;
 	files.device = open(path, O_RDONLY | O_CLOEXEC);
 	free(path);
-	if (files.device >= 0)
+	return files.device < 0 ? -errno : 0;
+}
+
+/**
+ * files_open - Begin to ask, and say what is wrong
+ * @question: of the ioctls
+ *
+ * Return: EXIT_SUCCESS, or EXIT_FAILURE, which has been said.
+ */
+int files_open(unsigned long question)
+{
+	int ret = files_open_quietly(question);
+
+	if (!ret)
 		return EXIT_SUCCESS;
-	return cmd_fails(errno, "/dev/cachefs%s", errno == ENOENT ?
+	return cmd_fails(-ret, "/dev/cachefs%s", ret == -ENOENT ?
 			 ": the module cachefs is not loaded, or too old" : "");
 }
 
@@ -137,6 +150,32 @@ void files_close(void)
 	close(files.device);
 }
 
+static int files_question(const char *path, unsigned long question,
+			  struct cachefs_file *answer)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), ret = 0;
+
+	*answer = (struct cachefs_file) { .fd = fd };
+	if (fd < 0 || ioctl(files.device, question, answer))
+		ret = -errno;
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+/**
+ * files_ask_quietly - Ask the kernel
+ * @path: a file
+ * @answer: the answer
+ *
+ * Context: any thread.
+ * Return: 0 or an errno.
+ */
+int files_ask_quietly(const char *path, struct cachefs_file *answer)
+{
+	return files_question(path, files.question, answer);
+}
+
 /**
  * files_ask - Ask the kernel, and say what is wrong
  * @path: a file
@@ -146,23 +185,15 @@ void files_close(void)
  */
 int files_ask(const char *path, struct cachefs_file *answer)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), ret = 0;
+	int ret = files_ask_quietly(path, answer);
 
-	*answer = (struct cachefs_file) { .fd = fd };
-	if (fd < 0 || ioctl(files.device, files.question, answer))
-		ret = -errno;
-	if (ret && fd >= 0 && files.question != CACHEFS_IOC_WHY) {
-		*answer = (struct cachefs_file) { .fd = fd };
-		if (!ioctl(files.device, CACHEFS_IOC_WHY, answer) &&
-		    files_not_served(answer->reason)) {
-			close(fd);
-			cmd_fails(0, "%s: %s", path, files_reason(answer->reason));
-			return ret;
-		}
-	}
-	if (fd >= 0)
-		close(fd);
-	if (ret)
+	if (!ret)
+		return 0;
+	if (files.question != CACHEFS_IOC_WHY &&
+	    !files_question(path, CACHEFS_IOC_WHY, answer) &&
+	    files_not_served(answer->reason))
+		cmd_fails(0, "%s: %s", path, files_reason(answer->reason));
+	else
 		cmd_fails(-ret, "%s", path);
 	return ret;
 }

@@ -28,8 +28,8 @@ static const char pin_usage[] =
 	"\n"
 	"Keep files, and all files below directories, in the cache, though nobody reads them.\n"
 	"The timer cachefs-pin.timer calls run, which notes them as read, and fetches what of\n"
-	"them is missing or has changed.  Its exit status is 1 if the cache refused to store\n"
-	"some of that.\n"
+	"them is missing or has changed.  Its exit status is 1 if some of that could not be\n"
+	"stored, as that of warm.\n"
 	"\n"
 	"Options:\n"
 	" -J, --json    list: print JSON\n"
@@ -209,7 +209,7 @@ static int pin_add_path(struct system *sys, struct pins *pins, const char *path)
 		cmd_fails(0, "%s: neither a regular file nor a directory", path);
 		goto out;
 	}
-	if (warm_check_device(sys, path, st.st_dev))
+	if (system_check_device(sys, path, st.st_dev))
 		goto out;
 	for (i = 0; i < pins->nr; i++) {
 		if (pin_is_below(resolved, pins->paths[i])) {
@@ -335,7 +335,7 @@ static int pin_run_path(struct system *sys, struct pin_run *run, const char *pat
 
 	if (tree_stat(path, &st))
 		return cmd_fails(errno, "%s", path);
-	if (warm_check_device(sys, path, st.st_dev) || tree_open(&tree, path, false))
+	if (system_check_device(sys, path, st.st_dev) || tree_open(&tree, path, false))
 		return EXIT_FAILURE;
 	while ((entry = tree_next(&tree)))
 		if (entry->fts_info == FTS_F && pin_run_file(run, entry->fts_path))

@@ -182,3 +182,47 @@ const struct system_problem *system_problem_of(const struct system *sys,
 			return &sys->problems[i];
 	return NULL;
 }
+
+static const struct system_mount *system_find_mount(const struct system *sys, dev_t dev)
+{
+	size_t i;
+
+	for (i = 0; i < sys->nr_mounts; i++)
+		if (sys->mounts[i].dev == dev)
+			return &sys->mounts[i];
+	return NULL;
+}
+
+/**
+ * system_check_device - Say why the files of a file system cannot be cached
+ * @sys: a cache is attached; read anew if it does not have the mount, which may have come
+ *	meanwhile, by an automount
+ * @path: a file of it
+ * @dev: its device
+ *
+ * Return: EXIT_SUCCESS, or EXIT_FAILURE, which has been said.
+ */
+int system_check_device(struct system *sys, const char *path, dev_t dev)
+{
+	const struct system_problem *problem;
+	const struct system_mount *mount;
+	static dev_t checked;
+
+	if (checked == dev)
+		return EXIT_SUCCESS;
+	mount = system_find_mount(sys, dev);
+	if (!mount) {
+		system_read_again(sys);
+		mount = system_find_mount(sys, dev);
+	}
+	if (!mount)
+		return cmd_fails(0, "%s: is not on a mount of NFS, CIFS or 9p", path);
+	problem = system_problem_of(sys, mount->target);
+	if (!problem && !strcmp(sys->caches[0].state, "failed"))
+		problem = system_problem_of(sys, sys->caches[0].device);
+	if (problem)
+		return cmd_fails(0, "%s: %s: %s\n%s", path, problem->about,
+				 problem->what, problem->advice);
+	checked = dev;
+	return EXIT_SUCCESS;
+}

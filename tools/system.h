@@ -203,5 +203,6 @@ char *mount_option(const char *options, const char *name);
 void system_find_problems(struct system *sys);
 const struct system_problem *system_problem_of(const struct system *sys,
 					       const char *about);
+int system_check_device(struct system *sys, const char *path, dev_t dev);
 
 #endif

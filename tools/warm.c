@@ -7,9 +7,10 @@
  * behind them.  Pages that are on their way to the disk cannot be dropped at once, so the
  * last pieces stay open and are dropped again later.
  *
- * The cache counts what it refuses to store, of all readers.  If that number has grown in
- * a round, the kernel is asked of each file whether all of it is cached.  Those of which
- * something is missing are read again, and at last they are an error.
+ * The cache counts what it refuses to store, of all readers, and what leaves it.  If one
+ * of these numbers has grown in a round, the kernel is asked of each file whether all of it
+ * is cached.  Those of which something is missing are read again, and at last they are an
+ * error.
  */
 #include <err.h>
 #include <errno.h>
@@ -25,6 +26,7 @@
 #include "cachefsctl.h"
 #include "files.h"
 #include "pages.h"
+#include "refused.h"
 #include "system.h"
 #include "tree.h"
 #include "warm.h"
@@ -33,8 +35,9 @@ static const char warm_usage[] =
 	"Usage: cachefsctl warm [options] PATH...\n"
 	"\n"
 	"Read files, and all files below directories, so that they are cached.  They are\n"
-	"dropped from the page cache, before and after.  The exit status is 1 if the cache\n"
-	"refused to store some of them.\n"
+	"dropped from the page cache, before and after.  The exit status is 1 if some of them\n"
+	"could not be stored, also after reading them again, or if the cache failed or was\n"
+	"detached meanwhile.\n"
 	"\n"
 	"Options:\n"
 	" -j, --jobs N            so many pieces at a time (4)\n"
@@ -48,13 +51,17 @@ static const char warm_usage[] =
 #define WARM_PIECE	(64LL * WARM_CHUNK)
 #define WARM_LATE	128		/* pieces whose pages are dropped again */
 #define WARM_ROUNDS	3		/* for what was refused */
+#define WARM_SETTLED_MS	4100		/* nfs-glue: more than SETTLED_SECONDS, in whole ones */
 #define WARM_MAX_JOBS	256
 
 struct warm_file {
 	char	*path;
 	off_t	size;
-	bool	failed;			/* it cannot be read, which has been said */
-	bool	missing;		/* not all of it is known to be cached */
+	off_t	new_size;		/* if something is missing */
+	int64_t	missing;		/* bytes that are not known to be cached */
+	struct timespec changed;	/* before it was read */
+	bool	recent;			/* they are missing because it changed a moment ago */
+	bool	failed;			/* it is gone, or cannot be read, which has been said */
 };
 
 struct warm_late {
@@ -66,7 +73,9 @@ struct warm_late {
 static struct {
 	pthread_mutex_t	 lock;		/* of all below but the options */
 	struct warm_file *files;
-	size_t		 nr;
+	size_t		 nr;		/* of this round, the first ones */
+	size_t		 all;
+	size_t		 recent;	/* so many of @nr, after a round */
 	size_t		 next;		/* the file of the next piece */
 	off_t		 at;		/* and where it begins */
 	struct warm_late late[WARM_LATE];
@@ -76,6 +85,7 @@ static struct {
 	int64_t		 before;	/* done before this round */
 	size_t		 failed;
 	unsigned int	 running;
+	int		 error;		/* the kernel answers no questions */
 	/* options */
 	const char	 *uuid;		/* of the cache */
 	uint64_t	 limit;
@@ -111,50 +121,6 @@ void warm_add(const char *path, off_t size)
 	warm.files[warm.nr++].size = size;
 }
 
-static const struct system_mount *warm_find_mount(const struct system *sys, dev_t dev)
-{
-	size_t i;
-
-	for (i = 0; i < sys->nr_mounts; i++)
-		if (sys->mounts[i].dev == dev)
-			return &sys->mounts[i];
-	return NULL;
-}
-
-/**
- * warm_check_device - Say why the files of a file system cannot be cached
- * @sys: a cache is attached; read anew if it does not have the mount, which may have come
- *	meanwhile, by an automount
- * @path: a file of it
- * @dev: its device
- *
- * Return: EXIT_SUCCESS, or EXIT_FAILURE, which has been said.
- */
-int warm_check_device(struct system *sys, const char *path, dev_t dev)
-{
-	const struct system_problem *problem;
-	const struct system_mount *mount;
-	static dev_t checked;
-
-	if (checked == dev)
-		return EXIT_SUCCESS;
-	mount = warm_find_mount(sys, dev);
-	if (!mount) {
-		system_read_again(sys);
-		mount = warm_find_mount(sys, dev);
-	}
-	if (!mount)
-		return cmd_fails(0, "%s: is not on a mount of NFS, CIFS or 9p", path);
-	problem = system_problem_of(sys, mount->target);
-	if (!problem && !strcmp(sys->caches[0].state, "failed"))
-		problem = system_problem_of(sys, sys->caches[0].device);
-	if (problem)
-		return cmd_fails(0, "%s: %s: %s\n%s", path, problem->about,
-				 problem->what, problem->advice);
-	checked = dev;
-	return EXIT_SUCCESS;
-}
-
 /* Add a file, or the files below a directory. */
 static int warm_walk(struct system *sys, const char *path)
 {
@@ -165,7 +131,7 @@ static int warm_walk(struct system *sys, const char *path)
 
 	if (tree_stat(path, &st))
 		return cmd_fails(errno, "%s", path);
-	status = warm_check_device(sys, path, st.st_dev);
+	status = system_check_device(sys, path, st.st_dev);
 	if (status || tree_open(&tree, path, warm.one_device))
 		return EXIT_FAILURE;
 	while (!warm_stopped && (entry = tree_next(&tree)))
@@ -277,10 +243,13 @@ static void warm_piece(struct warm_file *file, off_t start, char *buffer)
 	off_t end = file->size - start < WARM_PIECE ? file->size :
 		start + WARM_PIECE;
 	int fd = open(file->path, O_RDONLY | O_CLOEXEC), ret;
+	struct stat st;
 
 	if (fd < 0) {
 		ret = -errno;
 	} else {
+		if (!start && !fstat(fd, &st))
+			file->changed = st.st_ctim;
 		/* What is in the page cache already need not be in the cache. */
 		pages_drop(fd, start, end - start);
 		posix_fadvise(fd, start, end - start, POSIX_FADV_SEQUENTIAL);
@@ -288,11 +257,12 @@ static void warm_piece(struct warm_file *file, off_t start, char *buffer)
 		warm_drop_later(fd, start, end - start);
 	}
 	pthread_mutex_lock(&warm.lock);
-	if (ret) {
+	if (ret && ret != -ENOENT) {
 		cmd_fails(-ret, "%s", file->path);
-		file->failed = true;
 		warm.failed++;
 	}
+	if (ret)
+		file->failed = true;
 	pthread_mutex_unlock(&warm.lock);
 }
 
@@ -329,16 +299,51 @@ static void *warm_thread(void *data)
 	return NULL;
 }
 
-static void *warm_ask_thread(void *data)
+/* What is missing for another reason could not be stored anyway. */
+static bool warm_counts(uint32_t reason)
+{
+	return reason == CACHEFS_FILE_OK || reason == CACHEFS_FILE_SLOW ||
+		reason == CACHEFS_FILE_NOT_STORED || reason == CACHEFS_FILE_RECENT ||
+		reason == CACHEFS_FILE_FAILED;
+}
+
+/*
+ * How much of a file is missing?  Without an answer it is all.  A file may be gone.  What is
+ * cached of one that changed after it was read is of no use.
+ */
+static void warm_ask(struct warm_file *file)
 {
 	struct cachefs_file answer;
+	struct stat st;
+	int ret;
+
+	ret = files_ask_quietly(file->path, &answer);
+	if (ret == -ENOTTY) {
+		__atomic_store_n(&warm.error, ENOTTY, __ATOMIC_RELAXED);
+	} else if (ret && ret != -ENOENT) {
+		cmd_fails(-ret, "%s", file->path);
+		file->missing = file->size;
+		file->new_size = file->size;
+	} else if (!ret && warm_counts(answer.reason) &&
+		   answer.cached_bytes < answer.file_bytes) {
+		file->missing = answer.file_bytes - answer.cached_bytes;
+		file->new_size = answer.file_bytes;
+		file->recent = answer.reason == CACHEFS_FILE_RECENT ||
+			file->new_size != file->size ||
+			(!stat(file->path, &st) &&
+			 memcmp(&st.st_ctim, &file->changed, sizeof(st.st_ctim)));
+	}
+}
+
+static void *warm_ask_thread(void *data)
+{
 	struct warm_file *file;
 	off_t start;
 
-	while (warm_next(&file, &start))
+	while (!__atomic_load_n(&warm.error, __ATOMIC_RELAXED) &&
+	       warm_next(&file, &start))
 		if (!start && !file->failed)
-			file->missing = files_ask(file->path, &answer) ||
-				answer.cached_bytes < answer.file_bytes;
+			warm_ask(file);
 	__atomic_sub_fetch(&warm.running, 1, __ATOMIC_RELEASE);
 	return NULL;
 }
@@ -408,137 +413,131 @@ static bool warm_round(unsigned int jobs)
 	return settled;
 }
 
-static void warm_forget(void)
+/* Ask of each file how much is missing.  Returns an errno if nobody knows. */
+static int warm_ask_all(unsigned int jobs)
 {
-	while (warm.nr)
-		free(warm.files[--warm.nr].path);
-}
+	size_t i;
 
-/* Keep only the files of which something is missing.  An unanswered question counts so. */
-static void warm_keep_missing(unsigned int jobs)
-{
-	size_t i, kept = 0;
-
-	for (i = 0; i < warm.nr; i++)
-		warm.files[i].missing = !warm.files[i].failed;
-	if (!files_open(CACHEFS_IOC_WHY)) {
+	for (i = 0; i < warm.nr; i++) {
+		warm.files[i].missing = 0;
+		warm.files[i].recent = false;
+	}
+	warm.error = -files_open_quietly(CACHEFS_IOC_WHY);
+	if (!warm.error) {
 		warm_go(jobs, warm_ask_thread, false);
 		files_close();
 	}
-	for (i = 0; i < warm.nr; i++) {
-		if (warm.files[i].missing)
-			warm.files[kept++] = warm.files[i];
-		else
-			free(warm.files[i].path);
-	}
-	warm.nr = kept;
-}
-
-/* The cache that is to have the files, unless it was detached or has failed. */
-static const struct system_cache *warm_cache(const struct system *sys)
-{
-	size_t i;
-
-	for (i = 0; i < sys->nr_caches; i++)
-		if (!strcmp(sys->caches[i].uuid, warm.uuid) &&
-		    (!strcmp(sys->caches[i].state, "active") ||
-		     !strcmp(sys->caches[i].state, "degraded")))
-			return &sys->caches[i];
-	return NULL;
-}
-
-/* What is cached already, and read from the server all the same, is not missing. */
-static bool warm_counts(const struct system_refused *refused)
-{
-	return strcmp(refused->reason, "bypassed") && refused->bytes > 0;
-}
-
-static int64_t warm_refused(const struct system_cache *cache)
-{
-	int64_t bytes = 0;
-	size_t i;
-
-	for (i = 0; i < cache->nr_refused; i++)
-		if (warm_counts(&cache->refused[i]))
-			bytes += cache->refused[i].bytes;
-	return bytes;
-}
-
-/* Each reason with the bytes that were refused for it meanwhile, to be freed. */
-static char *warm_reasons(const struct system_cache *before, const struct system_cache *now)
-{
-	char *text = cmd_text("%s", ""), *longer, *size;
-	int64_t bytes;
-	size_t i;
-
-	for (i = 0; i < now->nr_refused && i < before->nr_refused; i++) {
-		bytes = now->refused[i].bytes - before->refused[i].bytes;
-		if (!warm_counts(&now->refused[i]) || bytes <= 0)
-			continue;
-		size = unit_size(bytes);
-		longer = cmd_text("%s%s %s %s", text, *text ? "," : "; stores were refused:",
-				  now->refused[i].reason, size);
-		free(size);
-		free(text);
-		text = longer;
-	}
-	return text;
-}
-
-/* Another number means that the cache was detached and attached again. */
-static ino_t warm_attached(void)
-{
-	char *path = root_path("/sys/fs/cachefs/%s", warm.uuid);
-	struct stat st;
-	ino_t number = stat(path, &st) ? 0 : st.st_ino;
-
-	free(path);
-	return number;
+	return warm.error;
 }
 
 /*
- * Read the list, and keep what is not all cached.  Fails, which has been said, if nobody
- * knows; or, in the last round, if something was kept.
+ * Keep only the files of which something is missing, as large as they are now.  Returns how
+ * many bytes are missing, but for files that changed a moment ago.
  */
-static int warm_try(unsigned int jobs, size_t files, bool last)
+static int64_t warm_keep_missing(void)
 {
-	const struct system_cache *before, *now;
-	ino_t attached = warm_attached();
-	struct system sys[2];
-	int status = EXIT_SUCCESS;
-	bool settled;
-	char *text;
+	struct warm_file file;
+	int64_t missing = 0;
+	size_t i, kept = 0;
 
-	system_read(&sys[0]);
-	settled = warm_round(jobs);
-	system_read(&sys[1]);
-	before = warm_cache(&sys[0]);
-	now = warm_cache(&sys[1]);
-	if (!warm_stopped && (!before || !now || warm_attached() != attached)) {
-		status = cmd_fails(0, "the cache has failed or was detached meanwhile, so not all is cached: see cachefsctl status");
-	} else if (!warm_stopped && settled && warm_refused(now) == warm_refused(before)) {
-		warm_forget();
-	} else if (!warm_stopped) {
-		warm_keep_missing(jobs);
-		if (warm.nr && last && !warm_stopped) {
-			text = warm_reasons(before, now);
-			status = cmd_fails(0, "%zu of %zu files are not wholly cached, %s for one%s; see cachefsctl why",
-					   warm.nr, files, warm.files[0].path, text);
-			free(text);
-		}
+	for (i = 0; i < warm.nr; i++) {
+		file = warm.files[i];
+		if (!file.missing)
+			continue;
+		file.size = file.new_size;
+		warm.files[i] = warm.files[kept];
+		warm.files[kept++] = file;
+		if (file.recent)
+			warm.recent++;
+		else
+			missing += file.missing;
 	}
-	system_free(&sys[0]);
-	system_free(&sys[1]);
+	warm.nr = kept;
+	return missing;
+}
+
+static int warm_fails(const struct refused *refused, int64_t missing, bool no_room)
+{
+	char *size = unit_size(missing), *evicted = unit_size(refused->evicted), *room;
+	size_t i = 0;
+	int status;
+
+	while (warm.files[i].recent)
+		i++;
+	room = no_room ? cmd_text("; %s are missing, and the cache has no room for all: %s were evicted",
+				  size, evicted) : cmd_text("%s", "");
+	status = cmd_fails(0, "%zu of %zu files are not wholly cached, %s for one%s%s; see cachefsctl why",
+			   warm.nr - warm.recent, warm.all, warm.files[i].path, room,
+			   refused->reasons);
+	free(size);
+	free(evicted);
+	free(room);
 	return status;
 }
 
-static void warm_sum(size_t files, const char *const *names, const int64_t *before)
+/* Keep what is to be read again; or fail, which has been said. */
+static int warm_judge(unsigned int jobs, const struct refused *refused, bool settled,
+		      bool last)
+{
+	int64_t missing;
+	bool no_room;
+	int error;
+
+	/* Also those that were not read in this round may have left the cache. */
+	if (refused->evicted)
+		warm.nr = warm.all;
+	error = warm_ask_all(jobs);
+	if (warm_stopped)
+		return EXIT_SUCCESS;
+	if (error && (!settled || refused->bytes))
+		return cmd_fails(error, "the kernel does not say which files are cached%s; /dev/cachefs",
+				 refused->reasons);
+	missing = warm_keep_missing();
+	/* To read again what was evicted evicts the rest. */
+	no_room = refused->evicted && missing > refused->bytes;
+	return missing && (last || no_room) ? warm_fails(refused, missing, no_room) :
+		EXIT_SUCCESS;
+}
+
+/* Read the list, and keep what is not all cached.  Fails, which has been said. */
+static int warm_try(unsigned int jobs, bool last)
+{
+	int status = EXIT_SUCCESS;
+	struct refused refused;
+	bool settled;
+
+	warm.recent = 0;
+	refused_begin(&refused, warm.uuid);
+	settled = warm_round(jobs);
+	refused_end(&refused, warm.uuid);
+	if (warm_stopped)
+		;
+	else if (refused.lost)
+		status = cmd_fails(0, "the cache has failed or was detached meanwhile, so not all is cached: see cachefsctl status");
+	else if (settled && !refused.bytes && !refused.evicted)
+		warm.nr = 0;
+	else
+		status = warm_judge(jobs, &refused, settled, last);
+	free(refused.reasons);
+	return status;
+}
+
+/* Until files that changed a moment ago can be stored. */
+static void warm_wait(void)
+{
+	int i;
+
+	for (i = 0; i < WARM_SETTLED_MS / 100 && !warm_stopped; i++)
+		pages_sleep_ms(100);
+}
+
+static void warm_sum(const char *const *names, const int64_t *before)
 {
 	char *text[4];
 	int i;
 
 	text[3] = unit_size(warm.done);
-	printf("%zu files, %s read in %.0f s", files, text[3],
+	printf("%zu files, %s read in %.0f s", warm.all, text[3],
 	       warm_now() - warm.began);
 	for (i = 0; i < 3; i++) {
 		text[i] = unit_size(pages_stat(warm.uuid, names[i]) - before[i]);
@@ -550,12 +549,12 @@ static void warm_sum(size_t files, const char *const *names, const int64_t *befo
 	free(text[3]);
 }
 
-static int warm_stopped_at(size_t files)
+static int warm_stopped_at(void)
 {
 	size_t at = warm.next < warm.nr ? warm.next : warm.nr - 1;
 	char *size = unit_size(warm.done);
 
-	warnx("stopped after %s, at file %zu of %zu: %s", size, at + 1, files,
+	warnx("stopped after %s, at file %zu of %zu: %s", size, at + 1, warm.all,
 	      warm.nr ? warm.files[at].path : "-");
 	free(size);
 	return 128 + SIGINT;
@@ -577,9 +576,9 @@ int warm_all(const char *uuid, unsigned int jobs, bool quiet)
 	struct sigaction action = { .sa_handler = warm_stop };
 	int status = EXIT_SUCCESS, round, i;
 	int64_t before[ARRAY_SIZE(names)];
-	size_t files = warm.nr;
 
 	warm.uuid = uuid;
+	warm.all = warm.nr;
 	for (i = 0; i < ARRAY_SIZE(names); i++)
 		before[i] = pages_stat(uuid, names[i]);
 	sigaction(SIGINT, &action, NULL);
@@ -587,15 +586,20 @@ int warm_all(const char *uuid, unsigned int jobs, bool quiet)
 	warm.progress = !quiet && isatty(STDERR_FILENO);
 	warm.began = warm_now();
 	for (round = 1; round <= WARM_ROUNDS && warm.nr && !status; round++) {
-		status = warm_try(jobs, files, round == WARM_ROUNDS);
-		if (warm_stopped && warm.nr)
-			return warm_stopped_at(files);
-		if (warm.nr && !status && !quiet)
+		if (round > 1 && !quiet)
 			fprintf(stderr, "stores were refused: %zu files are read again\n",
 				warm.nr);
+		if (warm.recent)
+			warm_wait();
+		status = warm_try(jobs, round == WARM_ROUNDS);
+		if (warm_stopped && warm.nr)
+			return warm_stopped_at();
 	}
-	if (!quiet && warm_attached())
-		warm_sum(files, names, before);
+	if (warm.recent && !quiet)
+		fprintf(stderr, "%zu files changed a moment ago and are not cached yet\n",
+			warm.recent);
+	if (!quiet && refused_attached(uuid))
+		warm_sum(names, before);
 	return warm.failed ? EXIT_FAILURE : status;
 }
 

@@ -7,9 +7,7 @@
 
 #include <stdbool.h>
 #include <sys/types.h>
-#include "system.h"
 
-int warm_check_device(struct system *sys, const char *path, dev_t dev);
 void warm_add(const char *path, off_t size);
 int warm_all(const char *uuid, unsigned int jobs, bool quiet);
 

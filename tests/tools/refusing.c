@@ -3,24 +3,51 @@
  * LD_PRELOAD: a cache that refuses to store what is read of the file with the name in the
  * environment variable REFUSE, for the first REFUSALS reads.  They count in the file
  * REFUSED, as in refused_bytes/.  /dev/cachefs answers that nothing of a file is cached of
- * which something was refused since it was read from its start; with CACHED that all is
- * cached, and with REASON why a file is not.  With STATE the first read
- * writes its value to the file STATE_FILE.  For one thread that reads.
+ * which something was refused since it was read from its start.  For one thread that
+ * reads.  Waiting for files that changed a moment ago, which is in steps of NAP, takes no
+ * time.  Other variables:
+ *
+ * CACHED=1        /dev/cachefs answers that all is cached
+ * REASON=N        and why a file is not
+ * WHY=N           only to CACHEFS_IOC_WHY; none: there are no such questions; error: they
+ *                 fail
+ * STATE=TEXT      the first read writes it to the file STATE_FILE
+ * RECENT=1        the file has changed at its first read: reads are refused, and that is
+ *                 the reason, until it can be stored, after so much waiting
+ * INTERRUPT=1     the first step of waiting is interrupted, and there is no other
+ * EVICTS=others   what is read takes the place of something else, counted in EVICTED
+ * EVICTS=own      and of the file that was read before
+ * GROW=BYTES      the file changes at its first read, and grows; what was cached is not
+ * GONE=PATH       the first read removes this file
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include "../../include/uapi/cachefs.h"
 
+#define NAP		100000000	/* ns */
+/* nfs-glue/inode.c: more than SETTLED_SECONDS, in whole ones. */
+#define SETTLED_NAPS	40
+
 static int refusals;
 static bool missing;
+static bool changed;
+static int naps;
+static ino_t last;
+
+static bool is(const char *name, const char *value)
+{
+	return getenv(name) && !strcmp(getenv(name), value);
+}
 
 static bool is_refused(int fd)
 {
@@ -29,13 +56,21 @@ static bool is_refused(int fd)
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	if (readlink(link, path, sizeof(path) - 1) < 0)
 		return false;
+	name = strstr(path, " (deleted)");
+	if (name)
+		*name = 0;
 	name = strrchr(path, '/');
 	return name && !strcmp(name + 1, getenv("REFUSE"));
 }
 
-static void count(ssize_t bytes)
+static bool is_recent(void)
 {
-	FILE *file = fopen(getenv("REFUSED"), "r+");
+	return changed && naps < SETTLED_NAPS;
+}
+
+static void count(const char *where, ssize_t bytes)
+{
+	FILE *file = fopen(getenv(where), "r+");
 	long number = 0;
 
 	if (!file || fscanf(file, "%ld", &number) != 1)
@@ -55,6 +90,36 @@ static void change_state(void)
 		fclose(file);
 }
 
+static void grow(int fd)
+{
+	static bool grown;
+	struct stat st, now;
+	char link[64];
+
+	if (grown || !getenv("GROW"))
+		return;
+	grown = true;
+	missing = true;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (fstat(fd, &st))
+		abort();
+	/* Its time may be one of a clock that ticks. */
+	do {
+		if (truncate(link, st.st_size + atol(getenv("GROW"))) || fstat(fd, &now))
+			abort();
+	} while (!memcmp(&now.st_ctim, &st.st_ctim, sizeof(st.st_ctim)));
+}
+
+static void evict(int fd, ssize_t bytes)
+{
+	struct stat st;
+
+	if (getenv("EVICTS"))
+		count("EVICTED", bytes);
+	if (!fstat(fd, &st))
+		last = st.st_ino;
+}
+
 ssize_t pread64(int fd, void *buffer, size_t bytes, off64_t at)
 {
 	ssize_t (*next)(int fd, void *buffer, size_t bytes, off64_t at);
@@ -65,21 +130,53 @@ ssize_t pread64(int fd, void *buffer, size_t bytes, off64_t at)
 	if (n <= 0)
 		return n;
 	change_state();
+	evict(fd, n);
+	if (getenv("GONE"))
+		unlink(getenv("GONE"));
 	if (!is_refused(fd))
 		return n;
+	if (getenv("RECENT"))
+		changed = true;
 	if (!at)
 		missing = false;
-	if (refusals < atoi(getenv("REFUSALS"))) {
+	grow(fd);
+	if (refusals < atoi(getenv("REFUSALS")) || is_recent()) {
 		refusals++;
 		missing = true;
-		count(n);
+		count("REFUSED", n);
 	}
 	return n;
+}
+
+int nanosleep(const struct timespec *time, struct timespec *left)
+{
+	int (*next)(const struct timespec *time, struct timespec *left);
+
+	next = dlsym(RTLD_NEXT, "nanosleep");
+	if (time->tv_sec || time->tv_nsec != NAP)
+		return next(time, left);
+	if (getenv("INTERRUPT") && naps)
+		abort();
+	naps++;
+	if (getenv("INTERRUPT"))
+		raise(SIGINT);
+	return 0;
+}
+
+/* How much of a file is cached? */
+static off64_t cached(int fd, const struct stat *st)
+{
+	if (getenv("CACHED"))
+		return st->st_size;
+	if (is("EVICTS", "own") && last && st->st_ino != last)
+		return 0;
+	return missing && is_refused(fd) ? 0 : st->st_size;
 }
 
 int ioctl(int fd, unsigned long request, ...)
 {
 	int (*next)(int fd, unsigned long request, void *argument);
+	const char *reason = getenv("REASON");
 	struct cachefs_file *answer;
 	struct stat st;
 	va_list args;
@@ -87,16 +184,23 @@ int ioctl(int fd, unsigned long request, ...)
 	va_start(args, request);
 	answer = va_arg(args, void *);
 	va_end(args);
-	if (request != CACHEFS_IOC_WHY && request != CACHEFS_IOC_NOTE_READ) {
+	if (request == CACHEFS_IOC_WHY && getenv("WHY"))
+		reason = getenv("WHY");
+	if ((request != CACHEFS_IOC_WHY && request != CACHEFS_IOC_NOTE_READ) ||
+	    (reason && !strcmp(reason, "none"))) {
 		next = dlsym(RTLD_NEXT, "ioctl");
 		return next(fd, request, answer);
+	}
+	if (reason && !strcmp(reason, "error")) {
+		errno = EIO;
+		return -1;
 	}
 	if (fstat(answer->fd, &st))
 		return -1;
 	answer->file_bytes = st.st_size;
-	if (request == CACHEFS_IOC_WHY &&
-	    (getenv("CACHED") || !missing || !is_refused(answer->fd)))
-		answer->cached_bytes = st.st_size;
-	answer->reason = getenv("REASON") ? atoi(getenv("REASON")) : CACHEFS_FILE_OK;
+	if (request == CACHEFS_IOC_WHY)
+		answer->cached_bytes = cached(answer->fd, &st);
+	answer->reason = reason ? atoi(reason) :
+		is_recent() ? CACHEFS_FILE_RECENT : CACHEFS_FILE_OK;
 	return 0;
 }
