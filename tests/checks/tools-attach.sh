@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# The part of 45-tools that is called "attach" and "reload".  45-tools has the functions and
+# variables that are used here.
+#
+# shellcheck disable=SC2154
+
+check_attach()
+{
+	local image=$tmp/tree/dev/vdd fifo name
+
+	tree no_cache
+	mkdir -p "$tmp/tree/etc"
+	truncate -s 64M "$image"
+	ends "attach: a blank device" 1 'is blank' sys attach -n "$image"
+	ends "attach --create: a blank device" 0 'would be formatted' \
+		sys attach -n --create "$image"
+	sys format -L quick "$image" > "$tmp/out"
+	ends "attach --dry-run" 0 'would be attached' sys attach -n "$image"
+	ends "attach LABEL=" 0 'vdd: attached' sys attach LABEL=quick
+	ends "attach: the path was written" 0 '/dev/vdd$' cat "$tmp/tree/sys/fs/cachefs/attach"
+	ends "attach UUID=" 0 'vdd: would be attached' sys attach -n \
+		"UUID=$(sys dump -u "$image" | sed -n 's/^ID_FS_UUID=//p')"
+	# The same cache on two devices; then one is made of the other.
+	cp "$image" "$tmp/tree/dev/vdc"
+	ends "attach LABEL=: two devices have it" 1 'is on /dev/vdc and on /dev/vdd: ' \
+		sys attach -n LABEL=quick
+	ends "format LABEL=: two devices have it" 1 'is on /dev/vdc and on /dev/vdd: ' \
+		sys format LABEL=quick
+	printf 'device=LABEL=quick\nwait=0\n' > "$tmp/tree/etc/cachefs.conf"
+	ends "attach --boot: two devices have it" 1 'start uncached: is on /dev/vdc and on' \
+		sys attach --boot -n
+	mkdir -p "$tmp/tree/sys/class/block/vdc/holders/vdd"
+	ends "attach LABEL=: the upper one of two devices" 0 'vdd: would be attached' \
+		sys attach -n LABEL=quick
+	mkdir -p "$tmp/tree/sys/class/block/vdd/holders/vdc"
+	rmdir "$tmp/tree/sys/class/block/vdc/holders/vdd"
+	ends "attach UUID=: the upper one of two devices" 0 'vdc: would be attached' sys attach -n \
+		"UUID=$(sys dump -u "$image" | sed -n 's/^ID_FS_UUID=//p')"
+	rm "$tmp/tree/dev/vdc"
+	ends "attach: no such label" 1 'LABEL=slow: No such file' sys attach LABEL=slow
+	ln -sf /dev/full "$tmp/tree/sys/fs/cachefs/attach"
+	ends "attach: the errno's text" 1 'vdd: not attached: No space left' sys attach "$image"
+	cp "$image" "$tmp/file"
+	ends "attach: a file" 1 'Block device required' sys attach -n "$tmp/file"
+	tree healthy
+	truncate -s 64M "$image"
+	ends "attach: another one is" 1 '/dev/vdc already is: Device or resource busy|already is' \
+		sys attach "$image"
+	tree failed
+	: > "$tmp/tree/dev/vdc"
+	ends "attach: it has failed" 1 'is attached, but the cache has failed.*' \
+		sys attach "$tmp/tree/dev/vdc"
+	ends "and the advice" 0 '^see dmesg.*echo active >.*or cachefsctl detach' \
+		cat "$tmp/said"
+	tree healthy
+	ends "detach" 0 '/dev/vdc: detached' sys detach
+	ends "detach: what was written" 0 '^1$' cat "$tmp"/tree/sys/fs/cachefs/*/detach
+	ends "detach --wait" 0 '/dev/vdc: detached' sys detach --wait 20
+	ends "detach --wait 0" 1 'not a number of seconds: 0' sys detach --wait 0
+	ends "detach: another name" 1 'is not attached' sys detach /dev/vdx
+	tree no_cache
+	ends "detach: none" 1 'no cache is attached' sys detach
+	ends "detach --if-attached: none" 0 '' sys detach --if-attached
+
+	tree no_cache
+	ends "attach --boot: no configuration" 0 'nothing is attached' sys attach --boot
+	mkdir -p "$tmp/tree/etc"
+	printf '# nothing\ndevice = %s\nwait = 0\n' "$image" > "$tmp/tree/etc/cachefs.conf"
+	ends "attach --boot: no such device" 1 'network file systems start uncached' \
+		sys attach --boot
+	truncate -s 64M "$image"
+	ends "attach --boot: blank, create=never" 1 'is blank' sys attach --boot
+	echo "create=blank" >> "$tmp/tree/etc/cachefs.conf"
+	ends "attach --boot: blank, create=blank" 0 'would be formatted' sys attach --boot -n
+	echo "create=always" >> "$tmp/tree/etc/cachefs.conf"
+	ends "attach --boot: a line that is not understood" 1 \
+		'/etc/cachefs.conf, line 5: not understood: create=always' sys attach --boot
+	for name in /dev/sdx /dev/nvme7n1; do
+		printf 'device=%s\nwait=0\ncreate=blank\n' $name > "$tmp/tree/etc/cachefs.conf"
+		ends "attach --boot: create=blank and the name $name" 1 \
+			"formats any blank disk that has the name $name" sys attach --boot -n
+	done
+	for name in /dev/disk/by-id/x /dev/mapper/x PARTUUID=x; do
+		printf 'device=%s\nwait=0\ncreate=blank\n' $name > "$tmp/tree/etc/cachefs.conf"
+		ends "attach --boot: create=blank and $name" 1 'not there after 0' \
+			sys attach --boot -n
+		ends "no word about that name" 1 '' grep 'formats any' "$tmp/said"
+	done
+	# A disk that does not answer: the module's file, or a look for the label, that blocks.
+	tree no_cache
+	mkdir -p "$tmp/tree/etc"
+	truncate -s 64M "$image"
+	sys format -L quick "$image" > "$tmp/out"
+	printf 'device=LABEL=quick\nwait=1\n' > "$tmp/tree/etc/cachefs.conf"
+	for fifo in sys/fs/cachefs/attach proc/partitions; do
+		rm "$tmp/tree/$fifo"
+		mkfifo "$tmp/tree/$fifo"
+		# Whoever has the lock lives.
+		ends "attach --boot does not wait for $fifo" 0 'not attached yet after 3 seconds' \
+			timeout 120 flock "$tmp/lives" "$ctl" --sysroot "$tmp/tree" attach --boot
+		# Who waits goes on.
+		ln "$tmp/tree/$fifo" "$tmp/held"
+		rm "$tmp/tree/$fifo"
+		: > "$tmp/tree/$fifo"
+		if [ $fifo = proc/partitions ]; then
+			timeout 60 bash -c ': > "$1"' - "$tmp/held"
+		else
+			ends "and it goes on afterwards" 0 '/dev/vdd$' timeout 60 cat "$tmp/held"
+		fi
+		ends "and ends" 0 '' timeout 60 flock "$tmp/lives" true
+		rm "$tmp/held"
+	done
+	tree nothing
+	ends "attach: a label without a value" 1 'LABEL=: Invalid argument' sys attach -n LABEL=
+	truncate -s 64M "$image"
+	sys format "$image" > "$tmp/out"
+	ends "attach: no module" 1 'no module cachefs for the running kernel, 6.12' \
+		sys attach "$image"
+	# The module attaches what its option says.
+	tree not_loaded
+	truncate -s 64M "$image"
+	sys format "$image" > "$tmp/out"
+	mkdir -p "$tmp/bin"
+	cat > "$tmp/bin/modprobe" <<-END
+		#!/bin/sh
+		mkdir -p "$tmp/tree/sys/fs/cachefs/uuid"
+		cd "$tmp/tree/sys/fs/cachefs"
+		: > attach
+		echo active > uuid/state
+		cat "$tmp/option" > uuid/device
+	END
+	chmod +x "$tmp/bin/modprobe"
+	echo /dev/vdd > "$tmp/option"
+	ends "attach: the option cache= has done it" 0 "vdd was attached by the module's option cache=" \
+		env "PATH=$tmp/bin:$PATH" "$ctl" --sysroot "$tmp/tree" attach "$image"
+	ends "and nothing was written to attach" 1 '^0$' grep -c . "$tmp/tree/sys/fs/cachefs/attach"
+	rm -r "$tmp/tree/sys/fs/cachefs"
+	echo /dev/vdc > "$tmp/option"
+	ends "attach: the option cache= has attached another one" 1 \
+		"the other one was attached by the module's option cache=" \
+		env "PATH=$tmp/bin:$PATH" "$ctl" --sysroot "$tmp/tree" attach "$image"
+	ends "and which" 0 'not attached, /dev/vdc already is' cat "$tmp/said"
+	check_attach_limits
+	tree nothing
+	ends "reload: no module" 1 'no module cachefs for the running kernel, 6.12' sys reload
+	tree healthy
+	printf '#!/bin/sh\nexit 1\n' > "$tmp/bin/rmmod"
+	chmod +x "$tmp/bin/rmmod"
+	ends "reload: the module is in use" 1 'somebody has /dev/cachefs open: see fuser' \
+		env "PATH=$tmp/bin:$PATH" "$ctl" --sysroot "$tmp/tree" reload
+	check_reload_option
+	tree healthy
+	ends "reload --dry-run" 0 'removed and loaded, and attached again: /dev/vdc' \
+		sys reload --dry-run
+}
+
+# The kernel, when a device is written to attach: the cache is there, without taking the
+# limit max_index_bytes, before the write returns.  A full pipe holds that up.
+attached_meanwhile()	# WORD...
+{
+	local fifo=$tmp/tree/sys/fs/cachefs/attach pid status=0 size i
+
+	rm "$fifo"
+	mkfifo "$fifo"
+	exec 9<> "$fifo"
+	size=$(python3 -c '
+import os
+os.set_blocking(9, False)
+size = 0
+try:
+    while True:
+        size += os.write(9, b" ")
+except BlockingIOError:
+    os.set_blocking(9, True)
+print(size)')
+	"$ctl" --sysroot "$tmp/tree" "$@" 9>&- &
+	pid=$!
+	for ((i = 0; i < 1200; i++)); do
+		! find "/proc/$pid/fd" -lname "$fifo" 2> /dev/null | grep -q . || break
+		[ -e "/proc/$pid/fd/0" ] || break
+		sleep 0.1
+	done
+	cp -a "$tmp/attached" "$tmp/tree/sys/fs/cachefs/uuid"
+	head -c "$size" <&9 > /dev/null
+	wait "$pid" || status=$?
+	exec 9>&-
+	return "$status"
+}
+
+# What the kernel refuses leaves no cache attached that was not attached before.
+check_attach_limits()
+{
+	local image=$tmp/tree/dev/vdc dir=$tmp/tree/sys/fs/cachefs words
+
+	tree healthy
+	truncate -s 64M "$image"
+	mkdir -p "$tmp/tree/etc"
+	printf '%s\n' "device=$image" wait=60 max_index_bytes=7 write_budget=8 \
+		> "$tmp/tree/etc/cachefs.conf"
+	sys format "$image" > "$tmp/out"
+	mv "$dir"/*-* "$dir/uuid"
+	for words in "$image" --boot; do
+		: > "$dir/uuid/write_budget"
+		ends "attach $words: the limits of a cache that is attached" 0 'attached already' \
+			sys attach "$words"
+		ends "and each is set" 0 '^8$' cat "$dir/uuid/write_budget"
+	done
+	: > "$dir/uuid/write_budget"
+	ends "attach --dry-run" 0 'attached already' sys attach -n "$image"
+	ends "and no limit is set" 1 '' grep . "$dir/uuid/write_budget"
+	ln -sf /dev/full "$dir/uuid/max_index_bytes"
+	for words in "$image" --boot; do
+		: > "$dir/uuid/write_budget"
+		ends "attach $words: a limit is refused" 1 \
+			'uuid/max_index_bytes: cannot be set to 7: No space left' sys attach "$words"
+		ends "and the other one is set" 0 '^8$' cat "$dir/uuid/write_budget"
+		mv "$tmp/said" "$tmp/out"
+		ends "and the cache stays" 0 'vdc: stays attached, without a limit' cat "$tmp/said"
+		ends "and is not detached" 1 '' grep 1 "$dir/uuid/detach"
+	done
+	# Now the verb attaches it.
+	mv "$dir/uuid" "$tmp/attached"
+	ends "attach: a limit is refused" 1 'uuid/max_index_bytes: cannot be set to 7: No space' \
+		attached_meanwhile attach "$image"
+	ends "and the cache is detached again" 0 '^1$' cat "$dir/uuid/detach"
+	mv "$tmp/said" "$tmp/out"
+	ends "and why is said" 0 'vdc: detached again, since it would be in use without a limit' \
+		cat "$tmp/said"
+	ends "nor is it called attached" 1 '' grep 'vdc: attached' "$tmp/said"
+	printf '#!/bin/sh\nrm -r "%s"\n' "$dir/uuid" > "$tmp/bin/rmmod"
+	: > "$tmp/bin/modprobe"
+	chmod +x "$tmp/bin/rmmod" "$tmp/bin/modprobe"
+	: > "$dir/uuid/detach"
+	rm "$dir/uuid/max_index_bytes"
+	echo 77 > "$dir/uuid/max_index_bytes"
+	PATH=$tmp/bin:$PATH ends "reload: a limit is refused" 1 'cannot be set to 77: No space' \
+		attached_meanwhile reload
+	ends "and the cache stays attached" 1 '^0$' grep -c 1 "$dir/uuid/detach"
+	mv "$tmp/said" "$tmp/out"
+	ends "and that is said" 0 'vdc: stays attached, without a limit that it had' \
+		cat "$tmp/said"
+	rm -r "$dir/uuid" "$tmp/attached/max_index_bytes"
+	: > "$tmp/attached/max_index_bytes"
+	ends "attach: with limits" 0 '/dev/vdc: attached$' attached_meanwhile attach "$image"
+	ends "and they are set" 0 '^7$' cat "$dir/uuid/max_index_bytes"
+	echo max_index_bytes=many >> "$tmp/tree/etc/cachefs.conf"
+	rm -r "$dir/uuid"
+	rm "$dir/attach"
+	: > "$dir/attach"
+	ends "attach: a line that is not understood" 1 'line 5: not understood: max_index_bytes=many' \
+		sys attach "$image"
+	ends "and nothing is attached" 1 '' grep . "$dir/attach"
+}
+
+# What an administrator has written to server_alias, modprobe gets.
+check_reload_option()
+{
+	local alias=10.0.0.2=10.0.0.1,127.0.0.1=10.0.0.1:2049 params name value wanted
+
+	params=$tmp/tree/sys/module/cachefs/parameters
+	printf '#!/bin/sh\nrm -r "%s"\n' "$tmp/tree/sys/fs/cachefs" > "$tmp/bin/rmmod"
+	cat > "$tmp/bin/modprobe" <<-END
+		#!/bin/sh
+		printf '%s;' "\$@" > "$tmp/options"
+		mkdir -p "$tmp/tree/sys/fs/cachefs"
+		: > "$tmp/tree/sys/fs/cachefs/attach"
+	END
+	while read -r name value wanted; do
+		tree healthy
+		mkdir -p "$params"
+		echo "$value" > "$params/server_alias"
+		ends "reload: server_alias $name" 0 '^module loaded again, attached: /dev/vdc$' \
+			env "PATH=$tmp/bin:$PATH" "$ctl" --sysroot "$tmp/tree" reload
+		ends "and what modprobe gets" 0 "^cachefs;$wanted\$" cat "$tmp/options"
+	done <<-END
+		set $alias server_alias=$alias;
+		none (null)
+	END
+	# Set to nothing by hand: /etc/modprobe.d may have another value.
+	tree healthy
+	mkdir -p "$params"
+	echo > "$params/server_alias"
+	ends "reload: server_alias is empty" 0 'loaded again' \
+		env "PATH=$tmp/bin:$PATH" "$ctl" --sysroot "$tmp/tree" reload
+	ends "and so it stays" 0 '^cachefs;server_alias=;$' cat "$tmp/options"
+}
