@@ -117,25 +117,24 @@ static void metrics_bucket(const char *metric, const char *uuid, const char *le,
 	printf("} %lld\n", (long long)value);
 }
 
-static void metrics_histogram(const struct system_latency_info *info, const char *uuid,
+static void metrics_histogram(const struct system_latency_info *info,
+			      const struct system_cache *cache,
 			      const struct system_histogram *histogram)
 {
+	char le[32], name[64];
 	int64_t nr = 0;
-	char le[32];
 	int i;
 
 	for (i = 0; i < LATENCY_BUCKETS - 1; i++) {
 		nr += histogram->counts[i];
 		snprintf(le, sizeof(le), "%.15g", (double)(1 << i) / 1e6);
-		metrics_bucket(info->metric, uuid, le, nr);
+		metrics_bucket(info->metric, cache->uuid, le, nr);
 	}
-	metrics_bucket(info->metric, uuid, "+Inf", histogram->nr);
-	printf("cachefs_%s_sum", info->metric);
-	metrics_label("uuid", uuid, "{");
-	printf("} %.15g\n", histogram->total_us / 1e6);
-	printf("cachefs_%s_count", info->metric);
-	metrics_label("uuid", uuid, "{");
-	printf("} %lld\n", (long long)histogram->nr);
+	metrics_bucket(info->metric, cache->uuid, "+Inf", histogram->nr);
+	snprintf(name, sizeof(name), "%s_sum", info->metric);
+	metrics_one(name, cache, histogram->total_us / 1e6);
+	snprintf(name, sizeof(name), "%s_count", info->metric);
+	metrics_one(name, cache, histogram->nr);
 }
 
 static void metrics_latencies(const struct system *sys)
@@ -148,7 +147,7 @@ static void metrics_latencies(const struct system *sys)
 		metrics_head(info->metric, "histogram", info->help);
 		for (i = 0; i < sys->nr_caches; i++)
 			if (sys->caches[i].latencies[k].total_us >= 0)
-				metrics_histogram(info, sys->caches[i].uuid,
+				metrics_histogram(info, &sys->caches[i],
 						  &sys->caches[i].latencies[k]);
 	}
 }
