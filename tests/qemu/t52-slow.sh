@@ -144,11 +144,12 @@ check "the right bytes" same f2
 check_equal "the disk is healthy" active "$(cat "$dir/state")"
 
 # 3. A disk that is slower than the server.
-slow_reads()	# of the disk: they took 2^18 us at least
+latency_count()	# HISTOGRAM FIRST: what it has in its buckets, from this one on
 {
-	cut -d ' ' -f 20- "$dir/latency/device_reads" | tr ' ' '\n' | awk '{ n += $1 } END { print n }'
+	cut -d ' ' -f "$2-" "$dir/latency/$1" | tr ' ' '\n' | awk '{ n += $1 } END { print n }'
 }
-slow=$(slow_reads)
+# From the 20th bucket on they took 2^18 us at least.
+slow=$(latency_count device_reads 20)
 total=$(cat "$dir/latency/device_reads_total_us")
 set_delays 500 0
 from_the_server()	# all that is cached of these
@@ -165,12 +166,12 @@ check_range "which the statistics explain: a read of the disk (us)" \
 	100000 $((1 << 30)) "$(cachefs_stat device_read_us)"
 check_range "against one of the server (us)" \
 	1 "$(cachefs_stat device_read_us)" "$(cachefs_stat server_read_us)"
-slow=$(($(slow_reads) - slow))
+slow=$(($(latency_count device_reads 20) - slow))
 check_range "the histogram has its slow reads" 1 1000000 "$slow"
 check_range "and their time (us)" $((slow << 18)) $((1 << 40)) \
 	$(($(cat "$dir/latency/device_reads_total_us") - total))
 check_range "reads of the server have one, too" 1 1000000 \
-	"$(tr ' ' '\n' < "$dir/latency/server_reads" | awk '{ n += $1 } END { print n }')"
+	"$(latency_count server_reads 1)"
 written=$(cachefs_stat device_written_bytes)
 drop_caches
 cat "$MNT"/f[1-4] > /dev/null
