@@ -35,7 +35,7 @@ struct cachefs_histogram {
 	atomic64_t	counts[CACHEFS_LATENCY_BUCKETS];
 };
 
-/* The counters of so many volumes are kept.  Those of a volume that is there are always. */
+/* The counters of so many volumes are kept, and always those of a volume that is there. */
 #define CACHEFS_KEPT_COUNTERS	1000
 
 /*

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# The part of 45-tools that is called "attach" and "reload".  45-tools has the functions and
-# variables that are used here.
+# The part of 45-tools that is called "attach", with reload.  45-tools has the functions
+# and variables that are used here.
 #
 # shellcheck disable=SC2154
 
