@@ -20,7 +20,9 @@ prefixes=50 images=3
 [ -z "${LONG:-}" ] || prefixes=0 images=50
 root=$bed/../..
 replay=$root/build/user/san/replay
-make -s -C "$root/tests/user" ../../build/user/san/replay
+# 30-user builds there, too.
+mkdir -p "$root/build"
+flock "$root/build/user.lock" make -s -C "$root/tests/user" ../../build/user/san/replay
 
 # The server's disk: the files, and what they are changed to.
 for version in 1 2 3 4 5; do
