@@ -37,6 +37,7 @@ int root_write(const char *path, const char *text);
 /* units.c: numbers and times for people */
 char *unit_time(int64_t when, bool seconds);
 char *unit_age(int64_t seconds);
+char *unit_within(int64_t us);
 char *unit_size(int64_t bytes);
 char *unit_ratio(int64_t hit, int64_t miss);
 int unit_parse_size(const char *text, uint64_t *bytes);

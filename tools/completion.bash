@@ -25,7 +25,7 @@ _cachefsctl()
 		return ;;
 	esac
 	case $verb in
-	status)		words="--bytes --json" ;;
+	status)		words="--bytes --check --json" ;;
 	top)		words="--delay --iterations --batch" ;;
 	attach)		words="--boot --create --dry-run" kind=device ;;
 	detach)		words="--if-attached --wait" kind=device ;;

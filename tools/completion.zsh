@@ -39,8 +39,9 @@ verb)
 argument)
 	case $words[1] in
 	status)
-		_arguments {-b,--bytes}'[print bytes]' {-J,--json}'[print JSON]' \
-			{-h,--help}'[display help]'
+		_arguments {-b,--bytes}'[print bytes]' \
+			{-c,--check}'[print only what is wrong, and fail if something is]' \
+			{-J,--json}'[print JSON]' {-h,--help}'[display help]'
 		;;
 	top)
 		_arguments {-d,--delay}'[time between two looks]:seconds' \

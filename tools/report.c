@@ -112,16 +112,6 @@ static char *report_ms(int64_t us)
 	return us > 0 ? cmd_text("%.1f ms", us / 1e3) : cmd_text("-");
 }
 
-/* A time that 99 of 100 did not reach. */
-static char *report_slowest(const struct system_histogram *histogram)
-{
-	int64_t us = system_quantile(histogram, 99);
-
-	if (us == INT64_MAX)
-		return cmd_text("%s", "not known: more than 4 s");
-	return us < 1000 && us > 0 ? cmd_text("%lld us", (long long)us) : report_ms(us);
-}
-
 static void report_cache(FILE *out, const struct system_cache *cache)
 {
 	const int64_t *stats = cache->stats;
@@ -147,12 +137,14 @@ static void report_cache(FILE *out, const struct system_cache *cache)
 		   unit_size(stats[STAT_device_written_bytes]));
 	report_row(out, "A read of the device takes",
 		   report_ms(stats[STAT_device_read_us]));
-	report_row(out, "99 of 100 reads of the device: at most",
-		   report_slowest(&cache->latencies[LATENCY_device_reads]));
+	report_row(out, "99 of 100 reads of the device",
+		   unit_within(system_quantile(&cache->latencies[LATENCY_device_reads],
+					       99)));
 	report_row(out, "A read of a server takes",
 		   report_ms(stats[STAT_server_read_us]));
-	report_row(out, "99 of 100 reads of a server: at most",
-		   report_slowest(&cache->latencies[LATENCY_server_reads]));
+	report_row(out, "99 of 100 reads of a server",
+		   unit_within(system_quantile(&cache->latencies[LATENCY_server_reads],
+					       99)));
 	report_row(out, "Errors: read, write, checksum",
 		   cmd_text("%lld, %lld, %lld",
 			    (long long)stats[STAT_read_errors],

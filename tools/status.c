@@ -19,6 +19,7 @@ static const char status_usage[] =
 	"\n"
 	"Options:\n"
 	" -b, --bytes   print numbers of bytes, without units\n"
+	" -c, --check   print only what is wrong, and end with 1 if something is\n"
 	" -J, --json    print JSON\n"
 	" -h, --help    display this help\n";
 
@@ -122,6 +123,29 @@ static void status_caches(const struct system *sys, bool plain)
 	status_end(&status);
 }
 
+/* What most reads took, of the caches from which something was read. */
+static void status_latencies(const struct system *sys)
+{
+	const struct system_histogram *device, *server;
+	const struct system_cache *cache;
+	char *of_device, *of_server;
+	size_t i;
+
+	for (i = 0; i < sys->nr_caches; i++) {
+		cache = &sys->caches[i];
+		device = &cache->latencies[LATENCY_device_reads];
+		server = &cache->latencies[LATENCY_server_reads];
+		if (!device->nr && !server->nr)
+			continue;
+		of_device = unit_within(system_quantile(device, 99));
+		of_server = unit_within(system_quantile(server, 99));
+		printf("%s: 99 of 100 reads of the device: %s; of a server: %s\n",
+		       cache->device, of_device, of_server);
+		free(of_device);
+		free(of_server);
+	}
+}
+
 static void status_mounts(const struct system *sys, bool plain)
 {
 	static const char *const columns[] = {
@@ -163,6 +187,7 @@ void status_print(const struct system *sys, bool plain)
 {
 	if (sys->nr_caches)
 		status_caches(sys, plain);
+	status_latencies(sys);
 	if (sys->nr_caches && sys->nr_mounts)
 		putchar('\n');
 	if (sys->nr_mounts)
@@ -176,8 +201,6 @@ static void status_print_problems(const struct system *sys)
 
 	for (i = 0; i < sys->nr_problems; i++) {
 		problem = &sys->problems[i];
-		if (!i && (sys->nr_caches || sys->nr_mounts))
-			putchar('\n');
 		printf("%s: %s\n", problem->about, problem->what);
 		printf("   -> %s\n", problem->advice);
 	}
@@ -298,18 +321,22 @@ int cmd_status(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "bytes", no_argument, NULL, 'b' },
+		{ "check", no_argument, NULL, 'c' },
 		{ "json", no_argument, NULL, 'J' },
 		{ "help", no_argument, NULL, 'h' },
 		{}
 	};
-	bool plain = false, as_json = false;
+	bool plain = false, check = false, as_json = false;
+	int c, status = EXIT_SUCCESS;
 	struct system sys;
-	int c;
 
-	while ((c = getopt_long(argc, argv, "bJh", options, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, "bcJh", options, NULL)) != -1)
 		switch (c) {
 		case 'b':
 			plain = true;
+			break;
+		case 'c':
+			check = true;
 			break;
 		case 'J':
 			as_json = true;
@@ -325,9 +352,14 @@ int cmd_status(int argc, char **argv)
 	if (as_json) {
 		status_json(&sys);
 	} else {
-		status_print(&sys, plain);
+		if (!check)
+			status_print(&sys, plain);
+		if (!check && sys.nr_problems && (sys.nr_caches || sys.nr_mounts))
+			putchar('\n');
 		status_print_problems(&sys);
 	}
+	if (check && sys.nr_problems)
+		status = EXIT_FAILURE;
 	system_free(&sys);
-	return EXIT_SUCCESS;
+	return status;
 }

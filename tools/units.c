@@ -48,6 +48,23 @@ char *unit_age(int64_t seconds)
 }
 
 /**
+ * unit_within - The time within which most of what a histogram counts was done
+ * @us: as system_quantile() gives it
+ *
+ * Return: the text, to be freed.
+ */
+char *unit_within(int64_t us)
+{
+	if (us < 0)
+		return cmd_text("-");
+	if (us == INT64_MAX)
+		return cmd_text("not within 4 s");
+	if (us < 1000)
+		return cmd_text("within %lld us", (long long)us);
+	return cmd_text("within %.1f ms", us / 1e3);
+}
+
+/**
  * unit_size - A number of bytes, as lsblk prints it
  * @bytes: how many; negative: not known
  *
