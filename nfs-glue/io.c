@@ -131,6 +131,18 @@ static loff_t io_folio_end(struct address_space *mapping, loff_t pos)
 	return end;
 }
 
+/*
+ * Whether NFS tells netfs where the file ends when a slice goes to the server.  NFS asks for
+ * whole units of rsize.  If such units end at the end of the file, which is within a page, the
+ * slice is never complete, and netfs asks for it again without end.
+ */
+static bool io_server_tells_end(const struct netfs_io_request *rreq)
+{
+	size_t rsize = rreq->io_streams[0].sreq_max_len;
+
+	return !rsize || rsize >= PAGE_SIZE;
+}
+
 /* Let a slice go to the server, and see whether it will be stored. */
 static void io_download(struct netfs_io_subrequest *subreq, struct cachefs_op *op,
 			loff_t end, loff_t i_size)
@@ -176,6 +188,7 @@ static enum netfs_io_source io_prepare_read(struct netfs_io_subrequest *subreq,
 	struct cachefs_op *op = io_cres_op(&rreq->cache_resources);
 	loff_t start = subreq->start, end = start + subreq->len;
 	loff_t this_start, this_end, data_end;
+	size_t rsize;
 	unsigned int run;
 	bool cached;
 	u64 blocks;
@@ -183,10 +196,10 @@ static enum netfs_io_source io_prepare_read(struct netfs_io_subrequest *subreq,
 	op->i_size = i_size;
 	if (!cachefs_object_named(op->object, rreq->inode)) {
 		/* netfs cuts it there, and comes back for the rest. */
-		this_end = rreq->io_streams[0].sreq_max_len ?: subreq->len;
+		rsize = rreq->io_streams[0].sreq_max_len ?: subreq->len;
 		cachefs_refuse(cachefs_op_cache(op), &op->version,
 			       start >> CACHEFS_BLOCK_SHIFT,
-			       min(this_end, end - start), CACHEFS_WHY_NO_NAME);
+			       min_t(size_t, rsize, subreq->len), CACHEFS_WHY_NO_NAME);
 		op->storing = false;
 		return NETFS_DOWNLOAD_FROM_SERVER;
 	}
@@ -219,11 +232,13 @@ static enum netfs_io_source io_prepare_read(struct netfs_io_subrequest *subreq,
 		loff_t run_end = start + ((loff_t)run << CACHEFS_BLOCK_SHIFT);
 
 		/* To the end of the file: the rest of its folio is zero. */
-		if (run_end >= data_end)
+		if (run_end < data_end)
+			run_end = io_folio_start(rreq->mapping, run_end);
+		else if (io_server_tells_end(rreq))
 			run_end = min(end, io_folio_end(rreq->mapping,
 							data_end - 1));
 		else
-			run_end = io_folio_start(rreq->mapping, run_end);
+			run_end = io_folio_start(rreq->mapping, data_end);
 		if (run_end > start) {
 			subreq->len = run_end - start;
 			return NETFS_READ_FROM_CACHE;

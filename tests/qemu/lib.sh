@@ -545,7 +545,7 @@ cachefs_damage()	# FILE OFFSET
 	import sys
 	with open(sys.argv[1], "rb") as file:
 	    file.seek(int(sys.argv[2]))
-	    block = file.read(4096)
+	    block = file.read(4096).ljust(4096, b"\0")
 	with open("/dev/disk/cache", "r+b") as disk:
 	    at, hits = 0, 0
 	    while chunk := disk.read(1 << 20):

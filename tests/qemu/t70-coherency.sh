@@ -305,4 +305,20 @@ same "one bad block in the middle of a file" part
 check_range "is counted" 1 2 "$(cachefs_stat checksum_errors)"
 check_range "and costs few READs" 1 12 "$(rpc_reads)"
 nfs_umount
+
+# NFS asks for whole units of rsize, and two of them end where this file does.
+fill "$export_dir/small" 2048 30
+wait_for 60 file_settled "$export_dir/small"
+nfs_mount rsize=1024
+cat "$MNT/small" > /dev/null
+settle
+nfs_umount
+cachefs_unload
+cachefs_damage "$export_dir/small" 0
+cachefs_load
+nfs_mount rsize=1024
+check_ends "a bad block at the end of a file, with an rsize below a page" cat "$MNT/small"
+same "and its bytes" small
+check_range "and it costs few READs" 1 6 "$(rpc_reads)"
+nfs_umount
 check_equal "no page stays marked" 0 "$(cachefs_stat pages_marked)"
