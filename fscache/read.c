@@ -245,7 +245,8 @@ void cachefs_read(struct cachefs_read *read)
  * of the version invalid before.
  *
  * Context: process, may sleep.
- * Return: bytes; -ENXIO if the cache finds nothing any more; -EINTR after a signal.
+ * Return: bytes; -ENXIO if the cache finds nothing any more; -EINTR after a signal, as a
+ * sparse file may have so many blocks that it takes days.
  */
 s64 cachefs_cached_bytes(struct cachefs_cache *cache,
 			 const struct cachefs_version *version, u64 size,
@@ -263,7 +264,7 @@ s64 cachefs_cached_bytes(struct cachefs_cache *cache,
 	for (block = 0; cachefs_usable(cache); block += part) {
 		if (block >= blocks)
 			return bytes;
-		if (fatal_signal_pending(current))
+		if (signal_pending(current))
 			return -EINTR;
 		part = min_t(u64, blocks - block, CACHEFS_CHUNK_BLOCKS);
 		cachefs_index_map(cache, version, block, part, slots, note);

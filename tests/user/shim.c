@@ -18,6 +18,7 @@ void (*shim_others)(void);
 unsigned long shim_ram_pages = 1UL << 24;
 long shim_ram_available = 1L << 24;
 bool shim_killed;
+bool shim_signalled;
 void (*shim_panic_hook)(void);
 const void *shim_inc_counter;
 
@@ -447,6 +448,7 @@ void shim_reset(u64 seed)
 	alloc_max = U64_MAX;
 	alloc_has_failed = false;
 	shim_killed = false;
+	shim_signalled = false;
 	shim_inc_counter = NULL;
 	shim_log_clear();
 	shim_work_reset();

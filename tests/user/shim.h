@@ -47,6 +47,8 @@ extern u64 shim_rescheds;
 extern void (*shim_others)(void);
 /* The task is killed: what can be killed does not wait any more. */
 extern bool shim_killed;
+/* It has a signal that need not kill. */
+extern bool shim_signalled;
 
 /* Once, before atomic_inc() of @counter: call @before, as if others ran there. */
 void shim_before_inc(const void *counter, void (*before)(void));
