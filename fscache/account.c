@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who uses the cache, how much of it, what is counted for a volume, what is refused, and
- * how old the data is.
+ * Who uses the cache, how much of it, what is counted for a volume, its share, what is
+ * refused, and how old the data is.
  */
 #include <linux/ktime.h>
+#include <linux/math64.h>
 #include <trace/events/cachefs.h>
 #include "internal.h"
 
@@ -56,6 +57,101 @@ void cachefs_quiesce(struct cachefs_cache *cache)
 	spin_unlock_irq(&cache->wait.lock);
 }
 
+/* How far the log has gone since the attach, bytes. */
+static u64 share_log_at(struct cachefs_cache *cache)
+{
+	return atomic64_read(&cache->stats[CACHEFS_STAT_STORED_BYTES]) +
+		atomic64_read(&cache->stats[CACHEFS_STAT_REINSERTED_BYTES]);
+}
+
+/*
+ * What a volume has in the log.  What it has stored is taken to be spread over the whole
+ * log, so each 256th that the log goes on takes a 256th of it.
+ */
+static u64 share_bytes(struct cachefs_cache *cache, struct cachefs_counters *share)
+{
+	u64 at = share_log_at(cache), capacity = cachefs_capacity(cache);
+	u64 parts = div64_u64((at - share->share_at) << 8, capacity);
+
+	lockdep_assert_held(&share->share_lock);
+	if (parts < 256) {
+		share->share_bytes -= (share->share_bytes >> 8) * parts;
+		share->share_at += capacity * parts >> 8;
+	} else {
+		share->share_bytes = 0;
+		share->share_at = at;
+	}
+	return share->share_bytes;
+}
+
+static void share_add(struct cachefs_cache *cache, struct cachefs_volume *volume,
+		      u64 bytes)
+{
+	struct cachefs_counters *share = volume->share;
+
+	if (READ_ONCE(volume->max_share) >= 100)
+		return;
+	spin_lock(&share->share_lock);
+	share->share_bytes = share_bytes(cache, share) + bytes;
+	spin_unlock(&share->share_lock);
+}
+
+/**
+ * cachefs_volume_admits - Whether a volume's policy lets more of it be stored
+ * @cache: the cache
+ * @volume: the volume
+ * @bytes: how much more
+ *
+ * A volume has its share when it has stored so much in about the time in which the log
+ * goes once around the device.  Stores that are under way do not count yet.
+ *
+ * Context: process, does not sleep.
+ * Return: whether it may be stored.
+ */
+bool cachefs_volume_admits(struct cachefs_cache *cache,
+			   struct cachefs_volume *volume, u64 bytes)
+{
+	unsigned int percent = READ_ONCE(volume->max_share);
+	u64 has;
+
+	if (percent >= 100)
+		return true;
+	if (!percent)
+		return false;
+	spin_lock(&volume->share->share_lock);
+	has = share_bytes(cache, volume->share);
+	spin_unlock(&volume->share->share_lock);
+	return has + bytes <= div_u64(cachefs_capacity(cache) * percent, 100);
+}
+
+/**
+ * cachefs_volume_set_policy - Set what an administrator wants of a volume
+ * @volume: the volume
+ * @policy: that
+ *
+ * What is stored counts for a share from here on.
+ *
+ * Context: any.
+ */
+void cachefs_volume_set_policy(struct cachefs_volume *volume,
+			       const struct cachefs_policy *policy)
+{
+	WRITE_ONCE(volume->max_share, policy->max_share);
+	WRITE_ONCE(volume->keep, policy->keep);
+}
+
+/**
+ * cachefs_volume_keeps - Whether what is stored of a volume counts as read
+ * @volume: the volume
+ *
+ * Context: any.
+ * Return: whether it does.
+ */
+bool cachefs_volume_keeps(const struct cachefs_volume *volume)
+{
+	return READ_ONCE(volume->keep);
+}
+
 /**
  * cachefs_count - Account what only the glue knows
  * @cache: the cache
@@ -64,14 +160,17 @@ void cachefs_quiesce(struct cachefs_cache *cache)
  * @stat: what is counted
  * @n: how much, up to the end of the file
  *
- * Context: any.
+ * Context: any; for what was stored, process.
  */
 void cachefs_count(struct cachefs_cache *cache, struct cachefs_volume *volume,
 		   enum cachefs_stat stat, s64 n)
 {
 	cachefs_stat_add(cache, stat, n);
-	if (volume)
-		atomic64_add(n, &volume->counters->stats[stat]);
+	if (!volume)
+		return;
+	atomic64_add(n, &volume->counters->stats[stat]);
+	if (stat == CACHEFS_STAT_STORED_BYTES)
+		share_add(cache, volume, n);
 }
 
 static struct cachefs_counters *counters_find(struct cachefs_cache *cache,
@@ -87,6 +186,7 @@ static struct cachefs_counters *counters_find(struct cachefs_cache *cache,
 	counters = kzalloc(struct_size(counters, key, size), GFP_KERNEL);
 	if (counters) {
 		memcpy(counters->key, key, size);
+		spin_lock_init(&counters->share_lock);
 		list_add_tail(&counters->link, &cache->counters);
 		cache->nr_counters++;
 	}

@@ -6,6 +6,7 @@
 #define _CACHEFS_COUNTERS_H
 
 #include <linux/list.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include "cachefs.h"
 
@@ -35,26 +36,41 @@ struct cachefs_histogram {
 	atomic64_t	counts[CACHEFS_LATENCY_BUCKETS];
 };
 
-/* The counters of so many volumes are kept, and always those of a volume that is there. */
-#define CACHEFS_KEPT_COUNTERS	1000
+/* So many counters are kept, two for a volume, and always those of a volume that is there. */
+#define CACHEFS_KEPT_COUNTERS	2000
 
 /*
  * struct cachefs_counters - What was counted for a volume since the attach
  * @link: in cachefs_cache::counters
  * @users: volumes that are counted here now; counters_mutex
  * @stats: the first few of enum cachefs_stat
- * @key: the volume's; ends with NUL
+ * @share_lock: protects the two members below
+ * @share_bytes: of what was stored, what the log has not reused since, or so
+ * @share_at: where the log was when that was worked out, bytes since the attach
+ * @key: the volume's, or its identity; ends with NUL
  */
 struct cachefs_counters {
 	struct list_head	link;
 	unsigned int		users;
 	atomic64_t		stats[CACHEFS_STAT_STORED_BYTES + 1];
+	spinlock_t		share_lock;	/* what follows */
+	u64			share_bytes;
+	u64			share_at;
 	char			key[];
 };
 
-/* Accounting for one volume; see sysfs.c. */
+/*
+ * struct cachefs_volume - A volume, for accounting; see sysfs.c
+ * @counters: by its key
+ * @share: by its identity, for its share
+ * @max_share: its policy: the part of the cache that it may have, percent
+ * @keep: its policy: what is stored of it counts as read
+ */
 struct cachefs_volume {
 	struct cachefs_counters	*counters;
+	struct cachefs_counters	*share;
+	u8			max_share;
+	bool			keep;
 };
 
 struct cachefs_counters *cachefs_counters_get(struct cachefs_cache *cache,

@@ -427,6 +427,12 @@ static inline unsigned int cachefs_ready_regions(const struct cachefs_cache *cac
 	return clamp(nr / 64, nr < 12 ? 2U : 3U, 16U);
 }
 
+/* What all regions hold, bytes. */
+static inline u64 cachefs_capacity(const struct cachefs_cache *cache)
+{
+	return (u64)cache->geo.nr_regions * cache->geo.slots << CACHEFS_BLOCK_SHIFT;
+}
+
 static inline u64 cachefs_region_start(const struct cachefs_geometry *geo,
 				       u32 region)
 {

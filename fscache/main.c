@@ -74,8 +74,7 @@ static int main_attach(const char *path, unsigned int flags)
 	cachefs_device_watch(device, cache, cachefs_device_gone);
 	pr_info("%s: attached as %pU, %llu MiB\n",
 		cachefs_device_name(device), cache->uuid,
-		(u64)cache->geo.nr_regions * cache->geo.slots >>
-		(20 - CACHEFS_BLOCK_SHIFT));
+		cachefs_capacity(cache) >> 20);
 	return 0;
 
 remove_sysfs:

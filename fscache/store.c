@@ -169,6 +169,21 @@ static void store_free_copies(struct cachefs_store *store, struct page **pages,
 		cachefs_copy_page_free(store->cache->device, pages[--nr]);
 }
 
+/* As after a read: so the blocks stay when their region is reused. */
+static void store_note_read(struct cachefs_store *store, const struct cachefs_io *io)
+{
+	struct cachefs_cache *cache = store->cache;
+	u32 slots[CACHEFS_CHUNK_BLOCKS];
+	unsigned int i, run;
+
+	cachefs_index_map(cache, &store->version, io->block, io->nr, slots, true);
+	for (i = 0; i < io->nr; i += run) {
+		run = cachefs_slots_run(cache, slots + i, io->nr - i);
+		if (slots[i] != CACHEFS_NO_REF)
+			cachefs_region_unpin(cache, slots[i] >> cache->ref_shift);
+	}
+}
+
 /* All I/O has ended: publish or abandon, then tell the caller. */
 static void store_work(struct work_struct *work)
 {
@@ -195,6 +210,8 @@ static void store_work(struct work_struct *work)
 		if (!stale && !io->error) {
 			cachefs_region_publish(cache, &slots, store->version.id,
 					       io->block, last);
+			if (store->keep)
+				store_note_read(store, io);
 			store->stored += data;
 		} else {
 			cachefs_region_abandon(cache, &slots);

@@ -152,9 +152,7 @@ static ssize_t write_budget_store(struct kobject *kobj,
 	X(block_size, 0444, NULL, "%d", CACHEFS_BLOCK_SIZE) \
 	X(region_size, 0444, NULL, "%u", \
 	  to_cache(kobj)->geo.region_blocks << CACHEFS_BLOCK_SHIFT) \
-	X(capacity_bytes, 0444, NULL, "%llu", \
-	  (u64)to_cache(kobj)->geo.nr_regions * to_cache(kobj)->geo.slots << \
-	  CACHEFS_BLOCK_SHIFT) \
+	X(capacity_bytes, 0444, NULL, "%llu", cachefs_capacity(to_cache(kobj))) \
 	X(used_bytes, 0444, NULL, "%llu", \
 	  READ_ONCE(to_cache(kobj)->live_blocks) << CACHEFS_BLOCK_SHIFT) \
 	X(objects_open, 0444, NULL, "%d", atomic_read(&to_cache(kobj)->objects)) \
@@ -200,7 +198,9 @@ static ssize_t latency_counts(struct kobject *kobj, enum cachefs_latency which,
 	X(identity, 0400, NULL, "%s", to_volume(kobj)->identity) \
 	X(hit_bytes, 0444, NULL, "%lld", VOLUME_STAT(HIT_BYTES)) \
 	X(miss_bytes, 0444, NULL, "%lld", VOLUME_STAT(MISS_BYTES)) \
-	X(stored_bytes, 0444, NULL, "%lld", VOLUME_STAT(STORED_BYTES))
+	X(stored_bytes, 0444, NULL, "%lld", VOLUME_STAT(STORED_BYTES)) \
+	X(max_share, 0444, NULL, "%u", READ_ONCE(to_volume(kobj)->volume.max_share)) \
+	X(keep, 0444, NULL, "%u", READ_ONCE(to_volume(kobj)->volume.keep))
 
 #define SYSFS_FILE(_dir, _name, _mode, _store, _format, _value)		\
 	static ssize_t _dir##_##_name##_show(struct kobject *kobj,	\
@@ -360,10 +360,12 @@ struct cachefs_volume *cachefs_volume_add(struct cachefs_cache *cache,
 	if (!sysfs)
 		return NULL;
 	sysfs->volume.counters = cachefs_counters_get(cache, key);
-	if (!sysfs->volume.counters) {
-		kfree(sysfs);
-		return NULL;
-	}
+	if (!sysfs->volume.counters)
+		goto free;
+	sysfs->volume.share = cachefs_counters_get(cache, identity);
+	if (!sysfs->volume.share)
+		goto put;
+	sysfs->volume.max_share = 100;
 	sysfs->cache = cache;
 	sysfs->key = key;
 	sysfs->identity = identity;
@@ -374,6 +376,12 @@ struct cachefs_volume *cachefs_volume_add(struct cachefs_cache *cache,
 		pr_warn("%s: volume %u has no directory in sysfs\n",
 			cachefs_device_name(cache->device), number);
 	return &sysfs->volume;
+
+put:
+	cachefs_counters_put(cache, sysfs->volume.counters);
+free:
+	kfree(sysfs);
+	return NULL;
 }
 
 /**
@@ -390,6 +398,7 @@ void cachefs_volume_remove(struct cachefs_volume *volume)
 		kobject_del(&sysfs->kobj);
 	/* Nobody reads its files any more. */
 	cachefs_counters_put(sysfs->cache, volume->counters);
+	cachefs_counters_put(sysfs->cache, volume->share);
 	kobject_put(&sysfs->kobj);
 }
 

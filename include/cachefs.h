@@ -69,6 +69,7 @@ struct vm_fault;
 	X(CACHED, bypassed, "cached, but the server is faster", BYPASSED) \
 	X(NO_ROOM, device_full, "device full or not writable", STORE_REFUSED) \
 	X(BUDGET, write_budget, "write budget", STORE_REFUSED) \
+	X(POLICY, policy, "policy of the export", STORE_REFUSED) \
 	/* Stale, or perhaps stale: */ \
 	X(VERSION, version_changed, "version changed", STALE) \
 	X(OLDER_READ, older_read, "older read open", STALE) \
@@ -168,6 +169,7 @@ struct cachefs_read {
  * @bytes: how many bytes; the last block may be partial and is padded with zeros
  * @pages: the pages; the caller keeps them until @done; entries may be replaced
  * @may_wait: cachefs_store() may wait up to a second while too much is in flight
+ * @keep: what is stored counts as read, so it stays when its region is reused
  * @still_valid: asked when the data is on disk, before it is published, in process
  *	context: why these pages are not that version's any more, or not as they
  *	were; %CACHEFS_WHY_NONE if they are
@@ -189,6 +191,7 @@ struct cachefs_store {
 	size_t			bytes;
 	struct page		**pages;
 	bool			may_wait;
+	bool			keep;
 	enum cachefs_reason	(*still_valid)(struct cachefs_store *store);
 	void			(*release)(struct cachefs_store *store);
 	void			(*done)(struct cachefs_store *store);
@@ -202,6 +205,16 @@ struct cachefs_store {
 	atomic_t		pending;
 	struct list_head	ios;
 	struct work_struct	work;
+};
+
+/**
+ * struct cachefs_policy - What an administrator wants of a volume
+ * @max_share: how much of the cache it may have, percent; 0: nothing is stored
+ * @keep: what is stored counts as read
+ */
+struct cachefs_policy {
+	u8	max_share;
+	bool	keep;
 };
 
 /* Attach and detach (fscache/cache.c, account.c) */
@@ -254,6 +267,11 @@ struct cachefs_volume *cachefs_volume_add(struct cachefs_cache *cache,
 					  const char *key,
 					  const char *identity);
 void cachefs_volume_remove(struct cachefs_volume *volume);
+void cachefs_volume_set_policy(struct cachefs_volume *volume,
+			       const struct cachefs_policy *policy);
+bool cachefs_volume_admits(struct cachefs_cache *cache,
+			   struct cachefs_volume *volume, u64 bytes);
+bool cachefs_volume_keeps(const struct cachefs_volume *volume);
 void cachefs_count(struct cachefs_cache *cache, struct cachefs_volume *volume,
 		   enum cachefs_stat stat, s64 n);
 void cachefs_count_object(struct cachefs_cache *cache, int change);

@@ -36,6 +36,7 @@ static void bind_acquire_volume(struct fscache_volume *vcookie)
 		goto free;
 	volume->glue = glue;
 	volume->vcookie = vcookie;
+	cachefs_policy_add(volume);
 	vcookie->cache_priv = volume;
 	/* Keeps the count from reaching zero until we withdraw. */
 	atomic_inc(&vcookie->n_accesses);
@@ -59,6 +60,7 @@ static void bind_free_volume(struct fscache_volume *vcookie)
 	struct cachefs_glue *glue = volume->glue;
 
 	vcookie->cache_priv = NULL;
+	cachefs_policy_remove(volume);
 	cachefs_volume_remove(volume->volume);
 	spin_lock(&glue->lock);
 	list_del(&volume->link);

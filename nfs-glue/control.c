@@ -78,6 +78,8 @@ static enum cachefs_file_reason control_reason(struct cachefs_op *op,
 		return CACHEFS_FILE_CHANGED;
 	if (cachefs_pace_slow(cache))
 		return CACHEFS_FILE_SLOW;
+	if (!cachefs_volume_admits(cache, cachefs_op_volume(op), 1))
+		return CACHEFS_FILE_POLICY;
 	if (!cachefs_op_settled(op, inode))
 		return CACHEFS_FILE_RECENT;
 	if (READ_ONCE(cache->stores_stopped))

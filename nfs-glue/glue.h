@@ -88,6 +88,7 @@ struct cachefs_glue {
  * @withdrawn: the access that bind_acquire_volume() took has been given back;
  *	cachefs_glue::lock
  * @nfs: whether it is one of NFS, see operation.c
+ * @policy_link: in the list of policy.c
  */
 struct cachefs_glue_volume {
 	struct list_head	link;
@@ -99,6 +100,7 @@ struct cachefs_glue_volume {
 	int			told;
 	bool			withdrawn;
 	bool			nfs;
+	struct list_head	policy_link;
 };
 
 /*
@@ -233,6 +235,7 @@ void cachefs_op_free(struct cachefs_op *op);
 enum cachefs_reason cachefs_op_stale(struct cachefs_op *op);
 enum cachefs_reason cachefs_op_refusal(struct cachefs_op *op);
 void cachefs_op_read(struct cachefs_op *op, struct cachefs_read *read);
+bool cachefs_op_store_wanted(struct cachefs_op *op, u64 block, size_t bytes);
 void cachefs_op_store(struct cachefs_op_store *store);
 struct cachefs_op_store *cachefs_op_stored(struct cachefs_store *core);
 void cachefs_end_access(struct fscache_cookie *cookie);
@@ -260,10 +263,16 @@ void cachefs_volume_identity(const char *key, const char *aliases,
 			     char *identity, size_t size);
 char *cachefs_volume_identity_now(const char *key, const void *coherency,
 				  unsigned int coherency_len);
+bool cachefs_volume_is(const char *key, const char *name);
 const char *cachefs_volume_refusal(const char *key, bool page_by_page);
 const char *cachefs_object_unnamed(struct cachefs_object *object,
 				   struct inode *inode);
 bool cachefs_object_named(struct cachefs_object *object, struct inode *inode);
+
+/* policy.c */
+void cachefs_policy_of(const char *key, const char *rules, struct cachefs_policy *found);
+void cachefs_policy_add(struct cachefs_glue_volume *volume);
+void cachefs_policy_remove(struct cachefs_glue_volume *volume);
 
 /* linux-6.1/stage.c */
 bool cachefs_stage_read(struct cachefs_op *op, struct page *page);

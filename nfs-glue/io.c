@@ -174,9 +174,8 @@ static void io_download(struct netfs_io_subrequest *subreq, struct cachefs_op *o
 			       bytes, why);
 	else
 		op->storing = (io_copies_at_once(rreq) || io_note_reads(op, start, end)) &&
-			cachefs_store_wanted(cache, &op->version,
-					     start >> CACHEFS_BLOCK_SHIFT,
-					     bytes);
+			cachefs_op_store_wanted(op, start >> CACHEFS_BLOCK_SHIFT,
+						bytes);
 	if (op->storing)
 		__set_bit(NETFS_SREQ_COPY_TO_CACHE, &subreq->flags);
 }

@@ -307,6 +307,25 @@ static enum cachefs_reason op_still_valid(struct cachefs_store *core)
 }
 
 /**
+ * cachefs_op_store_wanted - Whether data that is read from the server shall be stored
+ * @op: the operation that reads it
+ * @block: first file block
+ * @bytes: how much
+ *
+ * Context: process; may take index_lock.
+ * Return: whether it shall be stored; if not, cachefs_refuse() was called.
+ */
+bool cachefs_op_store_wanted(struct cachefs_op *op, u64 block, size_t bytes)
+{
+	struct cachefs_cache *cache = cachefs_op_cache(op);
+
+	if (cachefs_volume_admits(cache, cachefs_op_volume(op), bytes))
+		return cachefs_store_wanted(cache, &op->version, block, bytes);
+	cachefs_refuse(cache, &op->version, block, bytes, CACHEFS_WHY_POLICY);
+	return false;
+}
+
+/**
  * cachefs_op_store - Store data of an operation
  * @store: block, bytes, pages, may_wait, release and done are the caller's, and op
  *
@@ -317,6 +336,7 @@ void cachefs_op_store(struct cachefs_op_store *store)
 	store->store.cache = cachefs_op_cache(store->op);
 	store->store.version = store->op->version;
 	store->store.still_valid = op_still_valid;
+	store->store.keep = cachefs_volume_keeps(cachefs_op_volume(store->op));
 	fscache_count_write();
 	cachefs_store(&store->store);
 }

@@ -148,6 +148,14 @@ static const char *volume_parse_alias(const char *text, struct server *new,
 	return end && *end == '=' ? volume_parse_server(end + 1, ",\n", old) : NULL;
 }
 
+/* Whether somebody who wrote @named means @server. */
+static bool volume_server_is(const struct server *named, const struct server *server)
+{
+	return named->ip6 == server->ip6 &&
+		(!named->port || named->port == server->port) &&
+		!memcmp(named->address, server->address, volume_address_len(named));
+}
+
 /* Replace a server's address by the one that it is an alias of. */
 static void volume_resolve_alias(const char *aliases, struct server *server)
 {
@@ -155,9 +163,7 @@ static void volume_resolve_alias(const char *aliases, struct server *server)
 
 	for (; aliases && *aliases; aliases += *aliases == ',') {
 		if (volume_parse_alias(aliases, &new, &old) &&
-		    new.ip6 == server->ip6 &&
-		    (!new.port || new.port == server->port) &&
-		    !memcmp(new.address, server->address, volume_address_len(&new))) {
+		    volume_server_is(&new, server)) {
 			old.port = old.port ?: server->port;
 			*server = old;
 			return;
@@ -378,15 +384,51 @@ static const struct cachefs_file_system *volume_file_system(const char *key)
 	return NULL;
 }
 
+/* The address of the server in a key, of NFS or CIFS. */
+static bool volume_server(const char *key, struct server *server)
+{
+	return volume_nfs_server(key, server) ||
+		(!strncmp(key, "cifs,", 5) && volume_parse_server(key + 5, ",", server));
+}
+
+/* The tag of a mount of NFS or 9p, or the share of one of CIFS; or NULL. */
+static const char *volume_tag(const char *key)
+{
+	struct server server;
+	const char *fsid = volume_nfs_server(key, &server), *tag = strrchr(key, ',');
+
+	if (fsid)
+		return volume_field_after(fsid, 2 + NFS_MOUNT_FIELDS);
+	return tag ? tag + 1 : NULL;
+}
+
+/**
+ * cachefs_volume_is - Whether somebody means a volume
+ * @key: the key that the network file system gave it
+ * @name: what somebody wrote: the address of the server, as in server_alias, or the
+ *	tag of the mount, or the share; ends before "="
+ *
+ * Context: any.
+ * Return: whether it is meant.
+ */
+bool cachefs_volume_is(const char *key, const char *name)
+{
+	size_t len = strcspn(name, "=");
+	struct server named, server;
+	const char *tag;
+
+	if (volume_parse_server(name, "=", &named))
+		return volume_server(key, &server) && volume_server_is(&named, &server);
+	tag = volume_tag(key);
+	return tag && strlen(tag) == len && !memcmp(tag, name, len);
+}
+
 /* Whether the address may be another server's on another link.  No key has the link. */
 static bool volume_link_local(const char *key)
 {
 	struct server server;
 
-	if (!volume_nfs_server(key, &server) &&
-	    (strncmp(key, "cifs,", 5) || !volume_parse_server(key + 5, ",", &server)))
-		return false;
-	return server.ip6 &&
+	return volume_server(key, &server) && server.ip6 &&
 		ipv6_addr_type((struct in6_addr *)server.address) &
 		IPV6_ADDR_LINKLOCAL;
 }

@@ -46,7 +46,7 @@ static const char reload_usage[] =
 	"Usage: cachefsctl reload [options]\n"
 	"\n"
 	"Take the module out and load it again, a newer one if it was installed meanwhile,\n"
-	"and attach the cache as it was, with its limits and server_alias.  File systems stay\n"
+	"and attach the cache as it was, with its limits, server_alias and policy.  File systems stay\n"
 	"mounted.\n"
 	"\n"
 	"Options:\n"
@@ -131,12 +131,12 @@ static int attach_check_other(const char *device, bool *done)
 }
 
 /*
- * Attach after the module was loaded, with another option if there is one, unless its
+ * Attach after the module was loaded, with other options if there are some, unless its
  * option cache= in /etc/modprobe.d has attached a cache meanwhile.
  */
-static int attach_loaded(const char *device, const char *option)
+static int attach_loaded(const char *device, char *const *options)
 {
-	int status = control_load(option);
+	int status = control_load(options);
 	bool done = false;
 
 	if (!status)
@@ -498,24 +498,33 @@ static void reload_note_limits(struct config *config, const char *uuid)
 					      config_limits[i]);
 }
 
-/*
- * The option of the module that an administrator can write to, as it is, or NULL if nobody
- * has set it.  The module must have it when it is loaded: mounts that are there look for
- * what is cached of them when the cache is attached.
- */
-static char *reload_option(void)
-{
-	char *alias = root_text("/sys/module/cachefs/parameters/server_alias"), *option;
+/* The options of the module that an administrator can write to. */
+static const char *const reload_options[] = { "server_alias", "policy" };
 
-	option = alias && strcmp(alias, "(null)") ? cmd_text("server_alias=%s", alias) : NULL;
-	free(alias);
-	return option;
+/*
+ * Each of these options as it is, unless nobody has set it.  The module must have them when
+ * it is loaded: mounts that are there look for what is cached of them when the cache is
+ * attached.
+ */
+static void reload_note_options(char *noted[ARRAY_SIZE(reload_options) + 1])
+{
+	unsigned int i, nr = 0;
+	char *value;
+
+	for (i = 0; i < ARRAY_SIZE(reload_options); i++) {
+		value = root_text("/sys/module/cachefs/parameters/%s", reload_options[i]);
+		if (value && strcmp(value, "(null)"))
+			noted[nr++] = cmd_text("%s=%s", reload_options[i], value);
+		free(value);
+	}
+	noted[nr] = NULL;
 }
 
 /* After the module was taken out. */
-static int reload_load(const char *device, const char *option, const struct config *config)
+static int reload_load(const char *device, char *const *options,
+		       const struct config *config)
 {
-	int status = device ? attach_loaded(device, option) : control_load(option);
+	int status = device ? attach_loaded(device, options) : control_load(options);
 
 	if (status && device)
 		warnx("network file systems go on uncached; when the cause is gone: cachefsctl attach %s",
@@ -533,9 +542,10 @@ static int reload_now(const struct system *sys)
 {
 	static const char *const rmmod[] = { "rmmod", "cachefs", NULL };
 	struct config config = {};
-	char *option = reload_option(), *device = NULL;
+	char *options[ARRAY_SIZE(reload_options) + 1], **option, *device = NULL;
 	int status, ret;
 
+	reload_note_options(options);
 	if (sys->nr_caches) {
 		device = cmd_text("%s", sys->caches[0].device);
 		reload_note_limits(&config, sys->caches[0].uuid);
@@ -545,9 +555,10 @@ static int reload_now(const struct system *sys)
 		status = cmd_fails(ret < 0 ? -ret : 0, "rmmod cachefs failed; the module is as it was\n"
 				   "if it is in use, somebody has /dev/cachefs open: see fuser /dev/cachefs");
 	else
-		status = reload_load(device, option, &config);
+		status = reload_load(device, options, &config);
 	config_free(&config);
-	free(option);
+	for (option = options; *option; option++)
+		free(*option);
 	free(device);
 	return status;
 }

@@ -11,7 +11,7 @@
 int control_log_open(void);
 void control_log_print(int log);
 int control_run(const char *const *argv);
-int control_load(const char *option);
+int control_load(char *const *options);
 int control_attach(const char *device);
 int control_detach(const char *uuid);
 

@@ -78,17 +78,19 @@ int control_run(const char *const *argv)
 
 /**
  * control_load - Load the module unless it is loaded
- * @option: NAME=VALUE, which counts more than /etc/modprobe.d; or %NULL
+ * @options: NAME=VALUE, up to a %NULL, which count more than /etc/modprobe.d; or %NULL
  *
  * Return: the exit status.
  */
-int control_load(const char *option)
+int control_load(char *const *options)
 {
-	const char *const modprobe[] = { "modprobe", "cachefs", option, NULL };
+	const char *modprobe[8] = { "modprobe", "cachefs" };
 	const struct system_problem *problem;
 	struct system sys;
-	int ret = EXIT_SUCCESS, log;
+	int ret = EXIT_SUCCESS, log, i;
 
+	for (i = 0; options && options[i] && i < 5; i++)
+		modprobe[2 + i] = options[i];
 	if (root_has("/sys/fs/cachefs/attach"))
 		return EXIT_SUCCESS;
 	if (geteuid() && !*root)

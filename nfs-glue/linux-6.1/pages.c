@@ -261,7 +261,7 @@ static void pages_store_page(struct cachefs_op *op, struct page *page)
 		why = CACHEFS_WHY_PAGE;
 		goto refuse;
 	}
-	if (!cachefs_store_wanted(cache, version, page->index, bytes))
+	if (!cachefs_op_store_wanted(op, page->index, bytes))
 		return;
 	why = READ_ONCE(op->object->named) ? noted : CACHEFS_WHY_NO_NAME;
 	if (why == CACHEFS_WHY_NO_NOTE &&

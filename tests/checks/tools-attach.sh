@@ -254,7 +254,7 @@ check_attach_limits()
 	ends "and nothing is attached" 1 '' grep . "$dir/attach"
 }
 
-# What an administrator has written to server_alias, modprobe gets.
+# What an administrator has written to server_alias and policy, modprobe gets.
 check_reload_option()
 {
 	local alias=10.0.0.2=10.0.0.1,127.0.0.1=10.0.0.1:2049 params name value wanted
@@ -278,6 +278,14 @@ check_reload_option()
 		set $alias server_alias=$alias;
 		none (null)
 	END
+	tree healthy
+	mkdir -p "$params"
+	echo "$alias" > "$params/server_alias"
+	echo "scratch=20%,10.0.0.3=keep" > "$params/policy"
+	ends "reload: policy, too" 0 'loaded again' \
+		env "PATH=$tmp/bin:$PATH" "$ctl" --sysroot "$tmp/tree" reload
+	ends "and modprobe gets both" 0 \
+		"^cachefs;server_alias=$alias;policy=scratch=20%,10.0.0.3=keep;\$" cat "$tmp/options"
 	# Set to nothing by hand: /etc/modprobe.d may have another value.
 	tree healthy
 	mkdir -p "$params"

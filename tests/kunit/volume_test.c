@@ -134,6 +134,51 @@ static void volume_refusal(struct kunit *test)
 			!cachefs_volume_refusal(want->key, true));
 }
 
+struct policy_case {
+	const char	*name;
+	const char	*key;
+	const char	*rules;
+	u8		max_share;
+	bool		keep;
+};
+
+#define CIFS_KEY	"cifs,10.99.0.7:445,share"
+
+static const struct policy_case policy_cases[] = {
+	{ "none",		V4 OPTIONS,	NULL,			100 },
+	{ "empty",		V4 OPTIONS,	"",			100 },
+	{ "empty_line",		V4 OPTIONS,	"\n",			100 },
+	{ "server",		V4 OPTIONS,	"10.99.0.1=nostore",	0 },
+	{ "end_of_line",	V4 OPTIONS,	"10.99.0.1=nostore\n",	0 },
+	{ "another_server",	V4 OPTIONS,	"10.99.0.2=nostore",	100 },
+	{ "port",		V4 OPTIONS,	"10.99.0.1:2049=keep",	100, true },
+	{ "another_port",	V4 OPTIONS,	"10.99.0.1:2050=keep",	100 },
+	{ "ipv6",		V6 OPTIONS,	"fe80::1=7%",		7 },
+	{ "tag",		V4 OPTIONS ",red",	"red=25%",	25 },
+	{ "no_tag",		V4 OPTIONS,	"red=25%",		100 },
+	{ "part_of_a_tag",	V4 OPTIONS ",reds",	"red=25%",	100 },
+	{ "option_is_no_tag",	V4 OPTIONS,	"1=nostore",		100 },
+	{ "first_rule_counts",	V4 OPTIONS ",red",
+				"red=normal,10.99.0.1=nostore",		100 },
+	{ "second_rule",	V4 OPTIONS ",blue",
+				"red=normal,10.99.0.1=99%",		99 },
+	{ "cifs_share",		CIFS_KEY,	"share=nostore",	0 },
+	{ "cifs_server",	CIFS_KEY,	"10.99.0.7=nostore",	0 },
+	{ "9p",			"9p,host,tag",	"tag=1%",		1 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(policy, policy_cases, name);
+
+static void volume_policy(struct kunit *test)
+{
+	const struct policy_case *want = test->param_value;
+	struct cachefs_policy got;
+
+	cachefs_policy_of(want->key, want->rules, &got);
+	KUNIT_EXPECT_EQ(test, want->max_share, got.max_share);
+	KUNIT_EXPECT_EQ(test, want->keep, got.keep);
+}
+
 /* A key may be cut anywhere: nothing is read or written beyond its end. */
 static void cut_key_is_no_danger(struct kunit *test)
 {
@@ -154,6 +199,7 @@ static void cut_key_is_no_danger(struct kunit *test)
 		KUNIT_EXPECT_LT(test, strlen(identity),
 				len + CACHEFS_IDENTITY_EXTRA);
 		cachefs_volume_refusal(cut, false);
+		cachefs_volume_is(cut, "red");
 		kunit_kfree(test, identity);
 		kunit_kfree(test, cut);
 	}
@@ -162,6 +208,7 @@ static void cut_key_is_no_danger(struct kunit *test)
 static struct kunit_case volume_cases[] = {
 	KUNIT_CASE_PARAM(volume_identity, identity_gen_params),
 	KUNIT_CASE_PARAM(volume_refusal, refusal_gen_params),
+	KUNIT_CASE_PARAM(volume_policy, policy_gen_params),
 	KUNIT_CASE(cut_key_is_no_danger),
 	{}
 };

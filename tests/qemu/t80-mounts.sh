@@ -208,6 +208,75 @@ if [ -w /sys/module/cachefs/parameters/server_alias ]; then
 	echo > /sys/module/cachefs/parameters/server_alias
 fi
 
+policy=/sys/module/cachefs/parameters/policy
+refused_by_policy()
+{
+	cat "$(cachefs_dir)/refused_bytes/policy"
+}
+# Read a new file; then $refused has the bytes of it that the policy refused, and $stored
+# what was stored.
+read_new()	# NAME SIZE
+{
+	fill "$export_dir/$1" "$2" 12
+	wait_for 60 file_settled "$export_dir/$1"
+	refused=$(refused_by_policy)
+	stored=$(cachefs_stat stored_bytes)
+	check "$what: the right bytes" cmp "$export_dir/$1" "$MNT/$1"
+	settle
+	refused=$(($(refused_by_policy) - refused))
+	stored=$(($(cachefs_stat stored_bytes) - stored))
+	rm "$export_dir/$1"
+}
+what="the policy nostore"
+nfs_mount
+read_all
+settle
+drop_caches
+echo "$server=nostore" > $policy
+read_new new 3000001
+check_equal "$what: refused (bytes)" 3000001 "$refused"
+check_equal "$what: stored (bytes)" 0 "$stored"
+check_equal "$what: in sysfs" 0 "$(cat "$(cachefs_dir)"/volumes/*/max_share)"
+hits=$(cachefs_stat hit_bytes)
+check "$what: the right bytes of what was cached" cmp "$export_dir/large" "$MNT/large"
+check_equal "$what: what is cached is read (bytes)" "$(stat -c %s "$export_dir/large")" \
+	$(($(cachefs_stat hit_bytes) - hits))
+what="a share of 2 %"
+echo "10.0.0.9=keep,$server=2%" > $policy
+share=$(($(cat "$(cachefs_dir)/capacity_bytes") / 50))
+read_new new $((share * 4))
+# Beyond it comes at most what was under way together.
+check_range "$what: stored (bytes)" $((share / 2)) $((share * 3)) "$stored"
+check_equal "$what: refused is the rest (bytes)" $((share * 4 - stored)) "$refused"
+read_new more 100000
+check_equal "$what: another file is refused (bytes)" 100000 "$refused"
+nfs_umount
+nfs_mount
+check_equal "$what: so it is in a new mount" 2 "$(cat "$(cachefs_dir)"/volumes/*/max_share)"
+read_new more 100000
+check_equal "$what: and that is full, too (bytes)" 100000 "$refused"
+what="the policy keep"
+echo "$server=keep" > $policy
+check_equal "$what: in sysfs" "100 1" "$(cat "$(cachefs_dir)"/volumes/*/{max_share,keep} | xargs)"
+read_new new 3000001
+check_equal "$what: stored (bytes)" 3000001 "$stored"
+rules_not_understood()	# so many lines of the log
+{
+	dmesg | grep -c 'policy: .* is not understood' || true
+}
+for rule in x red= =keep red=nostor red=0% red=100% red=5 red=5%%; do
+	what="the policy $rule"
+	lines=$(rules_not_understood)
+	check_equal "$what: refused" "Invalid argument" \
+		"$({ echo "$rule" > $policy; } 2>&1 | sed 's/.*: //')"
+	check_equal "$what: the log says what was not understood" $((lines + 1)) \
+		"$(rules_not_understood)"
+done
+check_equal "and the one before stays" "$server=keep" "$(cat $policy)"
+echo > $policy
+check_equal "no policy: in sysfs" "100 0" "$(cat "$(cachefs_dir)"/volumes/*/{max_share,keep} | xargs)"
+nfs_umount
+
 what="IPv6"
 address=fd00:63::1
 ip -n srv addr add $address/64 dev nfs-server nodad

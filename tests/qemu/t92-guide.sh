@@ -70,7 +70,7 @@ before()	# SECTION COMMAND
 		[[ $2 != modprobe* ]] || rmmod cachefs ;;
 	"A loop file")
 		detach ;;
-	"Is a mount really cached?"|"How much of a file"*|"Keeping files"|"What a mount finds"|States|Sizing|\
+	"Is a mount really cached?"|"How much of a file"*|"Keeping files"|"A policy for an export"|"What a mount finds"|States|Sizing|\
 	Wear|Detaching*)
 		attach ;;
 	"Why was this not cached?")

@@ -41,6 +41,24 @@ static void what_is_read_stays(void)
 	check_index(model.cache);
 }
 
+/* Nobody reads the two: the one that was stored to be kept stays a turn longer. */
+static void what_is_stored_to_be_kept_stays_a_turn_longer(void)
+{
+	tiny();
+	model_new_version(3, 25);
+	model.keep = true;
+	EXPECT_EQ(model_store_now(1, 0, 25), 0);
+	model.keep = false;
+	EXPECT_EQ(model_store_now(3, 0, 25), 0);
+	EXPECT_EQ(stat(CACHEFS_STAT_HIT_BYTES), 0);
+	one_lap();
+	EXPECT_EQ(model_count_cached(1), 25);
+	EXPECT_EQ(model_count_cached(3), 0);
+	one_lap();
+	EXPECT_EQ(model_count_cached(1), 0);
+	check_index(model.cache);
+}
+
 static s64 count_version(unsigned int version, enum cachefs_count count)
 {
 	s64 before = stat(CACHEFS_STAT_DEVICE_READ_BYTES), bytes;
@@ -307,6 +325,7 @@ static void what_is_damaged_does_not_stay(void)
 const struct test_case reinsert_cases[] = {
 	CASE(what_is_read_stays),
 	CASE(what_is_noted_as_read_stays),
+	CASE(what_is_stored_to_be_kept_stays_a_turn_longer),
 	CASE(what_is_read_stays_in_a_hurry),
 	CASE(stores_leave_room_for_what_stays),
 	CASE(what_is_not_read_again_goes),

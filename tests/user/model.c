@@ -157,6 +157,7 @@ static struct operation *store_start(unsigned int v, unsigned int block,
 	}
 	op->store.pages = op->given;
 	op->store.may_wait = model.may_wait;
+	op->store.keep = model.keep;
 	op->store.still_valid = still_valid;
 	op->store.done = store_done;
 	cachefs_store(&op->store);

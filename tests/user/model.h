@@ -56,6 +56,7 @@ struct model {
 	u64			stores;
 	u64			mismatches;	/* reads that failed with EUCLEAN */
 	bool			may_wait;	/* stores may */
+	bool			keep;		/* what is stored counts as read */
 	void			(*asked)(void);	/* after each answer of still_valid */
 };
 

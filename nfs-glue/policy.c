@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What an administrator wants of some volumes: the module's parameter "policy".
+ *
+ * The first rule that names a volume counts.  Each volume is asked about when it is
+ * mounted, and again when the parameter changes.
+ */
+#include <linux/kernel.h>
+#include <linux/module.h>
+#include <linux/string.h>
+#include "glue.h"
+
+static char *policy;
+
+/* All volumes.  The lock of the module's parameters protects the list. */
+static LIST_HEAD(policy_volumes);
+
+static bool policy_word_is(const char *text, size_t len, const char *word)
+{
+	return strlen(word) == len && !memcmp(text, word, len);
+}
+
+/* Read NAME=POLICY.  Returns where that ends, or NULL. */
+static const char *policy_parse(const char *text, struct cachefs_policy *found)
+{
+	const char *word = text + strcspn(text, "=,\n"), *end;
+	unsigned int percent = 0;
+
+	if (word == text || *word != '=')
+		return NULL;
+	word++;
+	end = word + strcspn(word, ",\n");
+	*found = (struct cachefs_policy) { .max_share = 100 };
+	if (policy_word_is(word, end - word, "keep")) {
+		found->keep = true;
+	} else if (policy_word_is(word, end - word, "nostore")) {
+		found->max_share = 0;
+	} else if (!policy_word_is(word, end - word, "normal")) {
+		for (; *word >= '0' && *word <= '9' && percent < 100; word++)
+			percent = percent * 10 + *word - '0';
+		if (!percent || percent > 99 || !policy_word_is(word, end - word, "%"))
+			return NULL;
+		found->max_share = percent;
+	}
+	return end;
+}
+
+/**
+ * cachefs_policy_of - Find the policy of a volume
+ * @key: the key that the network file system gave it
+ * @rules: as in the parameter policy, and checked; or %NULL
+ * @found: the result
+ *
+ * Context: any.
+ */
+void cachefs_policy_of(const char *key, const char *rules, struct cachefs_policy *found)
+{
+	const char *end;
+
+	for (; rules && *rules && *rules != '\n'; rules = end + (*end == ',')) {
+		end = policy_parse(rules, found);
+		if (!end)
+			break;
+		if (cachefs_volume_is(key, rules))
+			return;
+	}
+	*found = (struct cachefs_policy) { .max_share = 100 };
+}
+
+static void policy_apply(struct cachefs_glue_volume *volume)
+{
+	struct cachefs_policy found;
+
+	cachefs_policy_of(volume->vcookie->key + 1, policy, &found);
+	cachefs_volume_set_policy(volume->volume, &found);
+}
+
+static int policy_set(const char *value, const struct kernel_param *param)
+{
+	struct cachefs_glue_volume *volume;
+	const char *text = value, *end;
+	struct cachefs_policy found;
+	int ret;
+
+	for (; *text && *text != '\n'; text = end + (*end == ',')) {
+		end = policy_parse(text, &found);
+		if (!end) {
+			pr_err("policy: \"%.*s\" is not understood: NAME=POLICY[,NAME=POLICY...], each NAME the address of a server, a tag or a share, each POLICY normal, nostore, keep or 1%% to 99%%\n",
+			       (int)strcspn(text, ",\n"), text);
+			return -EINVAL;
+		}
+	}
+	ret = param_set_charp(value, param);
+	if (ret)
+		return ret;
+	list_for_each_entry(volume, &policy_volumes, policy_link)
+		policy_apply(volume);
+	return 0;
+}
+
+static const struct kernel_param_ops policy_ops = {
+	.set	= policy_set,
+	.get	= param_get_charp,
+	.free	= param_free_charp,
+};
+
+module_param_cb(policy, &policy_ops, &policy, 0644);
+MODULE_PARM_DESC(policy, "NAME=POLICY[,NAME=POLICY...]: NAME is the address of a server, the tag of a mount or a share of CIFS; POLICY is normal, nostore, keep, or a share of the cache in percent, 1% to 99%");
+
+/**
+ * cachefs_policy_add - Have a volume follow its policy from here on
+ * @volume: the volume
+ *
+ * Context: process, may sleep.
+ */
+void cachefs_policy_add(struct cachefs_glue_volume *volume)
+{
+	kernel_param_lock(THIS_MODULE);
+	list_add_tail(&volume->policy_link, &policy_volumes);
+	policy_apply(volume);
+	kernel_param_unlock(THIS_MODULE);
+}
+
+/**
+ * cachefs_policy_remove - Leave a volume alone, before it is freed
+ * @volume: the volume
+ *
+ * Context: process, may sleep.
+ */
+void cachefs_policy_remove(struct cachefs_glue_volume *volume)
+{
+	kernel_param_lock(THIS_MODULE);
+	list_del(&volume->policy_link);
+	kernel_param_unlock(THIS_MODULE);
+}
