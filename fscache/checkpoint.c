@@ -103,6 +103,7 @@ int cachefs_load_checkpoint(struct cachefs_cache *cache,
 				GFP_KERNEL | __GFP_NOWARN);
 	if (!buffer)
 		return -ENOMEM;
+	ret = cachefs_index_expect(cache, end * CACHEFS_RECORDS_PER_BLOCK);
 	for (index = 0; !ret && index < end; index += batch) {
 		batch = ckpt_batch(geo, index, end);
 		device_block = ckpt_block(geo, first, index, &lies_in);

@@ -107,6 +107,7 @@ struct cachefs_extent {
 int cachefs_index_init(struct cachefs_cache *cache);
 void cachefs_index_free(struct cachefs_cache *cache);
 int cachefs_index_reserve(struct cachefs_cache *cache, u32 regions);
+int cachefs_index_expect(struct cachefs_cache *cache, u64 nr);
 void cachefs_index_sweep(struct cachefs_cache *cache, bool all);
 bool cachefs_index_full(struct cachefs_cache *cache);
 u32 cachefs_index_surplus(struct cachefs_cache *cache);

@@ -260,6 +260,30 @@ int cachefs_index_reserve(struct cachefs_cache *cache, u32 regions)
 }
 
 /**
+ * cachefs_index_expect - Have a directory for entries that come in any order
+ * @cache: the cache
+ * @nr: so many entries at most
+ *
+ * Entries that were saved come page by page.  Those that come together have many bits of
+ * the hash in common.  So their page is split as often as it was before, while the other
+ * pages are not, and the directory that cachefs_index_reserve() makes is too small for that.
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int cachefs_index_expect(struct cachefs_cache *cache, u64 nr)
+{
+	u32 pages = min_t(u64, nr / INDEX_PAGE_FILL, cache->index.max_pages);
+	int ret = 0;
+
+	mutex_lock(&cache->index.grow_mutex);
+	while (!ret && index_directory_short(cache, pages))
+		ret = index_directory_grow(cache) ? 0 : -ENOMEM;
+	mutex_unlock(&cache->index.grow_mutex);
+	return ret;
+}
+
+/**
  * cachefs_index_full - Whether the bound lets no more pages be in use
  * @cache: the cache
  *

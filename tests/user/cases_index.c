@@ -325,6 +325,50 @@ static void directory_grows_while_it_is_used(void)
 	EXPECT_EQ(1U << index->directory_bits, size);
 }
 
+enum { AGED_REGIONS = 512, AGED_FIRST = 32, AGED_EXTENTS = 400 };
+
+/* The log goes round once: each region is reused, and is full of single blocks. */
+static void age_the_index(u32 lap)
+{
+	struct cachefs_cache *cache = model.cache;
+	struct cachefs_version version = {};
+	u32 region, i;
+
+	for (region = AGED_FIRST; region < AGED_REGIONS; region++) {
+		cachefs_index_forget(cache, region);
+		cachefs_index_sweep(cache, false);
+		cache->regions[region].seq = cache->next_seq++;
+		cachefs_region_set_state(cache, region, CACHEFS_REGION_SEALED);
+		EXPECT_EQ(cachefs_index_reserve(cache, 4), 0);
+		write_lock(&cache->index_lock);
+		for (i = 0; i < AGED_EXTENTS; i++) {
+			((u32 *)version.id)[0] = lap << 16 | region;
+			((u32 *)version.id)[1] = i;
+			cachefs_index_insert(cache, region, version.id, i, i, 1);
+		}
+		write_unlock(&cache->index_lock);
+	}
+}
+
+/* Pages that were split and merged are in no order, and have neighbours of the hash. */
+static void aged_index_is_whole_after_an_attach(void)
+{
+	u64 extents;
+	u32 lap;
+
+	model_format(CACHEFS_FIRST_BLOCK + AGED_REGIONS * 4096 + CACHEFS_LAST_BLOCKS, 4096);
+	EXPECT_EQ(model_attach_only(), 0);
+	EXPECT(model.cache->index.low_bits >= 4);
+	for (lap = 0; lap < 4; lap++)
+		age_the_index(lap);
+	extents = model.cache->nr_extents;
+	EXPECT_EQ(extents, (AGED_REGIONS - AGED_FIRST) * AGED_EXTENTS);
+	model_detach();
+	EXPECT_EQ(model_attach_only(), 0);
+	EXPECT_EQ(model.cache->nr_extents, extents);
+	check_index(model.cache);
+}
+
 static void index_becomes_small_again(void)
 {
 	enum { REGIONS = 6 };
@@ -542,6 +586,7 @@ const struct test_case index_cases[] = {
 	CASE(index_is_what_a_plain_table_is),
 	CASE(region_reused_before_the_pin_is_not_read),
 	CASE(directory_grows_while_it_is_used),
+	CASE(aged_index_is_whole_after_an_attach),
 	CASE(index_becomes_small_again),
 	CASE(bound_on_memory_is_obeyed),
 	CASE(lower_bound_lets_the_oldest_go),
