@@ -10,6 +10,7 @@
  * costs seconds and not what was safe before.
  */
 #include <linux/err.h>
+#include <linux/random.h>
 #include <trace/events/cachefs.h>
 #include "internal.h"
 
@@ -246,6 +247,33 @@ static bool log_let_go(struct cachefs_cache *cache, u32 nr)
 	return true;
 }
 
+/* The first scratch block of a region: of one that is not open, nobody needs it. */
+static u64 log_spare_block(struct cachefs_cache *cache, u32 nr)
+{
+	return cachefs_region_start(&cache->geo, nr) + cache->geo.meta_blocks;
+}
+
+/*
+ * Whether the device takes writes.  If writes have failed in a row, for more than a second,
+ * nothing is let go before that is known: a device may have become read-only, and what is
+ * cached can be read.  If it is only this region that cannot be written, the log goes on.
+ */
+static bool log_can_write(struct cachefs_cache *cache, u32 nr)
+{
+	u32 other;
+
+	if (likely(READ_ONCE(cache->errors[1].nr) < 2 && !READ_ONCE(cache->stores_stopped)))
+		return true;
+	memset(cache->scratch, 0, sizeof(*cache->scratch));
+	if (!cachefs_transfer(cache, true, log_spare_block(cache, nr), cache->scratch, 1))
+		return true;
+	/* What that block has it keeps. */
+	other = get_random_u32() % cache->geo.nr_regions;
+	return !cache->regions[other].open &&
+		!cachefs_transfer(cache, false, log_spare_block(cache, other), cache->scratch, 1) &&
+		!cachefs_transfer(cache, true, log_spare_block(cache, other), cache->scratch, 1);
+}
+
 /* Make one more region READY.  Returns -EAGAIN if that has to wait. */
 static int log_prepare_region(struct cachefs_cache *cache)
 {
@@ -260,7 +288,7 @@ static int log_prepare_region(struct cachefs_cache *cache)
 	if (region->open)
 		return -EAGAIN;
 
-	if (!log_let_go(cache, nr))
+	if (!log_can_write(cache, nr) || !log_let_go(cache, nr))
 		return -EAGAIN;
 	/* Not worth waiting for: a reader's disk may hang. */
 	if (cachefs_region_pinned(region))

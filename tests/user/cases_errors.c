@@ -234,6 +234,61 @@ static void device_that_cannot_be_written(void)
 	EXPECT(wanted());
 }
 
+static unsigned int regions_in_memory(void)
+{
+	unsigned int nr = 0, i;
+
+	for (i = 0; i < model.cache->geo.nr_regions; i++)
+		nr += !!model.cache->regions[i].open;
+	return nr;
+}
+
+/* In regions of their own. */
+static void store_regions(unsigned int version, unsigned int nr)
+{
+	for (; nr; nr--) {
+		model_new_version(version, TINY_SLOTS);
+		EXPECT_EQ(model_store_now(version, 0, TINY_SLOTS), 0);
+		shim_advance_ms(200);
+	}
+}
+
+/* The log is full, and lets go of hardly anything for writes that fail. */
+static void read_only_device_keeps_what_is_cached(void)
+{
+	unsigned int i, cached;
+
+	tiny();
+	store_regions(2, 2);
+	model.versions[1].base = 0;
+	EXPECT_EQ(model_store_now(1, 0, 50), 0);
+	store_regions(2, TINY_REGIONS - 5);
+	EXPECT(model.cache->live_blocks > 3 * TINY_SLOTS);
+	cached = model.cache->live_blocks;
+	model.device->write_errors = 1000;
+	for (i = 0; i < 4000; i++) {
+		model_new_version(3, 50);
+		if (wanted())
+			EXPECT(model_store_now(3, 0, 50) < 0);
+		shim_advance_ms(500);
+	}
+	/* It takes two errors, a second apart, until the log looks. */
+	EXPECT(model.cache->live_blocks + 2 * TINY_SLOTS >= cached);
+	EXPECT_EQ(model_count_cached(1), 50);
+	EXPECT_EQ(model_read_now(1, 0, 50), 0);
+	EXPECT(regions_in_memory() <= cachefs_ready_regions(model.cache) + 1);
+	/* It was the cable. */
+	model.device->write_errors = 0;
+	shim_advance_ms(10000);
+	EXPECT(wanted());
+	model_new_version(3, 50);
+	EXPECT_EQ(model_store_now(3, 0, 50), 0);
+	shim_advance_ms(10000);
+	store_regions(3, TINY_REGIONS);
+	EXPECT_EQ(model_count_cached(1), 0);
+	check_index(model.cache);
+}
+
 /* It may be that nobody reads from it any more. */
 static void device_that_is_gone(void)
 {
@@ -412,6 +467,7 @@ const struct test_case error_cases[] = {
 	CASE(metadata_without_room),
 	CASE(log_waits_for_room),
 	CASE(device_that_cannot_be_written),
+	CASE(read_only_device_keeps_what_is_cached),
 	CASE(device_that_is_gone),
 	CASE(failed_cache_is_used_again),
 	CASE(each_state_is_told),
