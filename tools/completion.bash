@@ -3,54 +3,98 @@
 #
 # bash completion of cachefsctl
 
+# Complete to those words that begin with what was typed, quoted as what was typed.  The
+# names of devices and mount points are text of others: "compgen -W" would run what is in
+# them.
+_cachefsctl_words()	# WORD...
+{
+	local word quoted c
+
+	for word; do
+		printf -v quoted %q "$word"
+		case $cur in
+		\"*)	quoted=$word
+			for c in \\ \" \$ \`; do
+				quoted=${quoted//"$c"/"\\$c"}
+			done
+			quoted=\"$quoted\" ;;
+		\'*)	quoted=\'${word//\'/"'\\''"}\' ;;
+		esac
+		if [[ $word = "$cur"* || $quoted = "$cur"* ]]; then
+			COMPREPLY+=("$quoted")
+		fi
+	done
+}
+
+# The same with what a command prints in its raw format: a line for each name, with \xNN for
+# blanks, backslashes and the like.
+_cachefsctl_raw()	# COMMAND...
+{
+	local lines i
+
+	mapfile -t lines < <("$@" 2> /dev/null)
+	for i in "${!lines[@]}"; do
+		printf -v "lines[i]" %b "${lines[i]}"
+	done
+	_cachefsctl_words "${lines[@]}"
+}
+
+# bash quotes the names of files.
+_cachefsctl_files()
+{
+	compopt -o filenames 2> /dev/null
+	mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+}
+
 _cachefsctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local verb=${COMP_WORDS[1]-} words="" kind=""
+	local verb=${COMP_WORDS[1]-} kind="" words=()
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
-		words="status top attach detach reload format wipe warm cached why evict pin
-			doctor metrics report dump --help --version --sysroot"
-		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+		_cachefsctl_words status top attach detach reload format wipe warm cached why \
+			evict pin doctor metrics report dump --help --version --sysroot
 		return
 	fi
 	case $verb:$prev in
 	warm:-f|warm:--files|doctor:-F|doctor:--file|report:-H|report:--history|report:-o|\
 	report:--output)
-		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		_cachefsctl_files
 		return ;;
 	warm:-j|warm:--jobs|warm:-l|warm:--limit|top:-d|top:--delay|top:-n|top:--iterations|\
 	format:-L|format:--label)
 		return ;;
 	esac
 	case $verb in
-	status)		words="--bytes --check --json" ;;
-	top)		words="--delay --iterations --batch" ;;
-	attach)		words="--boot --create --dry-run" kind=device ;;
-	detach)		words="--if-attached --wait" kind=device ;;
-	reload)		words="--dry-run" ;;
-	format)		words="--label --force --dry-run" kind=device ;;
-	wipe)		words="--data --force --dry-run" kind=device ;;
-	warm)		words="--jobs --limit --files --one-file-system --quiet" kind=file ;;
-	cached)		words="--recursive --one-file-system --bytes --json" kind=file ;;
-	why)		words="--json" kind=file ;;
-	evict)		words="--recursive --one-file-system --quiet" kind=file ;;
-	pin)		words="add remove list run --json --quiet"
+	status)		words=(--bytes --check --json) ;;
+	top)		words=(--delay --iterations --batch) ;;
+	attach)		words=(--boot --create --dry-run) kind=device ;;
+	detach)		words=(--if-attached --wait) kind=device ;;
+	reload)		words=(--dry-run) ;;
+	format)		words=(--label --force --dry-run) kind=device ;;
+	wipe)		words=(--data --force --dry-run) kind=device ;;
+	warm)		words=(--jobs --limit --files --one-file-system --quiet) kind=file ;;
+	cached)		words=(--recursive --one-file-system --bytes --json) kind=file ;;
+	why)		words=(--json) kind=file ;;
+	evict)		words=(--recursive --one-file-system --quiet) kind=file ;;
+	pin)		words=(add remove list run --json --quiet)
 			[ "$COMP_CWORD" = 2 ] || kind="file" ;;
-	doctor)		words="--file" kind=mount ;;
-	report)		words="--history --output" ;;
-	dump)		words="--regions --extents --verify --json --udev" kind=device ;;
+	doctor)		words=(--file) kind=mount ;;
+	report)		words=(--history --output) ;;
+	dump)		words=(--regions --extents --verify --json --udev) kind=device ;;
 	esac
 	case $cur:$kind in
 	-*)		;;
-	*:device)	words=$(lsblk -pnro name 2>/dev/null) ;;
-	*:mount)	words=$(findmnt -nrt nfs,nfs4,cifs,smb3,9p -o target 2>/dev/null) ;;
-	*:file)		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+	*:device)	_cachefsctl_raw lsblk -pnro name
+			return ;;
+	*:mount)	_cachefsctl_raw findmnt -nrt nfs,nfs4,cifs,smb3,9p -o target
+			return ;;
+	*:file)		_cachefsctl_files
 			return ;;
 	esac
-	[ "${cur#-}" = "$cur" ] || words+=" --help"
-	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+	[ "${cur#-}" = "$cur" ] || words+=(--help)
+	_cachefsctl_words "${words[@]}"
 }
 
-complete -o filenames -F _cachefsctl cachefsctl
+complete -F _cachefsctl cachefsctl
