@@ -5,7 +5,6 @@
  */
 #include <err.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <fts.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@
 #include "cachefsctl.h"
 #include "pages.h"
 #include "system.h"
+#include "tree.h"
 
 static const char doctor_usage[] =
 	"Usage: cachefsctl doctor [options] [MOUNT]\n"
@@ -192,16 +192,18 @@ static void doctor_prove(const struct system_cache *cache,
 	char *path = file ? cmd_text("%s", file) : doctor_find_file(mount->target);
 	struct stat st;
 	char *what;
-	int fd;
+	int fd, error;
 
 	if (!path) {
 		doctor_bad(mount->target, "no file between 4 KiB and 16 MiB to try, older than ten seconds, that may be read",
 			   "name one with --file");
 		return;
 	}
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st)) {
-		what = cmd_text("%s: %s", path, strerror(errno));
+	fd = tree_open_file(path, file ? 0 : mount->dev);
+	error = fd < 0 ? -fd : fstat(fd, &st) ? errno : 0;
+	if (error) {
+		what = cmd_text("%s: %s", path, error == EMEDIUMTYPE ?
+				"not a regular file" : strerror(error));
 		doctor_bad(mount->target, what, NULL);
 		free(what);
 	} else if (!doctor_may_read(&st)) {

@@ -152,47 +152,55 @@ void files_close(void)
 	close(files.device);
 }
 
-static int files_question(const char *path, unsigned long question,
+/* Of what is no regular file the kernel would say the same. */
+static int files_question(const char *path, dev_t dev, unsigned long question,
 			  struct cachefs_file *answer)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), ret = 0;
+	int fd = tree_open_file(path, dev), ret = 0;
 
 	*answer = (struct cachefs_file) { .fd = fd };
-	if (fd < 0 || ioctl(files.device, question, answer))
+	if (fd == -EMEDIUMTYPE) {
+		answer->reason = CACHEFS_FILE_UNSUPPORTED;
+		return question == CACHEFS_IOC_WHY ? 0 : -EOPNOTSUPP;
+	}
+	if (fd < 0)
+		return fd;
+	if (ioctl(files.device, question, answer))
 		ret = -errno;
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	return ret;
 }
 
 /**
  * files_ask_quietly - Ask the kernel
  * @path: a file
+ * @dev: the device of its file system, as a walk has found it; 0: any
  * @answer: the answer
  *
  * Context: any thread.
  * Return: 0 or an errno.
  */
-int files_ask_quietly(const char *path, struct cachefs_file *answer)
+int files_ask_quietly(const char *path, dev_t dev, struct cachefs_file *answer)
 {
-	return files_question(path, files.question, answer);
+	return files_question(path, dev, files.question, answer);
 }
 
 /**
  * files_ask - Ask the kernel, and say what is wrong
  * @path: a file
+ * @dev: the device of its file system, as a walk has found it; 0: any
  * @answer: the answer
  *
  * Return: 0 or an errno.
  */
-int files_ask(const char *path, struct cachefs_file *answer)
+int files_ask(const char *path, dev_t dev, struct cachefs_file *answer)
 {
-	int ret = files_ask_quietly(path, answer);
+	int ret = files_ask_quietly(path, dev, answer);
 
 	if (!ret)
 		return 0;
 	if (files.question != CACHEFS_IOC_WHY &&
-	    !files_question(path, CACHEFS_IOC_WHY, answer) &&
+	    !files_question(path, dev, CACHEFS_IOC_WHY, answer) &&
 	    files_not_served(answer->reason))
 		cmd_fails(0, "%s: %s", path, files_reason(answer->reason));
 	else
@@ -200,11 +208,11 @@ int files_ask(const char *path, struct cachefs_file *answer)
 	return ret;
 }
 
-static int files_add(const char *path, struct file_sum *sum)
+static int files_add(const FTSENT *entry, struct file_sum *sum)
 {
 	struct cachefs_file answer;
 
-	if (files_ask(path, &answer))
+	if (files_ask(entry->fts_path, entry->fts_statp->st_dev, &answer))
 		return EXIT_FAILURE;
 	sum->files++;
 	sum->bytes += answer.file_bytes;
@@ -234,7 +242,7 @@ static int files_walk(const char *path, struct file_sum *sum)
 			fts_set(tree.fts, entry, FTS_SKIP);
 			break;
 		case FTS_F:
-			if (files_add(entry->fts_path, sum))
+			if (files_add(entry, sum))
 				tree.status = EXIT_FAILURE;
 			break;
 		default:
@@ -449,7 +457,7 @@ int cmd_why(int argc, char **argv)
 	if (as_json)
 		files_json_begin(&json, "files");
 	for (; optind < argc; optind++) {
-		if (files_ask(argv[optind], &answer))
+		if (files_ask(argv[optind], 0, &answer))
 			status = EXIT_FAILURE;
 		else if (as_json)
 			why_json(&json, argv[optind], &answer);

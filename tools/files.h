@@ -7,13 +7,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 #include "../include/uapi/cachefs.h"
 
 int files_open(unsigned long question);
 int files_open_quietly(unsigned long question);
 void files_close(void);
-int files_ask(const char *path, struct cachefs_file *answer);
-int files_ask_quietly(const char *path, struct cachefs_file *answer);
+int files_ask(const char *path, dev_t dev, struct cachefs_file *answer);
+int files_ask_quietly(const char *path, dev_t dev, struct cachefs_file *answer);
 int files_show(char *const *paths, size_t nr, bool as_json);
 
 #endif

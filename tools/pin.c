@@ -306,11 +306,12 @@ struct pin_run {
 };
 
 /* The kernel knows best: a file that changed a moment ago is for the next run. */
-static int pin_run_file(struct pin_run *run, const char *path)
+static int pin_run_file(struct pin_run *run, const FTSENT *entry)
 {
+	dev_t dev = entry->fts_statp->st_dev;
 	struct cachefs_file answer;
 
-	if (files_ask(path, &answer))
+	if (files_ask(entry->fts_path, dev, &answer))
 		return EXIT_FAILURE;
 	run->all.files++;
 	run->all.bytes += answer.file_bytes;
@@ -323,7 +324,7 @@ static int pin_run_file(struct pin_run *run, const char *path)
 		return EXIT_SUCCESS;
 	run->missing.files++;
 	run->missing.bytes += answer.file_bytes - answer.cached_bytes;
-	warm_add(path, answer.file_bytes);
+	warm_add(entry->fts_path, dev, answer.file_bytes);
 	return EXIT_SUCCESS;
 }
 
@@ -338,7 +339,7 @@ static int pin_run_path(struct system *sys, struct pin_run *run, const char *pat
 	if (system_check_device(sys, path, st.st_dev) || tree_open(&tree, path, false))
 		return EXIT_FAILURE;
 	while ((entry = tree_next(&tree)))
-		if (entry->fts_info == FTS_F && pin_run_file(run, entry->fts_path))
+		if (entry->fts_info == FTS_F && pin_run_file(run, entry))
 			tree.status = EXIT_FAILURE;
 	return tree_close(&tree);
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 #include "cachefsctl.h"
 #include "tree.h"
@@ -75,6 +76,41 @@ FTSENT *tree_next(struct tree *tree)
 			return entry;
 		}
 	return NULL;
+}
+
+/**
+ * tree_open_file - Open a regular file for reading
+ * @path: a symbolic link counts as its target
+ * @dev: the device of the file system that it is on, as a walk has found it; 0: any
+ *
+ * The file may have been replaced since the walk.  To open a FIFO may take for ever, and to
+ * open a device may do something.  So the path is looked up first, and what it leads to is
+ * opened after that.
+ *
+ * Return: the file; -EMEDIUMTYPE: it is no regular file, or elsewhere; or another errno.
+ */
+int tree_open_file(const char *path, dev_t dev)
+{
+	int found = open(path, O_PATH | O_CLOEXEC), fd;
+	struct statx st;
+	char name[32];
+
+	if (found < 0)
+		return -errno;
+	/* Neither type nor device ever changes: the server need not be asked. */
+	if (statx(found, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st)) {
+		fd = -errno;
+	} else if (!S_ISREG(st.stx_mode) ||
+		   (dev && makedev(st.stx_dev_major, st.stx_dev_minor) != dev)) {
+		fd = -EMEDIUMTYPE;
+	} else {
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", found);
+		fd = open(name, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			fd = -errno;
+	}
+	close(found);
+	return fd;
 }
 
 /**

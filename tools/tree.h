@@ -19,6 +19,7 @@ struct tree {
 int tree_stat(const char *path, struct stat *st);
 int tree_open(struct tree *tree, const char *path, bool one_device);
 FTSENT *tree_next(struct tree *tree);
+int tree_open_file(const char *path, dev_t dev);
 int tree_close(struct tree *tree);
 
 #endif

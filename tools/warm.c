@@ -56,6 +56,7 @@ static const char warm_usage[] =
 
 struct warm_file {
 	char	*path;
+	dev_t	dev;			/* of its file system, as the walk has found it */
 	off_t	size;
 	off_t	new_size;		/* if something is missing */
 	int64_t	missing;		/* bytes that are not known to be cached */
@@ -112,12 +113,14 @@ static double warm_now(void)
 /**
  * warm_add - Add a file to those that warm_all() reads
  * @path: the file
+ * @dev: the device of its file system
  * @size: its size in bytes, not 0
  */
-void warm_add(const char *path, off_t size)
+void warm_add(const char *path, dev_t dev, off_t size)
 {
 	warm.files = cmd_grow(warm.files, warm.nr, sizeof(*warm.files));
 	warm.files[warm.nr].path = cmd_text("%s", path);
+	warm.files[warm.nr].dev = dev;
 	warm.files[warm.nr++].size = size;
 }
 
@@ -136,7 +139,8 @@ static int warm_walk(struct system *sys, const char *path)
 		return EXIT_FAILURE;
 	while (!warm_stopped && (entry = tree_next(&tree)))
 		if (entry->fts_info == FTS_F && entry->fts_statp->st_size)
-			warm_add(entry->fts_path, entry->fts_statp->st_size);
+			warm_add(entry->fts_path, entry->fts_statp->st_dev,
+				 entry->fts_statp->st_size);
 	return tree_close(&tree);
 }
 
@@ -242,12 +246,10 @@ static void warm_piece(struct warm_file *file, off_t start, char *buffer)
 {
 	off_t end = file->size - start < WARM_PIECE ? file->size :
 		start + WARM_PIECE;
-	int fd = open(file->path, O_RDONLY | O_CLOEXEC), ret;
+	int fd = tree_open_file(file->path, file->dev), ret = fd;
 	struct stat st;
 
-	if (fd < 0) {
-		ret = -errno;
-	} else {
+	if (fd >= 0) {
 		if (!start && !fstat(fd, &st))
 			file->changed = st.st_ctim;
 		/* What is in the page cache already need not be in the cache. */
@@ -257,7 +259,8 @@ static void warm_piece(struct warm_file *file, off_t start, char *buffer)
 		warm_drop_later(fd, start, end - start);
 	}
 	pthread_mutex_lock(&warm.lock);
-	if (ret && ret != -ENOENT) {
+	/* Gone, or something else instead: a later walk would not have found it. */
+	if (ret && ret != -ENOENT && ret != -EMEDIUMTYPE) {
 		cmd_fails(-ret, "%s", file->path);
 		warm.failed++;
 	}
@@ -317,7 +320,7 @@ static void warm_ask(struct warm_file *file)
 	struct stat st;
 	int ret;
 
-	ret = files_ask_quietly(file->path, &answer);
+	ret = files_ask_quietly(file->path, file->dev, &answer);
 	if (ret == -ENOTTY) {
 		__atomic_store_n(&warm.error, ENOTTY, __ATOMIC_RELAXED);
 	} else if (ret && ret != -ENOENT) {

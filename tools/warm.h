@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-void warm_add(const char *path, off_t size);
+void warm_add(const char *path, dev_t dev, off_t size);
 int warm_all(const char *uuid, unsigned int jobs, bool quiet);
 
 #endif

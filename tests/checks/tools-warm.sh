@@ -93,7 +93,8 @@ refusing()	# FILE REFUSALS VARIABLES WORD...
 
 	dir=$(echo "$tmp"/tree/sys/fs/cachefs/*-*)
 	# shellcheck disable=SC2086
-	env "ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0" "LD_PRELOAD=$tmp/refusing.so" \
+	timeout -k 9 120 env "ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0" \
+		"LD_PRELOAD=$tmp/refusing.so" \
 		"REFUSE=$1" "REFUSALS=$2" "REFUSED=$dir/refused_bytes/no_region" \
 		"EVICTED=$dir/stats/evicted_bytes" "STATE_FILE=$dir/state" $3 \
 		"$ctl" --sysroot "$tmp/tree" "${@:4}"
@@ -146,6 +147,52 @@ check_refused()
 		refusing large 0 REASON=13 pin run
 	ends "pin run: and one that changed meanwhile" 0 '' refusing large 999 WHY=13 pin run -q
 	ends "and nothing is said" 1 '^0$' grep -c . "$tmp/said"
+}
+
+# Files that are something else when they are opened, after the walk has found them.  What
+# they are now may wait for ever, or do something when it is opened.
+check_replaced()
+{
+	local mount=$tmp/replaced pins=$tmp/tree/var/lib/cachefs/pins name
+
+	tree local "$tmp/mount"
+	mkfifo "$tmp/fifo"
+	mkdir -p "${pins%/*}"
+	: > "$tmp/tree/dev/cachefs"
+	mkdir "$mount"
+	for name in FIFOS LINKS; do
+		two_files "$mount"
+		ends "warm: $name instead of files" 0 '^2 files, 4.9K read' \
+			refusing one 0 "$name=$mount" warm -j 1 "$mount"
+	done
+	two_files "$mount"
+	echo "$mount" > "$pins"
+	ends "pin run: FIFOS instead of files" 0 '9.8K of 2 files to be fetched' \
+		refusing one 0 "FIFOS=$mount" pin run
+	two_files "$mount"
+	ends "pin run: LINKS instead of files" 1 ': no regular file of NFS' \
+		refusing one 0 "LINKS=$mount" pin run
+	two_files "$mount"
+	ends "cached: a link to a device instead of a file" 1 '^ *1: no regular file of NFS' \
+		refusing one 0 "LINKS=$mount" cached -r "$mount"
+	two_files "$mount"
+	ends "evict: a link to a device instead of a file" 1 ': no regular file of NFS' \
+		refusing one 0 "LINKS=$mount" evict -r "$mount"
+	# A link that somebody names is meant.
+	two_files "$mount"
+	ln -s one "$mount/link"
+	ends "warm: a link" 0 '^1 files, 4.9K read' refusing one 0 X= warm "$mount/link"
+	echo "$mount/link" > "$tmp/list"
+	ends "warm: a link in a list" 0 '^1 files, 4.9K read' refusing one 0 X= warm -f "$tmp/list"
+	ends "doctor --file: a FIFO" 1 'fifo: not a regular file' \
+		timeout 120 "$ctl" --sysroot "$tmp/tree" doctor -F "$tmp/fifo" "$tmp/mount"
+}
+
+two_files()	# DIR: of 5000 bytes each
+{
+	rm -f "$1"/*
+	head -c 5000 /dev/urandom > "$1/one"
+	head -c 5000 /dev/urandom > "$1/two"
 }
 
 # What can never be cached is not missing.
@@ -254,6 +301,7 @@ check_warm()
 		sys warm "$mount/nothing" "$mount"
 	ends "warm: not on a mount" 1 'is not on a mount of NFS' sys warm /proc/self
 	check_refused
+	check_replaced
 	tree local "$mount"
 	# ^C while it reads, at a rate at which it would take hours.
 	ends "warm: interrupted" 130 'stopped after .*, at file . of 2: ' interrupted "$mount"

@@ -19,8 +19,11 @@
  * EVICTS=own      and of the file that was read before
  * GROW=BYTES      the file changes at its first read, and grows; what was cached is not
  * GONE=PATH       the first read removes this file
+ * FIFOS=DIR       the first read makes FIFOs of the other files of this directory
+ * LINKS=DIR       the first read or question makes links to /dev/zero of them
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
@@ -110,6 +113,32 @@ static void grow(int fd)
 	} while (!memcmp(&now.st_ctim, &st.st_ctim, sizeof(st.st_ctim)));
 }
 
+static void replace(int fd, const char *variable)
+{
+	const char *dir = getenv(variable);
+	struct stat st, asked;
+	struct dirent *entry;
+	static bool done;
+	char path[4096];
+	DIR *names;
+
+	if (!dir || done)
+		return;
+	done = true;
+	names = opendir(dir);
+	if (!names || fstat(fd, &asked))
+		abort();
+	while ((entry = readdir(names))) {
+		snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
+		if (lstat(path, &st) || !S_ISREG(st.st_mode) || st.st_ino == asked.st_ino)
+			continue;
+		if (unlink(path) || (is("LINKS", dir) ? symlink("/dev/zero", path) :
+				     mkfifo(path, 0600)))
+			abort();
+	}
+	closedir(names);
+}
+
 static void evict(int fd, ssize_t bytes)
 {
 	struct stat st;
@@ -133,6 +162,8 @@ ssize_t pread64(int fd, void *buffer, size_t bytes, off64_t at)
 	evict(fd, n);
 	if (getenv("GONE"))
 		unlink(getenv("GONE"));
+	replace(fd, "FIFOS");
+	replace(fd, "LINKS");
 	if (!is_refused(fd))
 		return n;
 	if (getenv("RECENT"))
@@ -195,6 +226,7 @@ int ioctl(int fd, unsigned long request, ...)
 		errno = EIO;
 		return -1;
 	}
+	replace(answer->fd, "LINKS");
 	if (fstat(answer->fd, &st))
 		return -1;
 	answer->file_bytes = st.st_size;
