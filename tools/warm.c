@@ -576,7 +576,8 @@ int warm_all(const char *uuid, unsigned int jobs, bool quiet)
 	static const char *const names[] = {
 		"hit_bytes", "stored_bytes", "store_refused_bytes",
 	};
-	struct sigaction action = { .sa_handler = warm_stop };
+	/* The first signal ends it in order; the second one also if a server hangs. */
+	struct sigaction action = { .sa_handler = warm_stop, .sa_flags = SA_RESETHAND };
 	int status = EXIT_SUCCESS, round, i;
 	int64_t before[ARRAY_SIZE(names)];
 

@@ -29,6 +29,30 @@ interrupted()	# MOUNT
 	return "$status"
 }
 
+# Sends signals to a warm whose server hangs, as somebody who hits ^C until it helps.
+hanging()	# SIGNAL MOUNT
+{
+	local pid status=0 i
+
+	rm -f "$tmp/hangs"
+	env "ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0" \
+		"LD_PRELOAD=$tmp/refusing.so" "HANG=$tmp/hangs" \
+		"$ctl" --sysroot "$tmp/tree" warm "$2" &
+	pid=$!
+	for ((i = 0; i < 600; i++)); do
+		[ ! -e "$tmp/hangs" ] || break
+		sleep 0.1
+	done
+	for (( ; i < 1200; i++)); do
+		[ -e "/proc/$pid/fd/0" ] || break
+		kill "-$1" "$pid" 2> /dev/null || true
+		sleep 0.1
+	done
+	[ "$i" -lt 1200 ] || kill -KILL "$pid"
+	wait "$pid" || status=$?
+	return "$status"
+}
+
 # A mount that comes when the directory is opened, and one that comes after the table was read.
 check_automount()
 {
@@ -305,6 +329,8 @@ check_warm()
 	tree local "$mount"
 	# ^C while it reads, at a rate at which it would take hours.
 	ends "warm: interrupted" 130 'stopped after .*, at file . of 2: ' interrupted "$mount"
+	ends "warm: a server hangs, and SIGINT comes twice" 130 '' hanging INT "$mount"
+	ends "warm: a server hangs, and SIGTERM comes twice" 143 '' hanging TERM "$mount"
 	check_automount
 	tree local "$mount" failed
 	ends "warm: the cache has failed" 1 '/dev/vdc: the cache has failed' sys warm "$mount"

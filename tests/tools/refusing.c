@@ -14,6 +14,7 @@
  * STATE=TEXT      the first read writes it to the file STATE_FILE
  * RECENT=1        the file has changed at its first read: reads are refused, and that is
  *                 the reason, until it can be stored, after so much waiting
+ * HANG=PATH       the first read makes this file, and never ends
  * INTERRUPT=1     the first step of waiting is interrupted, and there is no other
  * EVICTS=others   what is read takes the place of something else, counted in EVICTED
  * EVICTS=own      and of the file that was read before
@@ -149,11 +150,23 @@ static void evict(int fd, ssize_t bytes)
 		last = st.st_ino;
 }
 
+static void hang(void)
+{
+	FILE *file = getenv("HANG") ? fopen(getenv("HANG"), "w") : NULL;
+
+	if (!file)
+		return;
+	fclose(file);
+	for (;;)
+		pause();
+}
+
 ssize_t pread64(int fd, void *buffer, size_t bytes, off64_t at)
 {
 	ssize_t (*next)(int fd, void *buffer, size_t bytes, off64_t at);
 	ssize_t n;
 
+	hang();
 	next = dlsym(RTLD_NEXT, "pread64");
 	n = next(fd, buffer, bytes, at);
 	if (n <= 0)
