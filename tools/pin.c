@@ -155,6 +155,18 @@ struct pin_sum {
 	uint64_t	bytes;
 };
 
+/* Sparse files may have more bytes together than a number can say. */
+static uint64_t pin_plus(uint64_t bytes, uint64_t more)
+{
+	return more < INT64_MAX - bytes ? bytes + more : INT64_MAX;
+}
+
+static void pin_count(struct pin_sum *sum, uint64_t bytes)
+{
+	sum->files++;
+	sum->bytes = pin_plus(sum->bytes, bytes);
+}
+
 static int pin_sum(const char *path, struct pin_sum *sum)
 {
 	struct tree tree;
@@ -163,10 +175,8 @@ static int pin_sum(const char *path, struct pin_sum *sum)
 	if (tree_open(&tree, path, false))
 		return EXIT_FAILURE;
 	while ((entry = tree_next(&tree)))
-		if (entry->fts_info == FTS_F) {
-			sum->files++;
-			sum->bytes += entry->fts_statp->st_size;
-		}
+		if (entry->fts_info == FTS_F)
+			pin_count(sum, entry->fts_statp->st_size);
 	return tree_close(&tree);
 }
 
@@ -253,7 +263,7 @@ static int pin_add(struct system *sys, struct pins *pins, char **paths)
 		struct pin_sum sum = {};
 		int ret = pin_sum(pins->paths[i], &sum);
 
-		bytes += sum.bytes;
+		bytes = pin_plus(bytes, sum.bytes);
 		/* Another one that cannot be read is said, and no fault of these. */
 		if (i < pins->kept)
 			continue;
@@ -298,6 +308,7 @@ static int pin_list(const struct pins *pins, bool as_json)
 }
 
 struct pin_run {
+	uint64_t	capacity;
 	uint64_t	limit;
 	struct pin_sum	all;
 	struct pin_sum	noted;
@@ -305,16 +316,30 @@ struct pin_run {
 	size_t		not_now;	/* files that miss something which cannot be stored */
 };
 
+/* Such a file is never fetched.  The kernel takes weeks for an answer about a sparse one. */
+static void pin_run_too_large(struct pin_run *run, const FTSENT *entry)
+{
+	char *size = unit_size(entry->fts_statp->st_size);
+
+	pin_count(&run->all, entry->fts_statp->st_size);
+	cmd_fails(0, "warning: %s has %s, more than the cache: it is neither noted as read nor fetched",
+		  entry->fts_path, size);
+	free(size);
+}
+
 /* The kernel knows best: a file that changed a moment ago is for the next run. */
 static int pin_run_file(struct pin_run *run, const FTSENT *entry)
 {
 	dev_t dev = entry->fts_statp->st_dev;
 	struct cachefs_file answer;
 
+	if (entry->fts_statp->st_size > run->capacity) {
+		pin_run_too_large(run, entry);
+		return EXIT_SUCCESS;
+	}
 	if (files_ask(entry->fts_path, dev, &answer))
 		return EXIT_FAILURE;
-	run->all.files++;
-	run->all.bytes += answer.file_bytes;
+	pin_count(&run->all, answer.file_bytes);
 	run->noted.bytes += answer.cached_bytes;
 	if (answer.cached_bytes == answer.file_bytes || run->all.bytes > run->limit)
 		return EXIT_SUCCESS;
@@ -346,7 +371,9 @@ static int pin_run_path(struct system *sys, struct pin_run *run, const char *pat
 
 static int pin_run(struct system *sys, const struct pins *pins, bool quiet)
 {
-	struct pin_run run = { .limit = pin_limit(sys) };
+	struct pin_run run = {
+		.capacity = sys->caches[0].capacity, .limit = pin_limit(sys),
+	};
 	int status = EXIT_SUCCESS;
 	char *text[3];
 	size_t i;
