@@ -43,6 +43,9 @@ char *unit_ratio(int64_t hit, int64_t miss);
 int unit_parse_size(const char *text, uint64_t *bytes);
 int unit_parse_number(const char *text, unsigned int max, unsigned int *number);
 
+/* utf8.c: names that are not UTF-8 */
+const char *utf8_print(FILE *out, const char *text);
+
 /* One file each */
 int cmd_attach(int argc, char **argv);
 int cmd_cached(int argc, char **argv);

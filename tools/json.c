@@ -2,47 +2,19 @@
 /*
  * Printing of JSON.
  */
+#include "cachefsctl.h"
 #include "json.h"
 
-/* The length of the UTF-8 character at @c; 0: it is none.  A zero ends the text. */
-static unsigned int json_character(const unsigned char *c)
-{
-	/* What may follow some first bytes: else the character is too long, or none. */
-	unsigned char least = *c == 0xe0 ? 0xa0 : *c == 0xf0 ? 0x90 : 0x80;
-	unsigned char most = *c == 0xed ? 0x9f : *c == 0xf4 ? 0x8f : 0xbf;
-	unsigned int length, i;
-
-	if (*c < 0x80)
-		return 1;
-	if (*c < 0xc2 || *c > 0xf4)
-		return 0;
-	length = *c < 0xe0 ? 2 : *c < 0xf0 ? 3 : 4;
-	if (c[1] < least || c[1] > most)
-		return 0;
-	for (i = 2; i < length; i++)
-		if (c[i] < 0x80 || c[i] > 0xbf)
-			return 0;
-	return length;
-}
-
-/* JSON is UTF-8, and a file's name need not be: U+FFFD stands for other bytes. */
 static void json_quote(struct json *json, const char *text)
 {
-	const unsigned char *c = (const unsigned char *)text;
-	unsigned int length;
-
 	putc('"', json->out);
-	for (; *c; c += length ?: 1) {
-		length = json_character(c);
-		if (!length)
-			fputs("\\ufffd", json->out);
-		else if (*c == '"' || *c == '\\')
-			fprintf(json->out, "\\%c", *c);
-		else if (*c < ' ')
-			fprintf(json->out, "\\u%04x", *c);
+	while (*text)
+		if (*text == '"' || *text == '\\')
+			fprintf(json->out, "\\%c", *text++);
+		else if ((unsigned char)*text < ' ')
+			fprintf(json->out, "\\u%04x", *text++);
 		else
-			fwrite(c, 1, length, json->out);
-	}
+			text = utf8_print(json->out, text);
 	putc('"', json->out);
 }
 

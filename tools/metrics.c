@@ -31,13 +31,15 @@ static void metrics_head(const char *name, const char *type, const char *help)
 static void metrics_label(const char *name, const char *value, const char *before)
 {
 	printf("%s%s=\"", before, name);
-	for (; *value; value++)
-		if (*value == '\n')
+	while (*value)
+		if (*value == '\n') {
 			fputs("\\n", stdout);
-		else if (*value == '"' || *value == '\\')
-			printf("\\%c", *value);
-		else
-			putchar(*value);
+			value++;
+		} else if (*value == '"' || *value == '\\') {
+			printf("\\%c", *value++);
+		} else {
+			value = utf8_print(stdout, value);
+		}
 	putchar('"');
 }
 

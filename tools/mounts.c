@@ -21,6 +21,19 @@ struct mount_nfs {
 };
 
 /**
+ * mount_free - Free what a mount has allocated
+ * @mount: the mount
+ */
+void mount_free(struct system_mount *mount)
+{
+	free(mount->target);
+	free(mount->source);
+	free(mount->type);
+	free(mount->options);
+	free(mount->cache);
+}
+
+/**
  * mount_option - The value of a mount option
  * @options: all options
  * @name: which
@@ -230,8 +243,27 @@ static void mount_find_volume(struct system *sys, struct system_mount *mount,
 	}
 }
 
+/* Room for a mount.  One that covers another one, or is bound to its own place, replaces it. */
+static struct system_mount *mount_new(struct system *sys, const char *target)
+{
+	struct system_mount *mount;
+	size_t i;
+
+	for (i = 0; i < sys->nr_mounts; i++) {
+		mount = &sys->mounts[i];
+		if (!strcmp(mount->target, target)) {
+			mount_free(mount);
+			*mount = (struct system_mount) {};
+			return mount;
+		}
+	}
+	sys->mounts = cmd_grow(sys->mounts, sys->nr_mounts, sizeof(*mount));
+	return &sys->mounts[sys->nr_mounts++];
+}
+
 static void mount_add(struct system *sys, struct libmnt_fs *fs)
 {
+	const char *target = mnt_fs_get_target(fs) ?: "?";
 	struct system_mount *mount;
 	struct mount_nfs nfs;
 	const char *type = mnt_fs_get_fstype(fs);
@@ -241,9 +273,8 @@ static void mount_add(struct system *sys, struct libmnt_fs *fs)
 		      strcmp(type, "cifs") && strcmp(type, "smb3") &&
 		      strcmp(type, "9p")))
 		return;
-	sys->mounts = cmd_grow(sys->mounts, sys->nr_mounts, sizeof(*mount));
-	mount = &sys->mounts[sys->nr_mounts++];
-	mount->target = cmd_text("%s", mnt_fs_get_target(fs) ?: "?");
+	mount = mount_new(sys, target);
+	mount->target = cmd_text("%s", target);
 	mount->source = cmd_text("%s", mnt_fs_get_source(fs) ?: "?");
 	mount->type = cmd_text("%s", type);
 	mount->options = cmd_text("%s", mnt_fs_get_options(fs) ?: "");

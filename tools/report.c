@@ -70,26 +70,31 @@ struct report_history {
 	size_t			nr;
 };
 
+/* What stands for a character that HTML takes for its own; NULL: nothing. */
+static const char *report_entity(char c)
+{
+	switch (c) {
+	case '<':
+		return "&lt;";
+	case '>':
+		return "&gt;";
+	case '&':
+		return "&amp;";
+	case '"':
+		return "&quot;";
+	default:
+		return NULL;
+	}
+}
+
 /* Text that may have any byte but 0. */
 static void report_text(FILE *out, const char *text)
 {
-	for (; *text; text++)
-		switch (*text) {
-		case '<':
-			fputs("&lt;", out);
-			break;
-		case '>':
-			fputs("&gt;", out);
-			break;
-		case '&':
-			fputs("&amp;", out);
-			break;
-		case '"':
-			fputs("&quot;", out);
-			break;
-		default:
-			fputc(*text, out);
-		}
+	while (*text)
+		if (report_entity(*text))
+			fputs(report_entity(*text++), out);
+		else
+			text = utf8_print(out, text);
 }
 
 static void report_cell(FILE *out, const char *class, char *text)

@@ -322,13 +322,8 @@ void system_free(struct system *sys)
 	free(sys->caches);
 	system_free_table(sys->backends, sys->nr_backends);
 	system_free_table(sys->bound, sys->nr_bound);
-	for (i = 0; i < sys->nr_mounts; i++) {
-		free(sys->mounts[i].target);
-		free(sys->mounts[i].source);
-		free(sys->mounts[i].type);
-		free(sys->mounts[i].options);
-		free(sys->mounts[i].cache);
-	}
+	for (i = 0; i < sys->nr_mounts; i++)
+		mount_free(&sys->mounts[i]);
 	free(sys->mounts);
 	for (i = 0; i < sys->nr_problems; i++) {
 		free(sys->problems[i].about);

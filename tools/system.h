@@ -197,6 +197,7 @@ void system_free(struct system *sys);
 
 /* mounts.c */
 void system_read_mounts(struct system *sys);
+void mount_free(struct system_mount *mount);
 char *mount_option(const char *options, const char *name);
 
 /* problems.c */
