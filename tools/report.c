@@ -347,24 +347,49 @@ static void report_add(struct report_history *history, struct report_sample samp
 	history->samples[history->nr++] = sample;
 }
 
-/* The lines of the last week, in their order; others are left out. */
-static void report_read(const char *path, struct report_history *history, int64_t now)
+/*
+ * The lines of a file but for those that are older than a week, in their order.  A line may
+ * be later than now: the clock may be behind, or was ahead.  Returns an errno.
+ */
+static int report_read(const char *path, struct report_history *history, int64_t now)
 {
 	FILE *file = fopen(path, "re");
 	struct report_sample sample;
 	int64_t *counts = sample.counts;
-	char line[256];
+	char *line = NULL;
+	size_t size = 0;
+	int error;
 
-	while (file && fgets(line, sizeof(line), file))
+	if (!file)
+		return errno == ENOENT ? 0 : errno;
+	while (getline(&line, &size, file) > 0)
 		if (sscanf(line, "%" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64,
 			   &sample.time, &counts[0], &counts[1], &counts[2],
-			   &counts[3]) == 5 &&
-		    sample.time >= now - REPORT_WEEK && sample.time <= now &&
-		    (!history->nr || sample.time >
-				     history->samples[history->nr - 1].time))
+			   &counts[3]) == 5 && sample.time >= now - REPORT_WEEK)
 			report_add(history, sample);
-	if (file)
-		fclose(file);
+	error = ferror(file) ? errno ?: EIO : 0;
+	free(line);
+	fclose(file);
+	return error;
+}
+
+/*
+ * The lines that are drawn: from the last one back, each earlier than the one behind it.  So
+ * lines of a clock that was ahead or behind are left out.
+ */
+static void report_keep_drawn(struct report_history *history)
+{
+	struct report_sample *samples = history->samples;
+	size_t i, first;
+
+	if (!history->nr)
+		return;
+	first = history->nr - 1;
+	for (i = first; i--;)
+		if (samples[i].time < samples[first].time)
+			samples[--first] = samples[i];
+	history->nr -= first;
+	memmove(samples, samples + first, history->nr * sizeof(*samples));
 }
 
 static void report_write_history(FILE *out, const struct system *sys,
@@ -413,9 +438,13 @@ static int report_note(const char *path, const struct system *sys,
 		STAT_store_refused_bytes,
 	};
 	struct report_sample sample = { .time = time(NULL) };
-	int i;
+	int i, error;
 
-	report_read(path, history, sample.time);
+	error = report_read(path, history, sample.time);
+	if (error) {
+		history->nr = 0;
+		return cmd_fails(error, "%s: cannot be read, and stays as it is", path);
+	}
 	for (i = 0; i < REPORT_COUNTERS && sys->nr_caches; i++)
 		sample.counts[i] = sys->caches[0].stats[stats[i]];
 	report_add(history, sample);
@@ -431,7 +460,7 @@ int cmd_report(int argc, char **argv)
 		{}
 	};
 	const char *path = NULL, *output = NULL;
-	struct report_history history = {};
+	struct report_history history = {}, *drawn;
 	int c, status = EXIT_SUCCESS, end;
 	struct system sys;
 
@@ -453,12 +482,13 @@ int cmd_report(int argc, char **argv)
 	system_read(&sys);
 	if (path)
 		status = report_note(path, &sys, &history);
+	report_keep_drawn(&history);
+	drawn = history.nr ? &history : NULL;
 	if (output) {
-		end = report_replace(output, &sys, path ? &history : NULL,
-				     report_page);
+		end = report_replace(output, &sys, drawn, report_page);
 		status = end ?: status;
 	} else {
-		report_page(stdout, &sys, path ? &history : NULL);
+		report_page(stdout, &sys, drawn);
 	}
 	free(history.samples);
 	system_free(&sys);
