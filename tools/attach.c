@@ -323,7 +323,7 @@ static int attach_named(const char *name, bool create, bool dry)
 	ret = config_read(&config);
 	if (ret && ret != -ENOENT) {
 		config_free(&config);
-		return ret == -EINVAL ? EXIT_FAILURE : cmd_fails(-ret, "%s", config_path);
+		return EXIT_FAILURE;
 	}
 	device = device_find(name, &why);
 	if (device) {

@@ -57,20 +57,25 @@ static bool config_set(struct config *config, const char *key, const char *value
  * config_read - Read the configuration
  * @config: the result
  *
- * Return: 0; -ENOENT if there is no file; -EINVAL for a line that is not understood,
- * which has been said.
+ * Return: 0; -ENOENT if there is no file; -EINVAL for a line that is not understood, or a
+ * file that cannot be read to its end, which has been said.
  */
 int config_read(struct config *config)
 {
 	FILE *file = root_open(config_path);
-	char line[1024], *key, *value;
+	char *line = NULL, *key, *value;
 	unsigned int number = 0;
+	size_t size = 0;
 	int ret = 0;
 
 	*config = (struct config) { .wait = 10 };
-	if (!file)
-		return -errno;
-	while (fgets(line, sizeof(line), file)) {
+	if (!file && errno == ENOENT)
+		return -ENOENT;
+	if (!file) {
+		warn("%s", config_path);
+		return -EINVAL;
+	}
+	while (getline(&line, &size, file) > 0) {
 		number++;
 		key = config_trim(line);
 		if (!*key || *key == '#')
@@ -87,6 +92,11 @@ int config_read(struct config *config)
 			ret = -EINVAL;
 		}
 	}
+	if (ferror(file)) {
+		warn("%s: cannot be read", config_path);
+		ret = -EINVAL;
+	}
+	free(line);
 	fclose(file);
 	return ret;
 }

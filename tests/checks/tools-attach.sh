@@ -77,6 +77,7 @@ check_attach()
 	echo "create=always" >> "$tmp/tree/etc/cachefs.conf"
 	ends "attach --boot: a line that is not understood" 1 \
 		'/etc/cachefs.conf, line 5: not understood: create=always' sys attach --boot
+	check_attach_config
 	for name in /dev/sdx /dev/nvme7n1; do
 		printf 'device=%s\nwait=0\ncreate=blank\n' $name > "$tmp/tree/etc/cachefs.conf"
 		ends "attach --boot: create=blank and the name $name" 1 \
@@ -154,6 +155,25 @@ check_attach()
 	tree healthy
 	ends "reload --dry-run" 0 'removed and loaded, and attached again: /dev/vdc' \
 		sys reload --dry-run
+}
+
+# A line of any length is one line; and half of a file is none.
+check_attach_config()
+{
+	local config=$tmp/tree/etc/cachefs.conf
+
+	printf 'device=%s\nwait=0\ncreate=blank\n#%1022sdevice=/dev/vdx\n' "$image" "" > "$config"
+	ends "attach --boot: a long comment" 0 'vdd: .*would be formatted' sys attach --boot -n
+	printf 'device=%s\nwait=0\n' "$image" > "$config"
+	gcc -shared -fPIC -o "$tmp/unreadable.so" tests/tools/unreadable.c
+	ends "attach --boot: a file that cannot be read to its end" 1 \
+		'/etc/cachefs.conf: cannot be read: Input/output' \
+		cut_off "$config" attach --boot -n
+	ends "and nothing is attached" 1 '' grep would "$tmp/said"
+	ln -sf cachefs.conf "$config"
+	ends "attach --boot: a file that cannot be opened" 1 \
+		'/etc/cachefs.conf: Too many levels of symbolic links' sys attach --boot -n
+	rm "$config"
 }
 
 # The kernel, when a device is written to attach: the cache is there, without taking the
