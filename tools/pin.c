@@ -87,6 +87,8 @@ static int pins_read(struct pins *pins)
 			status = cmd_fails(0, "%s: line %u is no absolute path: %s", name, nr,
 					   line);
 	}
+	if (file && !status && ferror(file))
+		status = cmd_fails(errno, "%s", name);
 	if (file)
 		fclose(file);
 	pins->kept = pins->nr;

@@ -158,6 +158,8 @@ static int warm_read_list(struct system *sys, const char *list)
 		if (*line && warm_walk(sys, line))
 			status = EXIT_FAILURE;
 	}
+	if (ferror(file))
+		status = cmd_fails(errno, "%s", list);
 	free(line);
 	if (file != stdin)
 		fclose(file);

@@ -54,3 +54,24 @@ sparse_files()	# SIZE WORD...: with five files of this size on a mount
 		: > "$2/tree/dev/cachefs"
 		exec "$3" --sysroot "$2/tree" "${@:5}"' - "$mount" "$tmp" "$ctl" "$@"
 }
+
+# Who cannot read all of the list writes no shorter one.
+check_pin_unreadable()
+{
+	local word
+
+	gcc -shared -fPIC -o "$tmp/unreadable.so" tests/tools/unreadable.c
+	tree local "$mount"
+	mkdir -p "${pins%/*}"
+	printf '%s\n' "$mount/sub/deep" "$mount/sub/a file" > "$pins"
+	cp "$pins" "$tmp/before"
+	for word in add remove; do
+		ends "pin $word: the list cannot be read to its end" 1 'pins: Input/output error' \
+			cut_off "$pins" pin "$word" "$mount/sub/deep"
+		ends "and it is as it was" 0 '' cmp "$pins" "$tmp/before"
+	done
+	for word in list run; do
+		ends "pin $word: the list cannot be read to its end" 1 'pins: Input/output error' \
+			cut_off "$pins" pin "$word"
+	done
+}

@@ -316,6 +316,10 @@ check_warm()
 	ends "warm: a directory" 0 '^2 files, 2.9M read' sys warm "$mount"
 	ends "warm: a list" 0 '^1 files, 4.9K read' \
 		sys warm -f <(printf '%s\n' "$mount/sub/small file")
+	printf '%s\n' "$mount/sub/small file" "$mount/large" > "$tmp/list"
+	gcc -shared -fPIC -o "$tmp/unreadable.so" tests/tools/unreadable.c
+	ends "warm: a list that cannot be read to its end" 1 'list: Input/output error' \
+		cut_off "$tmp/list" warm -f "$tmp/list"
 	ends "warm: one job" 0 '^2 files, 2.9M read' sys warm -j 1 -x "$mount"
 	ends "warm --quiet" 0 '' sys warm -q "$mount"
 	mv "$tmp/out" "$tmp/quiet"
