@@ -58,6 +58,7 @@ static void pins_free(struct pins *pins)
 	while (pins->nr)
 		free(pins->paths[--pins->nr]);
 	free(pins->paths);
+	pins->paths = NULL;
 }
 
 static void pins_append(struct pins *pins, const char *path)
@@ -135,6 +136,36 @@ static int pins_lock(void)
 	return lock;
 }
 
+/*
+ * Locks and reads the list, for a change.  Nobody may look at a path meanwhile: with a server
+ * that does not answer all others would wait for the lock.  Returns the lock; or -1, which has
+ * been said, and the list is empty.
+ */
+static int pins_begin(struct pins *pins)
+{
+	int lock = pins_lock();
+
+	*pins = (struct pins) {};
+	if (lock >= 0 && pins_read(pins)) {
+		pins_free(pins);
+		close(lock);
+		lock = -1;
+	}
+	return lock;
+}
+
+/* Ends what pins_begin() has begun.  An exit status. */
+static int pins_end(const struct pins *pins, int lock)
+{
+	int status;
+
+	if (lock < 0)
+		return EXIT_FAILURE;
+	status = pins_write(pins);
+	close(lock);
+	return status;
+}
+
 static bool pin_is_below(const char *path, const char *directory)
 {
 	size_t length = strlen(directory);
@@ -201,33 +232,32 @@ static void pin_warn(const struct system *sys, uint64_t bytes)
 	free(limit);
 }
 
-static int pin_add_path(struct system *sys, struct pins *pins, const char *path)
+/* Looks at a path that is to be pinned.  Returns its real name, or NULL, which has been said. */
+static char *pin_resolve(struct system *sys, const char *path)
 {
-	int status = EXIT_FAILURE;
+	char *resolved = realpath(path, NULL);
 	struct stat st;
-	char *resolved;
+
+	if (!resolved || tree_stat(resolved, &st))
+		cmd_fails(errno, "%s", path);
+	else if (strchr(resolved, '\n'))
+		cmd_fails(0, "%s: a name with a line break cannot be pinned", path);
+	else if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		cmd_fails(0, "%s: neither a regular file nor a directory", path);
+	else if (!system_check_device(sys, path, st.st_dev))
+		return resolved;
+	free(resolved);
+	return NULL;
+}
+
+static void pins_add(struct pins *pins, const char *path, const char *resolved)
+{
 	size_t i;
 
-	resolved = realpath(path, NULL);
-	if (!resolved || tree_stat(resolved, &st)) {
-		free(resolved);
-		return cmd_fails(errno, "%s", path);
-	}
-	if (strchr(resolved, '\n')) {
-		cmd_fails(0, "%s: a name with a line break cannot be pinned", path);
-		goto out;
-	}
-	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
-		cmd_fails(0, "%s: neither a regular file nor a directory", path);
-		goto out;
-	}
-	if (system_check_device(sys, path, st.st_dev))
-		goto out;
 	for (i = 0; i < pins->nr; i++) {
 		if (pin_is_below(resolved, pins->paths[i])) {
 			printf("%s: is pinned with %s\n", path, pins->paths[i]);
-			status = EXIT_SUCCESS;
-			goto out;
+			return;
 		}
 	}
 	/* What is below it is pinned with it. */
@@ -235,10 +265,6 @@ static int pin_add_path(struct system *sys, struct pins *pins, const char *path)
 		if (pin_is_below(pins->paths[i], resolved))
 			pins_take_out(pins, i);
 	pins_append(pins, resolved);
-	status = EXIT_SUCCESS;
-out:
-	free(resolved);
-	return status;
 }
 
 static void pin_say(const char *path, const struct pin_sum *sum)
@@ -250,17 +276,12 @@ static void pin_say(const char *path, const struct pin_sum *sum)
 }
 
 /* Each file is looked at once: there may be millions. */
-static int pin_add(struct system *sys, struct pins *pins, char **paths)
+static int pin_sum_all(const struct system *sys, const struct pins *pins)
 {
 	int status = EXIT_SUCCESS;
 	uint64_t bytes = 0;
 	size_t i;
 
-	for (; *paths; paths++)
-		if (pin_add_path(sys, pins, *paths))
-			status = EXIT_FAILURE;
-	if (pins_write(pins))
-		return EXIT_FAILURE;
 	for (i = 0; i < pins->nr; i++) {
 		struct pin_sum sum = {};
 		int ret = pin_sum(pins->paths[i], &sum);
@@ -276,28 +297,92 @@ static int pin_add(struct system *sys, struct pins *pins, char **paths)
 	return status;
 }
 
-/* The path may not be there any more. */
-static int pin_remove(struct pins *pins, char **paths)
+static int pin_add(struct system *sys, char **paths)
 {
-	int status = EXIT_SUCCESS;
-	char *resolved;
+	int status = EXIT_SUCCESS, lock;
+	char **resolved = NULL;
+	struct pins pins;
+	size_t nr, i;
+
+	for (nr = 0; paths[nr]; nr++) {
+		resolved = cmd_grow(resolved, nr, sizeof(*resolved));
+		resolved[nr] = pin_resolve(sys, paths[nr]);
+		if (!resolved[nr])
+			status = EXIT_FAILURE;
+	}
+	lock = pins_begin(&pins);
+	for (i = 0; i < nr; i++) {
+		if (lock >= 0 && resolved[i])
+			pins_add(&pins, paths[i], resolved[i]);
+		free(resolved[i]);
+	}
+	free(resolved);
+	if (pins_end(&pins, lock))
+		status = EXIT_FAILURE;
+	else
+		status = pin_sum_all(sys, &pins) ?: status;
+	pins_free(&pins);
+	return status;
+}
+
+/* Which number in the list has a path?  Beyond the list: none. */
+static size_t pins_find(const struct pins *pins, const char *path)
+{
 	size_t i;
 
-	for (; *paths; paths++) {
-		resolved = realpath(*paths, NULL);
-		for (i = 0; i < pins->nr; i++)
-			if (!strcmp(pins->paths[i], resolved ?: *paths) ||
-			    !strcmp(pins->paths[i], *paths))
-				break;
-		free(resolved);
-		if (i == pins->nr) {
-			status = cmd_fails(0, "%s: is not pinned; see cachefsctl pin list",
-					   *paths);
-			continue;
-		}
-		pins_take_out(pins, i);
+	for (i = 0; i < pins->nr; i++)
+		if (!strcmp(pins->paths[i], path))
+			break;
+	return i;
+}
+
+/*
+ * The names of the list are real names.  So a path is looked up only if the list does not have
+ * it as it is given: it may not be there any more, or on a server that does not answer.
+ */
+static char **pin_names(char **paths)
+{
+	char **names = NULL, *name;
+	struct pins pins;
+	size_t nr;
+
+	if (pins_read(&pins)) {
+		pins_free(&pins);
+		return NULL;
 	}
-	return pins_write(pins) ?: status;
+	for (nr = 0; paths[nr]; nr++) {
+		name = pins_find(&pins, paths[nr]) < pins.nr ? NULL :
+			realpath(paths[nr], NULL);
+		names = cmd_grow(names, nr, sizeof(*names));
+		names[nr] = name ?: cmd_text("%s", paths[nr]);
+	}
+	pins_free(&pins);
+	return names;
+}
+
+static int pin_remove(char **paths)
+{
+	char **names = pin_names(paths);
+	int status = EXIT_SUCCESS, lock;
+	struct pins pins;
+	size_t nr, i;
+
+	if (!names)
+		return EXIT_FAILURE;
+	lock = pins_begin(&pins);
+	for (nr = 0; paths[nr]; nr++) {
+		i = pins_find(&pins, names[nr]);
+		if (i < pins.nr)
+			pins_take_out(&pins, i);
+		else if (lock >= 0)
+			status = cmd_fails(0, "%s: is not pinned; see cachefsctl pin list",
+					   paths[nr]);
+		free(names[nr]);
+	}
+	free(names);
+	status = pins_end(&pins, lock) ?: status;
+	pins_free(&pins);
+	return status;
 }
 
 static int pin_list(const struct pins *pins, bool as_json)
@@ -404,8 +489,8 @@ static int pin_run(struct system *sys, const struct pins *pins, bool quiet)
 	return warm_all(sys->caches[0].uuid, 1, quiet) ?: status;
 }
 
-/* What add and run need: a cache. */
-static int pin_with_cache(const char *action, struct pins *pins, char **paths, bool quiet)
+/* What add, which has @paths, and run need: a cache. */
+static int pin_with_cache(const struct pins *pins, char **paths, bool quiet)
 {
 	struct system sys;
 	int status;
@@ -413,40 +498,40 @@ static int pin_with_cache(const char *action, struct pins *pins, char **paths, b
 	system_read(&sys);
 	if (!sys.nr_caches)
 		status = cmd_fails(0, "no cache is attached");
-	else if (!strcmp(action, "add"))
-		status = pin_add(&sys, pins, paths);
+	else if (paths)
+		status = pin_add(&sys, paths);
 	else
 		status = pin_run(&sys, pins, quiet);
 	system_free(&sys);
 	return status;
 }
 
-static int pin_do(const char *action, char **paths, bool as_json, bool quiet)
+/* list and run, which only read the list. */
+static int pin_read(const char *action, bool as_json, bool quiet)
 {
-	bool lists = !strcmp(action, "list"), runs = !strcmp(action, "run");
 	struct pins pins;
-	int lock = -1, status;
+	int status;
 
-	if (!lists && geteuid() && !*root)
-		return cmd_fails(EPERM, "pin %s: only root may do that", action);
-	if (!lists && !runs) {
-		lock = pins_lock();
-		if (lock < 0)
-			return EXIT_FAILURE;
-	}
 	status = pins_read(&pins);
 	if (status)
 		;
-	else if (lists)
+	else if (!strcmp(action, "list"))
 		status = pin_list(&pins, as_json);
-	else if (!strcmp(action, "remove"))
-		status = pin_remove(&pins, paths);
-	else if (!runs || pins.nr)
-		status = pin_with_cache(action, &pins, paths, quiet);
+	else if (pins.nr)
+		status = pin_with_cache(&pins, NULL, quiet);
 	pins_free(&pins);
-	if (lock >= 0)
-		close(lock);
 	return status;
+}
+
+static int pin_do(const char *action, char **paths, bool as_json, bool quiet)
+{
+	if (strcmp(action, "list") && geteuid() && !*root)
+		return cmd_fails(EPERM, "pin %s: only root may do that", action);
+	if (!strcmp(action, "add"))
+		return pin_with_cache(NULL, paths, quiet);
+	if (!strcmp(action, "remove"))
+		return pin_remove(paths);
+	return pin_read(action, as_json, quiet);
 }
 
 int cmd_pin(int argc, char **argv)

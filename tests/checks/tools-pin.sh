@@ -75,3 +75,38 @@ check_pin_unreadable()
 			cut_off "$pins" pin "$word"
 	done
 }
+
+# While one waits for a server, the others go on: see tests/tools/hanging.c.
+check_pin_hanging()
+{
+	local where pid i preload
+
+	gcc -shared -fPIC -o "$tmp/hanging.so" tests/tools/hanging.c
+	preload=(env "ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0" "HANG=$tmp/hangs"
+		 "LD_PRELOAD=$tmp/hanging.so")
+	tree local "$mount"
+	mkdir -p "${pins%/*}"
+	for where in walk name; do
+		: > "$pins"
+		rm -f "$tmp/hangs"
+		"${preload[@]}" "HANGS=$where" "$ctl" --sysroot "$tmp/tree" pin add "$mount/sub/deep" \
+			> "$tmp/hanging" 2>&1 &
+		pid=$!
+		for ((i = 0; i < 1200; i++)); do
+			[ ! -e "$tmp/hangs" ] || break
+			sleep 0.1
+		done
+		ends "pin add: another one waits for a $where" 0 'a file: 1 files' \
+			timeout 120 "$ctl" --sysroot "$tmp/tree" pin add "$mount/sub/a file"
+		ends "pin remove: another one waits for a $where" 0 '' \
+			timeout 120 "$ctl" --sysroot "$tmp/tree" pin remove "$mount/sub/a file"
+		ends "and it still waits" 0 hanging ls "/proc/$pid/fd" "$tmp/hanging"
+		kill -KILL "$pid"
+		wait "$pid" 2> /dev/null || true
+	done
+	echo "$mount/sub/deep" > "$pins"
+	ends "pin remove: a path of the list is not looked up" 0 '' \
+		timeout -k 9 120 "${preload[@]}" HANGS=name "$ctl" --sysroot "$tmp/tree" \
+		pin remove "$mount/sub/deep"
+	ends "and it is gone" 1 '' grep . "$pins"
+}
