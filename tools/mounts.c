@@ -13,6 +13,7 @@
 
 /* What /proc/fs/nfsfs/volumes says of an NFS superblock. */
 struct mount_nfs {
+	dev_t			dev;
 	unsigned int		version;
 	unsigned int		words[5];	/* port, address, as in a key */
 	int			nr_words;
@@ -89,28 +90,39 @@ static int mount_parse_address(const char *text, unsigned int *words)
 	return n / 4;
 }
 
-static bool mount_find_nfs(dev_t dev, struct mount_nfs *nfs)
+/* The table of NFS: it is read once, since it has a line for each mount. */
+static struct mount_nfs *mount_read_nfs(size_t *nr)
 {
-	char line[512], address[64], device[32], fsc[8];
+	char line[512], address[64], fsc[8];
 	FILE *file = root_open("/proc/fs/nfsfs/volumes");
-	char wanted[32];
-	unsigned int port;
-	bool found = false;
+	struct mount_nfs *table = NULL, nfs = {};
+	unsigned int port, major, minor;
 
-	snprintf(wanted, sizeof(wanted), "%u:%u", major(dev), minor(dev));
-	while (file && !found && fgets(line, sizeof(line), file))
-		found = sscanf(line, "v%u %63s %x %31s %llx:%llx %7s",
-			       &nfs->version, address, &port, device,
-			       &nfs->fsid[0], &nfs->fsid[1], fsc) == 7 &&
-			!strcmp(device, wanted);
+	*nr = 0;
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "v%u %63s %x %u:%u %llx:%llx %7s", &nfs.version, address,
+			   &port, &major, &minor, &nfs.fsid[0], &nfs.fsid[1], fsc) != 8)
+			continue;
+		nfs.dev = makedev(major, minor);
+		nfs.words[0] = htons(port);
+		nfs.nr_words = 1 + mount_parse_address(address, nfs.words + 1);
+		nfs.fsc = !strcmp(fsc, "yes");
+		table = cmd_grow(table, *nr, sizeof(*table));
+		table[(*nr)++] = nfs;
+	}
 	if (file)
 		fclose(file);
-	if (!found)
-		return false;
-	nfs->words[0] = htons(port);
-	nfs->nr_words = 1 + mount_parse_address(address, nfs->words + 1);
-	nfs->fsc = !strcmp(fsc, "yes");
-	return true;
+	return table;
+}
+
+static const struct mount_nfs *mount_find_nfs(dev_t dev, const struct mount_nfs *table, size_t nr)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i++)
+		if (table[i].dev == dev)
+			return &table[i];
+	return NULL;
 }
 
 /* The next word of a key, a number in hexadecimal; none is 0. */
@@ -261,11 +273,12 @@ static struct system_mount *mount_new(struct system *sys, const char *target)
 	return &sys->mounts[sys->nr_mounts++];
 }
 
-static void mount_add(struct system *sys, struct libmnt_fs *fs)
+static void mount_add(struct system *sys, struct libmnt_fs *fs, const struct mount_nfs *table,
+		      size_t nr)
 {
 	const char *target = mnt_fs_get_target(fs) ?: "?";
+	const struct mount_nfs *nfs;
 	struct system_mount *mount;
-	struct mount_nfs nfs;
 	const char *type = mnt_fs_get_fstype(fs);
 	bool is_nfs = type && !strncmp(type, "nfs", 3);
 
@@ -280,10 +293,11 @@ static void mount_add(struct system *sys, struct libmnt_fs *fs)
 	mount->options = cmd_text("%s", mnt_fs_get_options(fs) ?: "");
 	mount->dev = mnt_fs_get_devno(fs);
 	mount->fsc = mount_wants_cache(mount);
-	if (is_nfs && mount_find_nfs(mount->dev, &nfs)) {
-		mount->ignored = mount->fsc && !nfs.fsc;
-		if (nfs.fsc)
-			mount_find_volume(sys, mount, &nfs);
+	nfs = is_nfs ? mount_find_nfs(mount->dev, table, nr) : NULL;
+	if (nfs) {
+		mount->ignored = mount->fsc && !nfs->fsc;
+		if (nfs->fsc)
+			mount_find_volume(sys, mount, nfs);
 	} else if (!is_nfs && mount->fsc) {
 		mount_find_volume(sys, mount, NULL);
 	}
@@ -298,10 +312,14 @@ void system_read_mounts(struct system *sys)
 	char *path = root_path("/proc/self/mountinfo");
 	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
 	struct libmnt_table *table = mnt_new_table_from_file(path);
+	struct mount_nfs *nfs;
 	struct libmnt_fs *fs;
+	size_t nr;
 
+	nfs = mount_read_nfs(&nr);
 	while (table && iter && !mnt_table_next_fs(table, iter, &fs))
-		mount_add(sys, fs);
+		mount_add(sys, fs, nfs, nr);
+	free(nfs);
 	mnt_unref_table(table);
 	mnt_free_iter(iter);
 	free(path);

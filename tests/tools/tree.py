@@ -160,6 +160,17 @@ def same_module(tree):
 	with open(changelog) as file:
 		old_module(tree, re.search(r"\((.*)\)", file.readline())[1])
 
+# Each with a volume of its own.
+def many(tree):
+	tree.cache()
+	for number in range(1, 501):
+		tree.mount(number, f"/mnt/{number}", "nfs4", f"10.99.0.1:/{number}",
+			   NFS_OPTIONS + ",fsc")
+		tree.nfs_volume(number, 4, "0a630001", f"1:{number:x}", "yes")
+		tree.volume(NFS_KEY.replace(",1,2,", f",1,{number:x},"), f"nfs,{number}",
+			    number, 0, 0)
+	tree.finish()
+
 # Names that are HTML.
 def markup(tree):
 	tree.cache()

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * LD_PRELOAD: reads of the blocks of 4096 bytes whose numbers are in the environment
- * variable UNREADABLE fail with EIO, and reads of the file CUT behind its first line.
+ * variable UNREADABLE fail with EIO, and reads of the file CUT behind its first line.  Each
+ * file that fopen() opens is a line of the file OPENS.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -42,6 +43,11 @@ FILE *fopen64(const char *path, const char *mode)
 
 	if (!next)
 		next = dlsym(RTLD_NEXT, "fopen64");
+	file = getenv("OPENS") ? next(getenv("OPENS"), "a") : NULL;
+	if (file) {
+		fprintf(file, "%s\n", path);
+		fclose(file);
+	}
 	file = next(path, mode);
 	if (!file || !cut || *mode != 'r' || strcmp(path, cut))
 		return file;
