@@ -1,10 +1,87 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# More of the part of 45-tools that is called "pin".  45-tools has the functions and
-# variables that are used here, and tools-warm.sh has refusing().
+# The part of 45-tools that is called "pin".  45-tools has the functions and variables that
+# are used here, and tools-warm.sh has refusing().
 #
 # shellcheck disable=SC2154
+
+# No kernel answers here.
+check_pin()
+{
+	local mount=$tmp/pinned pins=$tmp/tree/var/lib/cachefs/pins
+
+	mkdir -p "$mount/sub/deep" "$mount/subway"
+	head -c 5000 /dev/urandom > "$mount/sub/deep/file"
+	head -c 3000 /dev/urandom > "$mount/sub/a file"
+	ln -s sub "$mount/link"
+	mkfifo "$mount/fifo"
+	tree local "$mount"
+	mkdir -p "$tmp/tree/var/lib" "$tmp/tree/dev"
+	ends "pin: no word" 1 'add, remove, list or run' sys pin
+	ends "pin: an unknown word" 1 'unknown word: keep' sys pin keep "$mount"
+	ends "pin add: no PATH" 1 'no PATH given' sys pin add
+	ends "pin list: a PATH" 1 'list takes no PATH' sys pin list "$mount"
+	ends "pin run --json" 1 'json is an option of list' sys pin run --json
+	ends "pin list --quiet" 1 'quiet is an option of run' sys pin list -q
+	ends "pin list: nothing" 0 '^nothing is pinned$' sys pin list
+	ends "pin run: nothing" 0 '' sys pin run
+	ends "and nothing is said" 1 '^0$' grep -c . "$tmp/said"
+	ends "pin add: no such file" 1 'nothing: No such file' sys pin add "$mount/nothing"
+	ends "pin add: no file" 1 'neither a regular file nor a directory' \
+		sys pin add "$mount/fifo"
+	ends "pin add: not on a mount" 1 'is not on a mount of NFS' sys pin add /proc/self/status
+	ends "nothing was pinned" 1 '^0$' grep -c . "$pins"
+	mkdir "$pins.new"
+	ends "pin add: the list cannot be written" 1 'pins: Is a directory' \
+		sys pin add "$mount/sub"
+	ends "nor does it say that something is pinned" 1 '^0$' \
+		grep -c 'are pinned' "$tmp/said"
+	rmdir "$pins.new"
+	ends "pin add: a directory" 0 "^$mount/sub/deep: 1 files with 4.9K are pinned" \
+		sys pin add "$mount/sub/deep"
+	ends "pin add: a file" 0 "^$mount/sub/a file: 1 files with 2.9K" \
+		sys pin add "$mount/sub/a file"
+	ends "pin add: twice" 0 'is pinned with .*/sub/deep$' sys pin add "$mount/sub/deep/file"
+	ends "pin add: the directory above, by a link" 0 "^$mount/sub: 2 files with 7.8K" \
+		sys pin add "$mount/link"
+	ends "pin add: a name that begins in the same way" 0 "^$mount/subway: 0 files" \
+		sys pin add "$mount/subway"
+	cp "$pins" "$tmp/out"
+	printf '%s\n' "$mount/sub" "$mount/subway" | diff - "$pins" > "$tmp/out" || true
+	content_verdict "tools pin: the list has what covers all of it" "$tmp/out" || failed=1
+	ends "pin list: no module" 1 '/dev/cachefs: the module cachefs is not loaded' sys pin list
+	ends "pin run: no module" 1 '/dev/cachefs: the module cachefs is not loaded' sys pin run
+	: > "$tmp/tree/dev/cachefs"
+	ends "pin list: no kernel answers" 1 'file: Inappropriate ioctl' sys pin list
+	ends "pin list --json: nothing is known" 1 '"path":"[^"]*/subway"' sys pin list --json
+	ends "pin run: no kernel answers" 1 'deep/file: Inappropriate ioctl' sys pin run
+	ends "pin remove: below what is pinned" 1 'deep: is not pinned' \
+		sys pin remove "$mount/sub/deep"
+	mv "$mount/subway" "$mount/gone"
+	ends "pin run: a path that is gone" 1 'subway: No such file' sys pin run
+	ends "pin remove: a path that is gone" 0 '' sys pin remove "$mount/subway"
+	ends "pin remove" 0 '' sys pin remove "$mount/link"
+	ends "pin remove: the list is empty" 0 '^nothing is pinned$' sys pin list
+	truncate -s 50G "$mount/huge"
+	ends "pin add: more than 40 % of the cache" 0 \
+		'pinned files have 50.0G, more than 40 % of the cache, which are 39.5G' \
+		sys pin add "$mount/huge"
+	rm "$mount/huge"
+	echo relative/path >> "$pins"
+	ends "pin: a bad line in the list" 1 'line 2 is no absolute path: relative/path' \
+		sys pin list
+	check_pin_unreadable
+	check_pin_hanging
+	check_pin_huge
+	tree local "$mount" failed
+	mkdir -p "$tmp/tree/var/lib"
+	ends "pin add: the cache has failed" 1 '/dev/vdc: the cache has failed' \
+		sys pin add "$mount/sub"
+	tree no_cache
+	mkdir -p "$tmp/tree/var/lib"
+	ends "pin add: no cache" 1 'no cache is attached' sys pin add "$mount/sub"
+}
 
 # A file with more bytes than the cache, which may be sparse: nobody asks the kernel.
 check_pin_huge()
