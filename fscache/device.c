@@ -511,7 +511,9 @@ int cachefs_device_wipe(struct cachefs_device *device)
  * @nr: number of pages, at most CACHEFS_IO_BLOCKS
  *
  * A read waits until the reserve has one: its caller must submit what it has before
- * it asks for another, and must not keep one that has ended.
+ * it asks for another, and must not keep one that has ended.  A write may be made
+ * shorter, or freed and not submitted.  Without memory the reserve has writes of up to
+ * BIO_INLINE_VECS pages: bvec_alloc() has vectors in reserve only for callers that wait.
  *
  * All I/O is the root cgroup's.  Who reads what is cached is not its only reader, and
  * a limit on one group's I/O would make the device look slow for all, and hold what

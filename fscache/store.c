@@ -329,10 +329,19 @@ static bool store_copy_page(struct cachefs_store *store, unsigned int i, u32 byt
 }
 
 /*
- * Replace by copies what the device must not get as it is, of the pages before @end:
- * the last one of a file that ends in it, or the last @nr if they may not change
- * while they are written.
+ * How many of the pages from @first up to @end the device must not get as they are.  These
+ * are the last ones: all of them if pages may not change while they are written, or the
+ * page in which the file ends.
  */
+static unsigned int store_copies(const struct cachefs_store *store, bool stable,
+				 unsigned int first, unsigned int end)
+{
+	if (stable || first == end)
+		return end - first;
+	return end > store->bytes >> CACHEFS_BLOCK_SHIFT;
+}
+
+/* Replace the last @nr pages before @end by copies. */
 static bool store_copy_pages(struct cachefs_store *store, unsigned int end,
 			     unsigned int nr)
 {
@@ -353,24 +362,19 @@ static bool store_copy_pages(struct cachefs_store *store, unsigned int end,
 }
 
 /*
- * Checksum the pages from @first on that got slots, to be written.  The last @copies are
- * copies.
+ * Checksum the pages from @first on that got slots, to be written by @io.  The last
+ * @copies are copies.
  */
-static bool store_run(struct cachefs_store *store, unsigned int first,
-		      const struct cachefs_piece *slots, unsigned int copies)
+static void store_run(struct cachefs_store *store, struct cachefs_io *io,
+		      unsigned int first, const struct cachefs_piece *slots,
+		      unsigned int copies)
 {
 	struct cachefs_cache *cache = store->cache;
 	u64 *checksums = cache->regions[slots->region].checksums + slots->slot;
-	struct cachefs_io *io;
 	unsigned int i;
 
-	io = cachefs_io_alloc(cache, true, slots->nr);
-	if (!io) {
-		store_free_copies(store, &store->pages[first + slots->nr - copies],
-				  copies);
-		return false;
-	}
 	io->pages = &store->pages[first];
+	io->nr = slots->nr;
 	io->block = store->block + first;
 	io->region = slots->region;
 	io->slot = slots->slot;
@@ -391,7 +395,6 @@ static bool store_run(struct cachefs_store *store, unsigned int first,
 	atomic_inc(&store->pending);
 	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_WRITTEN_BYTES,
 			 (u64)io->nr << CACHEFS_BLOCK_SHIFT);
-	return true;
 }
 
 /**
@@ -440,9 +443,9 @@ void cachefs_store(struct cachefs_store *store)
 	struct cachefs_cache *cache = store->cache;
 	unsigned int nr = DIV_ROUND_UP(store->bytes, CACHEFS_BLOCK_SIZE);
 	bool stable = cachefs_device_stable_writes(cache->device);
-	bool tail = store->bytes % CACHEFS_BLOCK_SIZE;
-	unsigned int done, room, part, copies;
+	unsigned int done, room, part, end, copied = 0;
 	struct cachefs_piece slots;
+	struct cachefs_io *io = NULL;
 	enum cachefs_reason why;
 
 	cachefs_op_begin(cache);
@@ -466,17 +469,33 @@ void cachefs_store(struct cachefs_store *store)
 			why = CACHEFS_WHY_TOO_LARGE;
 			break;
 		}
+		/*
+		 * Memory comes first.  If slots came first, the log would go on and let old
+		 * blocks go for nothing.  If a region ends within a part, the rest of the
+		 * part has its copies already.
+		 */
+		end = done + part;
+		io = cachefs_io_alloc(cache, true, part);
+		if (!io || (copied < end &&
+			    !store_copy_pages(store, end,
+					      store_copies(store, stable, done, end)))) {
+			why = CACHEFS_WHY_NO_MEMORY;
+			break;
+		}
+		copied = end;
 		if (!cachefs_region_alloc_slots(cache, part, &slots, false)) {
 			why = CACHEFS_WHY_NO_REGION;
 			break;
 		}
-		copies = stable ? slots.nr : tail && done + slots.nr == nr;
-		if (!store_copy_pages(store, done + slots.nr, copies) ||
-		    !store_run(store, done, &slots, copies)) {
-			cachefs_region_abandon(cache, &slots);
-			why = CACHEFS_WHY_NO_MEMORY;
-			break;
-		}
+		store_run(store, io, done, &slots,
+			  store_copies(store, stable, done, done + slots.nr));
+		io = NULL;
+	}
+	if (io)
+		cachefs_io_free(io);
+	if (copied > done) {
+		part = store_copies(store, stable, done, copied);
+		store_free_copies(store, &store->pages[copied - part], part);
 	}
 	store_give_room(cache, room - done);
 	if (done < nr) {

@@ -378,12 +378,75 @@ static void store_does_not_wait_for_memory(void)
 	model.device->reserve = 1;
 	EXPECT_EQ(model_store_now(2, 10, 10), 0);
 	model.device->reserve = -1;
-	/* The slots that it gave up do not keep their region busy. */
+	/* What failed keeps no region busy. */
 	for (i = 0; i < 2 * TINY_REGIONS; i++) {
 		model_new_version(2, TINY_SLOTS);
 		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
 		shim_run();
 	}
+}
+
+/* Stores fail again and again, and no slot is taken for them: nothing old goes. */
+static void log_waits_without_memory(bool stable, int reserve)
+{
+	struct cachefs_open_region *open;
+	unsigned int i;
+	u32 next;
+
+	tiny();
+	model.device->stable_pages = stable;
+	EXPECT_EQ(model_store_now(1, 0, 10), 0);
+	open = model.cache->current_region;
+	next = open->next_slot;
+	for (i = 0; i < TINY_REGIONS * TINY_SLOTS / 5; i++) {
+		model.device->reserve = reserve;
+		EXPECT_EQ(model_store_now(2, 0, 10), -ENOBUFS);
+		EXPECT_REFUSED(NO_MEMORY);
+		shim_run();
+	}
+	EXPECT(model.cache->current_region == open);
+	EXPECT_EQ(open->next_slot, next);
+	EXPECT_EQ(stat(CACHEFS_STAT_EVICTED_BYTES), 0);
+	EXPECT_EQ(model_count_cached(1), 10);
+	EXPECT_EQ(model_count_cached(2), 0);
+	model.device->reserve = -1;
+	EXPECT_EQ(model_store_now(2, 0, 10), 0);
+	model_exit();
+}
+
+static void log_does_not_go_on_without_memory(void)
+{
+	log_waits_without_memory(false, 0);
+	/* There is an I/O, and not a copy of each page. */
+	log_waits_without_memory(true, 7);
+}
+
+/* A region ends within a store, whose pages have their copies already. */
+static void copies_are_for_the_next_region_too(void)
+{
+	tiny();
+	model.device->stable_pages = true;
+	model.versions[2].base = 0;
+	EXPECT_EQ(model_store_now(1, 0, TINY_SLOTS - 10), 0);
+	/* One of each page, and two I/Os. */
+	model.device->reserve = 20 + 2;
+	model_store(2, 0, 20, MODEL_SCRIBBLE);
+	shim_run();
+	EXPECT_EQ(model.device->reserve, 0);
+	EXPECT_EQ(model_count_cached(2), 20);
+	EXPECT_EQ(model_read_now(2, 0, 20), 0);
+	model.device->reserve = -1;
+	/* There is no other region: the rest of the copies is freed. */
+	EXPECT_EQ(model_store_now(1, 100, TINY_SLOTS - 20), 0);
+	pin_all(1);
+	while (model.cache->nr_ready > 1) {
+		model_new_version(3, TINY_SLOTS);
+		EXPECT_EQ(model_store_now(3, 0, TINY_SLOTS), 0);
+	}
+	EXPECT_EQ(model_store_now(2, 40, 20), -ENOBUFS);
+	EXPECT_REFUSED(NO_REGION);
+	EXPECT_EQ(model_count_cached(2), 30);
+	pin_all(-1);
 }
 
 /* All readers of a region share the count of its pins. */
@@ -658,6 +721,8 @@ const struct test_case io_cases[] = {
 	CASE(region_that_is_written_is_not_reused),
 	CASE(store_that_has_arrived_is_not_given_up),
 	CASE(store_does_not_wait_for_memory),
+	CASE(log_does_not_go_on_without_memory),
+	CASE(copies_are_for_the_next_region_too),
 	CASE(store_does_not_wait_for_the_device),
 	CASE(device_wants_stable_pages),
 	{}
