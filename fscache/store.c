@@ -59,7 +59,9 @@ static unsigned int store_admit(struct cachefs_store *store, unsigned int nr,
 		return 0;
 	*why = CACHEFS_WHY_IN_FLIGHT;
 	room = store_take_room(cache, nr);
-	if (!room && store->may_wait)
+	/* A bound of less than a block never has room. */
+	if (!room && store->may_wait &&
+	    cachefs_pace_window(cache) >= CACHEFS_BLOCK_SIZE)
 		wait_event_timeout(cache->wait,
 				   !cachefs_usable(cache) ||
 				   READ_ONCE(cache->stores_stopped) ||
@@ -70,7 +72,8 @@ static unsigned int store_admit(struct cachefs_store *store, unsigned int nr,
 
 static bool store_has_room(struct cachefs_cache *cache)
 {
-	return atomic64_read(cachefs_in_flight(cache)) < cachefs_pace_window(cache);
+	return atomic64_read(cachefs_in_flight(cache)) + CACHEFS_BLOCK_SIZE <=
+		cachefs_pace_window(cache);
 }
 
 /* Whether the device has not taken a store, and it is too early to try again. */

@@ -87,6 +87,28 @@ static void who_can_wait_waits_for_room(void)
 	EXPECT_EQ(stat(CACHEFS_STAT_STORE_REFUSED_BYTES), 0);
 }
 
+/* A bound that never lets a block go to the device: reads ask for no stores. */
+static void nobody_waits_for_less_than_a_block(void)
+{
+	u64 bound, began;
+
+	tiny();
+	for (bound = 0; bound < CACHEFS_BLOCK_SIZE; bound += CACHEFS_BLOCK_SIZE - 1) {
+		model.cache->max_in_flight = bound;
+		EXPECT(!wanted(0, 1));
+		EXPECT_REFUSED(IN_FLIGHT);
+		EXPECT(!cachefs_store_room(model.cache));
+		began = shim_now_ns;
+		store_patiently(0);
+		EXPECT_REFUSED(IN_FLIGHT);
+		EXPECT_EQ(shim_now_ns, began);
+	}
+	model.cache->max_in_flight = CACHEFS_BLOCK_SIZE;
+	EXPECT(wanted(0, 1));
+	EXPECT(cachefs_store_room(model.cache));
+	EXPECT_EQ(model_store_now(1, 0, 1), 0);
+}
+
 /* All files of a sync, one after the other, wait for it no longer than one. */
 static void nobody_waits_long_for_a_device_that_hangs(void)
 {
@@ -244,6 +266,7 @@ const struct test_case pace_cases[] = {
 	CASE(what_is_in_flight_is_bounded),
 	CASE(reads_under_way_hold_no_room),
 	CASE(who_can_wait_waits_for_room),
+	CASE(nobody_waits_for_less_than_a_block),
 	CASE(nobody_waits_long_for_a_device_that_hangs),
 	CASE(nothing_is_stored_on_a_device_that_hangs),
 	CASE(device_that_hung_is_soon_used_again),
