@@ -118,21 +118,16 @@ void cachefs_region_records(struct cachefs_cache *cache,
 
 /*
  * Fill in the checksums that the metadata has.  Slots without a checksum cannot be
- * verified, so the index drops their blocks.  If all metadata was written and could be
- * read, it was damaged.  Otherwise the device has lost a part of it.
+ * verified, so the index drops their blocks.  Returns whether it had any.
  */
-static int checksums_read(struct cachefs_cache *cache, u32 region,
-			  struct cachefs_region_meta *loaded, u64 *checksums)
+static bool checksums_fill(struct cachefs_cache *cache,
+			   const struct cachefs_region_meta *loaded, u64 *checksums)
 {
 	struct cachefs_geometry *geo = &cache->geo;
-	bool dropped = false, unwritten = READ_ONCE(cache->regions[region].unwritten);
+	bool dropped = false, unwritten = READ_ONCE(cache->regions[loaded->region].unwritten);
 	const struct cachefs_meta_block *meta;
 	u32 index, first, nr, i;
-	int unread;
 
-	unread = cachefs_region_load_meta(cache, region, loaded);
-	if (unread == -ENOMEM)
-		return unread;
 	for (index = 0; index < geo->meta_blocks; index++) {
 		first = index * CACHEFS_RECORDS_PER_BLOCK;
 		nr = min_t(u32, CACHEFS_RECORDS_PER_BLOCK, geo->slots - first);
@@ -144,10 +139,35 @@ static int checksums_read(struct cachefs_cache *cache, u32 region,
 		for (i = 0; meta && i < nr; i++)
 			checksums[first + i] =
 				le64_to_cpu(meta->records[i].checksum);
-		if (!meta && cachefs_index_drop_slots(cache, region, first, nr))
+		if (!meta && cachefs_index_drop_slots(cache, loaded->region, first, nr))
 			dropped = true;
 	}
-	if (dropped && !unread && !unwritten) {
+	return dropped;
+}
+
+/*
+ * Read the checksums that the disk has.  If all metadata was written and could be read,
+ * but not all blocks have a checksum, it was damaged.  Otherwise the device has lost a
+ * part of it.
+ */
+static int checksums_read(struct cachefs_cache *cache, u32 region,
+			  struct cachefs_region_meta *loaded, u64 *checksums)
+{
+	struct cachefs_region *r = &cache->regions[region];
+	bool dropped;
+	int unread;
+
+	unread = cachefs_region_load_meta(cache, region, loaded);
+	if (unread == -ENOMEM)
+		return unread;
+	if (loaded->seq) {
+		dropped = checksums_fill(cache, loaded, checksums);
+	} else {
+		/* The caller has pinned the region: these are no blocks of a later round. */
+		dropped = READ_ONCE(r->nr_extents);
+		cachefs_index_forget(cache, region);
+	}
+	if (dropped && !unread && !READ_ONCE(r->unwritten)) {
 		cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_ERRORS, 1);
 		pr_warn_ratelimited("%s: metadata of region %u is damaged, read from the server instead\n",
 				    cachefs_device_name(cache->device), region);
@@ -155,7 +175,7 @@ static int checksums_read(struct cachefs_cache *cache, u32 region,
 	if (loaded->seq)
 		return 0;
 	/* Readers that found blocks here before do not read the metadata again. */
-	cache->regions[region].lost = true;
+	r->lost = true;
 	return unread < 0 ? unread : -EUCLEAN;
 }
 

@@ -505,8 +505,6 @@ void cachefs_index_forget(struct cachefs_cache *cache, u32 region)
 	struct cachefs_region *r = &cache->regions[region];
 
 	write_lock(&cache->index_lock);
-	cachefs_stat_add(cache, CACHEFS_STAT_EVICTED_BYTES,
-			 (u64)r->live << CACHEFS_BLOCK_SHIFT);
 	/* Also if all were dropped since: a reader may have found one before. */
 	if (r->in_round) {
 		cachefs_index_account(cache, r, -r->live, -r->nr_extents);

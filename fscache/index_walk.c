@@ -17,8 +17,9 @@ static unsigned int index_page_drop(struct cachefs_cache *cache,
 		at.entry = index_entry_at(page, i);
 		at.place = at.entry->w[1];
 		at.tail = READ_ONCE(at.entry->w[2]);
-		if (!index_entry_live(cache, at.place, at.tail) ||
-		    at.place >= end || at.place + index_tail_nr(at.tail) <= first)
+		/* The region, which is anywhere in memory, comes last. */
+		if (at.place >= end || at.place + index_tail_nr(at.tail) <= first ||
+		    !index_entry_live(cache, at.place, at.tail))
 			continue;
 		index_kill(cache, &at);
 		dropped++;
@@ -33,7 +34,8 @@ static unsigned int index_page_drop(struct cachefs_cache *cache,
  * @slot: the first slot
  * @nr: how many
  *
- * This walks all of the index, and is for damaged metadata only.
+ * This walks all of the index, and is for metadata of which a part is damaged.
+ * cachefs_index_forget() is for all of a region.
  *
  * Context: process, may sleep; takes grow_mutex and index_lock.
  * Return: whether there were any.

@@ -35,7 +35,7 @@ void cachefs_region_set_state(struct cachefs_cache *cache, u32 nr,
 }
 
 /**
- * cachefs_region_free - Make a region FREE, and forget all that is in it
+ * cachefs_region_free - Make a region FREE, and evict all that is in it
  * @cache: the cache
  * @nr: the region
  *
@@ -44,6 +44,8 @@ void cachefs_region_set_state(struct cachefs_cache *cache, u32 nr,
 void cachefs_region_free(struct cachefs_cache *cache, u32 nr)
 {
 	write_lock(&cache->index_lock);
+	cachefs_stat_add(cache, CACHEFS_STAT_EVICTED_BYTES,
+			 (u64)cache->regions[nr].live << CACHEFS_BLOCK_SHIFT);
 	cachefs_region_set_state(cache, nr, CACHEFS_REGION_FREE);
 	write_unlock(&cache->index_lock);
 	cachefs_index_forget(cache, nr);

@@ -21,8 +21,9 @@ static void large(void)
 /* As many extents as there are slots, in a region whose metadata is bad. */
 static void unreadable_metadata_is_read_once(void)
 {
+	u64 reads, rescheds;
 	unsigned int i;
-	u64 reads;
+	s64 evicted;
 
 	tiny();
 	for (i = 0; i < TINY_SLOTS; i++)
@@ -33,11 +34,16 @@ static void unreadable_metadata_is_read_once(void)
 	EXPECT(model_count_cached(1) >= 40);
 	bad_blocks(cachefs_region_start(&model.cache->geo, 0), 3);
 	reads = model.device->reads;
+	rescheds = shim_rescheds;
+	evicted = stat(CACHEFS_STAT_EVICTED_BYTES);
 	for (i = 0; i < 20; i++)
 		model_read(1, 2 * i, 1);
 	shim_run();
 	/* All of it, and then each block. */
 	EXPECT_EQ(model.device->reads, reads + 4);
+	/* No walk over the index, which lets others run after each page. */
+	EXPECT_EQ(shim_rescheds, rescheds);
+	EXPECT_EQ(stat(CACHEFS_STAT_EVICTED_BYTES), evicted);
 	EXPECT_EQ(stat(CACHEFS_STAT_READ_ERRORS), 1);
 	EXPECT_EQ(model_count_cached(1), 0);
 	EXPECT_EQ(model_read_now(2, 0, 10), 0);
