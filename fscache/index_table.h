@@ -64,8 +64,12 @@ struct index_at {
 	u32			tail;
 };
 
-/* So many entries fill a page, at least, before it is split. */
-#define INDEX_PAGE_FILL		(INDEX_PAGE_ENTRIES / 2)
+/*
+ * In an index that is full a page has at least so many entries on average.  A page is split
+ * when it has 270 or more, and two pages become one when they have 240 together.  In a
+ * log that goes round, most pairs are between the two, and some pages have 120.
+ */
+#define INDEX_PAGE_FILL		128
 
 /* index_pages.c */
 void cachefs_index_account(struct cachefs_cache *cache,
