@@ -43,9 +43,6 @@
 /* When a store may try again whether the device takes it. */
 #define CACHEFS_ROOM_INTERVAL	(5 * HZ)
 
-/* So many regions may become full before there are more pages for the index. */
-#define CACHEFS_FULL_REGIONS	4
-
 /* So many regions' checksums can be loaded at a time. */
 #define CACHEFS_LOAD_LOCKS	64
 
@@ -425,6 +422,15 @@ static inline unsigned int cachefs_ready_regions(const struct cachefs_cache *cac
 	u32 nr = cache->geo.nr_regions;
 
 	return clamp(nr / 64, nr < 12 ? 2U : 3U, 16U);
+}
+
+/*
+ * So many regions may become full before there are more pages for the index: all that are
+ * ready, and the open one.
+ */
+static inline unsigned int cachefs_full_regions(const struct cachefs_cache *cache)
+{
+	return cachefs_ready_regions(cache) + 1;
 }
 
 /* What all regions hold, bytes. */

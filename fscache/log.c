@@ -303,7 +303,7 @@ static int log_prepare_region(struct cachefs_cache *cache)
 		open->meta = kvcalloc(geo->meta_blocks, sizeof(*open->meta),
 				      GFP_NOIO | __GFP_NOWARN);
 	if (!open || !open->meta || !checksums ||
-	    cachefs_index_reserve(cache, CACHEFS_FULL_REGIONS)) {
+	    cachefs_index_reserve(cache, cachefs_full_regions(cache))) {
 		log_free_region(open);
 		kvfree(checksums);
 		return -EAGAIN;

@@ -131,7 +131,7 @@ static int recover_add_region(struct cachefs_recovery *recovery,
 	bool again;
 
 	lockdep_assert_held(&cache->flush_mutex);
-	if (cachefs_index_reserve(cache, CACHEFS_FULL_REGIONS))
+	if (cachefs_index_reserve(cache, cachefs_full_regions(cache)))
 		return -ENOMEM;
 	WRITE_ONCE(cache->unscanned, cache->unscanned - 1);
 	if (cache->unscanned < recovery->least) {

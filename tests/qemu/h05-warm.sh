@@ -80,7 +80,7 @@ for dir in big small; do
 done
 
 # A cache that is filled in order needs little memory for its index: what does not
-# depend on the content, 80 KB; and pages in case four regions get full of single
+# depend on the content, 80 KB; and pages in case eight regions get full of single
 # blocks, 30 KB for each.
 nfs_umount
 index=$(cachefs_stat index_bytes)

@@ -434,6 +434,36 @@ static void single_blocks_fit_a_full_index(void)
 		cachefs_index_forget(cache, nr);
 }
 
+/* The work that makes more regions ready is busy, and stores fill all that are. */
+static void pages_are_there_for_all_ready_regions(void)
+{
+	struct cachefs_cache *cache;
+	u32 nr, i, first = 100;
+
+	model_format(CACHEFS_FIRST_BLOCK + 1024 * 1024 + CACHEFS_LAST_BLOCKS, 1024);
+	EXPECT_EQ(model_attach(), 0);
+	shim_run();
+	cache = model.cache;
+	/* Many pages are nearly full. */
+	for (nr = first; nr < first + 66; nr++) {
+		for (i = 0; i < cache->geo.slots; i += cache->geo.slots / 4) {
+			EXPECT_EQ(cachefs_index_reserve(cache, 1), 0);
+			insert_some(nr, i, min(cache->geo.slots - i, cache->geo.slots / 4));
+		}
+	}
+	model_new_version(1, 200);
+	EXPECT_EQ(model_store_now(1, 0, 1), 0);
+	shim_run();
+	EXPECT_EQ(cache->nr_ready, 16);
+	EXPECT(!cache->index.crowded);
+	/* With the open one. */
+	for (i = 0; i < 17; i++, nr++)
+		insert_some(nr, 0, cache->geo.slots);
+	EXPECT(!cache->index.crowded);
+	while (nr-- > first)
+		cachefs_index_forget(cache, nr);
+}
+
 /* A cache for 16,000 blocks. */
 static void with_many_regions(void)
 {
@@ -623,6 +653,7 @@ const struct test_case index_cases[] = {
 	CASE(aged_index_is_whole_after_an_attach),
 	CASE(index_becomes_small_again),
 	CASE(single_blocks_fit_a_full_index),
+	CASE(pages_are_there_for_all_ready_regions),
 	CASE(bound_on_memory_is_obeyed),
 	CASE(lower_bound_lets_the_oldest_go),
 	CASE(memory_pressure_lets_the_oldest_go),
