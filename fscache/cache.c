@@ -10,6 +10,9 @@
 /* Default for the memory of the index: this part of all memory. */
 #define CACHEFS_INDEX_SHARE	16
 
+/* What an attach begins with instead, unless it is U64_MAX: a checkpoint needs its room. */
+unsigned long long cachefs_max_index_bytes = U64_MAX;
+
 /* Default for what may be on its way to the device, bytes. */
 #define CACHEFS_MAX_IN_FLIGHT	(64 << 20)
 
@@ -72,8 +75,10 @@ static struct cachefs_cache *cache_alloc(struct cachefs_device *device)
 	INIT_DELAYED_WORK(&cache->watch, cachefs_store_watch);
 	init_llist_head(&cache->submits);
 	INIT_WORK(&cache->submit_work, cachefs_store_submit);
-	cache->index.max_bytes = ((u64)totalram_pages() << PAGE_SHIFT) /
-				 CACHEFS_INDEX_SHARE;
+	cache->index.max_bytes = READ_ONCE(cachefs_max_index_bytes);
+	if (cache->index.max_bytes == U64_MAX)
+		cache->index.max_bytes = ((u64)totalram_pages() << PAGE_SHIFT) /
+					 CACHEFS_INDEX_SHARE;
 	cache->max_in_flight = CACHEFS_MAX_IN_FLIGHT;
 	cache->max_in_flight_ms = CACHEFS_MAX_IN_FLIGHT_MS;
 	cache->read_bypass_ms = CACHEFS_READ_BYPASS_MS;

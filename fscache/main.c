@@ -21,6 +21,9 @@ static char *cache_param;
 module_param_named(cache, cache_param, charp, 0444);
 MODULE_PARM_DESC(cache, "block device to attach at load; a blank one is formatted");
 
+module_param_named(max_index_bytes, cachefs_max_index_bytes, ullong, 0644);
+MODULE_PARM_DESC(max_index_bytes, "bound on the memory of the index that an attach begins with, bytes; 0: none (default: a sixteenth of the memory)");
+
 /* The one attached cache, and attaching and detaching. */
 static DEFINE_MUTEX(cachefs_attach_mutex);
 static struct cachefs_cache *attached_cache;

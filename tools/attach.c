@@ -130,13 +130,18 @@ static int attach_check_other(const char *device, bool *done)
 	return status;
 }
 
+/* The bound on the index that a cache has while it is attached. */
+static const char attach_index_bound[] = "/sys/module/cachefs/parameters/max_index_bytes";
+
 /*
  * Attach after the module was loaded, with other options if there are some, unless its
  * option cache= in /etc/modprobe.d has attached a cache meanwhile.
  */
-static int attach_loaded(const char *device, char *const *options)
+static int attach_loaded(const char *device, char *const *options,
+			 const struct config *config)
 {
 	int status = control_load(options);
+	char *before = NULL;
 	bool done = false;
 
 	if (!status)
@@ -144,7 +149,18 @@ static int attach_loaded(const char *device, char *const *options)
 	if (done)
 		warnx("%s was attached by the module's option cache=: see /etc/modprobe.d, and take out one of the two",
 		      status ? "the other one" : device);
-	return status || done ? status : control_attach(device);
+	if (status || done)
+		return status;
+	/* The attach loads the index.  An older module has no such parameter. */
+	if (config->limits[CONFIG_MAX_INDEX_BYTES])
+		before = root_text("%s", attach_index_bound);
+	if (before)
+		root_write(attach_index_bound, config->limits[CONFIG_MAX_INDEX_BYTES]);
+	status = control_attach(device);
+	if (before)
+		root_write(attach_index_bound, before);
+	free(before);
+	return status;
 }
 
 /*
@@ -218,7 +234,7 @@ static int attach_device(const char *device, const struct config *config, bool c
 		       "formatted, since it is blank, and attached" : "attached");
 		return EXIT_SUCCESS;
 	}
-	status = attach_loaded(device, NULL);
+	status = attach_loaded(device, NULL, config);
 	if (!status && attach_set_limits(config))
 		status = attach_detach_again(device);
 	return status;
@@ -524,7 +540,8 @@ static void reload_note_options(char *noted[ARRAY_SIZE(reload_options) + 1])
 static int reload_load(const char *device, char *const *options,
 		       const struct config *config)
 {
-	int status = device ? attach_loaded(device, options) : control_load(options);
+	int status = device ? attach_loaded(device, options, config) :
+			      control_load(options);
 
 	if (status && device)
 		warnx("network file systems go on uncached; when the cause is gone: cachefsctl attach %s",

@@ -22,6 +22,7 @@ int device_look(const char *path, struct core_super *super, const char **why,
 
 /* config.c */
 #define CONFIG_LIMITS	5
+#define CONFIG_MAX_INDEX_BYTES	3
 
 struct config {
 	char		*device;

@@ -13,8 +13,8 @@ const char *config_path = "/etc/cachefs.conf";
 
 /* Files of the cache that an administrator may write numbers to. */
 const char *const config_limits[CONFIG_LIMITS] = {
-	"max_in_flight_bytes", "max_in_flight_ms", "read_bypass_ms", "max_index_bytes",
-	"write_budget",
+	"max_in_flight_bytes", "max_in_flight_ms", "read_bypass_ms",
+	[CONFIG_MAX_INDEX_BYTES] = "max_index_bytes", "write_budget",
 };
 
 /* Cut blanks off. */

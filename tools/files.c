@@ -80,7 +80,7 @@ static const struct {
 	[CACHEFS_FILE_NOT_STORED] = { "not-stored",
 		"the cache's disk takes no writes: what is not cached yet is not stored" },
 	[CACHEFS_FILE_POLICY] = { "policy",
-		"its export has its share of the cache, or nothing of it is stored: the module's policy" },
+		"its export has its share of the cache, or none: the module's policy" },
 };
 
 struct file_sum {

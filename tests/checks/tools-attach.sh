@@ -202,6 +202,7 @@ print(size)')
 		[ -e "/proc/$pid/fd/0" ] || break
 		sleep 0.1
 	done
+	cp "$tmp/tree/sys/module/cachefs/parameters/max_index_bytes" "$tmp/bound" 2> /dev/null || true
 	cp -a "$tmp/attached" "$tmp/tree/sys/fs/cachefs/uuid"
 	head -c "$size" <&9 > /dev/null
 	wait "$pid" || status=$?
@@ -242,8 +243,15 @@ check_attach_limits()
 	done
 	# Now the verb attaches it.
 	mv "$dir/uuid" "$tmp/attached"
+	mkdir -p "$tmp/tree/sys/module/cachefs/parameters"
+	echo 1 > "$tmp/tree/sys/module/cachefs/parameters/max_index_bytes"
 	ends "attach: a limit is refused" 1 'uuid/max_index_bytes: cannot be set to 7: No space' \
 		attached_meanwhile attach "$image"
+	mv "$tmp/out" "$tmp/attaching"
+	ends "the bound of the index is there while it is loaded" 0 '^7$' cat "$tmp/bound"
+	ends "and the parameter is as it was" 0 '^1$' \
+		cat "$tmp/tree/sys/module/cachefs/parameters/max_index_bytes"
+	mv "$tmp/attaching" "$tmp/out"
 	ends "and the cache is detached again" 0 '^1$' cat "$dir/uuid/detach"
 	mv "$tmp/said" "$tmp/out"
 	ends "and why is said" 0 'vdc: detached again, since it would be in use without a limit' \

@@ -584,6 +584,28 @@ static void bound_is_obeyed_at_attach(bool clean)
 	check_index(model.cache);
 }
 
+/* The administrator gives the index more than a sixteenth, and had done so before. */
+static void larger_bound_counts_at_attach(void)
+{
+	u64 bytes, extents;
+
+	with_many_regions();
+	bytes = stat(CACHEFS_STAT_INDEX_BYTES);
+	store_versions(80);
+	shim_advance_ms(11000);
+	extents = model.cache->nr_extents;
+	shim_ram_pages = bytes * 16 / PAGE_SIZE;
+	cachefs_max_index_bytes = bytes * 10;
+	reattach();
+	shim_run();
+	EXPECT_EQ(model.cache->index.max_bytes, bytes * 10);
+	EXPECT_EQ(model.cache->nr_extents, extents);
+	cachefs_max_index_bytes = 0;
+	reattach();
+	EXPECT_EQ(model.cache->index.max_bytes, 0);
+	EXPECT_EQ(model.cache->nr_extents, extents);
+}
+
 /* The shrinker asks, and the log does it. */
 static void memory_pressure_lets_the_oldest_go(void)
 {
@@ -657,6 +679,7 @@ const struct test_case index_cases[] = {
 	CASE(bound_on_memory_is_obeyed),
 	CASE(lower_bound_lets_the_oldest_go),
 	CASE(memory_pressure_lets_the_oldest_go),
+	CASE(larger_bound_counts_at_attach),
 	CASE(bound_is_obeyed_after_a_detach),
 	CASE(bound_is_obeyed_after_power_loss),
 	{}
