@@ -10,6 +10,8 @@
 #include "cachefsctl.h"
 #include "tree.h"
 
+#define TREE_RETRIES	3
+
 /**
  * tree_stat - Look at a file or a directory
  * @path: a symbolic link counts as its target
@@ -78,18 +80,7 @@ FTSENT *tree_next(struct tree *tree)
 	return NULL;
 }
 
-/**
- * tree_open_file - Open a regular file for reading
- * @path: a symbolic link counts as its target
- * @dev: the device of the file system that it is on, as a walk has found it; 0: any
- *
- * The file may have been replaced since the walk.  To open a FIFO may take for ever, and to
- * open a device may do something.  So the path is looked up first, and what it leads to is
- * opened after that.
- *
- * Return: the file; -EMEDIUMTYPE: it is no regular file, or elsewhere; or another errno.
- */
-int tree_open_file(const char *path, dev_t dev)
+static int tree_try_file(const char *path, dev_t dev)
 {
 	int found = open(path, O_PATH | O_CLOEXEC), fd;
 	struct statx st;
@@ -110,6 +101,33 @@ int tree_open_file(const char *path, dev_t dev)
 			fd = -errno;
 	}
 	close(found);
+	return fd;
+}
+
+/**
+ * tree_open_file - Open a regular file for reading
+ * @path: a symbolic link counts as its target
+ * @dev: the device of the file system that it is on, as a walk has found it; 0: any
+ *
+ * The file may have been replaced since the walk.  To open a FIFO may take for ever, and to
+ * open a device may do something.  So the path is looked up first, and what it leads to is
+ * opened after that.
+ *
+ * Return: the file; -EMEDIUMTYPE: it is no regular file, or elsewhere; or another errno.
+ */
+int tree_open_file(const char *path, dev_t dev)
+{
+	int fd = tree_try_file(path, dev), i;
+	struct statx st;
+
+	/*
+	 * Another file has the name on the server, and NFS has looked the path up in what it
+	 * remembers.  open() of the path would look again; here statx() does that.
+	 */
+	for (i = 0; fd == -ESTALE && i < TREE_RETRIES; i++) {
+		statx(AT_FDCWD, path, AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &st);
+		fd = tree_try_file(path, dev);
+	}
 	return fd;
 }
 

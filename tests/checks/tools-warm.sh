@@ -202,6 +202,11 @@ check_replaced()
 	two_files "$mount"
 	ends "evict: a link to a device instead of a file" 1 ': no regular file of NFS' \
 		refusing one 0 "LINKS=$mount" evict -r "$mount"
+	two_files "$mount"
+	ends "warm: a file that was replaced on the server" 0 '^2 files, 9.8K read' \
+		refusing one 0 STALE=2 warm -j 1 "$mount"
+	ends "warm: and again and again" 1 'Stale file handle' \
+		refusing one 0 STALE=99 warm -j 1 "$mount"
 	# A link that somebody names is meant.
 	two_files "$mount"
 	ln -s one "$mount/link"

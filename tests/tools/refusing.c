@@ -23,11 +23,13 @@
  * GONE=PATH       the first read removes this file
  * FIFOS=DIR       the first read makes FIFOs of the other files of this directory
  * LINKS=DIR       the first read or question makes links to /dev/zero of them
+ * STALE=N         so often somebody has replaced the file on the server when it is opened
  */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -113,6 +115,25 @@ static void grow(int fd)
 		if (truncate(link, st.st_size + atol(getenv("GROW"))) || fstat(fd, &now))
 			abort();
 	} while (!memcmp(&now.st_ctim, &st.st_ctim, sizeof(st.st_ctim)));
+}
+
+int open64(const char *path, int flags, ...)
+{
+	int (*next)(const char *path, int flags, ...) = dlsym(RTLD_NEXT, "open64");
+	static int stale;
+	va_list args;
+	int mode;
+
+	va_start(args, flags);
+	mode = flags & O_CREAT ? va_arg(args, int) : 0;
+	va_end(args);
+	if (getenv("STALE") && !strncmp(path, "/proc/self/fd/", 14) &&
+	    stale < atoi(getenv("STALE"))) {
+		stale++;
+		errno = ESTALE;
+		return -1;
+	}
+	return next(path, flags, mode);
 }
 
 static void replace(int fd, const char *variable)
