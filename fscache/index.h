@@ -103,6 +103,9 @@ struct cachefs_extent {
 	u32		slot;
 };
 
+/* A parameter of the module; see cache.c. */
+extern unsigned long long cachefs_max_index_bytes;
+
 /* index.c, index_pages.c, index_memory.c, index_walk.c */
 int cachefs_index_init(struct cachefs_cache *cache);
 void cachefs_index_free(struct cachefs_cache *cache);

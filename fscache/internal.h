@@ -392,9 +392,6 @@ struct cachefs_io {
 	struct work_struct	work;
 };
 
-/* cache.c: a parameter of the module */
-extern unsigned long long cachefs_max_index_bytes;
-
 static inline void cachefs_stat_add(struct cachefs_cache *cache,
 				    enum cachefs_stat stat, s64 n)
 {
