@@ -143,6 +143,7 @@ int cachefs_attach(struct cachefs_device *device, unsigned int flags,
 		goto fail;
 
 	cache->next_flush = jiffies;
+	cache->next_meta_try = jiffies;
 	cache->attached = ktime_get_boottime_seconds();
 	/* It has been read: a part of it that cannot be is not all. */
 	cachefs_io_worked(cache, false);

@@ -193,6 +193,8 @@ struct cachefs_geometry {
  * @head: region to be made READY next; written under flush_mutex
  * @next_seq: its sequence number; flush_mutex
  * @next_flush: when the open region's metadata is due, jiffies; flush_mutex
+ * @next_meta_try: when it is tried again after an error, unless another write has
+ *	worked, jiffies; flush_mutex
  * @let_go: so many regions from @head on have been let go before they are needed;
  *	flush_mutex
  * @unscanned: so many regions from @head on a recovery has not read yet; written under
@@ -289,6 +291,7 @@ struct cachefs_cache {
 	u32				head;
 	u64				next_seq;
 	unsigned long			next_flush;
+	unsigned long			next_meta_try;
 	u32				let_go;
 	u32				unscanned;
 	struct cachefs_recovery		*recovery;

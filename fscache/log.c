@@ -42,8 +42,11 @@ static int log_write_meta(struct cachefs_cache *cache, u32 region, u32 block,
 
 	if (READ_ONCE(cache->state) != CACHEFS_FAILED)
 		ret = cachefs_transfer(cache, true, at, (void *)meta, nr);
-	if (ret)
-		WRITE_ONCE(cache->regions[region].unwritten, true);
+	if (!ret)
+		return 0;
+	WRITE_ONCE(cache->regions[region].unwritten, true);
+	/* Then these errors are not in a row. */
+	cache->next_meta_try = jiffies + CACHEFS_ERROR_MEMORY + HZ;
 	return ret;
 }
 
@@ -201,6 +204,9 @@ static bool log_write(struct cachefs_cache *cache)
 	spin_unlock(&cache->log_lock);
 	if (!current_region)
 		return false;
+	/* A bad block is not tried again and again while nobody else writes. */
+	if (READ_ONCE(cache->errors[1].nr) && time_before(jiffies, cache->next_meta_try))
+		return true;
 	log_write_finished(cache, current_region);
 	if (time_after_eq(jiffies, cache->next_flush)) {
 		log_write_region(cache, current_region);

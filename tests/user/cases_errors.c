@@ -243,6 +243,36 @@ static unsigned int regions_in_memory(void)
 	return nr;
 }
 
+/* One block of metadata in the open region is bad, and nobody stores for hours. */
+static void bad_metadata_does_not_end_storing(void)
+{
+	unsigned int i, errors;
+	u64 block;
+
+	tiny();
+	model.versions[1].base = 0;
+	EXPECT_EQ(model_store_now(1, 0, 5), 0);
+	block = cachefs_region_start(&model.cache->geo, model.cache->current_region->nr) +
+		model.cache->geo.meta_blocks;
+	bad_blocks(block, CACHEFS_SCRATCH_BLOCKS);
+	for (i = 0; i < 3600; i++) {
+		shim_advance_ms(1000);
+		EXPECT(cachefs_store_room(model.cache));
+	}
+	errors = stat(CACHEFS_STAT_WRITE_ERRORS);
+	EXPECT(errors > 3 && errors < 30);
+	EXPECT(!shim_log_has("nothing can be written"));
+	/* A store that works is followed by a try. */
+	EXPECT_EQ(model_store_now(1, 5, 5), 0);
+	shim_advance_ms(11000);
+	EXPECT(stat(CACHEFS_STAT_WRITE_ERRORS) > errors);
+	bad_blocks(0, 0);
+	EXPECT_EQ(model_store_now(1, 10, 5), 0);
+	shim_advance_ms(11000);
+	lose_power(DEVICE_KEEPS_ALL);
+	EXPECT_EQ(model_count_cached(1), 15);
+}
+
 /* In regions of their own. */
 static void store_regions(unsigned int version, unsigned int nr)
 {
@@ -467,6 +497,7 @@ const struct test_case error_cases[] = {
 	CASE(metadata_without_room),
 	CASE(log_waits_for_room),
 	CASE(device_that_cannot_be_written),
+	CASE(bad_metadata_does_not_end_storing),
 	CASE(read_only_device_keeps_what_is_cached),
 	CASE(device_that_is_gone),
 	CASE(failed_cache_is_used_again),
