@@ -46,8 +46,8 @@ static const char reload_usage[] =
 	"Usage: cachefsctl reload [options]\n"
 	"\n"
 	"Take the module out and load it again, a newer one if it was installed meanwhile,\n"
-	"and attach the cache as it was, with its limits, server_alias and policy.  File systems stay\n"
-	"mounted.\n"
+	"and attach the cache as it was, with its limits, server_alias and policy.  File\n"
+	"systems stay mounted.\n"
 	"\n"
 	"Options:\n"
 	" -n, --dry-run   only say what would be done\n"
@@ -515,19 +515,19 @@ static void reload_note_limits(struct config *config, const char *uuid)
 }
 
 /* The options of the module that an administrator can write to. */
-static const char *const reload_options[] = { "server_alias", "policy" };
+static const char *const reload_options[CONTROL_OPTIONS] = { "server_alias", "policy" };
 
 /*
  * Each of these options as it is, unless nobody has set it.  The module must have them when
  * it is loaded: mounts that are there look for what is cached of them when the cache is
  * attached.
  */
-static void reload_note_options(char *noted[ARRAY_SIZE(reload_options) + 1])
+static void reload_note_options(char *noted[CONTROL_OPTIONS + 1])
 {
 	unsigned int i, nr = 0;
 	char *value;
 
-	for (i = 0; i < ARRAY_SIZE(reload_options); i++) {
+	for (i = 0; i < CONTROL_OPTIONS; i++) {
 		value = root_text("/sys/module/cachefs/parameters/%s", reload_options[i]);
 		if (value && strcmp(value, "(null)"))
 			noted[nr++] = cmd_text("%s=%s", reload_options[i], value);
@@ -559,7 +559,7 @@ static int reload_now(const struct system *sys)
 {
 	static const char *const rmmod[] = { "rmmod", "cachefs", NULL };
 	struct config config = {};
-	char *options[ARRAY_SIZE(reload_options) + 1], **option, *device = NULL;
+	char *options[CONTROL_OPTIONS + 1], **option, *device = NULL;
 	int status, ret;
 
 	reload_note_options(options);

@@ -11,6 +11,8 @@
 int control_log_open(void);
 void control_log_print(int log);
 int control_run(const char *const *argv);
+/* So many options of the module can be given at most. */
+#define CONTROL_OPTIONS	2
 int control_load(char *const *options);
 int control_attach(const char *device);
 int control_detach(const char *uuid);
