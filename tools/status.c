@@ -146,17 +146,39 @@ static void status_latencies(const struct system *sys)
 	}
 }
 
+static const char *status_policy(const struct system_mount *mount)
+{
+	return (mount->volume ? mount->volume->policy : NULL) ?: "-";
+}
+
+/* Is there a mount for which the administrator wants something? */
+static bool status_has_policies(const struct system *sys)
+{
+	const char *policy;
+	size_t i;
+
+	for (i = 0; i < sys->nr_mounts; i++) {
+		policy = status_policy(&sys->mounts[i]);
+		if (strcmp(policy, "-") && strcmp(policy, "normal"))
+			return true;
+	}
+	return false;
+}
+
 static void status_mounts(const struct system *sys, bool plain)
 {
-	static const char *const columns[] = {
+	const char *columns[] = {
 		"<MOUNT", "<SOURCE", "<TYPE", "<FSC", "<BOUND", ">HIT", ">MISS",
-		">RATIO", ">STORED", NULL
+		">RATIO", ">STORED", NULL, NULL
 	};
+	bool policies = status_has_policies(sys);
 	const struct system_volume *volume;
 	const struct system_mount *mount;
 	struct status_table status;
 	size_t i;
 
+	if (policies)
+		columns[ARRAY_SIZE(columns) - 2] = "<POLICY";
 	status_begin(&status, columns);
 	for (i = 0; i < sys->nr_mounts; i++) {
 		mount = &sys->mounts[i];
@@ -174,6 +196,8 @@ static void status_mounts(const struct system *sys, bool plain)
 					       volume ? volume->miss : -1));
 		status_add(&status, status_bytes(volume ? volume->stored : -1,
 						 plain));
+		if (policies)
+			status_add(&status, cmd_text("%s", status_policy(mount)));
 	}
 	status_end(&status);
 }
@@ -280,6 +304,8 @@ static void status_json_mounts(struct json *json, const struct system *sys)
 		json_string(json, "bound", mount->cache);
 		json_string(json, "identity", mount->volume ?
 			    mount->volume->identity : NULL);
+		json_string(json, "policy", mount->volume ?
+			    mount->volume->policy : NULL);
 		json_number(json, "hit_bytes", mount->volume ?
 			    mount->volume->hit : -1);
 		json_number(json, "miss_bytes", mount->volume ?

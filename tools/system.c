@@ -39,6 +39,20 @@ static void system_for_each(const char *path,
 		free(entries);
 }
 
+/* An older module has no policies. */
+static char *system_read_policy(const char *dir)
+{
+	int64_t share = root_number("%s/max_share", dir);
+
+	if (share < 0)
+		return NULL;
+	if (root_number("%s/keep", dir) > 0)
+		return cmd_text("keep");
+	if (!share)
+		return cmd_text("nostore");
+	return share < 100 ? cmd_text("%lld%%", (long long)share) : cmd_text("normal");
+}
+
 static void system_read_volume(const char *name, void *data)
 {
 	struct system_cache *cache = data;
@@ -54,6 +68,7 @@ static void system_read_volume(const char *name, void *data)
 	volume->hit = root_number("%s/hit_bytes", dir);
 	volume->miss = root_number("%s/miss_bytes", dir);
 	volume->stored = root_number("%s/stored_bytes", dir);
+	volume->policy = system_read_policy(dir);
 	free(dir);
 }
 
@@ -287,6 +302,7 @@ static void system_free_cache(struct system_cache *cache)
 	for (i = 0; i < cache->nr_volumes; i++) {
 		free(cache->volumes[i].key);
 		free(cache->volumes[i].identity);
+		free(cache->volumes[i].policy);
 	}
 	free(cache->volumes);
 	for (i = 0; i < cache->nr_refused; i++)

@@ -88,6 +88,7 @@ struct system_volume {
 	int64_t	hit;
 	int64_t	miss;
 	int64_t	stored;
+	char	*policy;	/* as in the module's parameter */
 };
 
 /* Files in latency/: name, metric, its help. */

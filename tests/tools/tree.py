@@ -35,6 +35,7 @@ class Tree:
 		self.attached = False
 		self.mounts = []
 		self.volumes = []	# number, key, identity, hit, miss, stored
+		self.policies = {}	# of a key: max_share, keep
 		self.bound = []		# cache, key
 		self.nfs = []		# version, address, device, fsid, fsc
 
@@ -124,6 +125,9 @@ class Tree:
 			self.write(base + "identity", identity + "\n")
 			for name, count in zip(("hit", "miss", "stored"), counts):
 				self.write(f"{base}{name}_bytes", f"{count}\n")
+			share, keep = self.policies.get(key, (100, 0))
+			self.write(base + "max_share", f"{share}\n")
+			self.write(base + "keep", f"{keep}\n")
 
 NFS_OPTIONS = "vers=4.2,rsize=1048576,wsize=1048576,addr=10.99.0.1"
 
@@ -148,12 +152,19 @@ def healthy(tree):
 	tree.volume(P9_KEY, P9_KEY, 0, 0, 0)
 	tree.finish()
 
+def policies(tree):
+	tree.policies = { NFS_KEY: (20, 0), NFS6_KEY: (0, 0), CIFS_KEY: (100, 1) }
+	healthy(tree)
+
 # After an upgrade; and the version that is not old.
 def old_module(tree, version="0.0.9"):
 	tree.write("sys/module/cachefs/version", version + "\n")
 	healthy(tree)
 	if version == "0.0.9":	# it has no histograms
 		shutil.rmtree(f"{tree.root}/sys/fs/cachefs/{UUID}/latency")
+		for number in range(4):
+			for name in "max_share", "keep":
+				os.unlink(f"{tree.root}/sys/fs/cachefs/{UUID}/volumes/{number}/{name}")
 
 def same_module(tree):
 	changelog = os.path.join(os.path.dirname(__file__), "../../debian/changelog")
