@@ -21,9 +21,10 @@ static const char attach_usage[] =
 	"Usage: cachefsctl attach [options] DEVICE\n"
 	"       cachefsctl attach --boot [options]\n"
 	"\n"
-	"Put the cache on a device into service, with the limits in /etc/cachefs.conf; load the\n"
-	"module if need be.  If the kernel refuses a limit, or a line of that file is not\n"
-	"understood, no cache is left attached that was not attached before.\n"
+	"Put the cache on a device into service, with the limits and options in\n"
+	"/etc/cachefs.conf; load the module if need be.  If the kernel refuses one of them,\n"
+	"or a line of that file is not understood, no cache is left attached that was not\n"
+	"attached before.\n"
 	"DEVICE is a path, UUID=, LABEL=, PARTUUID= or PARTLABEL=.\n"
 	"\n"
 	"Options:\n"
@@ -133,14 +134,57 @@ static int attach_check_other(const char *device, bool *done)
 /* The bound on the index that a cache has while it is attached. */
 static const char attach_index_bound[] = "/sys/module/cachefs/parameters/max_index_bytes";
 
-/*
- * Attach after the module was loaded, with other options if there are some, unless its
- * option cache= in /etc/modprobe.d has attached a cache meanwhile.
- */
-static int attach_loaded(const char *device, char *const *options,
-			 const struct config *config)
+/* Write the options of a configuration to the module.  An exit status. */
+static int attach_set_options(const struct config *config)
 {
-	int status = control_load(options);
+	int status = EXIT_SUCCESS, ret;
+	const char *value;
+	unsigned int i;
+	char *path;
+
+	for (i = 0; i < ARRAY_SIZE(config_options); i++) {
+		value = config->options[i];
+		if (!value)
+			continue;
+		path = cmd_text("/sys/module/cachefs/parameters/%s", config_options[i]);
+		/* A write of nothing is none. */
+		ret = root_write(path, *value ? value : "\n");
+		if (ret)
+			status = cmd_fails(-ret, "%s: cannot be set to %s", path, value);
+		free(path);
+	}
+	return status;
+}
+
+/*
+ * Have the module, with the options of a configuration.  It must have them when it is
+ * loaded: an option cache= in /etc/modprobe.d attaches a cache then, and mounts that are
+ * there look for what is cached of them.
+ */
+static int attach_load(const struct config *config)
+{
+	bool loaded = root_has("/sys/fs/cachefs/attach");
+	char *options[CONFIG_OPTIONS + 1] = {};
+	unsigned int i, nr = 0;
+	int status;
+
+	for (i = 0; i < ARRAY_SIZE(config_options); i++)
+		if (config->options[i])
+			options[nr++] = cmd_text("%s=%s", config_options[i],
+						 config->options[i]);
+	status = loaded ? attach_set_options(config) : control_load(options);
+	while (nr)
+		free(options[--nr]);
+	return status;
+}
+
+/*
+ * Attach after the module was loaded, unless its option cache= in /etc/modprobe.d has
+ * attached a cache meanwhile.
+ */
+static int attach_loaded(const char *device, const struct config *config)
+{
+	int status = attach_load(config);
 	char *before = NULL;
 	bool done = false;
 
@@ -190,6 +234,14 @@ static int attach_set_limits(const struct config *config)
 	return status;
 }
 
+/* The limits, and the options of the module, of a configuration. */
+static int attach_set_all(const struct config *config)
+{
+	int status = attach_set_options(config);
+
+	return attach_set_limits(config) ?: status;
+}
+
 static int attach_detach_again(const char *device)
 {
 	struct system sys;
@@ -218,8 +270,8 @@ static int attach_device(const char *device, const struct config *config, bool c
 
 	if (done && !status)
 		printf("%s: is attached already\n", device);
-	if (done && !status && !dry && attach_set_limits(config))
-		status = cmd_fails(0, "%s: stays attached, without a limit that %s names",
+	if (done && !status && !dry && attach_set_all(config))
+		status = cmd_fails(0, "%s: stays attached, without a limit or an option that %s names",
 				   device, config_path);
 	if (done)
 		return status;
@@ -234,7 +286,7 @@ static int attach_device(const char *device, const struct config *config, bool c
 		       "formatted, since it is blank, and attached" : "attached");
 		return EXIT_SUCCESS;
 	}
-	status = attach_loaded(device, NULL, config);
+	status = attach_loaded(device, config);
 	if (!status && attach_set_limits(config))
 		status = attach_detach_again(device);
 	return status;
@@ -514,34 +566,25 @@ static void reload_note_limits(struct config *config, const char *uuid)
 					      config_limits[i]);
 }
 
-/* The options of the module that an administrator can write to. */
-static const char *const reload_options[CONTROL_OPTIONS] = { "server_alias", "policy" };
-
-/*
- * Each of these options as it is, unless nobody has set it.  The module must have them when
- * it is loaded: mounts that are there look for what is cached of them when the cache is
- * attached.
- */
-static void reload_note_options(char *noted[CONTROL_OPTIONS + 1])
+/* The options of the module as they are, unless nobody has set them. */
+static void reload_note_options(struct config *config)
 {
-	unsigned int i, nr = 0;
+	unsigned int i;
 	char *value;
 
-	for (i = 0; i < CONTROL_OPTIONS; i++) {
-		value = root_text("/sys/module/cachefs/parameters/%s", reload_options[i]);
+	for (i = 0; i < ARRAY_SIZE(config_options); i++) {
+		value = root_text("/sys/module/cachefs/parameters/%s", config_options[i]);
 		if (value && strcmp(value, "(null)"))
-			noted[nr++] = cmd_text("%s=%s", reload_options[i], value);
-		free(value);
+			config->options[i] = value;
+		else
+			free(value);
 	}
-	noted[nr] = NULL;
 }
 
 /* After the module was taken out. */
-static int reload_load(const char *device, char *const *options,
-		       const struct config *config)
+static int reload_load(const char *device, const struct config *config)
 {
-	int status = device ? attach_loaded(device, options, config) :
-			      control_load(options);
+	int status = device ? attach_loaded(device, config) : attach_load(config);
 
 	if (status && device)
 		warnx("network file systems go on uncached; when the cause is gone: cachefsctl attach %s",
@@ -559,10 +602,10 @@ static int reload_now(const struct system *sys)
 {
 	static const char *const rmmod[] = { "rmmod", "cachefs", NULL };
 	struct config config = {};
-	char *options[CONTROL_OPTIONS + 1], **option, *device = NULL;
+	char *device = NULL;
 	int status, ret;
 
-	reload_note_options(options);
+	reload_note_options(&config);
 	if (sys->nr_caches) {
 		device = cmd_text("%s", sys->caches[0].device);
 		reload_note_limits(&config, sys->caches[0].uuid);
@@ -572,10 +615,8 @@ static int reload_now(const struct system *sys)
 		status = cmd_fails(ret < 0 ? -ret : 0, "rmmod cachefs failed; the module is as it was\n"
 				   "if it is in use, somebody has /dev/cachefs open: see fuser /dev/cachefs");
 	else
-		status = reload_load(device, options, &config);
+		status = reload_load(device, &config);
 	config_free(&config);
-	for (option = options; *option; option++)
-		free(*option);
 	free(device);
 	return status;
 }

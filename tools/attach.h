@@ -11,8 +11,6 @@
 int control_log_open(void);
 void control_log_print(int log);
 int control_run(const char *const *argv);
-/* So many options of the module can be given at most. */
-#define CONTROL_OPTIONS	2
 int control_load(char *const *options);
 int control_attach(const char *device);
 int control_detach(const char *uuid);
@@ -25,15 +23,18 @@ int device_look(const char *path, struct core_super *super, const char **why,
 /* config.c */
 #define CONFIG_LIMITS	5
 #define CONFIG_MAX_INDEX_BYTES	3
+#define CONFIG_OPTIONS	2
 
 struct config {
 	char		*device;
 	bool		create;
 	unsigned int	wait;
 	char		*limits[CONFIG_LIMITS];
+	char		*options[CONFIG_OPTIONS];
 };
 
 extern const char *const config_limits[CONFIG_LIMITS];
+extern const char *const config_options[CONFIG_OPTIONS];
 extern const char *config_path;
 int config_read(struct config *config);
 void config_free(struct config *config);

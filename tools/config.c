@@ -17,6 +17,9 @@ const char *const config_limits[CONFIG_LIMITS] = {
 	[CONFIG_MAX_INDEX_BYTES] = "max_index_bytes", "write_budget",
 };
 
+/* Options of the module that an administrator may write to. */
+const char *const config_options[CONFIG_OPTIONS] = { "server_alias", "policy" };
+
 /* Cut blanks off. */
 static char *config_trim(char *text)
 {
@@ -49,6 +52,12 @@ static bool config_set(struct config *config, const char *key, const char *value
 			free(config->limits[i]);
 			config->limits[i] = cmd_text("%s", value);
 			return *value && !value[strspn(value, "0123456789")];
+		}
+	for (i = 0; i < ARRAY_SIZE(config_options); i++)
+		if (!strcmp(key, config_options[i])) {
+			free(config->options[i]);
+			config->options[i] = cmd_text("%s", value);
+			return true;
 		}
 	return false;
 }
@@ -112,4 +121,6 @@ void config_free(struct config *config)
 	free(config->device);
 	for (i = 0; i < ARRAY_SIZE(config_limits); i++)
 		free(config->limits[i]);
+	for (i = 0; i < ARRAY_SIZE(config_options); i++)
+		free(config->options[i]);
 }

@@ -84,12 +84,12 @@ int control_run(const char *const *argv)
  */
 int control_load(char *const *options)
 {
-	const char *modprobe[2 + CONTROL_OPTIONS + 1] = { "modprobe", "cachefs" };
+	const char *modprobe[2 + CONFIG_OPTIONS + 1] = { "modprobe", "cachefs" };
 	const struct system_problem *problem;
 	struct system sys;
 	int ret = EXIT_SUCCESS, log, i;
 
-	for (i = 0; options && i < CONTROL_OPTIONS && options[i]; i++)
+	for (i = 0; options && i < CONFIG_OPTIONS && options[i]; i++)
 		modprobe[2 + i] = options[i];
 	if (root_has("/sys/fs/cachefs/attach"))
 		return EXIT_SUCCESS;

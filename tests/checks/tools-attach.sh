@@ -144,6 +144,7 @@ check_attach()
 		env "PATH=$tmp/bin:$PATH" "$ctl" --sysroot "$tmp/tree" attach "$image"
 	ends "and which" 0 'not attached, /dev/vdc already is' cat "$tmp/said"
 	check_attach_limits
+	check_attach_options
 	tree nothing
 	ends "reload: no module" 1 'no module cachefs for the running kernel, 6.12' sys reload
 	tree healthy
@@ -280,6 +281,53 @@ check_attach_limits()
 	ends "attach: a line that is not understood" 1 'line 5: not understood: max_index_bytes=many' \
 		sys attach "$image"
 	ends "and nothing is attached" 1 '' grep . "$dir/attach"
+}
+
+# The options of the module in cachefs.conf: modprobe gets them, or a module that is there.
+check_attach_options()
+{
+	local image=$tmp/tree/dev/vdd params=$tmp/tree/sys/module/cachefs/parameters
+
+	cat > "$tmp/bin/modprobe" <<-END
+		#!/bin/sh
+		printf '%s;' "\$@" > "$tmp/options"
+		mkdir -p "$tmp/tree/sys/fs/cachefs"
+		: > "$tmp/tree/sys/fs/cachefs/attach"
+	END
+	tree no_cache
+	mkdir -p "$tmp/tree/etc" "$params"
+	truncate -s 64M "$image"
+	sys format "$image" > "$tmp/out"
+	printf '%s\n' "device=$image" 'policy=scratch=20%,10.0.0.3=keep' server_alias= \
+		> "$tmp/tree/etc/cachefs.conf"
+	echo 1.2.3.4=1.2.3.5 | tee "$params/server_alias" > "$params/policy"
+	ends "attach: options of a module that is there" 0 'vdd: attached' sys attach "$image"
+	ends "and the policy is set" 0 '^scratch=20%,10.0.0.3=keep$' cat "$params/policy"
+	ends "and nothing is something, too" 0 '^$' cat "$params/server_alias"
+	: > "$tmp/tree/sys/fs/cachefs/attach"
+	: > "$params/policy"
+	ends "attach --dry-run: and its options" 0 'would be attached' sys attach -n "$image"
+	ends "are left alone" 1 '' grep . "$params/policy"
+	ln -sf /dev/full "$params/policy"
+	ends "attach: an option is refused" 1 \
+		'parameters/policy: cannot be set to scratch=20%,10.0.0.3=keep: No space' \
+		sys attach --boot
+	ends "and nothing is attached" 1 '' grep . "$tmp/tree/sys/fs/cachefs/attach"
+	rm -r "$tmp/tree/sys/fs/cachefs"
+	PATH=$tmp/bin:$PATH ends "attach: options of a module that is not" 0 'vdd: attached' \
+		sys attach "$image"
+	ends "and modprobe gets them" 0 \
+		'^cachefs;server_alias=;policy=scratch=20%,10.0.0.3=keep;$' cat "$tmp/options"
+	tree healthy
+	mkdir -p "$tmp/tree/etc" "$params"
+	: > "$params/policy"
+	ln -s /dev/full "$params/server_alias"
+	truncate -s 64M "$tmp/tree/dev/vdc"
+	printf '%s\n' server_alias=a=b policy=x=keep > "$tmp/tree/etc/cachefs.conf"
+	ends "attach: an option of a cache that is attached" 1 \
+		'server_alias: cannot be set to a=b: No space' sys attach "$tmp/tree/dev/vdc"
+	ends "and it stays" 0 'stays attached, without a limit or an option' cat "$tmp/said"
+	ends "and the other one is set" 0 '^x=keep$' cat "$params/policy"
 }
 
 # What an administrator has written to server_alias and policy, modprobe gets.

@@ -179,8 +179,11 @@ check "and it is there" blkid -p -n ext4 "$other"
 
 says "format a damaged one" 0 'what is lost: a damaged cache' format "$disk"
 mkdir -p /etc
-printf 'device=%s\nwait=5\nread_bypass_ms=77\n' "$disk" > /etc/cachefs.conf
+printf 'device=%s\nwait=5\nread_bypass_ms=77\npolicy=%s=30%%\n' "$disk" "$server" \
+	> /etc/cachefs.conf
 says "attach --boot" 0 '' attach --boot
+check_equal "attach --boot: a policy" "$server=30%" \
+	"$(cat /sys/module/cachefs/parameters/policy)"
 check_equal "attach --boot: a limit" 77 "$(cat "$(cachefs_dir)/read_bypass_ms")"
 says "detach --if-attached" 0 detached detach --if-attached
 says "attach" 0 "$disk: attached" attach "$disk"
