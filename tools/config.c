@@ -20,14 +20,14 @@ const char *const config_limits[CONFIG_LIMITS] = {
 /* Options of the module that an administrator may write to. */
 const char *const config_options[CONFIG_OPTIONS] = { "server_alias", "policy" };
 
-/* Cut blanks off. */
+/* Cut blanks off, and what ends a line in a file of DOS. */
 static char *config_trim(char *text)
 {
 	char *end;
 
-	text += strspn(text, " \t\n");
+	text += strspn(text, " \t\r\n");
 	end = text + strlen(text);
-	while (end > text && strchr(" \t\n", end[-1]))
+	while (end > text && strchr(" \t\r\n", end[-1]))
 		*--end = 0;
 	return text;
 }

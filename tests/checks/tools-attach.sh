@@ -77,6 +77,8 @@ check_attach()
 	echo "create=always" >> "$tmp/tree/etc/cachefs.conf"
 	ends "attach --boot: a line that is not understood" 1 \
 		'/etc/cachefs.conf, line 5: not understood: create=always' sys attach --boot
+	printf 'device=%s\r\n\r\nwait=0\r\n' "$image" > "$tmp/tree/etc/cachefs.conf"
+	ends "attach --boot: a file of DOS" 1 'vdd: is blank' sys attach --boot -n
 	check_attach_config
 	for name in /dev/sdx /dev/nvme7n1; do
 		printf 'device=%s\nwait=0\ncreate=blank\n' $name > "$tmp/tree/etc/cachefs.conf"
