@@ -99,6 +99,12 @@ static int attach_check(const char *device, bool create, bool *make)
 	return status;
 }
 
+/* A detach is under way: the kernel lets an attach wait for its end. */
+static bool attach_must_wait(const struct system_cache *cache)
+{
+	return !strcmp(cache->state, "detaching") || !strcmp(cache->state, "detached");
+}
+
 /* Is a cache attached, and this device the one?  An exit status. */
 static int attach_check_other(const char *device, bool *done)
 {
@@ -110,7 +116,7 @@ static int attach_check_other(const char *device, bool *done)
 
 	*done = false;
 	system_read(&sys);
-	if (sys.nr_caches) {
+	if (sys.nr_caches && !attach_must_wait(&sys.caches[0])) {
 		cache = &sys.caches[0];
 		path = root_path("%s", cache->device);
 		real = realpath(path, NULL);
@@ -129,6 +135,20 @@ static int attach_check_other(const char *device, bool *done)
 	}
 	system_free(&sys);
 	return status;
+}
+
+static void attach_say_wait(const char *device)
+{
+	const struct system_problem *problem;
+	struct system sys;
+
+	system_read(&sys);
+	if (sys.nr_caches && attach_must_wait(&sys.caches[0])) {
+		problem = system_problem_of(&sys, sys.caches[0].device);
+		warnx("%s: the attach waits: %s %s; %s", device, sys.caches[0].device,
+		      problem->what, problem->advice);
+	}
+	system_free(&sys);
 }
 
 /* The bound on the index that a cache has while it is attached. */
@@ -195,6 +215,7 @@ static int attach_loaded(const char *device, const struct config *config)
 		      status ? "the other one" : device);
 	if (status || done)
 		return status;
+	attach_say_wait(device);
 	/* The attach loads the index.  An older module has no such parameter. */
 	if (config->limits[CONFIG_MAX_INDEX_BYTES])
 		before = root_text("%s", attach_index_bound);

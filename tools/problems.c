@@ -64,6 +64,14 @@ static void problem_cache(struct system *sys, const struct system_cache *cache)
 			    cmd_text("the device has given errors in the last five minutes"),
 			    cmd_text("see dmesg, and smartctl -a %s",
 				     cache->device));
+	else if (!strcmp(cache->state, "detaching"))
+		problem_add(sys, cache->device,
+			    cmd_text("is being detached, and the device does not have everything yet"),
+			    cmd_text("see dmesg, if the device does not answer"));
+	else if (!strcmp(cache->state, "detached"))
+		problem_add(sys, cache->device,
+			    cmd_text("is being detached, and a server does not answer"),
+			    cmd_text("the detach ends when that server answers, or after umount -f of its mounts"));
 	if (cache->stats[STAT_checksum_errors] > 0)
 		problem_add(sys, cache->device,
 			    cmd_text("%lld reads from the cache did not verify, and were read from the server instead",

@@ -147,6 +147,7 @@ check_attach()
 	ends "and which" 0 'not attached, /dev/vdc already is' cat "$tmp/said"
 	check_attach_limits
 	check_attach_options
+	check_attach_waits
 	tree nothing
 	ends "reload: no module" 1 'no module cachefs for the running kernel, 6.12' sys reload
 	tree healthy
@@ -330,6 +331,25 @@ check_attach_options()
 		'server_alias: cannot be set to a=b: No space' sys attach "$tmp/tree/dev/vdc"
 	ends "and it stays" 0 'stays attached, without a limit or an option' cat "$tmp/said"
 	ends "and the other one is set" 0 '^x=keep$' cat "$params/policy"
+}
+
+# A cache that is being detached is not one that is attached: the kernel lets an attach wait.
+check_attach_waits()
+{
+	local image=$tmp/tree/dev/vdc state
+
+	for state in detaching detached; do
+		tree healthy
+		truncate -s 64M "$image"
+		sys format "$image" > "$tmp/out"
+		echo "$state" > "$(echo "$tmp"/tree/sys/fs/cachefs/*-*)/state"
+		ends "attach: the cache is $state" 0 'vdc: the attach waits: /dev/vdc is being detached' \
+			sys attach "$image"
+		ends "and nobody says that it was there" 1 '' grep already "$tmp/said"
+		ends "and the kernel is asked" 0 'dev/vdc$' cat "$tmp/tree/sys/fs/cachefs/attach"
+		ends "status --check: the cache is $state" 1 '^/dev/vdc: is being detached, and' \
+			sys status --check
+	done
 }
 
 # What an administrator has written to server_alias and policy, modprobe gets.
