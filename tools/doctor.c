@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "cachefsctl.h"
+#include "files.h"
 #include "pages.h"
 #include "system.h"
 #include "tree.h"
@@ -121,23 +122,51 @@ static int64_t doctor_count(const struct system_cache *cache,
 	return pages_stat(cache->uuid, name);
 }
 
-/* Why the second reading was not from the cache, as far as the numbers say. */
-static void doctor_explain(const struct system_cache *cache,
-			   const struct system_mount *mount, int64_t refused,
-			   int64_t stale, long long got, long long wanted)
+/* Is all of the file cached after the first reading?  An older module cannot say. */
+static bool doctor_is_stored(const struct system_mount *mount, const char *path)
 {
-	char *what = cmd_text("only %lld of %lld bytes came from the cache", got,
-			      wanted);
-	const char *advice;
+	struct cachefs_file answer;
+	bool stored = true;
+	char *what;
 
-	if (pages_stat(cache->uuid, "store_refused_bytes") > refused)
-		advice = "stores were refused: the device does not keep up, or gave an error; see dmesg and \"Why was this not cached?\" in the administrator's guide";
-	else if (pages_stat(cache->uuid, "stale_bytes") > stale)
-		advice = "the file may have changed: somebody has it open for writing, or changed it a moment ago; try another one with --file";
-	else
-		advice = "see \"Why was this not cached?\" in the administrator's guide";
-	doctor_bad(mount->target, what, advice);
-	free(what);
+	if (files_open_quietly(CACHEFS_IOC_WHY))
+		return true;
+	if (!files_ask_quietly(path, mount->dev, &answer) &&
+	    answer.cached_bytes < answer.file_bytes) {
+		stored = false;
+		what = cmd_text("only %llu of %llu bytes were stored: %s",
+				(unsigned long long)answer.cached_bytes,
+				(unsigned long long)answer.file_bytes,
+				files_reason(answer.reason));
+		doctor_bad(mount->target, what,
+			   "see \"Why was this not cached?\" in the administrator's guide, or try another file with --file");
+		free(what);
+	}
+	files_close();
+	return stored;
+}
+
+/*
+ * What others read of the mount counts, too.  So hits are needed, but prove nothing unless
+ * the kernel has said that the file is cached.
+ */
+static void doctor_judge(const struct system_mount *mount, int64_t hits, size_t bytes,
+			 bool same)
+{
+	char *what;
+
+	if (!same) {
+		doctor_bad(mount->target, "the file has other bytes the second time",
+			   "did somebody change it meanwhile?");
+	} else if (hits < (int64_t)bytes) {
+		what = cmd_text("only %lld of %lld bytes came from the cache",
+				(long long)hits, (long long)bytes);
+		doctor_bad(mount->target, what,
+			   "the device may be slower than the server: see \"Why was this not cached?\" in the administrator's guide");
+		free(what);
+	} else {
+		doctor_ok(mount->target, "the second reading came from the cache, and is the same");
+	}
 }
 
 static void doctor_prove_fd(const struct system_cache *cache,
@@ -145,13 +174,11 @@ static void doctor_prove_fd(const struct system_cache *cache,
 			    int fd, size_t bytes)
 {
 	char *first = malloc(bytes), *second = malloc(bytes), *what;
-	int64_t hits, refused, stale;
+	int64_t hits;
 	int ret;
 
 	if (!first || !second)
 		err(EXIT_FAILURE, NULL);
-	refused = pages_stat(cache->uuid, "store_refused_bytes");
-	stale = pages_stat(cache->uuid, "stale_bytes");
 	pages_drop(fd, 0, 0);
 	ret = doctor_read(fd, first, bytes);
 	/* All but NFS stores what was read when dirty pages are written. */
@@ -165,17 +192,12 @@ static void doctor_prove_fd(const struct system_cache *cache,
 		doctor_bad(mount->target, what,
 			   "somebody uses it: try another one with --file");
 		free(what);
-	} else if (!ret) {
+	} else if (!ret && doctor_is_stored(mount, path)) {
 		hits = doctor_count(cache, mount, "hit_bytes");
 		ret = doctor_read(fd, second, bytes);
 		hits = doctor_count(cache, mount, "hit_bytes") - hits;
-		if (!ret && memcmp(first, second, bytes))
-			doctor_bad(mount->target, "the file has other bytes the second time",
-				   "did somebody change it meanwhile?");
-		else if (!ret && hits < (int64_t)bytes)
-			doctor_explain(cache, mount, refused, stale, hits, bytes);
-		else if (!ret)
-			doctor_ok(mount->target, "the second reading came from the cache, and is the same");
+		if (!ret)
+			doctor_judge(mount, hits, bytes, !memcmp(first, second, bytes));
 	}
 	if (ret) {
 		what = cmd_text("%s cannot be read: %s", path, strerror(-ret));
@@ -199,11 +221,11 @@ static void doctor_prove(const struct system_cache *cache,
 			   "name one with --file");
 		return;
 	}
-	fd = tree_open_file(path, file ? 0 : mount->dev);
+	fd = tree_open_file(path, mount->dev);
 	error = fd < 0 ? -fd : fstat(fd, &st) ? errno : 0;
 	if (error) {
 		what = cmd_text("%s: %s", path, error == EMEDIUMTYPE ?
-				"not a regular file" : strerror(error));
+				"not a regular file of this mount" : strerror(error));
 		doctor_bad(mount->target, what, NULL);
 		free(what);
 	} else if (!doctor_may_read(&st)) {
@@ -262,6 +284,7 @@ int cmd_doctor(int argc, char **argv)
 	};
 	const char *file = NULL;
 	struct system sys;
+	struct stat st;
 	char *target;
 	int c;
 
@@ -281,6 +304,9 @@ int cmd_doctor(int argc, char **argv)
 		return cmd_bad_usage("doctor", "--file needs the MOUNT that it is in");
 	target = argv[optind] ? realpath(argv[optind], NULL) ?:
 		cmd_text("%s", argv[optind]) : NULL;
+	/* It may be mounted by that. */
+	if (target)
+		tree_stat(target, &st);
 	system_read(&sys);
 	doctor_all(&sys, target, file);
 	system_free(&sys);

@@ -100,7 +100,13 @@ static struct {
 	bool		quiet;
 } files;
 
-static const char *files_reason(uint32_t reason)
+/**
+ * files_reason - What people are told
+ * @reason: of enum cachefs_file_reason
+ *
+ * Return: words, to be printed as they are.
+ */
+const char *files_reason(unsigned int reason)
 {
 	return reason < ARRAY_SIZE(reasons) ? reasons[reason].text :
 		"a reason that this tool does not know: it is older than the module";

@@ -124,6 +124,27 @@ refusing()	# FILE REFUSALS VARIABLES WORD...
 		"$ctl" --sysroot "$tmp/tree" "${@:4}"
 }
 
+# What others read of the mount is no proof: the kernel is asked about the file.
+check_doctor()
+{
+	local mount=$tmp/mount i
+
+	tree local "$mount"
+	: > "$tmp/tree/dev/cachefs"
+	for ((i = 0; i < 60; i++)); do
+		[ $(($(date +%s) - $(stat -c %Z "$mount/large"))) -le 10 ] || break
+		sleep 1
+	done
+	ends "doctor: the file was not stored" 1 \
+		'only 0 of [0-9]+ bytes were stored: open for writing on this machine' \
+		refusing large 999 REASON=10 doctor -F "$mount/large" "$mount"
+	ends "doctor: it was, and is not read from there" 1 \
+		'only 0 of [0-9]+ bytes came from the cache' \
+		refusing large 0 X= doctor -F "$mount/large" "$mount"
+	ends "doctor: a file that is elsewhere" 1 'not a regular file of this mount' \
+		sys doctor -F /proc/version "$mount"
+}
+
 # What was not stored is read again, and an error if that does not help.
 check_refused()
 {
@@ -348,7 +369,7 @@ check_warm()
 	tree no_fsc
 	ends "doctor: what is wrong" 1 '^BAD   /mnt/nfs: mounted without fsc' sys doctor
 	ends "doctor: another mount" 1 'no mount of NFS, CIFS or 9p at /none' sys doctor /none
-	# No module answers here, so the second reading counts as none from the cache.
+	check_doctor
 	tree local "$mount"
 	touch -d '1 hour ago' "$mount/large" "$mount/sub/small file"
 	ends "doctor: a file that changed a moment ago" 1 'older than ten seconds' \
