@@ -114,7 +114,30 @@ mount_v3()
 		"$server:$export_dir" "$MNT"
 }
 
-# Change a file, read it, change it again; until both are in one second.
+fill /run/first 8192 6
+fill /run/second 8192 7
+
+# Set the clock back to the second $tick, and do something before that has passed.
+at_tick()	# read|cut FILE, or write FILE CONTENT
+{
+	python3 - "$tick" "$@" <<-'END'
+		import os, sys, time
+		tick, what, path = int(sys.argv[1]), *sys.argv[2:4]
+		data = open(sys.argv[4], "rb").read() if what == "write" else b""
+		time.clock_settime(time.CLOCK_REALTIME, tick)
+		if what == "read":
+		    open(path, "rb").read()
+		elif what == "write":
+		    with open(path, "wb") as file:
+		        file.write(data)
+		else:
+		    os.truncate(path, 0)
+		    os.truncate(path, 8192)
+		sys.exit(time.time() >= tick + 1)
+	END
+}
+
+# Change a file, read it, change it again, all in one second of the clock.
 in_one_tick()	# COMMAND...: the second change, of $file
 {
 	local try before
@@ -122,28 +145,28 @@ in_one_tick()	# COMMAND...: the second change, of $file
 	for try in $(seq 20); do
 		file=tick-$1-$try
 		mount_v3
-		until [[ $(date +%N) = 0* ]]; do :; done
-		fill "$export_dir/$file" 8192 6
-		before=$(stat -c '%Y %Z' "$export_dir/$file")
-		cat "$MNT/$file" > /dev/null
-		settle
-		"$@"
+		tick=$(date +%s)
+		if at_tick write "$export_dir/$file" /run/first &&
+		   before=$(stat -c '%Y %Z' "$export_dir/$file") &&
+		   at_tick read "$MNT/$file" && settle && "$@"; then
+			umount "$MNT"
+			check_equal "$what: the times are the same" "$before" \
+				"$(stat -c '%Y %Z' "$export_dir/$file")"
+			return 0
+		fi
 		umount "$MNT"
-		[ "$(stat -c '%Y %Z' "$export_dir/$file")" != "$before" ] || return 0
 	done
-	t_die "no two changes in one second"
+	t_die "no change within one second"
 }
 
 change_there()
 {
-	fill "$export_dir/$file" 8192 7
+	at_tick write "$export_dir/$file" /run/second
 }
 
 cut_here()
 {
-	python3 -c 'import os, sys
-os.truncate(sys.argv[1], 0)
-os.truncate(sys.argv[1], 8192)' "$MNT/$file"
+	at_tick cut "$MNT/$file"
 }
 
 for how in change_there cut_here; do
