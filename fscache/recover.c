@@ -24,17 +24,21 @@
 #define RECOVER_RETRY		HZ
 /* And so often, an hour long: what lasts longer is no shortage, but all that there is. */
 #define RECOVER_TRIES		3600
+/* So often it reads, each time a second later, while it can read nothing at all. */
+#define RECOVER_READ_TRIES	10
 
 /*
  * struct recover_reader - What reads the metadata of a region
  * @work: does that
  * @recovery: what it belongs to
  * @meta: what it has read; @meta.seq is 0 if nothing there is valid
+ * @readable: whether any of it could be read
  */
 struct recover_reader {
 	struct work_struct		work;
 	struct cachefs_recovery		*recovery;
 	struct cachefs_region_meta	meta;
+	bool				readable;
 };
 
 /*
@@ -54,6 +58,8 @@ struct recover_reader {
  * @least: the fewest regions that were not read yet
  * @waited: tries for which there was no memory, since it was @least
  * @next_try: when it tries again, jiffies
+ * @read_tries: how often the readers could read nothing at all since they could
+ * @next_read: when they try again, jiffies
  * @began: when, ns
  * @found_blocks: blocks that were found
  * @found_extents: in how many extents
@@ -73,6 +79,8 @@ struct cachefs_recovery {
 	u32				least;
 	u32				waited;
 	unsigned long			next_try;
+	u32				read_tries;
+	unsigned long			next_read;
 	u64				began;
 	u64				found_blocks;
 	u64				found_extents;
@@ -202,7 +210,8 @@ static void recover_read(struct cachefs_recovery *recovery, u32 last, u32 nr)
 static void recover_read_next(struct cachefs_recovery *recovery)
 {
 	struct cachefs_cache *cache = recovery->cache;
-	u32 nr = atomic_read(&cache->ios) ? RECOVER_READERS_BUSY : RECOVER_READERS;
+	u32 nr = atomic_read(&cache->ios) && !recovery->read_tries ?
+		 RECOVER_READERS_BUSY : RECOVER_READERS;
 
 	lockdep_assert_held(&cache->flush_mutex);
 	recover_read(recovery, recover_next(cache), min(nr, cache->unscanned));
@@ -225,6 +234,28 @@ static void recover_end(struct cachefs_recovery *recovery)
 }
 
 /*
+ * Whether to read the same regions once more.  Where some can be read, the others have a bad
+ * spot, and a cache with a bad spot is a smaller cache.  Where none can, a cable or a path
+ * may be the cause.  Such errors come at once, so a recovery that went on would pass by all
+ * of the device in that time.  If the cause lasts, the cache fails.
+ */
+static bool recover_reads_again(struct cachefs_recovery *recovery)
+{
+	u32 i;
+
+	for (i = 0; i < recovery->nr; i++)
+		if (recovery->readers[i].readable)
+			break;
+	if (i < recovery->nr || recovery->read_tries == RECOVER_READ_TRIES) {
+		recovery->read_tries = 0;
+		return false;
+	}
+	recovery->read_tries++;
+	recovery->next_read = jiffies + HZ;
+	return true;
+}
+
+/*
  * The last of the readers has ended.  What the log has reused meanwhile is not in
  * @unscanned any more.  If the log has let newer regions go meanwhile, these come first.
  */
@@ -232,10 +263,12 @@ static void recover_go_on(struct cachefs_recovery *recovery)
 {
 	struct cachefs_cache *cache = recovery->cache;
 	const struct cachefs_region_meta *meta;
+	bool again;
 	u32 i;
 
 	mutex_lock(&cache->flush_mutex);
-	for (i = 0; i < recovery->nr && cache->unscanned; i++) {
+	again = recover_reads_again(recovery);
+	for (i = 0; i < recovery->nr && cache->unscanned && !again; i++) {
 		meta = &recovery->readers[i].meta;
 		if (meta->region != recover_next(cache) || recover_add_region(recovery, meta))
 			break;
@@ -274,7 +307,7 @@ static void recover_read_work(struct work_struct *work)
 	ret = cachefs_region_read_meta(cache, reader->meta.region,
 				       reader->meta.blocks);
 	reader->meta.seq = 0;
-	/* A cache with a bad spot is a smaller cache. */
+	reader->readable = ret >= 0;
 	if (ret < 0) {
 		WRITE_ONCE(recovery->error, ret);
 	} else {
@@ -295,7 +328,8 @@ static void recover_read_work(struct work_struct *work)
  * @cache: the cache
  *
  * Context: flush_mutex held.
- * Return: when to call it again, as there is no memory, in jiffies from now; or 0.
+ * Return: when to call it again, as there is no memory, or nothing can be read, in jiffies
+ * from now; or 0.
  */
 unsigned long cachefs_recover_more(struct cachefs_cache *cache)
 {
@@ -313,6 +347,8 @@ unsigned long cachefs_recover_more(struct cachefs_cache *cache)
 		recover_end(recovery);
 		return 0;
 	}
+	if (recovery->read_tries && time_before(jiffies, recovery->next_read))
+		return recovery->next_read - jiffies;
 	WRITE_ONCE(cache->recovering, true);
 	recover_read_next(recovery);
 	return 0;

@@ -382,6 +382,55 @@ static void recovery_ends_with_the_use(void)
 	EXPECT(model.device->reads - reads <= 32);
 }
 
+/*
+ * Nothing can be read for some time.  Errors come at once, and a recovery does not run
+ * through the device meanwhile.  Also when the time is so long that the cache fails.
+ */
+static void recovery_waits_for_a_device(void)
+{
+	static const unsigned int seconds[] = { 3, 8, 30 };
+	unsigned int i;
+	u64 reads;
+
+	for (i = 0; i < ARRAY_SIZE(seconds); i++) {
+		full_cache_recovers();
+		model.device->read_errors = 1000;
+		reads = model.device->reads;
+		shim_advance_ms(1000 * seconds[i]);
+		EXPECT(model.device->reads > reads);
+		model.device->read_errors = 0;
+		EXPECT_EQ(cachefs_state(model.cache) == CACHEFS_FAILED, seconds[i] == 30);
+		if (seconds[i] == 30)
+			EXPECT_EQ(cachefs_use_again(model.cache), 0);
+		model_recover();
+		EXPECT_EQ(model_count_cached(6), TINY_SLOTS);
+		/* No longer degraded. */
+		shim_advance_ms(301 * 1000);
+		all_is_right();
+		model_detach();
+	}
+}
+
+/* What can never be read is passed by. */
+static void recovery_passes_by_bad_regions(void)
+{
+	format_regions(MANY_REGIONS);
+	EXPECT_EQ(model_attach(), 0);
+	fill_regions(MANY_REGIONS + 20);
+	crash();
+	attach_only();
+	EXPECT(model.cache->head + 16 <= MANY_REGIONS);
+	EXPECT(model.cache->unscanned > 20);
+	bad_blocks(CACHEFS_FIRST_BLOCK + model.cache->head * TINY_REGION_BLOCKS,
+		   16 * TINY_REGION_BLOCKS);
+	shim_advance_ms(30000);
+	EXPECT_EQ(cachefs_recovered_percent(model.cache), 100);
+	EXPECT_EQ(cachefs_state(model.cache), CACHEFS_DEGRADED);
+	model.device->bad_end = 0;
+	shim_advance_ms(301 * 1000);
+	all_is_right();
+}
+
 /* The next allocation after each read fails. */
 static void no_memory(void)
 {
@@ -629,6 +678,8 @@ const struct test_case recover_cases[] = {
 	CASE(detach_before_the_end_loses_nothing),
 	CASE(death_before_the_end_loses_nothing),
 	CASE(recovery_ends_with_the_use),
+	CASE(recovery_waits_for_a_device),
+	CASE(recovery_passes_by_bad_regions),
 	CASE(recovery_waits_for_memory),
 	CASE(recovery_ends_when_the_index_is_full),
 	CASE(recovery_goes_on_after_memory_pressure),
