@@ -254,6 +254,7 @@ void cachefs_forget_reads(struct cachefs_object *object);
 
 /* inode.c */
 bool cachefs_op_of_inode(const struct cachefs_op *op, struct inode *inode);
+unsigned int cachefs_inode_rsize(const struct inode *inode);
 bool cachefs_op_settled(const struct cachefs_op *op, struct inode *inode);
 
 /* volume.c */

@@ -67,6 +67,18 @@ bool cachefs_op_of_inode(const struct cachefs_op *op, struct inode *inode)
 	return same;
 }
 
+/**
+ * cachefs_inode_rsize - How much one READ to an inode's server asks for at most
+ * @inode: of NFS
+ *
+ * Context: any.
+ * Return: bytes.
+ */
+unsigned int cachefs_inode_rsize(const struct inode *inode)
+{
+	return NFS_SERVER(inode)->rsize;
+}
+
 /*
  * Whether each change of the file gives it another change attribute.  A server of
  * NFSv4.2 may say so.  Linux servers do not; they add the file system's counter to

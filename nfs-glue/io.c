@@ -5,7 +5,7 @@
  * netfs decides folio by folio what to copy to the cache, on some kernels (6.12) by the
  * slice that completes the folio, on others (7.3) by any of its slices.  So slices are
  * cut at folios: a folio of which any block is missing comes from the server as a whole.
- * Only where the server's rsize cuts a folio do slices begin inside of one.
+ * Only where CIFS or 9p cuts a folio do slices begin inside of one.
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -136,11 +136,37 @@ static loff_t io_folio_end(struct address_space *mapping, loff_t pos)
  * whole units of rsize.  If such units end at the end of the file, which is within a page, the
  * slice is never complete, and netfs asks for it again without end.
  */
-static bool io_server_tells_end(const struct netfs_io_request *rreq)
+static bool io_server_tells_end(const struct cachefs_op *op, const struct inode *inode)
 {
-	size_t rsize = rreq->io_streams[0].sreq_max_len;
+	return !op->object->volume->nfs || cachefs_inode_rsize(inode) >= PAGE_SIZE;
+}
 
-	return !rsize || rsize >= PAGE_SIZE;
+/*
+ * Cut a slice that goes to the server, before @end, where netfs would, but between folios if
+ * there is a choice.  NFS reads whole folios, with as many READs as each needs
+ * (nfs_netfs_issue_read() in fs/nfs/fscache.c).  If a slice of NFS ended inside of a folio,
+ * all of that folio would be read for the next slice once more.
+ */
+static void io_cut(struct netfs_io_subrequest *subreq, const struct cachefs_op *op,
+		   loff_t end)
+{
+	struct netfs_io_stream *stream = &subreq->rreq->io_streams[0];
+	struct netfs_io_request *rreq = subreq->rreq;
+	bool nfs = op->object->volume->nfs;
+	loff_t start = subreq->start, cut;
+	size_t rsize;
+
+	rsize = nfs ? cachefs_inode_rsize(rreq->inode) : stream->sreq_max_len;
+	if (rsize && end - start > rsize) {
+		cut = io_folio_start(rreq->mapping, start + rsize);
+		if (cut <= start)
+			cut = nfs ? io_folio_end(rreq->mapping, start) : start + rsize;
+		end = min(end, cut);
+	}
+	subreq->len = end - start;
+	/* netfs does not cut it once more. */
+	if (nfs)
+		stream->sreq_max_len = max(rsize, subreq->len);
 }
 
 /* Let a slice go to the server, and see whether it will be stored. */
@@ -149,17 +175,12 @@ static void io_download(struct netfs_io_subrequest *subreq, struct cachefs_op *o
 {
 	struct cachefs_cache *cache = cachefs_op_cache(op);
 	struct netfs_io_request *rreq = subreq->rreq;
-	size_t rsize = rreq->io_streams[0].sreq_max_len, bytes;
 	enum cachefs_reason why = CACHEFS_WHY_NONE;
-	loff_t start = subreq->start, cut;
+	loff_t start = subreq->start;
+	size_t bytes;
 
-	/* Cut where netfs would, but between folios if there is a choice. */
-	if (rsize && end - start > rsize) {
-		cut = io_folio_start(rreq->mapping, start + rsize);
-		if (cut > start)
-			end = cut;
-	}
-	subreq->len = end - start;
+	io_cut(subreq, op, end);
+	end = start + subreq->len;
 	bytes = min(end, i_size) - start;
 	cachefs_count(cache, cachefs_op_volume(op), CACHEFS_STAT_MISS_BYTES, bytes);
 	if (!op->asked)
@@ -187,22 +208,21 @@ static enum netfs_io_source io_prepare_read(struct netfs_io_subrequest *subreq,
 	struct cachefs_op *op = io_cres_op(&rreq->cache_resources);
 	loff_t start = subreq->start, end = start + subreq->len;
 	loff_t this_start, this_end, data_end;
-	size_t rsize;
 	unsigned int run;
 	bool cached;
 	u64 blocks;
 
 	op->i_size = i_size;
 	if (!cachefs_object_named(op->object, rreq->inode)) {
-		/* netfs cuts it there, and comes back for the rest. */
-		rsize = rreq->io_streams[0].sreq_max_len ?: subreq->len;
+		io_cut(subreq, op, end);
 		cachefs_refuse(cachefs_op_cache(op), &op->version,
-			       start >> CACHEFS_BLOCK_SHIFT,
-			       min_t(size_t, rsize, subreq->len), CACHEFS_WHY_NO_NAME);
+			       start >> CACHEFS_BLOCK_SHIFT, subreq->len,
+			       CACHEFS_WHY_NO_NAME);
 		op->storing = false;
 		return NETFS_DOWNLOAD_FROM_SERVER;
 	}
 	if (io_not_cached(rreq, op, i_size)) {
+		io_cut(subreq, op, end);
 		op->storing = false;
 		return NETFS_DOWNLOAD_FROM_SERVER;
 	}
@@ -233,7 +253,7 @@ static enum netfs_io_source io_prepare_read(struct netfs_io_subrequest *subreq,
 		/* To the end of the file: the rest of its folio is zero. */
 		if (run_end < data_end)
 			run_end = io_folio_start(rreq->mapping, run_end);
-		else if (io_server_tells_end(rreq))
+		else if (io_server_tells_end(op, rreq->inode))
 			run_end = min(end, io_folio_end(rreq->mapping,
 							data_end - 1));
 		else

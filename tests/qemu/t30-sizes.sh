@@ -141,6 +141,32 @@ for option in sync noac; do
 	esac
 done
 
+# A folio that is larger than what one READ asks for is read once, and counts once.
+while read -r rsize size; do
+	fill "$export_dir/in-pieces-$rsize" "$size" 11
+	nfs_umount
+	nfs_mount "rsize=$rsize"
+	echo 1024 > "/sys/class/bdi/$(mountpoint -d "$MNT")/read_ahead_kb"
+	misses=$(cachefs_stat miss_bytes)
+	check "rsize=$rsize: the bytes" cmp "$export_dir/in-pieces-$rsize" \
+		"$MNT/in-pieces-$rsize"
+	check_equal "rsize=$rsize: misses (bytes)" "$size" \
+		$(($(cachefs_stat miss_bytes) - misses))
+	check_equal "rsize=$rsize: what the server has sent (bytes)" "$size" "$(nfs_read_bytes)"
+	settle
+	drop_caches
+	reads=$(rpc_reads)
+	check "rsize=$rsize, warm: the bytes" cmp "$export_dir/in-pieces-$rsize" \
+		"$MNT/in-pieces-$rsize"
+	# Below a page the last one comes from the server: NFS does not tell netfs its end.
+	check_equal "rsize=$rsize, warm: READs" $((reads + (rsize < 4096 ? 2 : 0))) \
+		"$(rpc_reads)"
+done <<-END
+	65536 8388608
+	32768 1000003
+	2048 200003
+END
+
 # Numbers of blocks, pages and bytes that 20 and 32 bits are too small for: 1 GiB and
 # 5 GiB are the same in the latter.
 beyond=$export_dir/beyond
