@@ -59,15 +59,15 @@ static void pace_measure_writes(struct cachefs_cache *cache, u64 now)
  * How much of the time that a read took counts.  When a device that was stuck answers
  * again, some reads have taken as long as that.  They say no more than that the device was
  * too slow; see cachefs_pace_stuck().  If they counted in full, the device would be
- * bypassed for many times as long.
+ * bypassed for many times as long.  In the same way a server that was away would be taken
+ * for slow.  @other is what the other one of the two takes, which may be slower still.
  */
-static u64 pace_read_took(struct cachefs_cache *cache, u64 ns)
+static u64 pace_took(struct cachefs_cache *cache, u64 ns, u64 other)
 {
 	u64 most = (u64)READ_ONCE(cache->read_bypass_ms) * PACE_STUCK * NSEC_PER_MSEC;
 
-	/* The server may be slower still. */
 	if (most)
-		ns = min(ns, max(most, 2 * READ_ONCE(cache->server_ns)));
+		ns = min(ns, max(most, 2 * other));
 	return max_t(u64, ns, 1);
 }
 
@@ -122,7 +122,7 @@ void cachefs_pace_end(struct cachefs_io *io, bool write)
 	pace_count(cache, write ? CACHEFS_LATENCY_DEVICE_WRITES :
 				  CACHEFS_LATENCY_DEVICE_READS, ns);
 	if (!write) {
-		ns = pace_read_took(cache, ns);
+		ns = pace_took(cache, ns, READ_ONCE(cache->server_ns));
 		/* A device that is fast again is noticed sooner. */
 		pace_average(&cache->read_ns, ns,
 			     ns < READ_ONCE(cache->read_ns) / 2 ? 4 : 8);
@@ -148,6 +148,7 @@ void cachefs_pace_end(struct cachefs_io *io, bool write)
 void cachefs_server_answered(struct cachefs_cache *cache, u64 ns)
 {
 	pace_count(cache, CACHEFS_LATENCY_SERVER_READS, ns);
+	ns = pace_took(cache, ns, READ_ONCE(cache->read_ns));
 	pace_average(&cache->server_ns, ns, 8);
 }
 

@@ -189,6 +189,7 @@ struct cachefs_object {
  * @size: and its size
  * @generation: cachefs_object::generation then
  * @asked: when its first slice went to the server, ns; 0: none did
+ * @mixed: a slice went to the device, so the time until its end is not the server's
  * @storing: the last slice that went to the server is to be stored
  * @i_size: end of the file as the last prepare_read knew it
  * @invalidated: whether the cookie was invalidated before, since NFS has the inode
@@ -201,6 +202,7 @@ struct cachefs_op {
 	loff_t			size;
 	unsigned int		generation;
 	u64			asked;
+	bool			mixed;
 	bool			storing;
 	loff_t			i_size;
 	bool			invalidated;

@@ -183,7 +183,7 @@ static void io_download(struct netfs_io_subrequest *subreq, struct cachefs_op *o
 	end = start + subreq->len;
 	bytes = min(end, i_size) - start;
 	cachefs_count(cache, cachefs_op_volume(op), CACHEFS_STAT_MISS_BYTES, bytes);
-	if (!op->asked)
+	if (!op->asked && !op->mixed)
 		op->asked = ktime_get_ns();
 	op->storing = false;
 	if (!io_of_version(op, rreq, i_size))
@@ -359,6 +359,9 @@ static int io_read_cache(struct netfs_cache_resources *cres, loff_t start,
 		io_read_failed(term_func, term_func_priv);
 		return 0;
 	}
+	/* The operation ends with the last slice, be it the device's or the server's. */
+	op->asked = 0;
+	op->mixed = true;
 	read->op = op;
 	read->term_func = term_func;
 	read->term_func_priv = term_func_priv;

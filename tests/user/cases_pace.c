@@ -195,13 +195,38 @@ static void device_that_hung_is_soon_used_again(void)
 /* A device that takes seconds is still the better one, or not. */
 static void seconds_are_compared_with_the_server(void)
 {
+	unsigned int i;
+
 	tiny();
 	model.cache->read_bypass_ms = 100;
-	cachefs_server_answered(model.cache, 3 * NSEC_PER_SEC);
 	EXPECT_EQ(model_store_now(1, 0, 16), 0);
-	reads_take(2500);
+	/* Neither of them is believed at once. */
+	for (i = 0; i < 16; i++) {
+		cachefs_server_answered(model.cache, 3 * NSEC_PER_SEC);
+		cachefs_server_answered(model.cache, 3 * NSEC_PER_SEC);
+		reads_take(2500);
+	}
 	EXPECT(!cachefs_pace_slow(model.cache));
 	reads_take(4000);
+	EXPECT(cachefs_pace_slow(model.cache));
+}
+
+/* Readers that waited for a server that was away do not make it slower than a slow device. */
+static void server_that_was_away_is_not_slow(void)
+{
+	unsigned int i;
+
+	tiny();
+	model.cache->read_bypass_ms = 100;
+	EXPECT_EQ(model_store_now(1, 0, 16), 0);
+	for (i = 0; i < 16; i++)
+		cachefs_server_answered(model.cache, 5 * NSEC_PER_MSEC);
+	for (i = 0; i < 100; i++)
+		cachefs_server_answered(model.cache, 300 * NSEC_PER_SEC);
+	EXPECT(model.cache->server_ns <= NSEC_PER_SEC);
+	for (i = 0; i < 16; i++)
+		cachefs_server_answered(model.cache, 5 * NSEC_PER_MSEC);
+	reads_take(1200);
 	EXPECT(cachefs_pace_slow(model.cache));
 }
 
@@ -271,6 +296,7 @@ const struct test_case pace_cases[] = {
 	CASE(nothing_is_stored_on_a_device_that_hangs),
 	CASE(device_that_hung_is_soon_used_again),
 	CASE(seconds_are_compared_with_the_server),
+	CASE(server_that_was_away_is_not_slow),
 	CASE(times_are_counted_by_powers_of_two),
 	CASE(reads_and_writes_of_the_device_are_counted),
 	{}
