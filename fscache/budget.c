@@ -47,6 +47,19 @@ int cachefs_budget_set(struct cachefs_cache *cache, u64 day)
 	return 0;
 }
 
+/* What the bucket has left, bytes, after some are written. */
+static s64 budget_room(struct cachefs_cache *cache, u64 bytes, s64 *depth)
+{
+	s64 room;
+
+	spin_lock(&cache->budget_lock);
+	*depth = cache->write_budget / 4;
+	budget_update(cache, *depth);
+	room = cache->budget_room - (s64)bytes;
+	spin_unlock(&cache->budget_lock);
+	return room;
+}
+
 /**
  * cachefs_budget_admits - Whether the budget has room for a write
  * @cache: the cache
@@ -65,12 +78,25 @@ bool cachefs_budget_admits(struct cachefs_cache *cache, u64 bytes, bool stays)
 
 	if (likely(!READ_ONCE(cache->write_budget)))
 		return true;
-	spin_lock(&cache->budget_lock);
-	depth = cache->write_budget / 4;
-	budget_update(cache, depth);
-	room = cache->budget_room - (s64)bytes;
-	spin_unlock(&cache->budget_lock);
+	room = budget_room(cache, bytes, &depth);
 	if (!stays)
 		room -= depth / 16 + (depth >> 17) * (get_random_u32() >> 16);
 	return room >= 0;
+}
+
+/**
+ * cachefs_budget_is_used - Whether the budget lets no new data be stored now
+ * @cache: the cache
+ *
+ * Context: process; takes budget_lock if there is a budget.
+ * Return: whether that is so, until time has filled the bucket.
+ */
+bool cachefs_budget_is_used(struct cachefs_cache *cache)
+{
+	s64 depth, room;
+
+	if (!READ_ONCE(cache->write_budget))
+		return false;
+	room = budget_room(cache, CACHEFS_BLOCK_SIZE, &depth);
+	return room < depth / 16;
 }

@@ -644,6 +644,7 @@ bool cachefs_pace_bypassed(struct cachefs_cache *cache,
 /* budget.c */
 int cachefs_budget_set(struct cachefs_cache *cache, u64 day);
 bool cachefs_budget_admits(struct cachefs_cache *cache, u64 bytes, bool stays);
+bool cachefs_budget_is_used(struct cachefs_cache *cache);
 
 /* super.c */
 int cachefs_format(struct cachefs_device *device, const char *label,

@@ -82,8 +82,11 @@ static enum cachefs_file_reason control_reason(struct cachefs_op *op,
 		return CACHEFS_FILE_POLICY;
 	if (!cachefs_op_settled(op, inode))
 		return CACHEFS_FILE_RECENT;
-	if (READ_ONCE(cache->stores_stopped))
+	if (READ_ONCE(cache->stores_stopped) ||
+	    cachefs_pace_window(cache) < CACHEFS_BLOCK_SIZE)
 		return CACHEFS_FILE_NOT_STORED;
+	if (cachefs_budget_is_used(cache))
+		return CACHEFS_FILE_BUDGET;
 	return CACHEFS_FILE_OK;
 }
 

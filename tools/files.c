@@ -81,6 +81,8 @@ static const struct {
 		"the cache's disk takes no writes: what is not cached yet is not stored" },
 	[CACHEFS_FILE_POLICY] = { "policy",
 		"its export has its share of the cache, or none: the module's policy" },
+	[CACHEFS_FILE_BUDGET] = { "write-budget",
+		"the write budget is used: what is not cached yet is stored later" },
 };
 
 struct file_sum {

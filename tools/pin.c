@@ -430,7 +430,8 @@ static int pin_run_file(struct pin_run *run, const FTSENT *entry)
 	run->noted.bytes += answer.cached_bytes;
 	if (answer.cached_bytes == answer.file_bytes || run->all.bytes > run->limit)
 		return EXIT_SUCCESS;
-	if (answer.reason == CACHEFS_FILE_NOT_STORED || answer.reason == CACHEFS_FILE_SLOW)
+	if (answer.reason == CACHEFS_FILE_NOT_STORED || answer.reason == CACHEFS_FILE_SLOW ||
+	    answer.reason == CACHEFS_FILE_BUDGET)
 		run->not_now++;
 	if (answer.reason != CACHEFS_FILE_OK)
 		return EXIT_SUCCESS;

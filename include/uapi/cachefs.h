@@ -32,8 +32,9 @@ enum cachefs_file_reason {
 	CACHEFS_FILE_CHANGED,		/* changed; the next open or stat settles it */
 	CACHEFS_FILE_SLOW,		/* the disk is slower than the server, or hangs */
 	CACHEFS_FILE_RECENT,		/* changed a moment ago, and perhaps again since */
-	CACHEFS_FILE_NOT_STORED,	/* the disk takes no writes */
+	CACHEFS_FILE_NOT_STORED,	/* the disk takes no writes, or nothing may be in flight */
 	CACHEFS_FILE_POLICY,		/* the export's policy: no, or no more, is stored */
+	CACHEFS_FILE_BUDGET,		/* the write budget is used */
 };
 
 /* An answer's flag: the disk of the cache has given errors lately. */

@@ -183,8 +183,8 @@ check_refused()
 		refusing large 0 X= pin run
 	ends "pin run: stores are refused" 1 '1 of 1 files are not wholly cached, .*no_region 2.9M' \
 		refusing large 999 X= pin run
-	# CACHEFS_FILE_SLOW, RECENT and NOT_STORED.
-	for state in 12 14; do
+	# CACHEFS_FILE_SLOW, RECENT, NOT_STORED and BUDGET.
+	for state in 12 14 16; do
 		ends "pin run: nothing can be stored, $state" 1 '1 pinned files are not fetched' \
 			refusing large 0 "REASON=$state" pin run -q
 	done
@@ -250,12 +250,12 @@ check_refused_reasons()
 {
 	local reason
 
-	# All reasons but OK, FAILED, SLOW, RECENT and NOT_STORED.
-	for reason in 1 2 3 4 5 7 8 9 10 11; do
+	# All reasons but OK, FAILED, SLOW, RECENT, NOT_STORED and BUDGET.
+	for reason in 1 2 3 4 5 7 8 9 10 11 15; do
 		ends "warm: reason $reason: the file is not read again" 0 '^2 files, 2.9M read' \
 			refusing large 999 "WHY=$reason" warm -j 1 "$mount"
 	done
-	for reason in 6 12 14; do
+	for reason in 6 12 14 16; do
 		ends "warm: reason $reason: what is missing is an error" 1 '^2 files, 8.6M read' \
 			refusing large 999 "WHY=$reason" warm -j 1 "$mount"
 	done

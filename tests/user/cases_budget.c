@@ -136,6 +136,30 @@ static void without_a_budget_all_is_stored(void)
 	EXPECT_EQ(stat(CACHEFS_STAT_STORE_REFUSED_BYTES), 0);
 }
 
+/* Somebody who asks why nothing is stored is told.  What is stored is no reason. */
+static void used_budget_is_known(void)
+{
+	s64 sixteenth = BUDGET_DAY / 4 / 16;
+
+	tiny();
+	EXPECT(!cachefs_budget_is_used(model.cache));
+	set_budget(BUDGET_DAY);
+	EXPECT(!cachefs_budget_is_used(model.cache));
+	model.cache->budget_room = sixteenth + CACHEFS_BLOCK_SIZE;
+	EXPECT(!cachefs_budget_is_used(model.cache));
+	model.cache->budget_room--;
+	EXPECT(cachefs_budget_is_used(model.cache));
+	EXPECT(!cachefs_budget_admits(model.cache, CACHEFS_BLOCK_SIZE, false));
+	EXPECT(cachefs_budget_admits(model.cache, CACHEFS_BLOCK_SIZE, true));
+	/* Time fills it. */
+	shim_advance_ms(3600 * 1000);
+	EXPECT(!cachefs_budget_is_used(model.cache));
+	/* A block never fits into this one. */
+	set_budget(1);
+	EXPECT(cachefs_budget_is_used(model.cache));
+	set_budget(0);
+}
+
 /* Another budget begins with a full bucket, whatever was written before. */
 static void another_budget_counts_at_once(void)
 {
@@ -228,6 +252,7 @@ const struct test_case budget_cases[] = {
 	CASE(budget_goes_slowly),
 	CASE(without_a_budget_all_is_stored),
 	CASE(another_budget_counts_at_once),
+	CASE(used_budget_is_known),
 	CASE(largest_budget_is_none),
 	CASE(what_stays_has_a_budget),
 	CASE(refused_store_is_no_try),
