@@ -6,6 +6,7 @@
  * page shows the lines of the last days.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -406,6 +407,26 @@ static void report_write_history(FILE *out, const struct system *sys,
 	}
 }
 
+/*
+ * A new file for writing; or NULL with errno.  What had its name is removed: the directory may
+ * be that of another user, whose link root must not follow.
+ */
+static FILE *report_create(const char *path)
+{
+	FILE *file;
+	int fd;
+
+	if (unlink(path) && errno != ENOENT)
+		return NULL;
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return NULL;
+	file = fdopen(fd, "w");
+	if (!file)
+		close(fd);
+	return file;
+}
+
 /* Replace a file by what @write writes, or leave it as it is.  An exit status. */
 static int report_replace(const char *path, const struct system *sys,
 			  const struct report_history *history,
@@ -413,7 +434,7 @@ static int report_replace(const char *path, const struct system *sys,
 					const struct report_history *history))
 {
 	char *new = cmd_text("%s.new", path);
-	FILE *out = fopen(new, "we");
+	FILE *out = report_create(new);
 	int error = out ? 0 : errno;
 
 	if (out) {
