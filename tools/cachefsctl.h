@@ -46,6 +46,9 @@ int unit_parse_number(const char *text, unsigned int max, unsigned int *number);
 /* utf8.c: names that are not UTF-8 */
 const char *utf8_print(FILE *out, const char *text);
 
+/* device.c */
+void device_print_label(const char *label);
+
 /* One file each */
 int cmd_attach(int argc, char **argv);
 int cmd_cached(int argc, char **argv);

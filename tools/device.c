@@ -3,6 +3,7 @@
  * A device by its name, and what is on it.
  */
 #include <blkid.h>
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -22,7 +23,8 @@ static bool device_is(const char *path, const char *tag, const char *value)
 	if (fd < 0)
 		return false;
 	is = core_probe(fd, &super, &why) == CORE_CACHE &&
-		!strcasecmp(strcmp(tag, "UUID") ? super.label : super.uuid, value);
+		!(strcmp(tag, "UUID") ? strcmp(super.label, value) :
+		  strcasecmp(super.uuid, value));
 	close(fd);
 	return is;
 }
@@ -122,6 +124,26 @@ char *device_find(const char *spec, char **why)
 	free(path);
 	free(tag);
 	return real;
+}
+
+/**
+ * device_print_label - Print a label for udev
+ * @label: the label, not empty
+ *
+ * lsblk decodes ID_FS_LABEL_ENC and shows the label itself.
+ */
+void device_print_label(const char *label)
+{
+	size_t size = 4 * strlen(label) + 1;
+	char *text = malloc(size);
+
+	if (!text)
+		err(EXIT_FAILURE, NULL);
+	if (!blkid_safe_string(label, text, size))
+		printf("ID_FS_LABEL=%s\n", text);
+	if (!blkid_encode_string(label, text, size))
+		printf("ID_FS_LABEL_ENC=%s\n", text);
+	free(text);
 }
 
 /* What libblkid says of a device, or NULL. */

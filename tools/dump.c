@@ -5,7 +5,6 @@
  */
 #include <linux/slab.h>
 #include "internal.h"
-#include <ctype.h>
 #include <err.h>
 #include <getopt.h>
 #include <time.h>
@@ -591,21 +590,18 @@ static int dump_all(struct dump *dump)
 	return ret;
 }
 
-/* As blkid -o udev would. */
+/* As udev's own probe of file systems would. */
 static void dump_udev(const struct cachefs_super_block *sb)
 {
-	char uuid[37], label[CACHEFS_LABEL_SIZE + 1] = "", *c;
+	char uuid[37], label[CACHEFS_LABEL_SIZE + 1] = "";
 
 	core_uuid_text(uuid, sb->uuid);
 	memcpy(label, sb->label, sizeof(sb->label));
-	for (c = label; *c; c++)
-		if (!isalnum((unsigned char)*c) && !strchr("#+-.:=@_", *c))
-			*c = '_';
 	printf("ID_FS_TYPE=cachefs\nID_FS_USAGE=other\nID_FS_VERSION=%u\n"
 	       "ID_FS_UUID=%s\nID_FS_UUID_ENC=%s\n",
 	       le32_to_cpu(sb->version), uuid, uuid);
 	if (*label)
-		printf("ID_FS_LABEL=%s\nID_FS_LABEL_ENC=%s\n", label, label);
+		device_print_label(label);
 }
 
 /* An exit status. */

@@ -42,6 +42,7 @@ check_attach()
 	ends "attach: no such label" 1 'LABEL=slow: No such file' sys attach LABEL=slow
 	ln -sf /dev/full "$tmp/tree/sys/fs/cachefs/attach"
 	ends "attach: the errno's text" 1 'vdd: not attached: No space left' sys attach "$image"
+	check_attach_label
 	cp "$image" "$tmp/file"
 	ends "attach: a file" 1 'Block device required' sys attach -n "$tmp/file"
 	tree healthy
@@ -159,6 +160,35 @@ check_attach()
 	tree healthy
 	ends "reload --dry-run" 0 'removed and loaded, and attached again: /dev/vdc' \
 		sys reload --dry-run
+}
+
+# The label that lsblk shows is the label that attach takes.  lsblk decodes what udev has.
+check_attach_label()
+{
+	local label shown
+
+	tree no_cache
+	truncate -s 64M "$image" "$tmp/tree/dev/vdc"
+	for label in 'Fast disk' 'a "b" \c $d/e' $'gr\u00fcn' $'\xfcber\n'; do
+		sys format -L "$label" "$image" > "$tmp/out" 2>&1
+		shown=$(sys dump -u "$image" | sed -n 's/^ID_FS_LABEL_ENC=//p')
+		shown=$(printf '%b.' "$shown")
+		[ "$shown" = "$label." ] && result "lsblk shows the label ${label@Q}" 0 ||
+			result "lsblk shows the label ${label@Q}" 1 "${shown@Q}"
+		ends "attach LABEL= with ${label@Q}" 0 'vdd: would be attached' \
+			sys attach -n "LABEL=${shown%.}"
+	done
+	sys format -L 'Fast disk' "$image" > "$tmp/out" 2>&1
+	ends "dump --udev: a label with a blank" 0 '^ID_FS_LABEL=Fast_disk$' sys dump -u "$image"
+	ends "and encoded" 0 '^ID_FS_LABEL_ENC=Fast\\x20disk$' cat "$tmp/said"
+	sys format -L 'FAST DISK' "$tmp/tree/dev/vdc" > "$tmp/out" 2>&1
+	ends "attach LABEL=: small letters are not large ones" 0 'vdd: would be attached' \
+		sys attach -n 'LABEL=Fast disk'
+	ends "attach LABEL=: nor the other way round" 0 'vdc: would be attached' \
+		sys attach -n 'LABEL=FAST DISK'
+	ends "attach UUID=: in large letters" 0 'vdd: would be attached' sys attach -n \
+		"UUID=$(sys dump -u "$image" | sed -n 's/^ID_FS_UUID=//p' | tr a-f A-F)"
+	rm "$tmp/tree/dev/vdc"
 }
 
 # A line of any length is one line; and half of a file is none.
