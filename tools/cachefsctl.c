@@ -73,6 +73,44 @@ int cmd_misused(const char *verb)
 	return EXIT_USAGE;
 }
 
+static void cmd_vwarn(int error, const char *format, va_list args)
+{
+	char *text = utf8_vshown(format, args);
+
+	fprintf(stderr, "%s: %s%s%s\n", program_invocation_short_name, text,
+		error ? ": " : "", error ? strerror(error) : "");
+	free(text);
+}
+
+/**
+ * cmd_warn - Say something on stderr
+ * @format: as for printf; of names only what no terminal obeys is printed as it is
+ */
+void cmd_warn(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	cmd_vwarn(0, format, args);
+	va_end(args);
+}
+
+/**
+ * cmd_say - Print something for people
+ * @format: as for printf; of names only what no terminal obeys is printed as it is
+ */
+void cmd_say(const char *format, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, format);
+	text = utf8_vshown(format, args);
+	va_end(args);
+	fputs(text, stdout);
+	free(text);
+}
+
 /**
  * cmd_bad_usage - Say what is wrong about a verb's words
  * @verb: its name
@@ -85,7 +123,7 @@ int cmd_bad_usage(const char *verb, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	vwarnx(format, args);
+	cmd_vwarn(0, format, args);
 	va_end(args);
 	return cmd_misused(verb);
 }
@@ -102,11 +140,7 @@ int cmd_fails(int error, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	errno = error;
-	if (error)
-		vwarn(format, args);
-	else
-		vwarnx(format, args);
+	cmd_vwarn(error, format, args);
 	va_end(args);
 	return EXIT_FAILURE;
 }
@@ -159,7 +193,7 @@ static int cmd_run(int argc, char **argv)
 		argc -= 2;
 	}
 	if (argc < 2) {
-		warnx("no verb given");
+		cmd_warn("no verb given");
 		cmd_usage(stderr);
 		return EXIT_USAGE;
 	}
@@ -174,7 +208,7 @@ static int cmd_run(int argc, char **argv)
 	for (i = 0; i < ARRAY_SIZE(verbs); i++)
 		if (!strcmp(argv[1], verbs[i].name))
 			return verbs[i].run(argc - 1, argv + 1);
-	warnx("unknown verb: %s", argv[1]);
+	cmd_warn("unknown verb: %s", argv[1]);
 	cmd_usage(stderr);
 	return EXIT_USAGE;
 }

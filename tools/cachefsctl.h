@@ -5,6 +5,7 @@
 #ifndef _TOOLS_CACHEFSCTL_H
 #define _TOOLS_CACHEFSCTL_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,6 +23,8 @@ int cmd_help(const char *usage);
 int cmd_misused(const char *verb);
 int cmd_bad_usage(const char *verb, const char *format, ...) __printf(2, 3);
 int cmd_fails(int error, const char *format, ...) __printf(2, 3);
+void cmd_warn(const char *format, ...) __printf(1, 2);
+void cmd_say(const char *format, ...) __printf(1, 2);
 char *cmd_text(const char *format, ...) __printf(1, 2);
 void *cmd_grow(void *array, size_t nr, size_t size);
 
@@ -43,8 +46,10 @@ char *unit_ratio(int64_t hit, int64_t miss);
 int unit_parse_size(const char *text, uint64_t *bytes);
 int unit_parse_number(const char *text, unsigned int max, unsigned int *number);
 
-/* utf8.c: names that are not UTF-8 */
+/* utf8.c: names that are not UTF-8, or that a terminal obeys */
 const char *utf8_print(FILE *out, const char *text);
+int utf8_control(const char *text);
+char *utf8_vshown(const char *format, va_list args) __printf(1, 0);
 
 /* device.c */
 void device_print_label(const char *label);

@@ -140,7 +140,7 @@ void device_print_label(const char *label)
 	if (!text)
 		err(EXIT_FAILURE, NULL);
 	if (!blkid_safe_string(label, text, size))
-		printf("ID_FS_LABEL=%s\n", text);
+		cmd_say("ID_FS_LABEL=%s\n", text);
 	if (!blkid_encode_string(label, text, size))
 		printf("ID_FS_LABEL_ENC=%s\n", text);
 	free(text);

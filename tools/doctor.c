@@ -39,14 +39,14 @@ static bool doctor_failed;
 
 static void doctor_ok(const char *about, const char *what)
 {
-	printf("ok    %s: %s\n", about, what);
+	cmd_say("ok    %s: %s\n", about, what);
 }
 
 static void doctor_bad(const char *about, const char *what, const char *advice)
 {
-	printf("BAD   %s: %s\n", about, what);
+	cmd_say("BAD   %s: %s\n", about, what);
 	if (advice)
-		printf("      -> %s\n", advice);
+		cmd_say("      -> %s\n", advice);
 	doctor_failed = true;
 }
 

@@ -97,7 +97,7 @@ static void dump_string(struct dump *dump, const char *key, const char *value)
 	if (dump->as_json)
 		json_string(&dump->json, key, value);
 	else
-		printf("  %-17s %s\n", key, value ?: "no");
+		cmd_say("  %-17s %s\n", key, value ?: "no");
 }
 
 static void dump_open(struct dump *dump, const char *key, char bracket)

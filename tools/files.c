@@ -285,7 +285,7 @@ static void files_print(const char *path, const struct file_sum *sum)
 	char *percent = files_percent(sum->cached, sum->bytes);
 	size_t i;
 
-	printf("%8s %8s %6s %7zu %s\n", size, cached, percent, sum->files, path);
+	cmd_say("%8s %8s %6s %7zu %s\n", size, cached, percent, sum->files, path);
 	for (i = CACHEFS_FILE_OK + 1; i < ARRAY_SIZE(reasons); i++)
 		if (sum->reasons[i])
 			printf("%*s%zu: %s\n", 26, "", sum->reasons[i], reasons[i].text);
@@ -428,8 +428,8 @@ static void why_print(const char *path, const struct cachefs_file *answer)
 	bool all = answer->reason == CACHEFS_FILE_OK &&
 		answer->cached_bytes == answer->file_bytes;
 
-	printf("%s: %s of %s cached (%s)\n   %s\n", path, cached, size, percent,
-	       all ? "all of it is cached" : files_reason(answer->reason));
+	cmd_say("%s: %s of %s cached (%s)\n   %s\n", path, cached, size, percent,
+		all ? "all of it is cached" : files_reason(answer->reason));
 	if (answer->flags & CACHEFS_FILE_DEGRADED)
 		puts("   the cache's disk has given errors: see cachefsctl status");
 	free(size);

@@ -3,7 +3,6 @@
  * cachefsctl format and wipe.
  */
 #include <dirent.h>
-#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -56,17 +55,17 @@ static int format_check(const char *path, bool force, bool wipe)
 		status = cmd_fails(0, "%s: holds %s, not overwritten without --force",
 				   path, foreign);
 	} else if (foreign) {
-		printf("%s: what is lost: %s\n", path, foreign);
+		cmd_say("%s: what is lost: %s\n", path, foreign);
 	} else if (ret == CORE_BAD_CACHE) {
-		printf("%s: what is lost: a damaged cache (bad superblock: %s)\n",
-		       path, why);
+		cmd_say("%s: what is lost: a damaged cache (bad superblock: %s)\n",
+			path, why);
 	} else if (ret == CORE_CACHE) {
 		when = super.format_time;
 		strftime(made, sizeof(made), "%Y-%m-%d", gmtime(&when));
 		size = unit_size(super.capacity_bytes);
-		printf("%s: what is lost: the content of the cache %s%s%s%s, %s, made on %s\n",
-		       path, super.uuid, *super.label ? " (" : "", super.label,
-		       *super.label ? ")" : "", size, made);
+		cmd_say("%s: what is lost: the content of the cache %s%s%s%s, %s, made on %s\n",
+			path, super.uuid, *super.label ? " (" : "", super.label,
+			*super.label ? ")" : "", size, made);
 		free(size);
 	} else if (wipe && !force) {
 		status = cmd_fails(0, "%s: holds no cache", path);
@@ -175,8 +174,8 @@ static void format_warn_mode(int fd, const char *path)
 	struct stat st;
 
 	if (!fstat(fd, &st) && st.st_mode & 0006)
-		warnx("warning: %s can be read or written by all users, and so can what will be cached on it: chmod o= %s",
-		      path, path);
+		cmd_warn("warning: %s can be read or written by all users, and so can what will be cached on it: chmod o= %s",
+			 path, path);
 }
 
 int cmd_format(int argc, char **argv)
@@ -226,7 +225,7 @@ int cmd_format(int argc, char **argv)
 		else if (ret)
 			status = cmd_fails(-ret, "%s: cannot be formatted", path);
 		else
-			printf("%s: formatted\n", path);
+			cmd_say("%s: formatted\n", path);
 	}
 	if (fd >= 0)
 		close(fd);
@@ -274,7 +273,7 @@ int cmd_wipe(int argc, char **argv)
 		if (ret)
 			status = cmd_fails(-ret, "%s: cannot be wiped", path);
 		else
-			printf("%s: wiped\n", path);
+			cmd_say("%s: wiped\n", path);
 	}
 	if (fd >= 0)
 		close(fd);

@@ -5,14 +5,23 @@
 #include "cachefsctl.h"
 #include "json.h"
 
+/* JSON may be printed to a terminal, too. */
+static const char *json_control(struct json *json, const char *text)
+{
+	int c = utf8_control(text);
+
+	fprintf(json->out, "\\u%04x", c);
+	return text + (c < 0x80 ? 1 : 2);
+}
+
 static void json_quote(struct json *json, const char *text)
 {
 	putc('"', json->out);
 	while (*text)
 		if (*text == '"' || *text == '\\')
 			fprintf(json->out, "\\%c", *text++);
-		else if ((unsigned char)*text < ' ')
-			fprintf(json->out, "\\u%04x", *text++);
+		else if (utf8_control(text) >= 0)
+			text = json_control(json, text);
 		else
 			text = utf8_print(json->out, text);
 	putc('"', json->out);

@@ -256,7 +256,7 @@ static void pins_add(struct pins *pins, const char *path, const char *resolved)
 
 	for (i = 0; i < pins->nr; i++) {
 		if (pin_is_below(resolved, pins->paths[i])) {
-			printf("%s: is pinned with %s\n", path, pins->paths[i]);
+			cmd_say("%s: is pinned with %s\n", path, pins->paths[i]);
 			return;
 		}
 	}
@@ -271,7 +271,7 @@ static void pin_say(const char *path, const struct pin_sum *sum)
 {
 	char *size = unit_size(sum->bytes);
 
-	printf("%s: %zu files with %s are pinned\n", path, sum->files, size);
+	cmd_say("%s: %zu files with %s are pinned\n", path, sum->files, size);
 	free(size);
 }
 

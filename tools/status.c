@@ -225,8 +225,8 @@ static void status_print_problems(const struct system *sys)
 
 	for (i = 0; i < sys->nr_problems; i++) {
 		problem = &sys->problems[i];
-		printf("%s: %s\n", problem->about, problem->what);
-		printf("   -> %s\n", problem->advice);
+		cmd_say("%s: %s\n", problem->about, problem->what);
+		cmd_say("   -> %s\n", problem->advice);
 	}
 }
 

@@ -68,8 +68,8 @@ static void top_line(const char *name, const int64_t *now, const int64_t *before
 	text[3] = before[0] < 0 || now[0] < before[0] || now[1] < before[1] ?
 		unit_ratio(-1, -1) :
 		unit_ratio(now[0] - before[0], now[1] - before[1]);
-	printf("%12s %12s %12s %7s  %s\n", text[0], text[1], text[2], text[3],
-	       name);
+	cmd_say("%12s %12s %12s %7s  %s\n", text[0], text[1], text[2], text[3],
+		name);
 	for (i = 0; i < 4; i++)
 		free(text[i]);
 }

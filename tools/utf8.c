@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Names are bytes, and what others read is UTF-8.
+ * Names are bytes, and what others read is UTF-8, which no terminal obeys.
  */
+#include <err.h>
+#include <stdlib.h>
+#include <string.h>
 #include "cachefsctl.h"
 
 /* The length of the UTF-8 character at @c; 0: it is none.  A zero ends the text. */
@@ -44,4 +47,66 @@ const char *utf8_print(FILE *out, const char *text)
 	}
 	fwrite(text, 1, length, out);
 	return text + length;
+}
+
+/**
+ * utf8_control - Is the next character of a text one that a terminal obeys?
+ * @text: the text, not at its end
+ *
+ * Return: its number: of C0, DEL or C1; -1: it is another one, or no UTF-8.
+ */
+int utf8_control(const char *text)
+{
+	const unsigned char *c = (const unsigned char *)text;
+
+	if (*c < ' ' || *c == 0x7f)
+		return *c;
+	return *c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0 ? c[1] : -1;
+}
+
+static size_t utf8_lines(const char *text)
+{
+	size_t lines = 0;
+
+	for (; *text; text++)
+		lines += *text == '\n';
+	return lines;
+}
+
+/**
+ * utf8_vshown - A formatted text for people
+ * @format: as for printf; its line breaks stay
+ * @args: names among them, which other users may have chosen
+ *
+ * A byte of a character that a terminal obeys, or of no UTF-8, is \xNN.  If a name has a
+ * line break, all line breaks are.
+ *
+ * Return: the text, to be freed.  Without memory the program ends.
+ */
+char *utf8_vshown(const char *format, va_list args)
+{
+	char *text, *shown, *end;
+	const char *c;
+	unsigned int length;
+	bool lines;
+
+	if (vasprintf(&text, format, args) < 0)
+		err(EXIT_FAILURE, NULL);
+	shown = malloc(4 * strlen(text) + 1);
+	if (!shown)
+		err(EXIT_FAILURE, NULL);
+	lines = utf8_lines(text) == utf8_lines(format);
+	for (c = text, end = shown; *c;) {
+		length = utf8_length((const unsigned char *)c);
+		if (length && (utf8_control(c) < 0 || (*c == '\n' && lines))) {
+			end = mempcpy(end, c, length);
+			c += length;
+			continue;
+		}
+		for (length = length ?: 1; length; length--)
+			end += sprintf(end, "\\x%02x", (unsigned char)*c++);
+	}
+	*end = 0;
+	free(text);
+	return shown;
 }

@@ -559,8 +559,8 @@ static int warm_stopped_at(void)
 	size_t at = warm.next < warm.nr ? warm.next : warm.nr - 1;
 	char *size = unit_size(warm.done);
 
-	warnx("stopped after %s, at file %zu of %zu: %s", size, at + 1, warm.all,
-	      warm.nr ? warm.files[at].path : "-");
+	cmd_warn("stopped after %s, at file %zu of %zu: %s", size, at + 1, warm.all,
+		 warm.nr ? warm.files[at].path : "-");
 	free(size);
 	return 128 + SIGINT;
 }

@@ -42,7 +42,7 @@ class Tree:
 	def write(self, path, text):
 		path = os.path.join(self.root, path)
 		os.makedirs(os.path.dirname(path), exist_ok=True)
-		with open(path, "w") as file:
+		with open(path, "w", errors="surrogateescape") as file:
 			file.write(text)
 
 	def kernel(self, release):
@@ -186,6 +186,15 @@ def many(tree):
 def markup(tree):
 	tree.cache()
 	add_nfs(tree, target='/mnt/<script>&amp;"', fsc="no")
+	tree.finish()
+
+# Names that a terminal obeys, and a byte that is no UTF-8: as in tools-names.sh.
+def control(tree):
+	name = b"a\x1b]0;b\x07\x7f\xc2\x9bc\xfc\xc3\xbc".decode(errors="surrogateescape")
+	tree.cache()
+	add_nfs(tree, target="/mnt/" + name, fsc="no", options=NFS_OPTIONS)
+	tree.mount(4, "/mnt/x" + name, "9p", "host", "access=client,cache=0x8f,cachetag=tag")
+	tree.volume(P9_KEY, P9_KEY, 0, 0, 0)
 	tree.finish()
 
 def nothing(tree):
