@@ -9,7 +9,7 @@
 
 /* control.c */
 int control_log_open(void);
-void control_log_print(int log);
+bool control_log_print(int log);
 int control_run(const char *const *argv);
 int control_load(char *const *options);
 int control_attach(const char *device);

@@ -31,28 +31,64 @@ int control_log_open(void)
 	return log;
 }
 
+/* What the kernel says of a module that is not signed with a key that it trusts, or locked down. */
+static const char *control_distrust(const char *record)
+{
+	const char *text = strstr(record, ";Loading of ");
+
+	if (text && strstr(text, " is rejected"))
+		return text;
+	text = strstr(record, ";Lockdown: ");
+	return text && strstr(text, "unsigned module loading") ? text : NULL;
+}
+
 /**
  * control_log_print - Print what the module has said meanwhile, on stderr
  * @log: from control_log_open(); closed
+ *
+ * Return: whether the kernel has said that it does not trust a module.
  */
-void control_log_print(int log)
+bool control_log_print(int log)
 {
-	char record[8193], *text;
+	bool distrust = false;
+	const char *text;
+	char record[8193];
 	ssize_t n;
 
 	if (log < 0)
-		return;
+		return false;
 	while ((n = read(log, record, sizeof(record) - 1)) > 0 ||
 	       (n < 0 && errno == EPIPE)) {
 		if (n < 0)
 			continue;
 		record[n] = 0;
-		text = strstr(record, ";cachefs: ");
+		text = control_distrust(record);
+		distrust |= !!text;
+		if (!text)
+			text = strstr(record, ";cachefs: ");
 		if (text)
 			fprintf(stderr, "kernel: %.*s\n",
 				(int)strcspn(text + 1, "\n"), text + 1);
 	}
 	close(log);
+	return distrust;
+}
+
+/* Is Secure Boot on, or has the kernel been locked down in another way? */
+static bool control_secure_boot(void)
+{
+	FILE *file = root_open("/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c");
+	char *lockdown = root_text("/sys/kernel/security/lockdown");
+	unsigned char value[5];		/* the first four are no part of it */
+	bool on;
+
+	on = file && fread(value, 1, sizeof(value), file) == sizeof(value) && value[4] == 1;
+	on |= lockdown && (strstr(lockdown, "[integrity]") ||
+			   strstr(lockdown, "[confidentiality]"));
+	if (file)
+		fclose(file);
+	free(lockdown);
+	return on;
 }
 
 /**
@@ -106,7 +142,8 @@ int control_load(char *const *options)
 	ret = control_run(modprobe);
 	if (ret) {
 		ret = cmd_fails(ret < 0 ? -ret : 0, "modprobe cachefs failed");
-		control_log_print(log);
+		if (control_log_print(log) && control_secure_boot())
+			cmd_warn("Secure Boot is on, and the module is not signed with a key that the kernel trusts; if DKMS has built it: mokutil --import /var/lib/dkms/mok.pub, and reboot; else see \"Secure Boot\" in the administrator's guide");
 	} else if (log >= 0) {
 		close(log);
 	}

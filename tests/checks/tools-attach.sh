@@ -146,6 +146,7 @@ check_attach()
 		"the other one was attached by the module's option cache=" \
 		env "PATH=$tmp/bin:$PATH" "$ctl" --sysroot "$tmp/tree" attach "$image"
 	ends "and which" 0 'not attached, /dev/vdc already is' cat "$tmp/said"
+	check_attach_secure_boot
 	check_attach_limits
 	check_attach_options
 	check_attach_waits
@@ -314,6 +315,47 @@ check_attach_limits()
 	ends "attach: a line that is not understood" 1 'line 5: not understood: max_index_bytes=many' \
 		sys attach "$image"
 	ends "and nothing is attached" 1 '' grep . "$dir/attach"
+}
+
+# A module that is not signed with a key that the kernel trusts: what the kernel says then, and
+# what to do if Secure Boot is on.  The last byte of the variable says so.
+check_attach_secure_boot()
+{
+	local variable lockdown line advice='mokutil --import /var/lib/dkms/mok.pub, and reboot'
+
+	tree not_loaded
+	variable=$tmp/tree/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c
+	lockdown=$tmp/tree/sys/kernel/security/lockdown
+	mkdir -p "${variable%/*}" "${lockdown%/*}"
+	truncate -s 64M "$image"
+	sys format "$image" > "$tmp/out" 2>&1
+	cat > "$tmp/bin/modprobe" <<-END
+		#!/bin/sh
+		cat "$tmp/says" >> "$tmp/tree/dev/kmsg"
+		exit 1
+	END
+	printf '\6\0\0\0\1' > "$variable"
+	for line in "Loading of unsigned module is rejected" \
+		    "Loading of module with unavailable key is rejected" \
+		    "Lockdown: modprobe: unsigned module loading is restricted; see man kernel_lockdown.7"; do
+		echo "5,800,70000000,-;$line" > "$tmp/says"
+		PATH=$tmp/bin:$PATH ends "attach: ${line%% is*}" 1 "^kernel: $line\$" \
+			sys attach "$image"
+		ends "and what to do with Secure Boot" 0 "$advice" cat "$tmp/said"
+	done
+	echo "none [integrity] confidentiality" > "$lockdown"
+	printf '\6\0\0\0\0' > "$variable"
+	PATH=$tmp/bin:$PATH ends "attach: the same after another lockdown" 1 "$advice" \
+		sys attach "$image"
+	echo "[none] integrity confidentiality" > "$lockdown"
+	PATH=$tmp/bin:$PATH ends "attach: Secure Boot is off" 1 '^kernel: Lockdown' \
+		sys attach "$image"
+	ends "and nothing is said about keys" 1 '' grep mokutil "$tmp/said"
+	printf '\6\0\0\0\1' > "$variable"
+	echo "3,801,70000000,-;cachefs: Unknown symbol netfs_x (err -2)" > "$tmp/says"
+	PATH=$tmp/bin:$PATH ends "attach: another cause" 1 '^kernel: cachefs: Unknown symbol' \
+		sys attach "$image"
+	ends "and nothing is said about keys" 1 '' grep mokutil "$tmp/said"
 }
 
 # The options of the module in cachefs.conf: modprobe gets them, or a module that is there.
