@@ -146,7 +146,7 @@ void device_print_label(const char *label)
 	free(text);
 }
 
-/* What libblkid says of a device, or NULL. */
+/* What libblkid says of a device, or NULL; a cache, if it knows those, is no news. */
 static char *device_signature(int fd)
 {
 	blkid_probe probe = blkid_new_probe();
@@ -161,7 +161,8 @@ static char *device_signature(int fd)
 	blkid_probe_enable_partitions(probe, 1);
 	if (blkid_do_fullprobe(probe))
 		goto out;
-	if (!blkid_probe_lookup_value(probe, "TYPE", &type, NULL))
+	if (!blkid_probe_lookup_value(probe, "TYPE", &type, NULL) &&
+	    strcmp(type, "cachefs"))
 		what = cmd_text("%s", type);
 	else if (!blkid_probe_lookup_value(probe, "PTTYPE", &type, NULL))
 		what = cmd_text("a partition table (%s)", type);

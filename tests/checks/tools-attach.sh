@@ -42,6 +42,7 @@ check_attach()
 	ends "attach: no such label" 1 'LABEL=slow: No such file' sys attach LABEL=slow
 	ln -sf /dev/full "$tmp/tree/sys/fs/cachefs/attach"
 	ends "attach: the errno's text" 1 'vdd: not attached: No space left' sys attach "$image"
+	check_attach_known
 	check_attach_label
 	cp "$image" "$tmp/file"
 	ends "attach: a file" 1 'Block device required' sys attach -n "$tmp/file"
@@ -190,6 +191,33 @@ check_attach_label()
 	ends "attach UUID=: in large letters" 0 'vdd: would be attached' sys attach -n \
 		"UUID=$(sys dump -u "$image" | sed -n 's/^ID_FS_UUID=//p' | tr a-f A-F)"
 	rm "$tmp/tree/dev/vdc"
+}
+
+# A libblkid that knows the format says what the superblock says, too.
+check_attach_known()
+{
+	tree no_cache
+	truncate -s 64M "$image"
+	sys format "$image" > "$tmp/out" 2>&1
+	gcc -shared -fPIC -o "$tmp/knowing.so" tests/tools/knowing.c
+	ends "attach: libblkid knows caches" 0 'vdd: would be attached' \
+		knowing TYPE=cachefs attach -n "$image"
+	ends "format: libblkid knows caches" 0 'what is lost: the content of the cache' \
+		knowing TYPE=cachefs format -n "$image"
+	ends "attach: libblkid finds something else, too" 1 'holds no cache but ext4' \
+		knowing TYPE=ext4 attach -n "$image"
+	ends "attach: or a partition table" 1 'holds no cache but a partition table \(dos' \
+		knowing "TYPE=cachefs PTTYPE=dos" attach -n "$image"
+	printf x | dd of="$image" bs=1 seek=100 conv=notrunc status=none
+	ends "attach: a damaged cache that libblkid knows" 1 'bad superblock: checksum' \
+		knowing TYPE=cachefs attach -n "$image"
+}
+
+knowing()	# VARIABLES WORD...: with a libblkid that finds them
+{
+	# shellcheck disable=SC2086
+	env "ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0" "LD_PRELOAD=$tmp/knowing.so" $1 \
+		"$ctl" --sysroot "$tmp/tree" "${@:2}"
 }
 
 # A line of any length is one line; and half of a file is none.

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * LD_PRELOAD: a libblkid that finds on each device what the environment variable TYPE says,
+ * and the partition table PTTYPE, if there are such variables.
+ */
+#include <stddef.h>
+#include <stdlib.h>
+
+int blkid_do_fullprobe(void *probe)
+{
+	return !getenv("TYPE") && !getenv("PTTYPE");
+}
+
+int blkid_probe_lookup_value(void *probe, const char *name, const char **value, size_t *size)
+{
+	*value = getenv(name);
+	return *value ? 0 : -1;
+}
