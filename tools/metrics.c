@@ -182,6 +182,26 @@ static void metrics_mount(const char *name, const struct system_mount *mount,
 	printf("} %lld\n", (long long)value);
 }
 
+/* Not cached is what alerts are for, unless nobody has asked for it: label fsc. */
+static void metrics_cached(const struct system *sys)
+{
+	const struct system_mount *mount;
+	size_t i;
+
+	metrics_head("mount_cached", "gauge",
+		     "1 if nothing keeps the mount from using the cache; fsc=no if nobody asked for it.");
+	for (i = 0; i < sys->nr_mounts; i++) {
+		mount = &sys->mounts[i];
+		fputs("cachefs_mount_cached", stdout);
+		metrics_label("mountpoint", mount->target, "{");
+		metrics_label("source", mount->source, ",");
+		metrics_label("fstype", mount->type, ",");
+		metrics_label("fsc", mount->fsc ? "yes" : "no", ",");
+		printf("} %d\n", sys->nr_caches &&
+		       !system_problem_of(sys, mount->target));
+	}
+}
+
 static void metrics_mounts(const struct system *sys)
 {
 	static const struct {
@@ -201,12 +221,6 @@ static void metrics_mounts(const struct system *sys)
 	int64_t value;
 	size_t i, k;
 
-	metrics_head("mount_cached", "gauge",
-		     "1 if nothing keeps the mount from using the cache.");
-	for (i = 0; i < sys->nr_mounts; i++)
-		metrics_mount("cached", &sys->mounts[i],
-			      sys->nr_caches &&
-			      !system_problem_of(sys, sys->mounts[i].target));
 	for (k = 0; k < ARRAY_SIZE(counters); k++) {
 		snprintf(name, sizeof(name), "mount_%s", counters[k].name);
 		metrics_head(name, "counter", counters[k].help);
@@ -245,6 +259,7 @@ int cmd_metrics(int argc, char **argv)
 	metrics_caches(&sys);
 	metrics_latencies(&sys);
 	metrics_refused(&sys);
+	metrics_cached(&sys);
 	metrics_mounts(&sys);
 	system_free(&sys);
 	return EXIT_SUCCESS;

@@ -27,6 +27,13 @@ static void problem_add(struct system *sys, const char *about, char *what,
 	problem->about = cmd_text("%s", about);
 	problem->what = what;
 	problem->advice = advice;
+	problem->note = false;
+}
+
+static void problem_note(struct system *sys, const char *about, char *what, char *advice)
+{
+	problem_add(sys, about, what, advice);
+	sys->problems[sys->nr_problems - 1].note = true;
 }
 
 static void problem_module(struct system *sys)
@@ -120,11 +127,11 @@ static void problem_mount(struct system *sys, const struct system_mount *mount)
 	bool is_9p = !strcmp(mount->type, "9p");
 
 	if (!mount->fsc)
-		problem_add(sys, mount->target,
-			    cmd_text("mounted without %s", is_9p ?
-				     "cache=fscache" : "fsc"),
-			    cmd_text(is_9p ? "umount, add cache=fscache to its options, and mount again" :
-				     "unmount all mounts of this file system of the server, add fsc to the options of each, and mount again: the first one decides, and a remount does not do"));
+		problem_note(sys, mount->target,
+			     cmd_text("mounted without %s", is_9p ?
+				      "cache=fscache" : "fsc"),
+			     cmd_text(is_9p ? "umount, add cache=fscache to its options, and mount again" :
+				      "unmount all mounts of this file system of the server, add fsc to the options of each, and mount again: the first one decides, and a remount does not do"));
 	else if (mount->ignored)
 		problem_add(sys, mount->target,
 			    cmd_text("fsc is ignored: NFS does not use FS-Cache for this export"),

@@ -218,16 +218,29 @@ void status_print(const struct system *sys, bool plain)
 		status_mounts(sys, plain);
 }
 
-static void status_print_problems(const struct system *sys)
+/* What is wrong, or the notes. */
+static void status_print_problems(const struct system *sys, bool notes)
 {
 	const struct system_problem *problem;
 	size_t i;
 
 	for (i = 0; i < sys->nr_problems; i++) {
 		problem = &sys->problems[i];
-		cmd_say("%s: %s\n", problem->about, problem->what);
+		if (problem->note != notes)
+			continue;
+		cmd_say("%s%s: %s\n", notes ? "note: " : "", problem->about, problem->what);
 		cmd_say("   -> %s\n", problem->advice);
 	}
+}
+
+static bool status_is_wrong(const struct system *sys)
+{
+	size_t i;
+
+	for (i = 0; i < sys->nr_problems; i++)
+		if (!sys->problems[i].note)
+			return true;
+	return false;
 }
 
 static void status_json_latency(struct json *json, const char *name,
@@ -334,6 +347,7 @@ static void status_json(const struct system *sys)
 	json_open(&json, "problems", '[');
 	for (i = 0; i < sys->nr_problems; i++) {
 		json_open(&json, NULL, '{');
+		json_string(&json, "level", sys->problems[i].note ? "note" : "problem");
 		json_string(&json, "about", sys->problems[i].about);
 		json_string(&json, "what", sys->problems[i].what);
 		json_string(&json, "advice", sys->problems[i].advice);
@@ -382,9 +396,11 @@ int cmd_status(int argc, char **argv)
 			status_print(&sys, plain);
 		if (!check && sys.nr_problems && (sys.nr_caches || sys.nr_mounts))
 			putchar('\n');
-		status_print_problems(&sys);
+		status_print_problems(&sys, false);
+		if (!check)
+			status_print_problems(&sys, true);
 	}
-	if (check && sys.nr_problems)
+	if (check && status_is_wrong(&sys))
 		status = EXIT_FAILURE;
 	system_free(&sys);
 	return status;

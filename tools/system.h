@@ -172,6 +172,7 @@ struct system_problem {
 	char	*about;		/* a mount, a cache, or "module" */
 	char	*what;
 	char	*advice;
+	bool	note;		/* nothing is wrong: somebody may want it so */
 };
 
 struct system {

@@ -238,6 +238,13 @@ def ignored(tree):
 	add_nfs(tree, fsc="no")
 	tree.finish()
 
+# One that nobody wants cached, and one that somebody wants cached, and that is not.
+def mixed(tree):
+	tree.cache()
+	tree.mount(4, "/mnt/9p", "9p", "host", "access=client,cache=0xf")
+	add_nfs(tree, fsc="no")
+	tree.finish()
+
 def cachefiles(tree):
 	tree.cache()
 	add_nfs(tree, cache="mycache")
