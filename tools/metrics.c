@@ -12,7 +12,8 @@ static const char metrics_usage[] =
 	"Usage: cachefsctl metrics [options]\n"
 	"\n"
 	"Print the numbers of the cache in the text format of Prometheus, for the textfile\n"
-	"collector of node_exporter for one.  Root sees the numbers of each mount.\n"
+	"collector of node_exporter for one.  Root sees the numbers of each volume, which its\n"
+	"mounts share.\n"
 	"\n"
 	"Options:\n"
 	" -h, --help    display this help\n";
@@ -170,18 +171,6 @@ static void metrics_refused(const struct system *sys)
 		}
 }
 
-static void metrics_mount(const char *name, const struct system_mount *mount,
-			  int64_t value)
-{
-	if (value < 0)
-		return;
-	printf("cachefs_mount_%s", name);
-	metrics_label("mountpoint", mount->target, "{");
-	metrics_label("source", mount->source, ",");
-	metrics_label("fstype", mount->type, ",");
-	printf("} %lld\n", (long long)value);
-}
-
 /* Not cached is what alerts are for, unless nobody has asked for it: label fsc. */
 static void metrics_cached(const struct system *sys)
 {
@@ -197,41 +186,97 @@ static void metrics_cached(const struct system *sys)
 		metrics_label("source", mount->source, ",");
 		metrics_label("fstype", mount->type, ",");
 		metrics_label("fsc", mount->fsc ? "yes" : "no", ",");
+		if (mount->volume)
+			metrics_label("volume", mount->volume->key, ",");
 		printf("} %d\n", sys->nr_caches &&
 		       !system_problem_of(sys, mount->target));
 	}
 }
 
-static void metrics_mounts(const struct system *sys)
+/*
+ * Is this volume printed?  What it is called is for root alone.  One that has just come has
+ * key and numbers of one that is about to go.
+ */
+static bool metrics_has_volume(const struct system_cache *cache, size_t k)
+{
+	const char *key = cache->volumes[k].key;
+	size_t i;
+
+	for (i = 0; key && i < k; i++)
+		if (cache->volumes[i].key && !strcmp(cache->volumes[i].key, key))
+			return false;
+	return key;
+}
+
+static void metrics_volume(const char *name, const struct system_cache *cache,
+			   const struct system_volume *volume)
+{
+	printf("cachefs_%s", name);
+	metrics_label("uuid", cache->uuid, "{");
+	metrics_label("volume", volume->key, ",");
+}
+
+static void metrics_volume_info(const struct system *sys, const struct system_cache *cache)
+{
+	const struct system_volume *volume;
+	const struct system_mount *mount;
+	size_t k;
+
+	for (k = 0; k < cache->nr_volumes; k++) {
+		volume = &cache->volumes[k];
+		if (!metrics_has_volume(cache, k))
+			continue;
+		mount = mount_of_volume(sys, volume);
+		metrics_volume("volume_info", cache, volume);
+		metrics_label("identity", volume->identity ?: "", ",");
+		metrics_label("mountpoint", mount ? mount->target : "", ",");
+		puts("} 1");
+	}
+}
+
+static void metrics_volume_counter(const struct system_cache *cache, const char *name,
+				   size_t offset)
+{
+	const struct system_volume *volume;
+	int64_t value;
+	size_t k;
+
+	for (k = 0; k < cache->nr_volumes; k++) {
+		volume = &cache->volumes[k];
+		memcpy(&value, (const char *)volume + offset, sizeof(value));
+		if (value < 0 || !metrics_has_volume(cache, k))
+			continue;
+		metrics_volume(name, cache, volume);
+		printf("} %lld\n", (long long)value);
+	}
+}
+
+/* Also those of which no mount is in sight. */
+static void metrics_volumes(const struct system *sys)
 {
 	static const struct {
 		const char	*name;
 		const char	*help;
 		size_t		offset;
 	} counters[] = {
-		{ "hit_bytes_total", "Bytes of this mount given from the cache.",
+		{ "volume_hit_bytes_total", "Bytes of this volume given from the cache.",
 		  offsetof(struct system_volume, hit) },
-		{ "miss_bytes_total", "Bytes of this mount asked of the server.",
+		{ "volume_miss_bytes_total", "Bytes of this volume asked of the server.",
 		  offsetof(struct system_volume, miss) },
-		{ "stored_bytes_total", "Bytes of this mount written to the cache.",
+		{ "volume_stored_bytes_total", "Bytes of this volume written to the cache.",
 		  offsetof(struct system_volume, stored) },
 	};
-	const struct system_volume *volume;
-	char name[64];
-	int64_t value;
 	size_t i, k;
 
+	metrics_head("volume_info", "gauge",
+		     "A volume of FS-Cache, which its mounts share, and the first one of them.");
+	for (i = 0; i < sys->nr_caches; i++)
+		metrics_volume_info(sys, &sys->caches[i]);
 	for (k = 0; k < ARRAY_SIZE(counters); k++) {
-		snprintf(name, sizeof(name), "mount_%s", counters[k].name);
-		metrics_head(name, "counter", counters[k].help);
-		for (i = 0; i < sys->nr_mounts; i++) {
-			volume = sys->mounts[i].volume;
-			if (!volume)
-				continue;
-			memcpy(&value, (const char *)volume + counters[k].offset,
-			       sizeof(value));
-			metrics_mount(counters[k].name, &sys->mounts[i], value);
-		}
+		metrics_head(counters[k].name, "counter", counters[k].help);
+		for (i = 0; i < sys->nr_caches; i++)
+			metrics_volume_counter(&sys->caches[i], counters[k].name,
+					       counters[k].offset);
 	}
 }
 
@@ -260,7 +305,7 @@ int cmd_metrics(int argc, char **argv)
 	metrics_latencies(&sys);
 	metrics_refused(&sys);
 	metrics_cached(&sys);
-	metrics_mounts(&sys);
+	metrics_volumes(&sys);
 	system_free(&sys);
 	return EXIT_SUCCESS;
 }

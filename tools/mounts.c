@@ -255,6 +255,24 @@ static void mount_find_volume(struct system *sys, struct system_mount *mount,
 	}
 }
 
+/**
+ * mount_of_volume - The mount that has a volume's numbers in a table
+ * @sys: has all mounts
+ * @volume: a volume of FS-Cache; its mounts share it
+ *
+ * Return: the first mount of this volume; %NULL: none.
+ */
+const struct system_mount *mount_of_volume(const struct system *sys,
+					   const struct system_volume *volume)
+{
+	size_t i;
+
+	for (i = 0; i < sys->nr_mounts; i++)
+		if (sys->mounts[i].volume == volume)
+			return &sys->mounts[i];
+	return NULL;
+}
+
 /* Room for a mount.  One that covers another one, or is bound to its own place, replaces it. */
 static struct system_mount *mount_new(struct system *sys, const char *target)
 {

@@ -165,24 +165,63 @@ static bool status_has_policies(const struct system *sys)
 	return false;
 }
 
-static void status_mounts(const struct system *sys, bool plain)
+/* The mount whose line has the numbers of a mount, if it is another one. */
+static const struct system_mount *status_shared_with(const struct system *sys,
+						     const struct system_mount *mount)
 {
-	const char *columns[] = {
-		"<MOUNT", "<SOURCE", "<TYPE", "<FSC", "<BOUND", ">HIT", ">MISS",
-		">RATIO", ">STORED", NULL, NULL
-	};
-	bool policies = status_has_policies(sys);
-	const struct system_volume *volume;
-	const struct system_mount *mount;
-	struct status_table status;
+	const struct system_mount *first;
+
+	first = mount->volume ? mount_of_volume(sys, mount->volume) : mount;
+	return first == mount ? NULL : first;
+}
+
+static bool status_has_shared(const struct system *sys)
+{
 	size_t i;
 
+	for (i = 0; i < sys->nr_mounts; i++)
+		if (status_shared_with(sys, &sys->mounts[i]))
+			return true;
+	return false;
+}
+
+/* Numbers of a volume, once; "=": another line has them. */
+static void status_volume(struct status_table *status, const struct system_volume *volume,
+			  bool shared, bool plain)
+{
+	int i;
+
+	if (shared) {
+		for (i = 0; i < 4; i++)
+			status_add(status, cmd_text("="));
+		return;
+	}
+	status_add(status, status_bytes(volume ? volume->hit : -1, plain));
+	status_add(status, status_bytes(volume ? volume->miss : -1, plain));
+	status_add(status, unit_ratio(volume ? volume->hit : -1,
+				      volume ? volume->miss : -1));
+	status_add(status, status_bytes(volume ? volume->stored : -1, plain));
+}
+
+static void status_mounts(const struct system *sys, bool plain)
+{
+	const char *columns[12] = {
+		"<MOUNT", "<SOURCE", "<TYPE", "<FSC", "<BOUND", ">HIT", ">MISS",
+		">RATIO", ">STORED"
+	};
+	bool shared = status_has_shared(sys), policies = status_has_policies(sys);
+	const struct system_mount *mount, *with;
+	struct status_table status;
+	size_t i, n = 9;
+
+	if (shared)
+		columns[n++] = "<SHARED-WITH";
 	if (policies)
-		columns[ARRAY_SIZE(columns) - 2] = "<POLICY";
+		columns[n++] = "<POLICY";
 	status_begin(&status, columns);
 	for (i = 0; i < sys->nr_mounts; i++) {
 		mount = &sys->mounts[i];
-		volume = mount->volume;
+		with = status_shared_with(sys, mount);
 		status_line(&status);
 		status_add(&status, cmd_text("%s", mount->target));
 		status_add(&status, cmd_text("%s", mount->source));
@@ -190,12 +229,9 @@ static void status_mounts(const struct system *sys, bool plain)
 		status_add(&status, cmd_text("%s", mount->ignored ? "ignored" :
 					     mount->fsc ? "yes" : "no"));
 		status_add(&status, cmd_text("%s", mount->cache ?: "-"));
-		status_add(&status, status_bytes(volume ? volume->hit : -1, plain));
-		status_add(&status, status_bytes(volume ? volume->miss : -1, plain));
-		status_add(&status, unit_ratio(volume ? volume->hit : -1,
-					       volume ? volume->miss : -1));
-		status_add(&status, status_bytes(volume ? volume->stored : -1,
-						 plain));
+		status_volume(&status, mount->volume, with, plain);
+		if (shared)
+			status_add(&status, cmd_text("%s", with ? with->target : "-"));
 		if (policies)
 			status_add(&status, cmd_text("%s", status_policy(mount)));
 	}
@@ -315,6 +351,7 @@ static void status_json_mounts(struct json *json, const struct system *sys)
 		json_bool(json, "fsc", mount->fsc);
 		json_bool(json, "ignored", mount->ignored);
 		json_string(json, "bound", mount->cache);
+		json_string(json, "volume", mount->volume ? mount->volume->key : NULL);
 		json_string(json, "identity", mount->volume ?
 			    mount->volume->identity : NULL);
 		json_string(json, "policy", mount->volume ?

@@ -80,7 +80,7 @@ struct system_stat_info {
 
 extern const struct system_stat_info system_stats[NR_STATS];
 
-/* A volume in sysfs.  What is not known is -1 or NULL. */
+/* A volume in sysfs: what its mounts share.  What is not known is -1 or NULL. */
 struct system_volume {
 	int	number;
 	char	*key;
@@ -201,6 +201,8 @@ void system_free(struct system *sys);
 void system_read_mounts(struct system *sys);
 void mount_free(struct system_mount *mount);
 char *mount_option(const char *options, const char *name);
+const struct system_mount *mount_of_volume(const struct system *sys,
+					   const struct system_volume *volume);
 
 /* problems.c */
 void system_find_problems(struct system *sys);

@@ -34,14 +34,17 @@ static char *top_rate(int64_t now, int64_t before, double seconds)
 	return text;
 }
 
-static const struct system_volume *top_volume(const struct system *sys,
-					      const char *target)
+static const struct system_volume *top_volume(const struct system *sys, const char *key)
 {
-	size_t i;
+	const struct system_cache *cache;
+	size_t i, k;
 
-	for (i = 0; i < sys->nr_mounts; i++)
-		if (!strcmp(sys->mounts[i].target, target))
-			return sys->mounts[i].volume;
+	for (i = 0; i < sys->nr_caches; i++) {
+		cache = &sys->caches[i];
+		for (k = 0; k < cache->nr_volumes; k++)
+			if (cache->volumes[k].key && !strcmp(cache->volumes[k].key, key))
+				return &cache->volumes[k];
+	}
 	return NULL;
 }
 
@@ -74,11 +77,27 @@ static void top_line(const char *name, const int64_t *now, const int64_t *before
 		free(text[i]);
 }
 
+/* A line for a volume, with the name of its first mount. */
+static void top_volume_line(const struct system *sys, const struct system_mount *mount,
+			    const int64_t *before, double seconds)
+{
+	size_t others = 0, i;
+	char *name;
+
+	for (i = 0; i < sys->nr_mounts; i++)
+		others += &sys->mounts[i] != mount && sys->mounts[i].volume == mount->volume;
+	name = others ? cmd_text("%s and %zu that share", mount->target, others) :
+		cmd_text("%s", mount->target);
+	top_line(name, &mount->volume->hit, before, seconds);
+	free(name);
+}
+
 static void top_rates(const struct system *sys, const struct system *old,
 		      double seconds)
 {
 	static const int64_t unknown[3] = { -1, -1, -1 };
-	const struct system_volume *volume, *was;
+	const struct system_volume *was;
+	const struct system_mount *mount;
 	const struct system_cache *cache, *then;
 	size_t i;
 
@@ -91,12 +110,11 @@ static void top_rates(const struct system *sys, const struct system *old,
 			 then ? then->stats : unknown, seconds);
 	}
 	for (i = 0; i < sys->nr_mounts; i++) {
-		volume = sys->mounts[i].volume;
-		if (!volume)
+		mount = &sys->mounts[i];
+		if (!mount->volume || mount_of_volume(sys, mount->volume) != mount)
 			continue;
-		was = top_volume(old, sys->mounts[i].target);
-		top_line(sys->mounts[i].target, &volume->hit,
-			 was ? &was->hit : unknown, seconds);
+		was = top_volume(old, mount->volume->key);
+		top_volume_line(sys, mount, was ? &was->hit : unknown, seconds);
 	}
 }
 

@@ -127,7 +127,9 @@ check_range "which is about a half" 45 60 "${twice%%.*}"
 size=$(find "$MNT" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum }')
 says "warm again comes from the cache" 0 "was cached: 19" warm "$MNT"
 check_range "metrics: hits of the mount" $((2 * size - 300000)) $((3 * size)) "$("$ctl" metrics |
-	sed -n "s,^cachefs_mount_hit_bytes_total{mountpoint=\"$MNT\".*} ,,p")"
+	sed -n 's,^cachefs_volume_hit_bytes_total{.*} ,,p')"
+check_equal "metrics: the volume's mount" 1 "$("$ctl" metrics |
+	sed -n "s,^cachefs_volume_info{.*mountpoint=\"$MNT\".*} ,,p")"
 check_equal "metrics: the same as in sysfs" "$(cachefs_stat stored_bytes)" "$("$ctl" metrics |
 	sed -n 's/^cachefs_stored_bytes_total{.*} //p')"
 check_equal "metrics: the mount is cached" 1 "$("$ctl" metrics |

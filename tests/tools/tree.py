@@ -182,6 +182,23 @@ def many(tree):
 			    number, 0, 0)
 	tree.finish()
 
+# Three mounts of one superblock, with one volume; one with another rsize, so with a volume
+# of its own that finds the same blocks; and volumes without a mount that this process sees:
+# one comes while the one before with this key goes.
+def shared(tree):
+	tree.cache()
+	for number, name in (1, "u2"), (1, "u1"), (1, "u3"), (2, "big"):
+		tree.mount(number, f"/home/{name}", "nfs4", f"10.99.0.1:/home/{name}",
+			   NFS_OPTIONS.replace("rsize=1048576", f"rsize={number << 20}") + ",fsc")
+	for number in 1, 2:
+		tree.nfs_volume(number, 4, "0a630001", "1:2", "yes")
+	identity = "nfs,4,2,108,100630a,1,2"
+	tree.volume(NFS_KEY, identity, 8_000_000_000, 500_000_000, 490_000_000)
+	tree.volume(NFS_KEY.replace(",100000,", ",200000,", 1), identity, 1000, 10, 20)
+	for _ in range(2):
+		tree.volume(NFS_KEY.replace(",1,2,", ",1,9,"), identity[:-1] + "9", 7, 8, 9)
+	tree.finish()
+
 # Names that are HTML.
 def markup(tree):
 	tree.cache()
