@@ -96,6 +96,23 @@ void cmd_warn(const char *format, ...)
 }
 
 /**
+ * cmd_shown - Format a text for people
+ * @format: as for printf; of names only what no terminal obeys is kept as it is
+ *
+ * Return: the text, to be freed.
+ */
+char *cmd_shown(const char *format, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, format);
+	text = utf8_vshown(format, args);
+	va_end(args);
+	return text;
+}
+
+/**
  * cmd_say - Print something for people
  * @format: as for printf; of names only what no terminal obeys is printed as it is
  */

@@ -24,6 +24,7 @@ int cmd_misused(const char *verb);
 int cmd_bad_usage(const char *verb, const char *format, ...) __printf(2, 3);
 int cmd_fails(int error, const char *format, ...) __printf(2, 3);
 void cmd_warn(const char *format, ...) __printf(1, 2);
+char *cmd_shown(const char *format, ...) __printf(1, 2);
 void cmd_say(const char *format, ...) __printf(1, 2);
 char *cmd_text(const char *format, ...) __printf(1, 2);
 void *cmd_grow(void *array, size_t nr, size_t size);
@@ -45,6 +46,10 @@ char *unit_size(int64_t bytes);
 char *unit_ratio(int64_t hit, int64_t miss);
 int unit_parse_size(const char *text, uint64_t *bytes);
 int unit_parse_number(const char *text, unsigned int max, unsigned int *number);
+
+/* terminal.c: how much of a text can be seen */
+void terminal_size(int fd, unsigned int *columns, unsigned int *rows);
+size_t terminal_fit(const char *line, size_t bytes, unsigned int columns);
 
 /* utf8.c: names that are not UTF-8, or that a terminal obeys */
 const char *utf8_print(FILE *out, const char *text);

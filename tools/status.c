@@ -7,6 +7,7 @@
 #include <libsmartcols.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "cachefsctl.h"
 #include "json.h"
 #include "status.h"
@@ -35,16 +36,26 @@ struct status_table {
 	unsigned int		column;
 };
 
-static void status_begin(struct status_table *status, const char *const *columns)
+/* The first letter of a column: "<" left, ">" right, "~" left, and cut on a terminal. */
+static void status_begin(struct status_table *status, const struct status_view *view,
+			 const char *const *columns)
 {
+	int flags;
+
 	status->table = scols_new_table();
 	if (!status->table)
 		err(EXIT_FAILURE, NULL);
-	for (; *columns; columns++)
-		if (!scols_table_new_column(status->table, *columns + 1, 0,
-					    **columns == '>' ?
-					    SCOLS_FL_RIGHT : 0))
+	scols_table_set_stream(status->table, view->out);
+	scols_table_set_termforce(status->table, view->columns ? SCOLS_TERMFORCE_ALWAYS :
+				  SCOLS_TERMFORCE_NEVER);
+	if (view->columns)
+		scols_table_set_termwidth(status->table, view->columns);
+	for (; *columns; columns++) {
+		flags = **columns == '>' ? SCOLS_FL_RIGHT :
+			**columns == '~' ? SCOLS_FL_TRUNC : 0;
+		if (!scols_table_new_column(status->table, *columns + 1, 0, flags))
 			err(EXIT_FAILURE, NULL);
+	}
 }
 
 static void status_line(struct status_table *status)
@@ -84,17 +95,18 @@ static char *status_state(const struct system_cache *cache)
 			(long long)cache->recovered);
 }
 
-static void status_caches(const struct system *sys, bool plain)
+static void status_caches(const struct system *sys, const struct status_view *view)
 {
 	static const char *const columns[] = {
-		"<CACHE", "<LABEL", "<STATE", "<SINCE", ">SIZE", ">USED",
+		"<CACHE", "~LABEL", "<STATE", "<SINCE", ">SIZE", ">USED",
 		">OLDEST", ">HIT", ">MISS", ">RATIO", ">REFUSED", ">MEMORY", NULL
 	};
 	const struct system_cache *cache;
 	struct status_table status;
+	bool plain = view->plain;
 	size_t i;
 
-	status_begin(&status, columns);
+	status_begin(&status, view, columns);
 	for (i = 0; i < sys->nr_caches; i++) {
 		cache = &sys->caches[i];
 		status_line(&status);
@@ -124,7 +136,7 @@ static void status_caches(const struct system *sys, bool plain)
 }
 
 /* What most reads took, of the caches from which something was read. */
-static void status_latencies(const struct system *sys)
+static void status_latencies(const struct system *sys, FILE *out)
 {
 	const struct system_histogram *device, *server;
 	const struct system_cache *cache;
@@ -139,8 +151,8 @@ static void status_latencies(const struct system *sys)
 			continue;
 		of_device = unit_within(system_quantile(device, 99));
 		of_server = unit_within(system_quantile(server, 99));
-		printf("%s: 99 of 100 reads of the device: %s; of a server: %s\n",
-		       cache->device, of_device, of_server);
+		fprintf(out, "%s: 99 of 100 reads of the device: %s; of a server: %s\n",
+			cache->device, of_device, of_server);
 		free(of_device);
 		free(of_server);
 	}
@@ -203,10 +215,10 @@ static void status_volume(struct status_table *status, const struct system_volum
 	status_add(status, status_bytes(volume ? volume->stored : -1, plain));
 }
 
-static void status_mounts(const struct system *sys, bool plain)
+static void status_mounts(const struct system *sys, const struct status_view *view)
 {
 	const char *columns[12] = {
-		"<MOUNT", "<SOURCE", "<TYPE", "<FSC", "<BOUND", ">HIT", ">MISS",
+		"<MOUNT", "~SOURCE", "<TYPE", "<FSC", "<BOUND", ">HIT", ">MISS",
 		">RATIO", ">STORED"
 	};
 	bool shared = status_has_shared(sys), policies = status_has_policies(sys);
@@ -215,11 +227,11 @@ static void status_mounts(const struct system *sys, bool plain)
 	size_t i, n = 9;
 
 	if (shared)
-		columns[n++] = "<SHARED-WITH";
+		columns[n++] = "~SHARED-WITH";
 	if (policies)
 		columns[n++] = "<POLICY";
-	status_begin(&status, columns);
-	for (i = 0; i < sys->nr_mounts; i++) {
+	status_begin(&status, view, columns);
+	for (i = 0; i < sys->nr_mounts && i < view->mounts; i++) {
 		mount = &sys->mounts[i];
 		with = status_shared_with(sys, mount);
 		status_line(&status);
@@ -229,7 +241,7 @@ static void status_mounts(const struct system *sys, bool plain)
 		status_add(&status, cmd_text("%s", mount->ignored ? "ignored" :
 					     mount->fsc ? "yes" : "no"));
 		status_add(&status, cmd_text("%s", mount->cache ?: "-"));
-		status_volume(&status, mount->volume, with, plain);
+		status_volume(&status, mount->volume, with, view->plain);
 		if (shared)
 			status_add(&status, cmd_text("%s", with ? with->target : "-"));
 		if (policies)
@@ -241,17 +253,17 @@ static void status_mounts(const struct system *sys, bool plain)
 /**
  * status_print - Print tables of the caches and the mounts
  * @sys: what is printed
- * @plain: numbers of bytes, without units
+ * @view: how
  */
-void status_print(const struct system *sys, bool plain)
+void status_print(const struct system *sys, const struct status_view *view)
 {
 	if (sys->nr_caches)
-		status_caches(sys, plain);
-	status_latencies(sys);
+		status_caches(sys, view);
+	status_latencies(sys, view->out);
 	if (sys->nr_caches && sys->nr_mounts)
-		putchar('\n');
+		putc('\n', view->out);
 	if (sys->nr_mounts)
-		status_mounts(sys, plain);
+		status_mounts(sys, view);
 }
 
 /* What is wrong, or the notes. */
@@ -403,14 +415,16 @@ int cmd_status(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{}
 	};
-	bool plain = false, check = false, as_json = false;
+	struct status_view view = { .out = stdout, .mounts = SIZE_MAX };
+	bool check = false, as_json = false;
 	int c, status = EXIT_SUCCESS;
+	unsigned int rows;
 	struct system sys;
 
 	while ((c = getopt_long(argc, argv, "bcJh", options, NULL)) != -1)
 		switch (c) {
 		case 'b':
-			plain = true;
+			view.plain = true;
 			break;
 		case 'c':
 			check = true;
@@ -425,12 +439,13 @@ int cmd_status(int argc, char **argv)
 		}
 	if (optind != argc)
 		return cmd_bad_usage("status", "unexpected: %s", argv[optind]);
+	terminal_size(STDOUT_FILENO, &view.columns, &rows);
 	system_read(&sys);
 	if (as_json) {
 		status_json(&sys);
 	} else {
 		if (!check)
-			status_print(&sys, plain);
+			status_print(&sys, &view);
 		if (!check && sys.nr_problems && (sys.nr_caches || sys.nr_mounts))
 			putchar('\n');
 		status_print_problems(&sys, false);

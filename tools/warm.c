@@ -353,11 +353,13 @@ static void *warm_ask_thread(void *data)
 	return NULL;
 }
 
+/* One line, whatever the width of the terminal: a narrow one gets no bar. */
 static void warm_show(bool end)
 {
 	int64_t done = __atomic_load_n(&warm.done, __ATOMIC_RELAXED) - warm.before;
 	double seconds = warm_now() - warm.began, rate, left;
-	char *text[3], bar[21] = "                    ";
+	char *text[3], bar[21] = "                    ", *line, *numbers;
+	unsigned int columns, rows;
 	int part;
 
 	if (!warm.progress)
@@ -370,9 +372,15 @@ static void warm_show(bool end)
 	text[0] = unit_size(done);
 	text[1] = unit_size(warm.total);
 	text[2] = unit_size(rate);
-	fprintf(stderr, "\r[%s] %3d%%  %s of %s  %s/s  %d:%02d left \033[K%s", bar,
-		part, text[0], text[1], text[2], (int)left / 60, (int)left % 60,
-		end ? "\n" : "");
+	line = cmd_text("[%s] %3d%%  %s of %s  %s/s  %d:%02d left", bar, part, text[0], text[1],
+			text[2], (int)left / 60, (int)left % 60);
+	terminal_size(STDERR_FILENO, &columns, &rows);
+	/* The last column is the cursor's. */
+	columns = columns > 1 ? columns - 1 : 0;
+	numbers = columns && strlen(line) > columns ? strchr(line, ']') + 2 : line;
+	fprintf(stderr, "\r%.*s\033[K%s",
+		(int)terminal_fit(numbers, strlen(numbers), columns), numbers, end ? "\n" : "");
+	free(line);
 	free(text[0]);
 	free(text[1]);
 	free(text[2]);

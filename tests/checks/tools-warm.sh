@@ -349,6 +349,12 @@ check_warm()
 	ends "warm: one job" 0 '^2 files, 2.9M read' sys warm -j 1 -x "$mount"
 	ends "warm --quiet" 0 '' sys warm -q "$mount"
 	mv "$tmp/out" "$tmp/quiet"
+	ends "warm: the progress on a terminal" 0 \
+		'^\[####################\] 100%  2\.9M of 2\.9M  .* left$' \
+		python3 tests/tools/terminal.py 80 24 "$ctl" --sysroot "$tmp/tree" warm "$mount"
+	ends "warm: the progress on a narrow terminal" 0 '^100%  2\.9M of 2\.9M  [^ ]*/s' \
+		python3 tests/tools/terminal.py 40 24 "$ctl" --sysroot "$tmp/tree" warm "$mount"
+	ends "and it is one row" 0 '^2 files' sed -n 2p "$tmp/said"
 	ends "warm --quiet: nothing is printed" 1 '^0$' grep -c . "$tmp/quiet"
 	ends "warm: no such file" 1 'nothing: No such file' sys warm "$mount/nothing"
 	ends "warm: what is not there does not stop the rest" 1 '^2 files, ' \

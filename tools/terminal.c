@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How much a terminal shows.
+ */
+#include <string.h>
+#include <sys/ioctl.h>
+#include <wchar.h>
+#include "cachefsctl.h"
+
+/**
+ * terminal_size - How large the terminal is
+ * @fd: a file
+ * @columns: the result; 0: not known, or @fd is no terminal
+ * @rows: the same
+ */
+void terminal_size(int fd, unsigned int *columns, unsigned int *rows)
+{
+	struct winsize size = {};
+
+	*columns = 0;
+	*rows = 0;
+	if (ioctl(fd, TIOCGWINSZ, &size))
+		return;
+	*columns = size.ws_col;
+	*rows = size.ws_row;
+}
+
+/**
+ * terminal_fit - How much of a line a terminal shows in one row
+ * @line: the line, without a newline
+ * @bytes: of the line
+ * @columns: of the terminal; 0: all of the line
+ *
+ * Return: so many bytes.
+ */
+size_t terminal_fit(const char *line, size_t bytes, unsigned int columns)
+{
+	size_t at = 0, n;
+	mbstate_t state = {};
+	wchar_t wide;
+	int width;
+
+	if (!columns)
+		return bytes;
+	for (; at < bytes; at += n) {
+		n = mbrtowc(&wide, line + at, bytes - at, &state);
+		width = 1;
+		if (n == 0 || n > bytes - at) {
+			n = 1;
+			memset(&state, 0, sizeof(state));
+		} else {
+			width = wcwidth(wide);
+		}
+		width = width < 0 ? 1 : width;
+		if (width > columns)
+			break;
+		columns -= width;
+	}
+	return at;
+}
