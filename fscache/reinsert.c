@@ -22,6 +22,7 @@ static bool reinsert_read(struct cachefs_cache *cache,
 
 	if (cachefs_transfer(cache, false, at, buffer, extent->nr))
 		return false;
+	cachefs_io_worked(cache, false);
 	for (i = 0; i < extent->nr; i++) {
 		if (cachefs_data_checksum(cache->seed, extent->id, extent->block + i,
 					  buffer + i * CACHEFS_BLOCK_SIZE) ==

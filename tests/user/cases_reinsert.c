@@ -275,6 +275,36 @@ static void what_cannot_be_written_goes(void)
 	check_index(model.cache);
 }
 
+/* Each region has a bad spot, which only the log reads; it can read what is beside it. */
+static void bad_spots_in_what_stays_are_not_in_a_row(void)
+{
+	const u32 regions = 24, full = 20;
+	unsigned int i;
+
+	model_format(CACHEFS_FIRST_BLOCK + regions * TINY_REGION_BLOCKS + CACHEFS_LAST_BLOCKS,
+		     TINY_REGION_BLOCKS);
+	EXPECT_EQ(model_attach(), 0);
+	model_new_version(1, 10 * full);
+	model.versions[1].base = 0;
+	for (i = 0; i < full; i++) {
+		EXPECT_EQ(model_store_now(1, 10 * i, 4), 0);
+		EXPECT_EQ(model_store_now(1, 10 * i + 5, 4), 0);
+		model_new_version(2, TINY_SLOTS - 8);
+		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS - 8), 0);
+		EXPECT_EQ(model_read_now(1, 10 * i, 4), 0);
+		EXPECT_EQ(model_read_now(1, 10 * i + 5, 4), 0);
+		shim_run();
+	}
+	for (i = 0; stat(CACHEFS_STAT_READ_ERRORS) <= CACHEFS_MAX_ERRORS; i++) {
+		EXPECT(i < 2 * regions);
+		bad_blocks(cachefs_slot_block(&model.cache->geo, model.cache->head, 1), 1);
+		model_new_version(2, TINY_SLOTS);
+		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
+		shim_advance_ms(2000);
+	}
+	EXPECT_EQ(cachefs_state(model.cache), CACHEFS_DEGRADED);
+}
+
 static void what_stayed_is_there_after_an_attach(void)
 {
 	read_and_not_read();
@@ -336,6 +366,7 @@ const struct test_case reinsert_cases[] = {
 	CASE(trying_again_makes_no_room),
 	CASE(what_cannot_be_copied_goes),
 	CASE(what_cannot_be_written_goes),
+	CASE(bad_spots_in_what_stays_are_not_in_a_row),
 	CASE(what_stayed_is_there_after_an_attach),
 	CASE(what_is_dropped_meanwhile_does_not_stay),
 	CASE(what_is_damaged_does_not_stay),
