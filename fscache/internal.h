@@ -82,7 +82,7 @@ enum cachefs_region_state {
  *	log_lock
  * @lost: its metadata is not there, and nothing of it is found any more; its
  *	load_mutex
- * @unwritten: the disk did not take some of its metadata in this round
+ * @unwritten: the disk has not taken some of its metadata in this round
  */
 struct cachefs_region {
 	u64				seq;

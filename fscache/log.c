@@ -38,27 +38,29 @@ static int log_write_meta(struct cachefs_cache *cache, u32 region, u32 block,
 			  const struct cachefs_meta_block *meta, u32 nr)
 {
 	u64 at = cachefs_region_start(&cache->geo, region) + block;
-	int ret = -EIO;
 
-	if (READ_ONCE(cache->state) != CACHEFS_FAILED)
-		ret = cachefs_transfer(cache, true, at, (void *)meta, nr);
-	if (!ret)
-		return 0;
+	if (READ_ONCE(cache->state) == CACHEFS_FAILED)
+		return -EIO;
+	return cachefs_transfer(cache, true, at, (void *)meta, nr);
+}
+
+/* Some metadata of a region could not be written. */
+static void log_write_failed(struct cachefs_cache *cache, u32 region)
+{
 	WRITE_ONCE(cache->regions[region].unwritten, true);
 	/* Then these errors are not in a row. */
 	cache->next_meta_try = jiffies + CACHEFS_ERROR_MEMORY + HZ;
-	return ret;
 }
 
 /*
  * Write what is known of the first unfinished metadata block, if that is more
- * than last time.
+ * than last time.  If a scratch block is bad, the other one has it.
  */
 static int log_write_scratch(struct cachefs_cache *cache,
 			     struct cachefs_open_region *open, u32 index)
 {
 	struct cachefs_meta_block *scratch = cache->scratch;
-	int ret;
+	int ret, tries = 0;
 	u32 nr;
 
 	read_lock(&cache->index_lock);
@@ -70,11 +72,16 @@ static int log_write_scratch(struct cachefs_cache *cache,
 
 	scratch->header.nr = cpu_to_le32(nr);
 	cachefs_block_seal(&scratch->header, cache->seed);
-	ret = log_write_meta(cache, open->nr,
-			     cache->geo.meta_blocks + open->scratch_turn, scratch, 1);
-	if (ret)
+	do {
+		ret = log_write_meta(cache, open->nr,
+				     cache->geo.meta_blocks + open->scratch_turn,
+				     scratch, 1);
+		open->scratch_turn = (open->scratch_turn + 1) % CACHEFS_SCRATCH_BLOCKS;
+	} while (ret && ret != -ENOSPC && ++tries < CACHEFS_SCRATCH_BLOCKS);
+	if (ret) {
+		log_write_failed(cache, open->nr);
 		return ret;
-	open->scratch_turn = (open->scratch_turn + 1) % CACHEFS_SCRATCH_BLOCKS;
+	}
 	open->scratch_nr = nr;
 	open->scratch_index = index;
 	return 0;
@@ -93,6 +100,7 @@ static void log_write_run(struct cachefs_cache *cache, struct cachefs_open_regio
 		bitmap_set(open->written, first, nr);
 		return;
 	}
+	log_write_failed(cache, open->nr);
 	for (i = 0; nr > 1 && i < nr && !READ_ONCE(cache->stores_stopped); i++)
 		log_write_run(cache, open, first + i, 1);
 }
@@ -127,6 +135,8 @@ static void log_write_region(struct cachefs_cache *cache,
 {
 	u32 index;
 
+	/* All that was not written before is tried again. */
+	WRITE_ONCE(cache->regions[open->nr].unwritten, false);
 	log_write_finished(cache, open);
 	index = find_first_zero_bit(open->written, cache->geo.meta_blocks);
 	if (index < cache->geo.meta_blocks)

@@ -243,18 +243,21 @@ static unsigned int regions_in_memory(void)
 	return nr;
 }
 
+static u64 scratch_block(void)
+{
+	return cachefs_region_start(&model.cache->geo, model.cache->current_region->nr) +
+		model.cache->geo.meta_blocks;
+}
+
 /* One block of metadata in the open region is bad, and nobody stores for hours. */
 static void bad_metadata_does_not_end_storing(void)
 {
 	unsigned int i, errors;
-	u64 block;
 
 	tiny();
 	model.versions[1].base = 0;
 	EXPECT_EQ(model_store_now(1, 0, 5), 0);
-	block = cachefs_region_start(&model.cache->geo, model.cache->current_region->nr) +
-		model.cache->geo.meta_blocks;
-	bad_blocks(block, CACHEFS_SCRATCH_BLOCKS);
+	bad_blocks(scratch_block(), CACHEFS_SCRATCH_BLOCKS);
 	for (i = 0; i < 3600; i++) {
 		shim_advance_ms(1000);
 		EXPECT(cachefs_store_room(model.cache));
@@ -271,6 +274,49 @@ static void bad_metadata_does_not_end_storing(void)
 	shim_advance_ms(11000);
 	lose_power(DEVICE_KEEPS_ALL);
 	EXPECT_EQ(model_count_cached(1), 15);
+}
+
+/* The other scratch block takes the records at once, whichever has its turn. */
+static void one_bad_scratch_block_costs_nothing(void)
+{
+	unsigned int bad, end;
+
+	for (bad = 0; bad < CACHEFS_SCRATCH_BLOCKS; bad++) {
+		for (end = 0; end < 3; end++) {
+			tiny();
+			model.versions[1].base = 0;
+			EXPECT_EQ(model_store_now(1, 0, 5), 0);
+			shim_advance_ms(11000);
+			bad_blocks(scratch_block() + bad, 1);
+			EXPECT_EQ(model_store_now(1, 5, 5), 0);
+			if (end)
+				shim_advance_ms(11000);
+			if (end == 2)
+				lose_power(DEVICE_KEEPS_ALL);
+			else
+				reattach();
+			EXPECT_EQ(model_count_cached(1), 10);
+			EXPECT_EQ(model_read_now(1, 0, 10), 0);
+			EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 0);
+			bad_blocks(0, 0);
+			model_exit();
+		}
+	}
+}
+
+/* What the disk has taken in the end, a detach does not forget. */
+static void records_that_are_written_later_count(void)
+{
+	tiny();
+	model.versions[1].base = 0;
+	EXPECT_EQ(model_store_now(1, 0, 5), 0);
+	bad_blocks(scratch_block(), CACHEFS_SCRATCH_BLOCKS);
+	shim_advance_ms(11000);
+	EXPECT(stat(CACHEFS_STAT_WRITE_ERRORS));
+	bad_blocks(0, 0);
+	reattach();
+	EXPECT_EQ(model_count_cached(1), 5);
+	EXPECT_EQ(model_read_now(1, 0, 5), 0);
 }
 
 /* In regions of their own. */
@@ -498,6 +544,8 @@ const struct test_case error_cases[] = {
 	CASE(log_waits_for_room),
 	CASE(device_that_cannot_be_written),
 	CASE(bad_metadata_does_not_end_storing),
+	CASE(one_bad_scratch_block_costs_nothing),
+	CASE(records_that_are_written_later_count),
 	CASE(read_only_device_keeps_what_is_cached),
 	CASE(device_that_is_gone),
 	CASE(failed_cache_is_used_again),
