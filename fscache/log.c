@@ -263,10 +263,16 @@ static bool log_let_go(struct cachefs_cache *cache, u32 nr)
 	return true;
 }
 
-/* The first scratch block of a region: of one that is not open, nobody needs it. */
-static u64 log_spare_block(struct cachefs_cache *cache, u32 nr)
+/*
+ * Whether a region that is not open can be written.  The block keeps what it has: it may be
+ * the only one with some records.  Not to be able to read it is no error of a reader.
+ */
+static bool log_rewrites(struct cachefs_cache *cache, u32 nr)
 {
-	return cachefs_region_start(&cache->geo, nr) + cache->geo.meta_blocks;
+	u64 block = cachefs_region_start(&cache->geo, nr) + cache->geo.meta_blocks;
+
+	return !cachefs_device_read(cache->device, block, cache->scratch, 1) &&
+		!cachefs_transfer(cache, true, block, cache->scratch, 1);
 }
 
 /*
@@ -280,14 +286,9 @@ static bool log_can_write(struct cachefs_cache *cache, u32 nr)
 
 	if (likely(READ_ONCE(cache->errors[1].nr) < 2 && !READ_ONCE(cache->stores_stopped)))
 		return true;
-	memset(cache->scratch, 0, sizeof(*cache->scratch));
-	if (!cachefs_transfer(cache, true, log_spare_block(cache, nr), cache->scratch, 1))
-		return true;
-	/* What that block has it keeps. */
 	other = get_random_u32() % cache->geo.nr_regions;
-	return !cache->regions[other].open &&
-		!cachefs_transfer(cache, false, log_spare_block(cache, other), cache->scratch, 1) &&
-		!cachefs_transfer(cache, true, log_spare_block(cache, other), cache->scratch, 1);
+	return log_rewrites(cache, nr) ||
+		(!cache->regions[other].open && log_rewrites(cache, other));
 }
 
 /* Make one more region READY.  Returns -EAGAIN if that has to wait. */

@@ -365,6 +365,45 @@ static void read_only_device_keeps_what_is_cached(void)
 	check_index(model.cache);
 }
 
+/*
+ * The log tries whether a region can be written of which only a scratch block says what is
+ * in it, as it was open at a detach.
+ */
+static void trying_to_write_costs_no_records(void)
+{
+	struct cachefs_meta_block *scratch;
+	unsigned int i;
+
+	tiny();
+	model.versions[1].base = 0;
+	EXPECT_EQ(model_store_now(1, 0, 5), 0);
+	shim_advance_ms(11000);
+	EXPECT_EQ(model_store_now(1, 5, 5), 0);
+	scratch = device_block(model.device, scratch_block());
+	reattach();
+	EXPECT_EQ(le32_to_cpu(scratch->header.nr), 10);
+	/* The first region is the next one, and there is room before it is needed. */
+	while (model.cache->head) {
+		model_new_version(2, 20);
+		EXPECT_EQ(model_store_now(2, 0, 20), 0);
+		shim_advance_ms(200);
+	}
+	EXPECT_EQ(model_read_now(1, 0, 10), 0);
+	model.device->write_errors = 1000;
+	for (i = 0; i < 3; i++) {
+		model_new_version(2, TINY_SLOTS);
+		EXPECT_EQ(model_store_now(2, 0, i < 2 ? 1 : TINY_SLOTS), -EIO);
+		shim_advance_ms(1000);
+	}
+	EXPECT_EQ(model.cache->head, 0);
+	model.device->write_errors = 0;
+	shim_advance_ms(1000);
+	EXPECT(model.cache->head);
+	EXPECT_EQ(model_count_cached(1), 10);
+	EXPECT_EQ(model_read_now(1, 0, 10), 0);
+	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 0);
+}
+
 /* It may be that nobody reads from it any more. */
 static void device_that_is_gone(void)
 {
@@ -547,6 +586,7 @@ const struct test_case error_cases[] = {
 	CASE(one_bad_scratch_block_costs_nothing),
 	CASE(records_that_are_written_later_count),
 	CASE(read_only_device_keeps_what_is_cached),
+	CASE(trying_to_write_costs_no_records),
 	CASE(device_that_is_gone),
 	CASE(failed_cache_is_used_again),
 	CASE(each_state_is_told),
