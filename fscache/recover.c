@@ -135,6 +135,7 @@ static int recover_add_region(struct cachefs_recovery *recovery,
 			      const struct cachefs_region_meta *meta)
 {
 	struct cachefs_cache *cache = recovery->cache;
+	struct mutex *mutex = &cache->load_mutex[meta->region % CACHEFS_LOAD_LOCKS];
 	struct cachefs_region *region = &cache->regions[meta->region];
 	bool again;
 
@@ -155,6 +156,10 @@ static int recover_add_region(struct cachefs_recovery *recovery,
 	spin_lock(&cache->log_lock);
 	cachefs_region_set_state(cache, meta->region, CACHEFS_REGION_SEALED);
 	spin_unlock(&cache->log_lock);
+	/* Its metadata can be read again, if it could not before. */
+	mutex_lock(mutex);
+	region->lost = false;
+	mutex_unlock(mutex);
 	cachefs_region_records(cache, meta, recovery->records);
 	recover_insert_records(recovery, meta->region, again);
 	return 0;

@@ -3,6 +3,7 @@
  * After an unclean stop: the attach finds where the log goes on, and all the rest is
  * found while the cache is in use.
  */
+#include <linux/err.h>
 #include "cases.h"
 
 #define MANY_REGIONS	100
@@ -559,6 +560,32 @@ static void recovery_goes_on_after_memory_pressure(void)
 }
 
 /*
+ * A region whose metadata could not be read for a time is forgotten, and then found again
+ * with the older ones.
+ */
+static void region_that_was_lost_is_found_again(void)
+{
+	struct cachefs_region *region;
+	u32 nr;
+
+	full_cache_recovers();
+	memory_is_short();
+	nr = (model.cache->head + model.cache->unscanned) % model.cache->geo.nr_regions;
+	region = &model.cache->regions[nr];
+	EXPECT(region->nr_extents);
+	cachefs_index_forget(model.cache, nr);
+	region->lost = true;
+	EXPECT_EQ(PTR_ERR(cachefs_region_load_checksums(model.cache, nr, 0, 1)), -ENODATA);
+	memory_is_short();
+	shim_advance_ms(2000);
+	shim_ram_available = 1L << 24;
+	model_recover();
+	EXPECT(region->nr_extents);
+	EXPECT(!IS_ERR(cachefs_region_load_checksums(model.cache, nr, 0, TINY_SLOTS)));
+	all_is_right();
+}
+
+/*
  * After an hour without memory there is nothing more to be found, and a detach has a
  * checkpoint.  If more was found meanwhile, the hour begins anew.
  */
@@ -683,6 +710,7 @@ const struct test_case recover_cases[] = {
 	CASE(recovery_waits_for_memory),
 	CASE(recovery_ends_when_the_index_is_full),
 	CASE(recovery_goes_on_after_memory_pressure),
+	CASE(region_that_was_lost_is_found_again),
 	CASE(recovery_does_not_wait_for_ever),
 	CASE(log_does_not_wait_with_a_recovery),
 	CASE(recovery_goes_on_after_a_full_page),
