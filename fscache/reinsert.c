@@ -69,8 +69,9 @@ static bool reinsert_move(struct cachefs_cache *cache,
 				    records + done);
 		done += piece->nr;
 	}
+	/* Also slots that turn out to be bad: the rest of the room is for stores. */
+	cache->stay_room -= done;
 	if (ok && done == extent->nr) {
-		cache->stay_room -= done;
 		if (cachefs_region_move(cache, extent, pieces, nr))
 			cachefs_stat_add(cache, CACHEFS_STAT_REINSERTED_BYTES,
 					 (u64)done << CACHEFS_BLOCK_SHIFT);
@@ -78,7 +79,8 @@ static bool reinsert_move(struct cachefs_cache *cache,
 	}
 	for (j = 0; j < nr; j++)
 		cachefs_region_abandon(cache, &pieces[j]);
-	return false;
+	/* A bad slot costs this extent.  Without slots, or if nothing can be written, all go. */
+	return !ok && !READ_ONCE(cache->stores_stopped) && READ_ONCE(cache->errors[1].nr) < 2;
 }
 
 static bool reinsert_begin(struct cachefs_cache *cache,

@@ -275,6 +275,88 @@ static void what_cannot_be_written_goes(void)
 	check_index(model.cache);
 }
 
+/* Slots for what stays, of which the first one is bad. */
+static void first_copy_meets_a_bad_slot(void)
+{
+	struct cachefs_cache *cache = model.cache;
+	struct cachefs_open_region *open = cache->current_region;
+
+	if (atomic_read(&cache->regions[cache->head].pins) && !model.device->bad_end)
+		bad_blocks(cachefs_slot_block(&cache->geo, open->nr, open->next_slot - 1), 1);
+}
+
+/* And room for five. */
+static void first_of_five_copies_meets_a_bad_slot(void)
+{
+	bool first = !model.device->bad_end;
+
+	first_copy_meets_a_bad_slot();
+	if (first && model.device->bad_end)
+		model.cache->stay_room = 5;
+}
+
+static unsigned int copies_tried;
+
+static void no_copy_has_room(void)
+{
+	bool copy = atomic_read(&model.cache->regions[model.cache->head].pins);
+
+	copies_tried += copy;
+	model.device->write_errors = copy ? 1000 : 0;
+	model.device->write_errno = -ENOSPC;
+}
+
+/* Every other block of version 1 is an extent of its own, and was read. */
+static void twenty_extents_stay_but_for(void (*meanwhile)(void))
+{
+	unsigned int i;
+	u64 seq;
+
+	tiny();
+	for (i = 0; i < 20; i++) {
+		EXPECT_EQ(model_store_now(1, 2 * i, 1), 0);
+		EXPECT_EQ(model_read_now(1, 2 * i, 1), 0);
+	}
+	model_new_version(2, TINY_SLOTS - 20);
+	EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS - 20), 0);
+	model.device->meanwhile = meanwhile;
+	seq = model.cache->regions[0].seq;
+	while (model.cache->regions[0].seq == seq) {
+		model_new_version(2, TINY_SLOTS);
+		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
+		shim_run();
+	}
+	model.device->meanwhile = NULL;
+	model.device->write_errors = 0;
+	check_index(model.cache);
+}
+
+/* A slot takes no copy: that extent goes, and the others stay. */
+static void bad_slot_costs_what_should_stay_there(void)
+{
+	twenty_extents_stay_but_for(first_copy_meets_a_bad_slot);
+	EXPECT_EQ(stat(CACHEFS_STAT_WRITE_ERRORS), 1);
+	EXPECT_EQ(model_count_cached(1), 19);
+	bad_blocks(0, 0);
+	model_read_cached(1, 0);
+}
+
+/* It was taken all the same: stores keep the room that is theirs. */
+static void bad_slot_takes_room_of_what_stays(void)
+{
+	twenty_extents_stay_but_for(first_of_five_copies_meets_a_bad_slot);
+	EXPECT_EQ(model_count_cached(1), 4);
+}
+
+/* Nothing is copied any more when nothing can be written. */
+static void copies_end_with_the_room(void)
+{
+	copies_tried = 0;
+	twenty_extents_stay_but_for(no_copy_has_room);
+	EXPECT_EQ(copies_tried, 1);
+	EXPECT_EQ(model_count_cached(1), 0);
+}
+
 /* Each region has a bad spot, which only the log reads; it can read what is beside it. */
 static void bad_spots_in_what_stays_are_not_in_a_row(void)
 {
@@ -366,6 +448,9 @@ const struct test_case reinsert_cases[] = {
 	CASE(trying_again_makes_no_room),
 	CASE(what_cannot_be_copied_goes),
 	CASE(what_cannot_be_written_goes),
+	CASE(bad_slot_costs_what_should_stay_there),
+	CASE(bad_slot_takes_room_of_what_stays),
+	CASE(copies_end_with_the_room),
 	CASE(bad_spots_in_what_stays_are_not_in_a_row),
 	CASE(what_stayed_is_there_after_an_attach),
 	CASE(what_is_dropped_meanwhile_does_not_stay),
