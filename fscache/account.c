@@ -155,9 +155,8 @@ bool cachefs_volume_keeps(const struct cachefs_volume *volume)
 /**
  * cachefs_count - Account what only the glue knows
  * @cache: the cache
- * @volume: of the file that a reader read, or %NULL; then @stat is one of hits,
- *	misses and stores
- * @stat: what is counted
+ * @volume: of the file that a reader read, or %NULL
+ * @stat: what is counted; with a volume one of hits, misses and stores
  * @n: how much, up to the end of the file
  *
  * Context: any; for what was stored, process.

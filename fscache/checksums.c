@@ -213,7 +213,8 @@ static int checksums_load(struct cachefs_cache *cache, u32 region)
  * Loads the checksums of the whole region.  Extents without checksums on the disk are
  * dropped.
  *
- * Context: process, may sleep; takes a load_mutex.
+ * Context: process, may sleep; takes a load_mutex.  For what has no checksum grow_mutex
+ * and index_lock, too.
  * Return: the checksums of all slots, until the region is unpinned; or an ERR_PTR that
  * says why some are not there: -ENOMEM; -EUCLEAN if the metadata is not that of this
  * round of the region; the device's error; or -ENODATA if the region is known to be

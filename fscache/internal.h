@@ -169,6 +169,7 @@ struct cachefs_geometry {
  * struct cachefs_cache - An attached cache
  * @device: the block device (device.c, or a simulated one)
  * @sysfs: its directory (sysfs.c)
+ * @state_changed: called when the state may be another one, in any context; or %NULL
  * @geo: the layout of the device
  * @uuid: from the superblock, as the next three
  * @label: for people; ends with NUL
@@ -180,7 +181,6 @@ struct cachefs_geometry {
  * @state: enum cachefs_state, changed with cmpxchg()
  * @error_lock: protects what follows from errors, up to @gone
  * @error_limit: limits lines in the log
- * @state_changed: called when the state may be another one, in any context; or %NULL
  * @errors: of reads, and of writes
  * @stop_said: when the log last had why nothing is stored, jiffies; error_lock
  * @stopped_since: when the device did not take a write for lack of room, jiffies
@@ -211,6 +211,7 @@ struct cachefs_geometry {
  * @current_region: the OPEN region or %NULL; log_lock
  * @index: where blocks are; see index.c
  * @index_lock: protects the entries and records of all regions
+ * @ref_shift: a reference has the region from this bit on, and below that the slot
  * @regions: all of them; see there
  * @nr_extents: live extents; written under index_lock
  * @live_blocks: blocks that the index can find; written under index_lock

@@ -20,7 +20,7 @@
  * This is advice: a block that is cached now may be gone when it is read.  While the
  * device is stuck, or slower than the server, cached blocks count as missing.
  *
- * Context: process; does not sleep; takes no lock.
+ * Context: process; does not sleep.  Takes index_lock only if a writer is held up.
  * Return: the number of blocks from @block on that are all cached, or all not,
  * 1 to @nr.
  */
