@@ -639,8 +639,6 @@ u64 cachefs_pace_window(struct cachefs_cache *cache);
 unsigned long cachefs_pace_patience(struct cachefs_cache *cache);
 bool cachefs_pace_slow(struct cachefs_cache *cache);
 bool cachefs_pace_bypass(struct cachefs_cache *cache);
-bool cachefs_pace_bypassed(struct cachefs_cache *cache,
-			   const struct cachefs_version *version, u64 block);
 
 /* budget.c */
 int cachefs_budget_set(struct cachefs_cache *cache, u64 day);

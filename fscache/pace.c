@@ -256,24 +256,3 @@ bool cachefs_pace_bypass(struct cachefs_cache *cache)
 					    NSEC_PER_MSEC)));
 	return false;
 }
-
-/**
- * cachefs_pace_bypassed - Whether data that comes from the server is cached already
- * @cache: the cache
- * @version: of the file
- * @block: first file block
- *
- * Context: process; takes index_lock if the device is stuck or slow.
- * Return: whether it is cached, and cachefs_pace_bypass() has sent its reader to the
- * server.
- */
-bool cachefs_pace_bypassed(struct cachefs_cache *cache,
-			   const struct cachefs_version *version, u64 block)
-{
-	u32 slot;
-
-	if (likely(!cachefs_pace_slow(cache)))
-		return false;
-	cachefs_index_map(cache, version, block, 1, &slot, false);
-	return slot != CACHEFS_NO_REF;
-}

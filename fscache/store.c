@@ -98,6 +98,15 @@ bool cachefs_store_room(struct cachefs_cache *cache)
 		!store_stopped(cache) && store_has_room(cache);
 }
 
+static bool store_is_cached(struct cachefs_cache *cache,
+			    const struct cachefs_version *version, u64 block)
+{
+	u32 slot;
+
+	cachefs_index_map(cache, version, block, 1, &slot, false);
+	return slot != CACHEFS_NO_REF;
+}
+
 /**
  * cachefs_store_wanted - Whether data that is read from the server now shall be stored
  * @cache: the cache
@@ -120,7 +129,7 @@ bool cachefs_store_wanted(struct cachefs_cache *cache,
 
 	if (!cachefs_usable(cache))
 		why = CACHEFS_WHY_UNUSABLE;
-	else if (cachefs_pace_bypassed(cache, version, block))
+	else if (unlikely(cachefs_pace_slow(cache)) && store_is_cached(cache, version, block))
 		why = CACHEFS_WHY_CACHED;
 	else if (cachefs_pace_stuck(cache))
 		why = CACHEFS_WHY_SLOW;
