@@ -252,14 +252,13 @@ static bool index_run_pin(struct cachefs_cache *cache, u32 place, const u8 *roun
  * @block: first file block
  * @nr: number of blocks, within one chunk
  * @slots: for each block (region << ref_shift | slot), or %CACHEFS_NO_REF
- * @pin: pin the region of each run found, once per cachefs_slots_run(), and note
- *	that its extent is read
+ * @map: what for
  *
  * Context: any but interrupts.  Takes index_lock only if a writer is held up.
  */
 void cachefs_index_map(struct cachefs_cache *cache,
 		       const struct cachefs_version *version, u64 block,
-		       unsigned int nr, u32 *slots, bool pin)
+		       unsigned int nr, u32 *slots, enum cachefs_map map)
 {
 	u8 rounds[CACHEFS_CHUNK_BLOCKS];
 	struct index_chunk chunk = {
@@ -273,10 +272,11 @@ void cachefs_index_map(struct cachefs_cache *cache,
 		slots[i] = CACHEFS_NO_REF;
 	/* Pairs with index_pages_release(). */
 	rcu_read_lock();
-	index_chunk_lookup(cache, index_hash(cache, version->id, block), &chunk, pin);
+	index_chunk_lookup(cache, index_hash(cache, version->id, block), &chunk,
+			   map != CACHEFS_MAP_LOOK);
 	rcu_read_unlock();
 	/* All readers of a region share the count of its pins: seldom is better. */
-	for (i = 0; pin && i < nr; i += run) {
+	for (i = 0; map == CACHEFS_MAP_READ && i < nr; i += run) {
 		run = cachefs_slots_run(cache, slots + i, nr - i);
 		if (slots[i] == CACHEFS_NO_REF ||
 		    index_run_pin(cache, slots[i], rounds + i, run))

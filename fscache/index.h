@@ -117,9 +117,22 @@ u32 cachefs_index_surplus(struct cachefs_cache *cache);
 u32 cachefs_index_shrink(struct cachefs_cache *cache, bool ask);
 void cachefs_index_insert(struct cachefs_cache *cache, u32 region,
 			  const u8 id[16], u64 block, u32 slot, u32 nr);
+/*
+ * enum cachefs_map - What a lookup is for
+ * @CACHEFS_MAP_LOOK: to know what is there
+ * @CACHEFS_MAP_READ: to read it: its extent is noted as read, and the region of each run
+ *	is pinned, once per cachefs_slots_run()
+ * @CACHEFS_MAP_NOTE: to note its extent as read
+ */
+enum cachefs_map {
+	CACHEFS_MAP_LOOK = 0,
+	CACHEFS_MAP_READ = 1,
+	CACHEFS_MAP_NOTE = 2,
+};
+
 void cachefs_index_map(struct cachefs_cache *cache,
 		       const struct cachefs_version *version, u64 block,
-		       unsigned int nr, u32 *slots, bool pin);
+		       unsigned int nr, u32 *slots, enum cachefs_map map);
 void cachefs_index_drop(struct cachefs_cache *cache, const u8 id[16],
 			u64 block, unsigned int nr);
 bool cachefs_index_was_read(struct cachefs_cache *cache,

@@ -38,7 +38,7 @@ unsigned int cachefs_lookup(struct cachefs_cache *cache,
 		part = min_t(u64, nr - done, CACHEFS_CHUNK_BLOCKS -
 			     (block + done) % CACHEFS_CHUNK_BLOCKS);
 		cachefs_index_map(cache, version, block + done, part, slots,
-				  false);
+				  CACHEFS_MAP_LOOK);
 		if (!done)
 			*cached = slots[0] != CACHEFS_NO_REF;
 		for (i = 0; i < part && (slots[i] != CACHEFS_NO_REF) == *cached; i++)
@@ -219,7 +219,7 @@ void cachefs_read(struct cachefs_read *read)
 		part = min_t(u64, read->nr - done, CACHEFS_CHUNK_BLOCKS -
 			     block % CACHEFS_CHUNK_BLOCKS);
 		cachefs_index_map(cache, &read->version, block, part, slots,
-				  true);
+				  CACHEFS_MAP_READ);
 		for (i = 0; i < part; i += run) {
 			run = cachefs_slots_run(cache, slots + i, part - i);
 			if (slots[i] == CACHEFS_NO_REF) {
@@ -252,10 +252,11 @@ s64 cachefs_cached_bytes(struct cachefs_cache *cache,
 			 const struct cachefs_version *version, u64 size,
 			 enum cachefs_count count)
 {
-	bool note = count == CACHEFS_COUNT_NOTE_READ;
+	enum cachefs_map map = count == CACHEFS_COUNT_NOTE_READ ? CACHEFS_MAP_NOTE :
+								  CACHEFS_MAP_LOOK;
 	u32 slots[CACHEFS_CHUNK_BLOCKS];
 	u64 block, blocks = DIV_ROUND_UP_ULL(size, CACHEFS_BLOCK_SIZE);
-	unsigned int part, nr, i, run;
+	unsigned int part, nr, i;
 	s64 bytes = 0;
 
 	/* A store that was found valid just before that is published first. */
@@ -267,15 +268,9 @@ s64 cachefs_cached_bytes(struct cachefs_cache *cache,
 		if (signal_pending(current))
 			return -EINTR;
 		part = min_t(u64, blocks - block, CACHEFS_CHUNK_BLOCKS);
-		cachefs_index_map(cache, version, block, part, slots, note);
-		for (i = 0, nr = 0; i < part; i += run) {
-			run = cachefs_slots_run(cache, slots + i, part - i);
-			if (slots[i] == CACHEFS_NO_REF)
-				continue;
-			nr += run;
-			if (note)
-				cachefs_region_unpin(cache, slots[i] >> cache->ref_shift);
-		}
+		cachefs_index_map(cache, version, block, part, slots, map);
+		for (i = 0, nr = 0; i < part; i++)
+			nr += slots[i] != CACHEFS_NO_REF;
 		bytes += (u64)nr << CACHEFS_BLOCK_SHIFT;
 		/* The last block of a file may not be whole. */
 		if (block + part == blocks && slots[part - 1] != CACHEFS_NO_REF)

@@ -103,7 +103,7 @@ static bool store_is_cached(struct cachefs_cache *cache,
 {
 	u32 slot;
 
-	cachefs_index_map(cache, version, block, 1, &slot, false);
+	cachefs_index_map(cache, version, block, 1, &slot, CACHEFS_MAP_LOOK);
 	return slot != CACHEFS_NO_REF;
 }
 
@@ -184,16 +184,10 @@ static void store_free_copies(struct cachefs_store *store, struct page **pages,
 /* As after a read: so the blocks stay when their region is reused. */
 static void store_note_read(struct cachefs_store *store, const struct cachefs_io *io)
 {
-	struct cachefs_cache *cache = store->cache;
 	u32 slots[CACHEFS_CHUNK_BLOCKS];
-	unsigned int i, run;
 
-	cachefs_index_map(cache, &store->version, io->block, io->nr, slots, true);
-	for (i = 0; i < io->nr; i += run) {
-		run = cachefs_slots_run(cache, slots + i, io->nr - i);
-		if (slots[i] != CACHEFS_NO_REF)
-			cachefs_region_unpin(cache, slots[i] >> cache->ref_shift);
-	}
+	cachefs_index_map(store->cache, &store->version, io->block, io->nr, slots,
+			  CACHEFS_MAP_NOTE);
 }
 
 /* All I/O has ended: publish or abandon, then tell the caller. */

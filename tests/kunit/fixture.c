@@ -465,7 +465,7 @@ u8 *fixture_on_disk(struct fixture *f, const struct cachefs_version *version,
 {
 	u32 ref;
 
-	cachefs_index_map(f->cache, version, block, 1, &ref, false);
+	cachefs_index_map(f->cache, version, block, 1, &ref, CACHEFS_MAP_LOOK);
 	if (ref == CACHEFS_NO_REF)
 		return NULL;
 	return ramdisk_block(f->ramdisk,

@@ -46,7 +46,7 @@ static u32 find(struct kunit *test, const u8 id[16], u64 block)
 	u32 ref;
 
 	memcpy(version.id, id, sizeof(version.id));
-	cachefs_index_map(cache_of(test), &version, block, 1, &ref, false);
+	cachefs_index_map(cache_of(test), &version, block, 1, &ref, CACHEFS_MAP_LOOK);
 	return ref;
 }
 
@@ -103,7 +103,7 @@ static void map_tells_each_block_of_a_range(struct kunit *test)
 	insert(test, OLD, id_a, 1, 10, 2);
 	insert(test, NEW, id_a, 4, 20, 1);
 	memcpy(version.id, id_a, sizeof(version.id));
-	cachefs_index_map(cache_of(test), &version, 0, 6, refs, false);
+	cachefs_index_map(cache_of(test), &version, 0, 6, refs, CACHEFS_MAP_LOOK);
 	KUNIT_EXPECT_EQ(test, refs[0], CACHEFS_NO_REF);
 	KUNIT_EXPECT_EQ(test, refs[1], ref_of(test, OLD, 10));
 	KUNIT_EXPECT_EQ(test, refs[2], ref_of(test, OLD, 11));
@@ -123,7 +123,7 @@ static void map_pins_the_region_of_each_run_found(struct kunit *test)
 	insert(test, OLD, id_a, 3, 30, 1);
 	insert(test, NEW, id_a, 5, 20, 1);
 	memcpy(version.id, id_a, sizeof(version.id));
-	cachefs_index_map(cache, &version, 0, 8, refs, true);
+	cachefs_index_map(cache, &version, 0, 8, refs, CACHEFS_MAP_READ);
 	KUNIT_EXPECT_EQ(test, atomic_read(&cache->regions[OLD].pins), 2);
 	KUNIT_EXPECT_EQ(test, atomic_read(&cache->regions[NEW].pins), 1);
 	cachefs_region_unpin(cache, OLD);

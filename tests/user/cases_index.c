@@ -121,7 +121,7 @@ static void index_without_memory_lets_the_oldest_go(void)
 	write_unlock(&cache->index_lock);
 	for (i = 0; i < VERSIONS; i++) {
 		*(u32 *)version.id = i;
-		cachefs_index_map(cache, &version, i, 1, &place, false);
+		cachefs_index_map(cache, &version, i, 1, &place, CACHEFS_MAP_LOOK);
 		found += place != CACHEFS_NO_REF;
 		old += i < OLD && place != CACHEFS_NO_REF;
 		if (place != CACHEFS_NO_REF)
@@ -183,7 +183,7 @@ static void index_is_what_a_plain_table_is(void)
 			cachefs_index_drop(cache, version.id, block, nr);
 			cachefs_index_sweep(cache, false);
 			for (j = 0; j < BLOCKS; j++) {
-				cachefs_index_map(cache, &version, j, 1, slots, false);
+				cachefs_index_map(cache, &version, j, 1, slots, CACHEFS_MAP_LOOK);
 				if (slots[0] == CACHEFS_NO_REF)
 					table[v][j] = CACHEFS_NO_REF;
 			}
@@ -195,7 +195,7 @@ static void index_is_what_a_plain_table_is(void)
 		block = shim_below(BLOCKS);
 		nr = 1 + shim_below(CACHEFS_CHUNK_BLOCKS -
 				    block % CACHEFS_CHUNK_BLOCKS);
-		cachefs_index_map(cache, &version, block, nr, slots, false);
+		cachefs_index_map(cache, &version, block, nr, slots, CACHEFS_MAP_LOOK);
 		for (i = 0; i < nr; i++)
 			EXPECT_EQ(slots[i], table[v][block + i]);
 	}
@@ -234,7 +234,7 @@ static void region_reused_before_the_pin_is_not_read(void)
 	EXPECT_EQ(model_store_now(1, 0, 5), 0);
 	seq = region->seq;
 	shim_before_inc(&region->pins, reuse_all);
-	cachefs_index_map(model.cache, &model.versions[1].core, 0, 5, slots, true);
+	cachefs_index_map(model.cache, &model.versions[1].core, 0, 5, slots, CACHEFS_MAP_READ);
 	EXPECT(region->seq != seq);
 	for (i = 0; i < 5; i++)
 		EXPECT_EQ(slots[i], CACHEFS_NO_REF);
@@ -276,7 +276,7 @@ static unsigned int count_many(u32 region)
 
 	for (i = 0; i < MANY; i++) {
 		*(u32 *)version.id = region << 16 | i;
-		cachefs_index_map(model.cache, &version, i, 1, &place, false);
+		cachefs_index_map(model.cache, &version, i, 1, &place, CACHEFS_MAP_LOOK);
 		if (place == CACHEFS_NO_REF)
 			continue;
 		EXPECT_EQ(place, region << model.cache->ref_shift | i);

@@ -143,7 +143,7 @@ static void metadata_of_an_earlier_round_is_damaged(void)
 		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
 		shim_advance_ms(200);
 		cachefs_index_map(model.cache, &model.versions[2].core,
-				  model.versions[2].base, 1, &place, false);
+				  model.versions[2].base, 1, &place, CACHEFS_MAP_LOOK);
 	}
 	EXPECT_EQ(place >> model.cache->ref_shift, 0);
 	model_detach();
@@ -461,7 +461,7 @@ static void region_is_pinned_once_for_a_run(void)
 	EXPECT_EQ(model_store_now(1, 0, 20), 0);
 	EXPECT_EQ(model_store_now(2, 0, 1), 0);
 	EXPECT_EQ(model_store_now(1, 20, 5), 0);
-	cachefs_index_map(cache, &model.versions[1].core, 0, 30, slots, true);
+	cachefs_index_map(cache, &model.versions[1].core, 0, 30, slots, CACHEFS_MAP_READ);
 	EXPECT_EQ(atomic_read(&cache->regions[0].pins), 2);
 	atomic_set(&cache->regions[0].pins, 0);
 	/* Each run is one I/O. */

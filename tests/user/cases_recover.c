@@ -256,10 +256,10 @@ static void old_copy_does_not_displace_the_new_one(void)
 	EXPECT(!model_cached(1, 0));
 	EXPECT_EQ(model_store_now(1, 0, TINY_SLOTS), 0);
 	cachefs_index_map(model.cache, &model.versions[1].core,
-			  model.versions[1].base, 1, &before, false);
+			  model.versions[1].base, 1, &before, CACHEFS_MAP_LOOK);
 	model_recover();
 	cachefs_index_map(model.cache, &model.versions[1].core,
-			  model.versions[1].base, 1, &after, false);
+			  model.versions[1].base, 1, &after, CACHEFS_MAP_LOOK);
 	EXPECT_EQ(before, after);
 	all_is_right();
 }

@@ -493,7 +493,7 @@ static void find_some(void)
 	u32 n = shim_below(4 * MANY), place;
 
 	*(u32 *)version.id = n;
-	cachefs_index_map(cache, &version, 0, 1, &place, false);
+	cachefs_index_map(cache, &version, 0, 1, &place, CACHEFS_MAP_LOOK);
 	EXPECT(place == CACHEFS_NO_REF || place == place_of(n));
 	count(&found, place != CACHEFS_NO_REF);
 }

@@ -250,7 +250,7 @@ static void read_all(void)
 			block = le64_to_cpu(record->where) >>
 				CACHEFS_WHERE_BYTES_BITS;
 			memcpy(version.id, record->id, sizeof(version.id));
-			cachefs_index_map(cache, &version, block, 1, &place, false);
+			cachefs_index_map(cache, &version, block, 1, &place, CACHEFS_MAP_LOOK);
 			if (place != (region << cache->ref_shift | slot))
 				continue;
 			cachefs_lookup(cache, &version, block, 1, &cached);

@@ -177,7 +177,7 @@ static void make_promises(bool death)
 		for (block = 0; block < version->blocks; block++) {
 			cachefs_index_map(cache, &version->core,
 					  version->base + block, 1, &place,
-					  false);
+					  CACHEFS_MAP_LOOK);
 			if (place == CACHEFS_NO_REF ||
 			    (death && model.device->death != DEVICE_KEEPS_ALL &&
 			     cache->regions[place >> cache->ref_shift].seq >> 32 ==
