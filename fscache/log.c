@@ -34,6 +34,32 @@ static void log_free_region(struct cachefs_open_region *open)
 	kfree(open);
 }
 
+/* What a region needs while it is written, in its round @seq; or %NULL. */
+static struct cachefs_open_region *log_alloc_region(struct cachefs_cache *cache, u32 nr,
+						    u64 seq)
+{
+	struct cachefs_geometry *geo = &cache->geo;
+	struct cachefs_open_region *open;
+	u32 i;
+
+	open = kzalloc(sizeof(*open), GFP_NOIO | __GFP_NOWARN);
+	if (!open)
+		return NULL;
+	open->meta = kvcalloc(geo->meta_blocks, sizeof(*open->meta),
+			      GFP_NOIO | __GFP_NOWARN);
+	if (!open->meta) {
+		kfree(open);
+		return NULL;
+	}
+	open->nr = nr;
+	open->left = geo->slots;
+	open->scratch_nr = U32_MAX;
+	for (i = 0; i < geo->meta_blocks; i++)
+		cachefs_block_init(&open->meta[i].header, CACHEFS_META_MAGIC,
+				   cache, nr, seq, i);
+	return open;
+}
+
 static int log_write_meta(struct cachefs_cache *cache, u32 region, u32 block,
 			  const struct cachefs_meta_block *meta, u32 nr)
 {
@@ -294,12 +320,10 @@ static bool log_can_write(struct cachefs_cache *cache, u32 nr)
 /* Make one more region READY.  Returns -EAGAIN if that has to wait. */
 static int log_prepare_region(struct cachefs_cache *cache)
 {
-	struct cachefs_geometry *geo = &cache->geo;
-	u32 nr = cache->head, i;
+	u32 nr = cache->head;
 	struct cachefs_region *region = &cache->regions[nr];
 	struct cachefs_open_region *open;
 	u64 *checksums;
-	bool first;
 
 	/* The ring is full of regions that are still being written. */
 	if (region->open)
@@ -314,46 +338,28 @@ static int log_prepare_region(struct cachefs_cache *cache)
 	region->lost = false;
 	WRITE_ONCE(region->unwritten, false);
 
-	open = kzalloc(sizeof(*open), GFP_NOIO | __GFP_NOWARN);
-	checksums = kvcalloc(geo->slots, sizeof(u64), GFP_NOIO | __GFP_NOWARN);
-	if (open)
-		open->meta = kvcalloc(geo->meta_blocks, sizeof(*open->meta),
-				      GFP_NOIO | __GFP_NOWARN);
-	if (!open || !open->meta || !checksums ||
-	    cachefs_index_reserve(cache, cachefs_full_regions(cache))) {
+	open = log_alloc_region(cache, nr, cache->next_seq);
+	checksums = kvcalloc(cache->geo.slots, sizeof(u64), GFP_NOIO | __GFP_NOWARN);
+	/*
+	 * From the write on the disk says that the old content does not count.  It is no
+	 * more than a hint, which saves checksum errors after a crash.  But where nothing
+	 * was written before, and there is no room for it on the device, the log stays
+	 * where it is.
+	 */
+	if (!open || !checksums ||
+	    cachefs_index_reserve(cache, cachefs_full_regions(cache)) ||
+	    (log_write_scratch(cache, open, 0) == -ENOSPC && !region->seq)) {
 		log_free_region(open);
 		kvfree(checksums);
 		return -EAGAIN;
 	}
 
-	open->nr = nr;
-	open->left = geo->slots;
-	first = !region->seq;
 	region->seq = cache->next_seq++;
 	WRITE_ONCE(region->checksums, checksums);
 	cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_BYTES,
-			 geo->slots * sizeof(u64));
-	for (i = 0; i < geo->meta_blocks; i++)
-		cachefs_block_init(&open->meta[i].header, CACHEFS_META_MAGIC,
-				   cache, nr, region->seq, i);
-	/*
-	 * From here on the disk says that the old content does not count.  It
-	 * is no more than a hint, which saves checksum errors after a crash.  But
-	 * where nothing was written before, and there is no room for it on the
-	 * device, the log stays where it is.
-	 */
-	open->scratch_nr = U32_MAX;
-	if (log_write_scratch(cache, open, 0) == -ENOSPC && first) {
-		region->seq = 0;
-		cache->next_seq--;
-		cachefs_index_forget(cache, nr);
-		log_free_checksums(cache, region);
-		log_free_region(open);
-		return -EAGAIN;
-	}
-
+			 cache->geo.slots * sizeof(u64));
 	cachefs_index_sweep(cache, false);
-	WRITE_ONCE(cache->head, (nr + 1) % geo->nr_regions);
+	WRITE_ONCE(cache->head, (nr + 1) % cache->geo.nr_regions);
 	cache->let_go -= min(cache->let_go, 1U);
 	WRITE_ONCE(cache->unscanned, cache->unscanned - min(cache->unscanned, 1U));
 	cachefs_reinsert_more(cache);
