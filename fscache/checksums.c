@@ -10,6 +10,40 @@
 #include "internal.h"
 
 /**
+ * cachefs_checksums_alloc - Allocate room for the checksums of a region
+ * @cache: the cache
+ * @gfp: how
+ *
+ * Context: process, as @gfp says.
+ * Return: zeros for all slots, counted; or %NULL.
+ */
+u64 *cachefs_checksums_alloc(struct cachefs_cache *cache, gfp_t gfp)
+{
+	u64 *checksums = kvcalloc(cache->geo.slots, sizeof(u64), gfp);
+
+	if (checksums)
+		cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_BYTES,
+				 cache->geo.slots * sizeof(u64));
+	return checksums;
+}
+
+/**
+ * cachefs_checksums_free - Free the checksums of a region
+ * @cache: the cache
+ * @checksums: of cachefs_checksums_alloc(), which nobody uses; or %NULL
+ *
+ * Context: process.
+ */
+void cachefs_checksums_free(struct cachefs_cache *cache, u64 *checksums)
+{
+	if (!checksums)
+		return;
+	kvfree(checksums);
+	cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_BYTES,
+			 -(s64)(cache->geo.slots * sizeof(u64)));
+}
+
+/**
  * cachefs_region_read_meta - Read the metadata of a region
  * @cache: the cache
  * @region: the region
@@ -181,26 +215,20 @@ static int checksums_read(struct cachefs_cache *cache, u32 region,
 
 static int checksums_load(struct cachefs_cache *cache, u32 region)
 {
-	struct cachefs_geometry *geo = &cache->geo;
-	struct cachefs_region *r = &cache->regions[region];
 	struct cachefs_region_meta meta;
 	u64 *checksums;
 	int ret;
 
-	checksums = kvcalloc(geo->slots, sizeof(u64), CACHEFS_GFP_OR_SERVER);
+	checksums = cachefs_checksums_alloc(cache, CACHEFS_GFP_OR_SERVER);
 	if (!checksums)
 		return -ENOMEM;
 	ret = checksums_read(cache, region, &meta, checksums);
 	kvfree(meta.blocks);
-	if (ret) {
-		kvfree(checksums);
-		return ret;
-	}
-	/* Verifiers look without the mutex. */
-	smp_store_release(&r->checksums, checksums);
-	cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_BYTES,
-			 geo->slots * sizeof(u64));
-	return 0;
+	if (ret)
+		cachefs_checksums_free(cache, checksums);
+	else /* Verifiers look without the mutex. */
+		smp_store_release(&cache->regions[region].checksums, checksums);
+	return ret;
 }
 
 /**
@@ -374,10 +402,8 @@ unsigned long cachefs_region_drop_checksums(struct cachefs_cache *cache,
 		if (READ_ONCE(cache->regions[hand].checksums))
 			checksums = checksums_take(cache, hand);
 		if (checksums) {
-			kvfree(checksums);
+			cachefs_checksums_free(cache, checksums);
 			dropped++;
-			cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_BYTES,
-					 -(s64)(cache->geo.slots * sizeof(u64)));
 		}
 	}
 	return dropped;

@@ -555,6 +555,8 @@ static inline bool cachefs_region_pinned(const struct cachefs_region *region)
 }
 
 /* checksums.c */
+u64 *cachefs_checksums_alloc(struct cachefs_cache *cache, gfp_t gfp);
+void cachefs_checksums_free(struct cachefs_cache *cache, u64 *checksums);
 int cachefs_region_read_meta(struct cachefs_cache *cache, u32 region,
 			     struct cachefs_meta_block *buffer);
 int cachefs_region_load_meta(struct cachefs_cache *cache, u32 region,

@@ -172,13 +172,7 @@ static void log_write_region(struct cachefs_cache *cache,
 static void log_free_checksums(struct cachefs_cache *cache,
 			       struct cachefs_region *region)
 {
-	u64 *checksums = xchg(&region->checksums, NULL);
-
-	if (!checksums)
-		return;
-	kvfree(checksums);
-	cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_BYTES,
-			 -(s64)(cache->geo.slots * sizeof(u64)));
+	cachefs_checksums_free(cache, xchg(&region->checksums, NULL));
 }
 
 /* Whether what could not be written of this can perhaps be written later. */
@@ -339,7 +333,7 @@ static int log_prepare_region(struct cachefs_cache *cache)
 	WRITE_ONCE(region->unwritten, false);
 
 	open = log_alloc_region(cache, nr, cache->next_seq);
-	checksums = kvcalloc(cache->geo.slots, sizeof(u64), GFP_NOIO | __GFP_NOWARN);
+	checksums = cachefs_checksums_alloc(cache, GFP_NOIO | __GFP_NOWARN);
 	/*
 	 * From the write on the disk says that the old content does not count.  It is no
 	 * more than a hint, which saves checksum errors after a crash.  But where nothing
@@ -350,14 +344,12 @@ static int log_prepare_region(struct cachefs_cache *cache)
 	    cachefs_index_reserve(cache, cachefs_full_regions(cache)) ||
 	    (log_write_scratch(cache, open, 0) == -ENOSPC && !region->seq)) {
 		log_free_region(open);
-		kvfree(checksums);
+		cachefs_checksums_free(cache, checksums);
 		return -EAGAIN;
 	}
 
 	region->seq = cache->next_seq++;
 	WRITE_ONCE(region->checksums, checksums);
-	cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_BYTES,
-			 cache->geo.slots * sizeof(u64));
 	cachefs_index_sweep(cache, false);
 	WRITE_ONCE(cache->head, (nr + 1) % cache->geo.nr_regions);
 	cache->let_go -= min(cache->let_go, 1U);
