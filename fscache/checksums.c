@@ -44,39 +44,38 @@ void cachefs_checksums_free(struct cachefs_cache *cache, u64 *checksums)
 }
 
 /**
- * cachefs_region_read_meta - Read the metadata of a region
+ * cachefs_region_read_meta - Read and check the metadata of a region
  * @cache: the cache
- * @region: the region
- * @buffer: for all its metadata blocks, final and scratch
+ * @meta: region and blocks are set; the rest is filled in, as cachefs_meta_newest() does
  *
  * If the blocks cannot be read in one go, each is read by itself.  A block that
- * cannot be read is zero in @buffer, and so is not valid.  All of this counts as one
- * error.
+ * cannot be read is zero, and so is not valid.  All of this counts as one error.
  *
  * Context: process, sleeps.
  * Return: how many blocks could not be read, or the device's error if no block could.
  */
-int cachefs_region_read_meta(struct cachefs_cache *cache, u32 region,
-			     struct cachefs_meta_block *buffer)
+int cachefs_region_read_meta(struct cachefs_cache *cache, struct cachefs_region_meta *meta)
 {
 	u32 blocks = cache->geo.meta_blocks + CACHEFS_SCRATCH_BLOCKS, bad = 0, i;
-	u64 start = cachefs_region_start(&cache->geo, region), first_bad = start;
+	u64 start = cachefs_region_start(&cache->geo, meta->region), first_bad = start;
 	int error, ret;
 
-	error = cachefs_device_read(cache->device, start, buffer, blocks);
-	if (!error)
-		return 0;
-	for (i = 0; i < blocks; i++) {
-		ret = cachefs_device_read(cache->device, start + i, &buffer[i], 1);
+	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
+			 (u64)blocks << CACHEFS_BLOCK_SHIFT);
+	error = cachefs_device_read(cache->device, start, meta->blocks, blocks);
+	for (i = 0; error && i < blocks; i++) {
+		ret = cachefs_device_read(cache->device, start + i, &meta->blocks[i], 1);
 		if (!ret)
 			continue;
-		memset(&buffer[i], 0, sizeof(buffer[i]));
+		memset(&meta->blocks[i], 0, sizeof(meta->blocks[i]));
 		if (!bad++) {
 			error = ret;
 			first_bad = start + i;
 		}
 	}
-	cachefs_io_error(cache, false, first_bad, error);
+	if (error)
+		cachefs_io_error(cache, false, first_bad, error);
+	cachefs_meta_newest(meta, cache->uuid, cache->seed, &cache->geo);
 	return bad == blocks ? error : bad;
 }
 
@@ -93,8 +92,7 @@ int cachefs_region_read_meta(struct cachefs_cache *cache, u32 region,
 int cachefs_region_load_meta(struct cachefs_cache *cache, u32 region,
 			     struct cachefs_region_meta *meta)
 {
-	struct cachefs_geometry *geo = &cache->geo;
-	u32 blocks = geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS;
+	u32 blocks = cache->geo.meta_blocks + CACHEFS_SCRATCH_BLOCKS;
 	int unread;
 
 	meta->region = region;
@@ -103,12 +101,8 @@ int cachefs_region_load_meta(struct cachefs_cache *cache, u32 region,
 				      CACHEFS_GFP_OR_SERVER);
 	if (!meta->blocks)
 		return -ENOMEM;
-	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
-			 (u64)blocks << CACHEFS_BLOCK_SHIFT);
-	unread = cachefs_region_read_meta(cache, region, meta->blocks);
-	if (unread < 0 ||
-	    !cachefs_meta_newest(meta, cache->uuid, cache->seed, geo) ||
-	    meta->seq != cache->regions[region].seq)
+	unread = cachefs_region_read_meta(cache, meta);
+	if (meta->seq != cache->regions[region].seq)
 		meta->seq = 0;
 	return unread;
 }
@@ -141,9 +135,7 @@ void cachefs_region_records(struct cachefs_cache *cache,
 	for (slot = 0; slot < cache->geo.slots; slot++) {
 		at = slot % CACHEFS_RECORDS_PER_BLOCK;
 		if (at == 0)
-			block = cachefs_meta_pick(meta,
-						  slot / CACHEFS_RECORDS_PER_BLOCK,
-						  cache->uuid, cache->seed,
+			block = cachefs_meta_pick(meta, slot / CACHEFS_RECORDS_PER_BLOCK,
 						  &cache->geo);
 		if (block && checksums_record_valid(&block->records[at]))
 			records[slot] = block->records[at];
@@ -165,8 +157,7 @@ static bool checksums_fill(struct cachefs_cache *cache,
 	for (index = 0; index < geo->meta_blocks; index++) {
 		first = index * CACHEFS_RECORDS_PER_BLOCK;
 		nr = min_t(u32, CACHEFS_RECORDS_PER_BLOCK, geo->slots - first);
-		meta = cachefs_meta_pick(loaded, index, cache->uuid, cache->seed,
-					 geo);
+		meta = cachefs_meta_pick(loaded, index, geo);
 		/* A scratch block from before the write that failed. */
 		if (meta && unwritten && le32_to_cpu(meta->header.nr) < nr)
 			meta = NULL;
@@ -286,8 +277,7 @@ static bool checksums_disk_says(struct cachefs_cache *cache, u32 region,
 	bool is = true;
 
 	cachefs_region_load_meta(cache, region, &loaded);
-	meta = cachefs_meta_pick(&loaded, slot / CACHEFS_RECORDS_PER_BLOCK,
-				 cache->uuid, cache->seed, &cache->geo);
+	meta = cachefs_meta_pick(&loaded, slot / CACHEFS_RECORDS_PER_BLOCK, &cache->geo);
 	if (meta)
 		is = checksums_record_is(meta, slot, id, block);
 	kvfree(loaded.blocks);

@@ -326,17 +326,12 @@ u64 cachefs_data_checksum(u64 seed, const u8 id[16], u64 block,
 	return xxh64(data, CACHEFS_BLOCK_SIZE, seed);
 }
 
-static bool format_meta_valid(const struct cachefs_meta_block *meta, const u8 *uuid,
-			      u64 seed, u32 region, const struct cachefs_geometry *geo)
-{
-	return cachefs_block_check(&meta->header, CACHEFS_META_MAGIC, uuid,
-				   seed, region) == CACHEFS_OK &&
-		le32_to_cpu(meta->header.index) < geo->meta_blocks;
-}
+static_assert(CACHEFS_REGION_META_BLOCKS(CACHEFS_MAX_REGION_BLOCKS) +
+	      CACHEFS_SCRATCH_BLOCKS <= 64);
 
 /**
- * cachefs_meta_newest - Find out which round a region's metadata belongs to
- * @meta: blocks and region are set; sequence number and epoch are found out
+ * cachefs_meta_newest - Check a region's metadata, and find out which round it belongs to
+ * @meta: blocks and region are set; the rest is found out
  * @uuid: the cache's
  * @seed: its checksum seed
  * @geo: the layout
@@ -349,11 +344,16 @@ bool cachefs_meta_newest(struct cachefs_region_meta *meta, const u8 *uuid,
 	u32 i;
 
 	meta->seq = 0;
+	meta->valid = 0;
 	for (i = 0; i < geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS; i++) {
 		const struct cachefs_block_header *header = &meta->blocks[i].header;
 
-		if (!format_meta_valid(&meta->blocks[i], uuid, seed, meta->region, geo) ||
-		    le64_to_cpu(header->seq) < meta->seq)
+		if (cachefs_block_check(header, CACHEFS_META_MAGIC, uuid, seed,
+					meta->region) != CACHEFS_OK ||
+		    le32_to_cpu(header->index) >= geo->meta_blocks)
+			continue;
+		meta->valid |= BIT_ULL(i);
+		if (le64_to_cpu(header->seq) < meta->seq)
 			continue;
 		if (le64_to_cpu(header->seq) > meta->seq)
 			meta->epoch = le64_to_cpu(header->epoch);
@@ -366,10 +366,8 @@ bool cachefs_meta_newest(struct cachefs_region_meta *meta, const u8 *uuid,
 
 /**
  * cachefs_meta_pick - Find the block that holds a range of slot records
- * @meta: the metadata of the region
+ * @meta: the metadata of the region, which cachefs_meta_newest() has checked
  * @index: which final block is meant
- * @uuid: the cache's
- * @seed: its checksum seed
  * @geo: the layout
  *
  * The final block if it was written in this round, else the scratch block for
@@ -379,24 +377,24 @@ bool cachefs_meta_newest(struct cachefs_region_meta *meta, const u8 *uuid,
  */
 const struct cachefs_meta_block *
 cachefs_meta_pick(const struct cachefs_region_meta *meta, u32 index,
-		  const u8 *uuid, u64 seed, const struct cachefs_geometry *geo)
+		  const struct cachefs_geometry *geo)
 {
 	const struct cachefs_meta_block *best = NULL, *block;
-	u32 scratch;
+	u32 scratch, i = index;
 
 	if (!meta->seq)
 		return NULL;
-	block = &meta->blocks[index];
 	for (scratch = 0; scratch <= CACHEFS_SCRATCH_BLOCKS && best != &meta->blocks[index];
 	     scratch++) {
-		if (format_meta_valid(block, uuid, seed, meta->region, geo) &&
+		block = &meta->blocks[i];
+		if (meta->valid & BIT_ULL(i) &&
 		    le64_to_cpu(block->header.seq) == meta->seq &&
 		    le64_to_cpu(block->header.epoch) == meta->epoch &&
 		    le32_to_cpu(block->header.index) == index &&
 		    (!best || le32_to_cpu(block->header.nr) >
 			      le32_to_cpu(best->header.nr)))
 			best = block;
-		block = &meta->blocks[geo->meta_blocks + scratch];
+		i = geo->meta_blocks + scratch;
 	}
 	return best;
 }

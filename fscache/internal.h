@@ -489,12 +489,14 @@ enum cachefs_refusal {
  * @region: which region
  * @seq: the newest sequence number in a valid block, or 0 if there is none
  * @epoch: the epoch that goes with it; 0 if there is more than one
+ * @valid: the bits of the blocks that are valid
  */
 struct cachefs_region_meta {
 	struct cachefs_meta_block	*blocks;
 	u32				region;
 	u64				seq;
 	u64				epoch;
+	u64				valid;
 };
 
 const char *cachefs_refusal_text(enum cachefs_refusal why);
@@ -524,7 +526,7 @@ u64 cachefs_data_checksum(u64 seed, const u8 id[16], u64 block,
 			  const void *data);
 const struct cachefs_meta_block *
 cachefs_meta_pick(const struct cachefs_region_meta *meta, u32 index,
-		  const u8 *uuid, u64 seed, const struct cachefs_geometry *geo);
+		  const struct cachefs_geometry *geo);
 bool cachefs_meta_newest(struct cachefs_region_meta *meta, const u8 *uuid,
 			 u64 seed, const struct cachefs_geometry *geo);
 
@@ -557,8 +559,7 @@ static inline bool cachefs_region_pinned(const struct cachefs_region *region)
 /* checksums.c */
 u64 *cachefs_checksums_alloc(struct cachefs_cache *cache, gfp_t gfp);
 void cachefs_checksums_free(struct cachefs_cache *cache, u64 *checksums);
-int cachefs_region_read_meta(struct cachefs_cache *cache, u32 region,
-			     struct cachefs_meta_block *buffer);
+int cachefs_region_read_meta(struct cachefs_cache *cache, struct cachefs_region_meta *meta);
 int cachefs_region_load_meta(struct cachefs_cache *cache, u32 region,
 			     struct cachefs_region_meta *meta);
 void cachefs_region_records(struct cachefs_cache *cache,

@@ -303,22 +303,15 @@ static void recover_read_work(struct work_struct *work)
 						     work);
 	struct cachefs_recovery *recovery = reader->recovery;
 	struct cachefs_cache *cache = recovery->cache;
-	struct cachefs_geometry *geo = &cache->geo;
 	int ret;
 
-	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
-			 (geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS) <<
-			 CACHEFS_BLOCK_SHIFT);
-	ret = cachefs_region_read_meta(cache, reader->meta.region,
-				       reader->meta.blocks);
-	reader->meta.seq = 0;
+	ret = cachefs_region_read_meta(cache, &reader->meta);
 	reader->readable = ret >= 0;
 	if (ret < 0) {
 		WRITE_ONCE(recovery->error, ret);
 	} else {
 		cachefs_io_worked(cache, false);
 		WRITE_ONCE(recovery->readable, true);
-		cachefs_meta_newest(&reader->meta, cache->uuid, cache->seed, geo);
 	}
 	if (!atomic_dec_and_test(&recovery->running))
 		return;

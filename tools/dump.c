@@ -297,8 +297,7 @@ dump_record(struct dump *dump, const struct dump_region *region, u32 slot)
 {
 	const struct cachefs_meta_block *meta;
 
-	meta = cachefs_meta_pick(&region->meta, slot / CACHEFS_RECORDS_PER_BLOCK,
-				 dump->sb.uuid, dump->seed, &dump->geo);
+	meta = cachefs_meta_pick(&region->meta, slot / CACHEFS_RECORDS_PER_BLOCK, &dump->geo);
 	slot %= CACHEFS_RECORDS_PER_BLOCK;
 	if (!meta || slot >= le32_to_cpu(meta->header.nr))
 		return NULL;

@@ -457,14 +457,17 @@ static struct cachefs_meta_block *blank_meta(struct kunit *test,
 	return meta;
 }
 
-/* The block that holds the records of final block @index, or -1 if there is none. */
+/* The block that holds the records of final block @index in round 7, or -1. */
 static int pick(struct cachefs_meta_block *meta, u32 index,
 		const struct cachefs_geometry *geo)
 {
-	struct cachefs_region_meta loaded = { meta, REGION, 7, 1 };
+	struct cachefs_region_meta loaded = { .blocks = meta, .region = REGION };
 	const struct cachefs_meta_block *picked;
 
-	picked = cachefs_meta_pick(&loaded, index, uuid, SEED, geo);
+	cachefs_meta_newest(&loaded, uuid, SEED, geo);
+	loaded.seq = 7;
+	loaded.epoch = 1;
+	picked = cachefs_meta_pick(&loaded, index, geo);
 	return picked ? picked - meta : -1;
 }
 

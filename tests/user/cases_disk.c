@@ -28,9 +28,14 @@ static void metadata_of_another_life_does_not_count(void)
 		h->nr = cpu_to_le32(i);
 		cachefs_block_seal(h, 5);
 	}
-#define PICK(index, seq, epoch) \
-	cachefs_meta_pick(&(struct cachefs_region_meta) { meta, 3, seq, epoch }, \
-			  index, uuid, 5, &geo)
+	/* What is valid is found out, and then another round is looked for. */
+#define PICK(index, of_seq, of_epoch) \
+	({ \
+		cachefs_meta_newest(&loaded, uuid, 5, &geo); \
+		loaded.seq = of_seq; \
+		loaded.epoch = of_epoch; \
+		cachefs_meta_pick(&loaded, index, &geo); \
+	})
 	EXPECT(PICK(0, 7, 5) == &meta[0]);
 	EXPECT(PICK(1, 7, 5) == &meta[1]);
 	EXPECT(PICK(0, 7, 6) == &scratch[1]);

@@ -211,7 +211,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		return 0;
 	EXPECT(loaded.seq && !(loaded.seq >> 51));
 	for (i = 0; i < geo.meta_blocks; i++) {
-		pick = cachefs_meta_pick(&loaded, i, uuid, 1, &geo);
+		pick = cachefs_meta_pick(&loaded, i, &geo);
 		EXPECT(!pick || (pick >= meta && pick < meta + geo.meta_blocks +
 				 CACHEFS_SCRATCH_BLOCKS &&
 				 le64_to_cpu(pick->header.seq) == loaded.seq &&

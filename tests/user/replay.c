@@ -236,14 +236,13 @@ static void read_all(void)
 
 	memset(&got, 0, sizeof(got));
 	for (region = 0; region < geo->nr_regions; region++) {
-		cachefs_region_read_meta(cache, region, all);
 		loaded.region = region;
-		if (!cachefs_meta_newest(&loaded, cache->uuid, cache->seed, geo))
+		cachefs_region_read_meta(cache, &loaded);
+		if (!loaded.seq)
 			continue;
 		for (slot = 0; slot < geo->slots; slot++) {
 			meta = cachefs_meta_pick(&loaded,
-						 slot / CACHEFS_RECORDS_PER_BLOCK,
-						 cache->uuid, cache->seed, geo);
+						 slot / CACHEFS_RECORDS_PER_BLOCK, geo);
 			if (!meta)
 				continue;
 			record = &meta->records[slot % CACHEFS_RECORDS_PER_BLOCK];

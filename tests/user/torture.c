@@ -122,7 +122,7 @@ static void read_records(void)
 		if (!cachefs_meta_newest(&meta, cache->uuid, cache->seed, geo) ||
 		    meta.seq != cache->regions[nr].seq)
 			continue;
-		picked = cachefs_meta_pick(&meta, 0, cache->uuid, cache->seed, geo);
+		picked = cachefs_meta_pick(&meta, 0, geo);
 		for (slot = 0; picked && slot < TINY_SLOTS; slot++)
 			recorded[nr][slot] = picked->records[slot].where;
 	}
