@@ -89,32 +89,24 @@ static u64 format_super_checksum(const struct cachefs_super_block *sb)
 
 /**
  * cachefs_super_encode - Build a superblock
- * @sb: the block
+ * @sb: the block, which has UUID, secret and seed, and is zero otherwise
  * @geo: layout of the device
- * @uuid: 16 bytes
  * @label: up to 32 bytes, or %NULL
- * @secret: 32 bytes, key of the version hash
- * @seed: seed of all other checksums
  * @time: seconds since 1970
  */
 void cachefs_super_encode(struct cachefs_super_block *sb,
-			  const struct cachefs_geometry *geo, const u8 *uuid,
-			  const char *label, const u8 *secret, u64 seed,
+			  const struct cachefs_geometry *geo, const char *label,
 			  u64 time)
 {
-	memset(sb, 0, sizeof(*sb));
 	memcpy(sb->magic, CACHEFS_SUPER_MAGIC, sizeof(sb->magic));
 	sb->version = cpu_to_le32(CACHEFS_FORMAT_VERSION);
 	sb->block_size = cpu_to_le32(CACHEFS_BLOCK_SIZE);
 	sb->region_blocks = cpu_to_le32(geo->region_blocks);
-	memcpy(sb->uuid, uuid, sizeof(sb->uuid));
 	if (label)
 		memcpy(sb->label, label, strnlen(label, sizeof(sb->label)));
 	sb->device_blocks = cpu_to_le64(geo->device_blocks);
 	sb->first_block = cpu_to_le64(CACHEFS_FIRST_BLOCK);
 	sb->nr_regions = cpu_to_le64(geo->nr_regions);
-	memcpy(sb->secret, secret, sizeof(sb->secret));
-	sb->checksum_seed = cpu_to_le64(seed);
 	sb->format_time = cpu_to_le64(time);
 	sb->features_compat = cpu_to_le32(CACHEFS_FEATURES_COMPAT);
 	sb->features_incompat = cpu_to_le32(CACHEFS_FEATURES_INCOMPAT);

@@ -503,8 +503,7 @@ const char *cachefs_refusal_text(enum cachefs_refusal why);
 enum cachefs_refusal cachefs_geometry_init(struct cachefs_geometry *geo,
 					   u64 device_blocks, u32 region_blocks);
 void cachefs_super_encode(struct cachefs_super_block *sb,
-			  const struct cachefs_geometry *geo, const u8 *uuid,
-			  const char *label, const u8 *secret, u64 seed,
+			  const struct cachefs_geometry *geo, const char *label,
 			  u64 time);
 enum cachefs_refusal cachefs_super_check(const struct cachefs_super_block *sb,
 					 u64 device_blocks,

@@ -24,12 +24,10 @@
 int cachefs_format(struct cachefs_device *device, const char *label,
 		   unsigned int region_blocks)
 {
-	u8 secret[CACHEFS_SECRET_SIZE], uuid[CACHEFS_UUID_SIZE];
 	struct cachefs_super_block *sb;
 	struct cachefs_anchor *anchor;
 	struct cachefs_geometry geo;
 	enum cachefs_refusal why;
-	u64 seed;
 	int ret;
 
 	why = cachefs_geometry_init(&geo, cachefs_device_blocks(device),
@@ -41,17 +39,16 @@ int cachefs_format(struct cachefs_device *device, const char *label,
 	sb = kvcalloc(3, CACHEFS_BLOCK_SIZE, GFP_KERNEL | __GFP_NOWARN);
 	if (!sb)
 		return -ENOMEM;
-	get_random_bytes(secret, sizeof(secret));
-	get_random_bytes(&seed, sizeof(seed));
-	generate_random_uuid(uuid);
-	cachefs_super_encode(sb, &geo, uuid, label, secret, seed,
-			     ktime_get_real_seconds());
+	get_random_bytes(sb->secret, sizeof(sb->secret));
+	get_random_bytes(&sb->checksum_seed, sizeof(sb->checksum_seed));
+	generate_random_uuid(sb->uuid);
+	cachefs_super_encode(sb, &geo, label, ktime_get_real_seconds());
 	anchor = (struct cachefs_anchor *)(sb + CACHEFS_ANCHOR_BLOCK);
 	anchor->magic = cpu_to_le32(CACHEFS_ANCHOR_MAGIC);
 	anchor->flags = cpu_to_le32(CACHEFS_ANCHOR_CLEAN);
-	memcpy(anchor->uuid, uuid, sizeof(anchor->uuid));
+	memcpy(anchor->uuid, sb->uuid, sizeof(anchor->uuid));
 	anchor->ckpt_seq = cpu_to_le64(1);
-	cachefs_anchor_seal(anchor, seed);
+	cachefs_anchor_seal(anchor, le64_to_cpu(sb->checksum_seed));
 
 	/* The copy first: the cache exists when block 0 says so. */
 	ret = cachefs_device_wipe(device);
@@ -61,7 +58,6 @@ int cachefs_format(struct cachefs_device *device, const char *label,
 	if (!ret)
 		ret = cachefs_device_write(device, CACHEFS_SUPER_BLOCK, sb, 3,
 					   REQ_PREFLUSH | REQ_FUA);
-	memzero_explicit(secret, sizeof(secret));
 	kvfree_sensitive(sb, 3 * CACHEFS_BLOCK_SIZE);
 	return ret;
 }

@@ -24,15 +24,23 @@ static struct cachefs_geometry test_geometry(struct kunit *test)
 	return geo;
 }
 
-static struct cachefs_super_block *valid_super(struct kunit *test)
+static struct cachefs_super_block *super_with(struct kunit *test, const char *label)
 {
 	struct cachefs_super_block *sb = kunit_kzalloc(test, sizeof(*sb),
 						       GFP_KERNEL);
 	struct cachefs_geometry geo = test_geometry(test);
 
 	KUNIT_ASSERT_NOT_NULL(test, sb);
-	cachefs_super_encode(sb, &geo, uuid, "label", secret, SEED, 1700000000);
+	memcpy(sb->uuid, uuid, sizeof(uuid));
+	memcpy(sb->secret, secret, sizeof(secret));
+	sb->checksum_seed = cpu_to_le64(SEED);
+	cachefs_super_encode(sb, &geo, label, 1700000000);
 	return sb;
+}
+
+static struct cachefs_super_block *valid_super(struct kunit *test)
+{
+	return super_with(test, "label");
 }
 
 struct geometry_case {
@@ -103,15 +111,13 @@ static void super_that_was_encoded_is_accepted(struct kunit *test)
 static void super_label_may_fill_its_field(struct kunit *test)
 {
 	const char *label = "a label of more than thirty-two characters";
-	struct cachefs_super_block *sb = valid_super(test);
-	struct cachefs_geometry geo = test_geometry(test);
+	struct cachefs_super_block *sb = super_with(test, label);
+	struct cachefs_geometry geo;
 
-	cachefs_super_encode(sb, &geo, uuid, label, secret, SEED, 0);
 	KUNIT_EXPECT_MEMEQ(test, sb->label, label, CACHEFS_LABEL_SIZE);
 	KUNIT_EXPECT_EQ(test, cachefs_super_check(sb, DEVICE_BLOCKS, &geo),
 			CACHEFS_OK);
-	cachefs_super_encode(sb, &geo, uuid, NULL, secret, SEED, 0);
-	KUNIT_EXPECT_EQ(test, sb->label[0], 0);
+	KUNIT_EXPECT_EQ(test, super_with(test, NULL)->label[0], 0);
 }
 
 struct super_case {

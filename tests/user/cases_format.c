@@ -43,7 +43,7 @@ static void refusals_name_the_field(void)
 	static struct cachefs_anchor anchor;
 	static struct cachefs_meta_block meta;
 	struct cachefs_block_header *h = &meta.header;
-	static const u8 uuid[16] = "some", secret[32];
+	static const u8 uuid[16] = "some";
 	struct cachefs_geometry geo, out;
 	u64 least = TINY_BLOCKS - (TINY_REGIONS - CACHEFS_MIN_REGIONS) * 64;
 
@@ -62,7 +62,9 @@ static void refusals_name_the_field(void)
 	EXPECT_EQ(cachefs_geometry_init(&out, 1ULL << 40, 1024), CACHEFS_OK);
 	EXPECT((u64)out.nr_regions * 1024 < U32_MAX - 1023);
 
-	cachefs_super_encode(&sb, &geo, uuid, "label", secret, 5, 0);
+	memcpy(sb.uuid, uuid, sizeof(uuid));
+	sb.checksum_seed = cpu_to_le64(5);
+	cachefs_super_encode(&sb, &geo, "label", 0);
 #define SUPER(field, value, why) \
 	REFUSED(&sb, field, value, sb.checksum = cpu_to_le64(xxh64(&sb, \
 		offsetof(typeof(sb), checksum), 0)), \

@@ -102,8 +102,7 @@ static void change_field(u8 *part, const struct field *fields, unsigned int nr)
 /* A superblock, an anchor and metadata that pass. */
 static size_t put_valid(u8 *data, size_t max_size)
 {
-	static const u8 secret[CACHEFS_SECRET_SIZE];
-	static struct cachefs_super_block sb;
+	struct cachefs_super_block sb = { .checksum_seed = cpu_to_le64(1) };
 	struct cachefs_anchor *anchor = (void *)(data + HEAD);
 	struct cachefs_block_header *header;
 	struct cachefs_geometry geo;
@@ -113,7 +112,8 @@ static size_t put_valid(u8 *data, size_t max_size)
 				  TINY_REGION_BLOCKS << shim_below(4)) ||
 	    max_size < 3 * HEAD)
 		return 0;
-	cachefs_super_encode(&sb, &geo, uuid, "fuzz", secret, 1, 1);
+	memcpy(sb.uuid, uuid, sizeof(uuid));
+	cachefs_super_encode(&sb, &geo, "fuzz", 1);
 	nr = min_t(size_t, max_size / HEAD - 2,
 		   geo.meta_blocks + CACHEFS_SCRATCH_BLOCKS);
 	memset(data, 0, (2 + nr) * HEAD);
