@@ -9,6 +9,9 @@
 /* Blocks that are read or written at once. */
 #define CKPT_BATCH	32
 
+/* So often a checkpoint is begun, each time behind the block that took no writes. */
+#define CKPT_TRIES	4
+
 /* Block @index of a checkpoint that starts at region @first. */
 static u64 ckpt_block(const struct cachefs_geometry *geo, u32 first, u64 index,
 		      u32 *region)
@@ -145,6 +148,7 @@ int cachefs_load_checkpoint(struct cachefs_cache *cache,
  * @index: blocks written so far
  * @seq: sequence number in the headers
  * @used: records in @buffer
+ * @failed: the region in which a write has failed
  */
 struct ckpt_writer {
 	struct cachefs_cache		*cache;
@@ -153,6 +157,7 @@ struct ckpt_writer {
 	u64				index;
 	u64				seq;
 	u32				used;
+	u32				failed;
 };
 
 static int ckpt_flush(struct ckpt_writer *writer)
@@ -182,6 +187,8 @@ static int ckpt_flush(struct ckpt_writer *writer)
 		}
 		ret = cachefs_device_write(cache->device, at,
 					   &writer->buffer[i], batch, 0);
+		if (ret)
+			writer->failed = region;
 		writer->index += batch;
 		i += batch;
 	}
@@ -234,8 +241,8 @@ static int ckpt_write_extent(void *data, const struct cachefs_index_record *exte
 	return 0;
 }
 
-/* Make room for the checkpoint at the head of the log. */
-static void ckpt_make_room(struct cachefs_cache *cache)
+/* Make room for the checkpoint from region @first on. */
+static void ckpt_make_room(struct cachefs_cache *cache, u32 first)
 {
 	struct cachefs_geometry *geo = &cache->geo;
 	u64 records = 0;
@@ -250,7 +257,7 @@ static void ckpt_make_room(struct cachefs_cache *cache)
 						    CACHEFS_RECORDS_PER_BLOCK),
 				   geo->region_blocks);
 	for (i = 0; i < regions; i++) {
-		u32 nr = (cache->head + i) % geo->nr_regions;
+		u32 nr = (first + i) % geo->nr_regions;
 
 		cachefs_region_free(cache, nr);
 		cond_resched();
@@ -263,17 +270,19 @@ static void ckpt_make_room(struct cachefs_cache *cache)
  * sequence number before a power loss, the other one's would be the newest before
  * it, and all that is older than that would look as if it was reused.  And what they
  * had before must not come back in the place of newer copies, only to be reused at
- * once.  It is durable when the anchor is.
+ * once.  It is durable when the anchor is.  A block that takes no writes is mostly not
+ * readable, either.
  */
-static int ckpt_return_ready(struct cachefs_cache *cache,
-			     const struct cachefs_ckpt_block *zeros)
+static void ckpt_return_ready(struct cachefs_cache *cache,
+			      const struct cachefs_ckpt_block *zeros)
 {
 	struct cachefs_geometry *geo = &cache->geo;
 	u32 blocks = geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS, at, nr;
 	struct cachefs_open_region *open;
-	int ret = 0;
+	int ret;
 
 	list_for_each_entry(open, &cache->ready, link) {
+		ret = 0;
 		for (at = 0; !ret && at < blocks; at += nr) {
 			nr = min_t(u32, blocks - at, CKPT_BATCH);
 			ret = cachefs_device_write(cache->device, at +
@@ -288,7 +297,28 @@ static int ckpt_return_ready(struct cachefs_cache *cache,
 	WRITE_ONCE(cache->head, (cache->head + cache->geo.nr_regions - cache->nr_ready) %
 				cache->geo.nr_regions);
 	spin_unlock(&cache->log_lock);
-	return ret;
+}
+
+/* Write all of the index, from region @first on. */
+static int ckpt_write(struct ckpt_writer *writer, u32 first)
+{
+	struct cachefs_cache *cache = writer->cache;
+	int ret = 0;
+	u32 i;
+
+	writer->first = first;
+	writer->index = 0;
+	writer->used = 0;
+	memset(writer->buffer, 0, CKPT_BATCH * sizeof(*writer->buffer));
+	ckpt_make_room(cache, first);
+	for (i = 0; !ret && i < cache->geo.nr_regions; i++) {
+		if (cache->regions[i].state != CACHEFS_REGION_FREE)
+			ret = ckpt_write_region(writer, i);
+		cond_resched();
+	}
+	if (!ret)
+		ret = cachefs_index_save(cache, ckpt_write_extent, writer);
+	return ret ?: ckpt_flush(writer);
 }
 
 /**
@@ -297,8 +327,9 @@ static int ckpt_return_ready(struct cachefs_cache *cache,
  *
  * It lies where the log goes on, in regions that were made ready or are the
  * oldest, and is overwritten first: attaching takes the clean flag back before.
- * If it cannot be written, the next attach reads the metadata of all regions
- * instead.
+ * If a block there takes no writes, it lies behind that block's region, since the log would
+ * go on at the same place after each attach.  If it cannot be written, the next attach reads
+ * the metadata of all regions instead.
  *
  * Context: process, may sleep.
  * Return: 0, -ENOMEM, or the device's error.
@@ -309,25 +340,19 @@ int cachefs_checkpoint(struct cachefs_cache *cache)
 		.cache = cache,
 		.seq = cache->next_seq++,
 	};
+	u32 first, tries = CKPT_TRIES;
 	int ret;
-	u32 i;
 
 	writer.buffer = kvcalloc(CKPT_BATCH, sizeof(*writer.buffer),
 				 GFP_KERNEL | __GFP_NOWARN);
 	if (!writer.buffer)
 		return -ENOMEM;
-	ret = ckpt_return_ready(cache, writer.buffer);
-	writer.first = cache->head;
-	ckpt_make_room(cache);
-	for (i = 0; !ret && i < cache->geo.nr_regions; i++) {
-		if (cache->regions[i].state != CACHEFS_REGION_FREE)
-			ret = ckpt_write_region(&writer, i);
-		cond_resched();
-	}
-	if (!ret)
-		ret = cachefs_index_save(cache, ckpt_write_extent, &writer);
-	if (!ret)
-		ret = ckpt_flush(&writer);
+	ckpt_return_ready(cache, writer.buffer);
+	first = cache->head;
+	do {
+		ret = ckpt_write(&writer, first);
+		first = (writer.failed + 1) % cache->geo.nr_regions;
+	} while (ret && --tries);
 	kvfree(writer.buffer);
 	if (ret)
 		return ret;

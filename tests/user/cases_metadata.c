@@ -196,6 +196,67 @@ static void each_cached_block_is_read(unsigned int v)
 	check_index(model.cache);
 }
 
+/* A checkpoint lies behind a block that takes no writes, and a READY region may have one. */
+static void bad_block_where_the_checkpoint_comes(void)
+{
+	static const unsigned int places[] = { 0, 2, 20 };
+	const struct cachefs_cache *cache;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(places); i++) {
+		tiny();
+		EXPECT_EQ(model_store_now(1, 0, 16), 0);
+		cache = model.cache;
+		EXPECT(cache->nr_ready);
+		bad_blocks(cachefs_region_start(&cache->geo,
+						(cache->head + cache->geo.nr_regions -
+						 cache->nr_ready) % cache->geo.nr_regions) +
+			   places[i], 1);
+		model_detach();
+		EXPECT(!shim_log_has("no checkpoint"));
+		EXPECT_EQ(model_attach(), 0);
+		EXPECT(!shim_log_has("unclean stop"));
+		EXPECT_EQ(model_count_cached(1), 16);
+		model.device->bad_end = 0;
+		model_read_cached(1, 0);
+		EXPECT_EQ(model.mismatches, 0);
+		model_detach();
+	}
+}
+
+/*
+ * If nothing takes writes where regions are READY, the oldest data makes room.  There are so
+ * many extents that a checkpoint needs more than the scratch blocks of a region.
+ */
+static void bad_ready_regions_at_a_detach(void)
+{
+	unsigned int i;
+	u32 first;
+	int v;
+
+	tiny();
+	for (v = 0; v < TINY_REGIONS + 2; v++) {
+		model_new_version(v % MODEL_VERSIONS, 2 * TINY_SLOTS);
+		for (i = 0; i < TINY_SLOTS; i++)
+			EXPECT_EQ(model_store_now(v % MODEL_VERSIONS, 2 * i, 1), 0);
+		shim_run();
+	}
+	EXPECT_EQ(model.cache->nr_ready, 2);
+	first = model.cache->head - 2;
+	EXPECT(first + 2 < TINY_REGIONS);
+	EXPECT(model.cache->regions[first + 2].nr_extents);
+	bad_blocks(cachefs_region_start(&model.cache->geo, first), 2 * TINY_REGION_BLOCKS);
+	model_detach();
+	model.device->bad_end = 0;
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT(!shim_log_has("unclean stop"));
+	EXPECT(model_count_cached(1));
+	for (v = 0; v < MODEL_VERSIONS; v++)
+		model_read_cached(v, 0);
+	EXPECT_EQ(model.mismatches, 0);
+	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 0);
+}
+
 /* Blocks whose records the disk does not take are in no checkpoint. */
 static void without_records(unsigned int nr, int error, bool readable)
 {
@@ -374,6 +435,8 @@ const struct test_case metadata_cases[] = {
 	CASE(scan_of_a_bad_disk),
 	CASE(checksums_of_regions_are_loaded_at_a_time),
 	CASE(needed_checksums_are_not_looked_for),
+	CASE(bad_block_where_the_checkpoint_comes),
+	CASE(bad_ready_regions_at_a_detach),
 	CASE(full_region_without_records),
 	CASE(open_region_without_records),
 	CASE(no_room_for_records),
