@@ -172,24 +172,29 @@ void cachefs_count(struct cachefs_cache *cache, struct cachefs_volume *volume,
 		share_add(cache, volume, n);
 }
 
+static struct cachefs_counters *counters_alloc(const char *key)
+{
+	struct cachefs_counters *counters;
+	size_t size = strlen(key) + 1;
+
+	counters = kzalloc(struct_size(counters, key, size), GFP_KERNEL);
+	if (!counters)
+		return NULL;
+	memcpy(counters->key, key, size);
+	spin_lock_init(&counters->share_lock);
+	return counters;
+}
+
 static struct cachefs_counters *counters_find(struct cachefs_cache *cache,
 					      const char *key)
 {
 	struct cachefs_counters *counters;
-	size_t size = strlen(key) + 1;
 
 	lockdep_assert_held(&cache->counters_mutex);
 	list_for_each_entry(counters, &cache->counters, link)
 		if (!strcmp(counters->key, key))
 			return counters;
-	counters = kzalloc(struct_size(counters, key, size), GFP_KERNEL);
-	if (counters) {
-		memcpy(counters->key, key, size);
-		spin_lock_init(&counters->share_lock);
-		list_add_tail(&counters->link, &cache->counters);
-		cache->nr_counters++;
-	}
-	return counters;
+	return NULL;
 }
 
 /* Let go of the counters that have been without a volume for longest. */
@@ -223,13 +228,24 @@ static void counters_trim(struct cachefs_cache *cache)
 struct cachefs_counters *cachefs_counters_get(struct cachefs_cache *cache,
 					      const char *key)
 {
-	struct cachefs_counters *counters;
+	struct cachefs_counters *new = counters_alloc(key), *counters;
 
+	/*
+	 * On Linux 6.1 the end of a store may be what frees a volume.  Memory that waits for
+	 * such an end is not allocated under the mutex for which that end waits.
+	 */
 	mutex_lock(&cache->counters_mutex);
 	counters = counters_find(cache, key);
+	if (!counters && new) {
+		list_add_tail(&new->link, &cache->counters);
+		cache->nr_counters++;
+		counters = new;
+		new = NULL;
+	}
 	if (counters)
 		counters->users++;
 	mutex_unlock(&cache->counters_mutex);
+	kfree(new);
 	return counters;
 }
 
