@@ -161,26 +161,37 @@ static void report_cache(FILE *out, const struct system_cache *cache)
 	fputs("</table>\n", out);
 }
 
+static void report_numbers(FILE *out, int64_t hit, int64_t miss)
+{
+	report_cell(out, " class=\"n\"", unit_size(hit));
+	report_cell(out, " class=\"n\"", unit_size(miss));
+	report_cell(out, " class=\"n\"", unit_ratio(hit, miss));
+}
+
+/* The numbers of a volume once, however many mounts share it. */
 static void report_mounts(FILE *out, const struct system *sys)
 {
+	const struct system_mount *mount, *first;
 	const struct system_volume *volume;
-	const struct system_mount *mount;
 	size_t i;
 
 	fputs("<h2>Mounts</h2>\n<div class=\"wide\"><table>\n<tr><th>Mount</th><th>Source</th><th>Type</th><th>Bound to</th><th class=\"n\">From the cache</th><th class=\"n\">From the server</th><th class=\"n\">Ratio</th></tr>\n",
 	      out);
 	for (i = 0; i < sys->nr_mounts; i++) {
 		mount = &sys->mounts[i];
-		volume = mount->volume;
+		first = mount->volume ? mount_of_volume(sys, mount->volume) : mount;
+		volume = first == mount ? mount->volume : NULL;
 		fputs("<tr>", out);
 		report_cell(out, "", cmd_text("%s", mount->target));
 		report_cell(out, "", cmd_text("%s", mount->source));
 		report_cell(out, "", cmd_text("%s", mount->type));
 		report_cell(out, "", cmd_text("%s", mount->cache ?: "-"));
-		report_cell(out, " class=\"n\"", unit_size(volume ? volume->hit : -1));
-		report_cell(out, " class=\"n\"", unit_size(volume ? volume->miss : -1));
-		report_cell(out, " class=\"n\"",
-			    unit_ratio(volume ? volume->hit : -1, volume ? volume->miss : -1));
+		if (first != mount)
+			report_cell(out, " colspan=\"3\"",
+				    cmd_text("with %s", first->target));
+		else
+			report_numbers(out, volume ? volume->hit : -1,
+				       volume ? volume->miss : -1);
 		fputs("</tr>\n", out);
 	}
 	fputs("</table></div>\n", out);
@@ -188,12 +199,15 @@ static void report_mounts(FILE *out, const struct system *sys)
 
 static void report_problems(FILE *out, const struct system *sys)
 {
+	bool wrong = false;
 	size_t i;
 
-	if (!sys->nr_problems)
+	for (i = 0; i < sys->nr_problems; i++)
+		wrong |= !sys->problems[i].note;
+	if (!wrong)
 		fputs("<p class=\"good\">Nothing is wrong.</p>\n", out);
 	for (i = 0; i < sys->nr_problems; i++) {
-		fputs("<p class=\"bad\"><b>", out);
+		fprintf(out, "<p%s><b>", sys->problems[i].note ? "" : " class=\"bad\"");
 		report_text(out, sys->problems[i].about);
 		fputs("</b>: ", out);
 		report_text(out, sys->problems[i].what);
