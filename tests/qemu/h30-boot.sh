@@ -233,10 +233,13 @@ check "autofs: warm finds the mount" cachefsctl warm "$MNT/files"
 check_warm "autofs"
 check "autofs: the mount uses the cache" is_bound
 # As Documentation/admin-guide.rst says.
-echo "cache /dev/disk/by-id/virtio-secret /dev/urandom plain,cipher=aes-xts-plain64,size=512" \
+echo "cache /dev/disk/by-id/virtio-secret /dev/urandom plain,cipher=aes-xts-plain64,size=512,nofail,x-systemd.device-timeout=10s" \
 	> /etc/crypttab
 mkdir -p /etc/systemd/system/cachefs.service.d
 cat > /etc/systemd/system/cachefs.service.d/format.conf <<-EOF
+	[Unit]
+	After=systemd-cryptsetup@cache.service
+
 	[Service]
 	ExecStartPre=/usr/sbin/cachefsctl format --force /dev/mapper/cache
 EOF
@@ -261,6 +264,13 @@ check_warm "crypttab"
 END
 	host_check "crypttab: the cache is detached" says "cachefs: dm-0: detached"
 done
+machine <<'END'
+MNT=/auto/export
+check "crypttab, no disk: the unit has failed" systemctl is-failed cachefs
+check_equal "crypttab, no disk: no cache is attached" "" "$(cachefs_dir)"
+check_equal "crypttab, no disk: the files are right" "$(tree_sum "$files")" \
+	"$(tree_sum "$MNT/files")"
+END
 machine --disk "secret:$BED_SCRATCH/secret.img" <<'END'
 MNT=/auto/export
 exec 5< "$MNT/files/large"
