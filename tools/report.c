@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include "cachefsctl.h"
@@ -465,6 +466,17 @@ static int report_replace(const char *path, const struct system *sys,
 	return error ? cmd_fails(error, "%s: cannot be written", path) : EXIT_SUCCESS;
 }
 
+/* Root would replace /dev/null by a file, and a FIFO would never be read.  An exit status. */
+static int report_check(const char *path)
+{
+	struct stat st;
+
+	if (!path || lstat(path, &st) || S_ISREG(st.st_mode) || S_ISLNK(st.st_mode) ||
+	    S_ISDIR(st.st_mode))
+		return EXIT_SUCCESS;
+	return cmd_fails(0, "%s: cannot be written: is no regular file", path);
+}
+
 static int report_note(const char *path, const struct system *sys,
 		       struct report_history *history)
 {
@@ -514,6 +526,8 @@ int cmd_report(int argc, char **argv)
 		}
 	if (optind != argc)
 		return cmd_bad_usage("report", "unexpected: %s", argv[optind]);
+	if (report_check(path) || report_check(output))
+		return EXIT_FAILURE;
 	system_read(&sys);
 	if (path)
 		status = report_note(path, &sys, &history);
