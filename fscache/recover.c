@@ -24,8 +24,6 @@
 #define RECOVER_RETRY		HZ
 /* And so often, an hour long: what lasts longer is no shortage, but all that there is. */
 #define RECOVER_TRIES		3600
-/* So often it reads, each time a second later, while it can read nothing at all. */
-#define RECOVER_READ_TRIES	10
 
 /*
  * struct recover_reader - What reads the metadata of a region
@@ -58,8 +56,8 @@ struct recover_reader {
  * @least: the fewest regions that were not read yet
  * @waited: tries for which there was no memory, since it was @least
  * @next_try: when it tries again, jiffies
- * @read_tries: how often the readers could read nothing at all since they could
- * @next_read: when they try again, jiffies
+ * @unreadable: nothing of the device could be read the last time
+ * @next_read: then when the readers try again, jiffies
  * @began: when, ns
  * @found_blocks: blocks that were found
  * @found_extents: in how many extents
@@ -79,7 +77,7 @@ struct cachefs_recovery {
 	u32				least;
 	u32				waited;
 	unsigned long			next_try;
-	u32				read_tries;
+	bool				unreadable;
 	unsigned long			next_read;
 	u64				began;
 	u64				found_blocks;
@@ -215,8 +213,7 @@ static void recover_read(struct cachefs_recovery *recovery, u32 last, u32 nr)
 static void recover_read_next(struct cachefs_recovery *recovery)
 {
 	struct cachefs_cache *cache = recovery->cache;
-	u32 nr = atomic_read(&cache->ios) && !recovery->read_tries ?
-		 RECOVER_READERS_BUSY : RECOVER_READERS;
+	u32 nr = atomic_read(&cache->ios) ? RECOVER_READERS_BUSY : RECOVER_READERS;
 
 	lockdep_assert_held(&cache->flush_mutex);
 	recover_read(recovery, recover_next(cache), min(nr, cache->unscanned));
@@ -239,25 +236,24 @@ static void recover_end(struct cachefs_recovery *recovery)
 }
 
 /*
- * Whether to read the same regions once more.  Where some can be read, the others have a bad
- * spot, and a cache with a bad spot is a smaller cache.  Where none can, a cable or a path
- * may be the cause.  Such errors come at once, so a recovery that went on would pass by all
- * of the device in that time.  If the cause lasts, the cache fails.
+ * Whether to read the same regions once more.  A region that cannot be read is a bad spot,
+ * and a cache with a bad spot is a smaller cache.  But if nothing can be read, a cable or a
+ * path may be the cause.  Such errors come at once, so a recovery that went on would pass by
+ * all of the device in that time.  If the cause lasts, the cache fails.
  */
 static bool recover_reads_again(struct cachefs_recovery *recovery)
 {
+	struct cachefs_cache *cache = recovery->cache;
 	u32 i;
 
+	lockdep_assert_held(&cache->flush_mutex);
 	for (i = 0; i < recovery->nr; i++)
 		if (recovery->readers[i].readable)
 			break;
-	if (i < recovery->nr || recovery->read_tries == RECOVER_READ_TRIES) {
-		recovery->read_tries = 0;
-		return false;
-	}
-	recovery->read_tries++;
+	recovery->unreadable = i == recovery->nr &&
+		cachefs_device_read(cache->device, CACHEFS_SUPER_BLOCK, cache->scratch, 1);
 	recovery->next_read = jiffies + HZ;
-	return true;
+	return recovery->unreadable;
 }
 
 /*
@@ -332,6 +328,7 @@ static void recover_read_work(struct work_struct *work)
 unsigned long cachefs_recover_more(struct cachefs_cache *cache)
 {
 	struct cachefs_recovery *recovery = cache->recovery;
+	long wait;
 
 	lockdep_assert_held(&cache->flush_mutex);
 	if (!recovery || cache->recovering)
@@ -345,8 +342,9 @@ unsigned long cachefs_recover_more(struct cachefs_cache *cache)
 		recover_end(recovery);
 		return 0;
 	}
-	if (recovery->read_tries && time_before(jiffies, recovery->next_read))
-		return recovery->next_read - jiffies;
+	wait = recovery->next_read - jiffies;
+	if (recovery->unreadable && wait > 0)
+		return wait;
 	WRITE_ONCE(cache->recovering, true);
 	recover_read_next(recovery);
 	return 0;
