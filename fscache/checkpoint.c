@@ -11,6 +11,8 @@
 
 /* So often a checkpoint is begun, each time behind the block that took no writes. */
 #define CKPT_TRIES	4
+/* But a device that refuses writes slowly is tried no more after so long. */
+#define CKPT_PATIENCE	(10 * HZ)
 
 /* Block @index of a checkpoint that starts at region @first. */
 static u64 ckpt_block(const struct cachefs_geometry *geo, u32 first, u64 index,
@@ -149,6 +151,7 @@ int cachefs_load_checkpoint(struct cachefs_cache *cache,
  * @seq: sequence number in the headers
  * @used: records in @buffer
  * @failed: the region in which a write has failed
+ * @began: when, jiffies
  */
 struct ckpt_writer {
 	struct cachefs_cache		*cache;
@@ -158,6 +161,7 @@ struct ckpt_writer {
 	u64				seq;
 	u32				used;
 	u32				failed;
+	unsigned long			began;
 };
 
 static int ckpt_flush(struct ckpt_writer *writer)
@@ -264,6 +268,11 @@ static void ckpt_make_room(struct cachefs_cache *cache, u32 first)
 	}
 }
 
+static bool ckpt_lost_patience(const struct ckpt_writer *writer)
+{
+	return time_after(jiffies, writer->began + CKPT_PATIENCE);
+}
+
 /*
  * READY regions hold nothing: they come first again at the next attach.  What
  * the disk says of them has to go.  Should only one of the next two get its new
@@ -273,9 +282,9 @@ static void ckpt_make_room(struct cachefs_cache *cache, u32 first)
  * once.  It is durable when the anchor is.  A block that takes no writes is mostly not
  * readable, either.
  */
-static void ckpt_return_ready(struct cachefs_cache *cache,
-			      const struct cachefs_ckpt_block *zeros)
+static void ckpt_return_ready(const struct ckpt_writer *writer)
 {
+	struct cachefs_cache *cache = writer->cache;
 	struct cachefs_geometry *geo = &cache->geo;
 	u32 blocks = geo->meta_blocks + CACHEFS_SCRATCH_BLOCKS, at, nr;
 	struct cachefs_open_region *open;
@@ -287,8 +296,10 @@ static void ckpt_return_ready(struct cachefs_cache *cache,
 			nr = min_t(u32, blocks - at, CKPT_BATCH);
 			ret = cachefs_device_write(cache->device, at +
 					cachefs_region_start(geo, open->nr),
-					zeros, nr, 0);
+					writer->buffer, nr, 0);
 		}
+		if (ret && ckpt_lost_patience(writer))
+			break;
 	}
 
 	spin_lock(&cache->log_lock);
@@ -339,6 +350,7 @@ int cachefs_checkpoint(struct cachefs_cache *cache)
 	struct ckpt_writer writer = {
 		.cache = cache,
 		.seq = cache->next_seq++,
+		.began = jiffies,
 	};
 	u32 first, tries = CKPT_TRIES;
 	int ret;
@@ -347,12 +359,12 @@ int cachefs_checkpoint(struct cachefs_cache *cache)
 				 GFP_KERNEL | __GFP_NOWARN);
 	if (!writer.buffer)
 		return -ENOMEM;
-	ckpt_return_ready(cache, writer.buffer);
+	ckpt_return_ready(&writer);
 	first = cache->head;
 	do {
 		ret = ckpt_write(&writer, first);
 		first = (writer.failed + 1) % cache->geo.nr_regions;
-	} while (ret && --tries);
+	} while (ret && --tries && !ckpt_lost_patience(&writer));
 	kvfree(writer.buffer);
 	if (ret)
 		return ret;

@@ -257,6 +257,36 @@ static void bad_ready_regions_at_a_detach(void)
 	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 0);
 }
 
+static unsigned int slow_writes;
+
+static void write_slowly(void)
+{
+	slow_writes++;
+	shim_advance_ms(7000);
+}
+
+/* A device that takes long to refuse a write does not hold a detach for each of them. */
+static void slow_errors_at_a_detach(void)
+{
+	unsigned int before;
+
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, TINY_SLOTS), 0);
+	shim_advance_ms(11000);
+	EXPECT_EQ(model.cache->nr_ready, 2);
+	model.device->write_errors = 1000;
+	model.device->meanwhile = write_slowly;
+	before = slow_writes;
+	model_detach();
+	model.device->meanwhile = NULL;
+	model.device->write_errors = 0;
+	EXPECT(shim_log_has("no checkpoint"));
+	/* Two regions, and one try. */
+	EXPECT_EQ(slow_writes - before, 3);
+	EXPECT_EQ(model_attach(), 0);
+	EXPECT_EQ(model_count_cached(1), TINY_SLOTS);
+}
+
 /* Blocks whose records the disk does not take are in no checkpoint. */
 static void without_records(unsigned int nr, int error, bool readable)
 {
@@ -437,6 +467,7 @@ const struct test_case metadata_cases[] = {
 	CASE(needed_checksums_are_not_looked_for),
 	CASE(bad_block_where_the_checkpoint_comes),
 	CASE(bad_ready_regions_at_a_detach),
+	CASE(slow_errors_at_a_detach),
 	CASE(full_region_without_records),
 	CASE(open_region_without_records),
 	CASE(no_room_for_records),
