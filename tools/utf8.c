@@ -33,7 +33,8 @@ static unsigned int utf8_length(const unsigned char *c)
  * @out: where to
  * @text: the text, not at its end
  *
- * A byte that is no UTF-8 is printed as U+FFFD.
+ * A byte that is no UTF-8, and what a terminal obeys but the line break, is printed as
+ * U+FFFD.
  *
  * Return: the text behind the character.
  */
@@ -41,9 +42,9 @@ const char *utf8_print(FILE *out, const char *text)
 {
 	unsigned int length = utf8_length((const unsigned char *)text);
 
-	if (!length) {
+	if (!length || (utf8_control(text) >= 0 && *text != '\n')) {
 		fputs("\xef\xbf\xbd", out);
-		return text + 1;
+		return text + (length ?: 1);
 	}
 	fwrite(text, 1, length, out);
 	return text + length;

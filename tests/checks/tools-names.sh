@@ -27,11 +27,13 @@ check_names()
 	local label='L\\x1b\[31m'
 
 	tree control
-	shows "status: a mount with control characters" 0 "^/mnt/$shown: mounted without" sys status
-	shows "status --check: the same" 1 "^/mnt/$shown: mounted without" sys status -c
+	shows "status: a mount with control characters" 0 "^/mnt/$shown: fsc is ignored" sys status
+	shows "status --check: the same" 1 "^/mnt/$shown: fsc is ignored" sys status -c
 	shows "top: the same" 0 " /mnt/x$shown\$" sys top -b -d 1 -n 1
-	shows "doctor: the same" 1 "^BAD   /mnt/$shown: mounted without" sys doctor
+	shows "doctor: the same" 1 "^BAD   /mnt/$shown: fsc is ignored" sys doctor
 	shows "doctor: and as its word" 1 "no mount .* at $shown" sys doctor "$evil"
+	shows "metrics: the same" 0 'mountpoint="/mnt/a' sys metrics
+	shows "report: the same" 0 '/mnt/a' sys report
 	shows "status --json: the same" 0 '"target":"/mnt/a.u001b.0;b.u0007.u007f.u009bc' \
 		sys status --json
 	ends "and a program reads the name" 0 '^True$' python3 -c '

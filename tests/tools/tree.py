@@ -209,7 +209,7 @@ def markup(tree):
 def control(tree):
 	name = b"a\x1b]0;b\x07\x7f\xc2\x9bc\xfc\xc3\xbc".decode(errors="surrogateescape")
 	tree.cache()
-	add_nfs(tree, target="/mnt/" + name, fsc="no", options=NFS_OPTIONS)
+	add_nfs(tree, target="/mnt/" + name, fsc="no")
 	tree.mount(4, "/mnt/x" + name, "9p", "host", "access=client,cache=0x8f,cachetag=tag")
 	tree.volume(P9_KEY, P9_KEY, 0, 0, 0)
 	tree.finish()
