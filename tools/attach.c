@@ -99,7 +99,7 @@ static int attach_check(const char *device, bool create, bool *make)
 	return status;
 }
 
-/* A detach is under way: the kernel lets an attach wait for its end. */
+/* A detach is under way, and the cache is not one that is attached. */
 static bool attach_must_wait(const struct system_cache *cache)
 {
 	return !strcmp(cache->state, "detaching") || !strcmp(cache->state, "detached");
@@ -137,18 +137,32 @@ static int attach_check_other(const char *device, bool *done)
 	return status;
 }
 
-static void attach_say_wait(const char *device)
+/*
+ * Wait for the end of a detach, for as long as the configuration says.  Not in the kernel:
+ * whoever waits there attaches even if the unit was stopped meanwhile.
+ */
+static int attach_wait(const char *device, const struct config *config)
 {
 	const struct system_problem *problem;
 	struct system sys;
+	unsigned int i;
+	bool waits;
 
-	system_read(&sys);
-	if (sys.nr_caches && attach_must_wait(&sys.caches[0])) {
-		problem = system_problem_of(&sys, sys.caches[0].device);
-		warnx("%s: the attach waits: %s %s; %s", device, sys.caches[0].device,
-		      problem->what, problem->advice);
+	for (i = 0; ; i++) {
+		system_read(&sys);
+		waits = sys.nr_caches && attach_must_wait(&sys.caches[0]);
+		problem = waits ? system_problem_of(&sys, sys.caches[0].device) : NULL;
+		if (waits && !i)
+			cmd_warn("%s: the attach waits: %s %s; %s", device,
+				 sys.caches[0].device, problem->what, problem->advice);
+		system_free(&sys);
+		if (!waits)
+			return EXIT_SUCCESS;
+		if (config->patience && i >= 10 * config->patience)
+			return cmd_fails(0, "%s: not attached: the detach has not ended after %u seconds",
+					 device, config->patience);
+		pages_sleep_ms(100);
 	}
-	system_free(&sys);
 }
 
 /* The bound on the index that a cache has while it is attached. */
@@ -215,7 +229,6 @@ static int attach_loaded(const char *device, const struct config *config)
 		      status ? "the other one" : device);
 	if (status || done)
 		return status;
-	attach_say_wait(device);
 	/* The attach loads the index.  An older module has no such parameter. */
 	if (config->limits[CONFIG_MAX_INDEX_BYTES])
 		before = root_text("%s", attach_index_bound);
@@ -307,7 +320,7 @@ static int attach_device(const char *device, const struct config *config, bool c
 		       "formatted, since it is blank, and attached" : "attached");
 		return EXIT_SUCCESS;
 	}
-	status = attach_loaded(device, config);
+	status = attach_wait(device, config) ?: attach_loaded(device, config);
 	if (!status && attach_set_limits(config))
 		status = attach_detach_again(device);
 	return status;
@@ -362,7 +375,7 @@ static bool attach_ended(pid_t pid, int *status)
  */
 static int attach_in_child(const struct config *config)
 {
-	unsigned int seconds = 2 * config->wait + 1, i;
+	unsigned int seconds = config->patience, i;
 	int status;
 	pid_t pid;
 
@@ -388,6 +401,7 @@ static int attach_boot(bool dry)
 	struct config config;
 
 	ret = config_read(&config);
+	config.patience = 2 * config.wait + 1;
 	if (ret != -EINVAL && !config.device) {
 		warnx("%s names no device: nothing is attached", config_path);
 		status = EXIT_SUCCESS;
@@ -395,8 +409,10 @@ static int attach_boot(bool dry)
 		if (config.create && attach_name_changes(config.device))
 			warnx("%s: create=blank formats any blank disk that has the name %s, and such names change from boot to boot: take one from /dev/disk/by-id, or PARTUUID=",
 			      config_path, config.device);
-		status = dry ? attach_configured(&config, true) :
-			attach_in_child(&config);
+		if (dry)
+			status = attach_configured(&config, true);
+		else
+			status = attach_wait(config.device, &config) ?: attach_in_child(&config);
 	}
 	config_free(&config);
 	return status;

@@ -29,6 +29,7 @@ struct config {
 	char		*device;
 	bool		create;
 	unsigned int	wait;
+	unsigned int	patience;	/* seconds, for a detach; 0: any number */
 	char		*limits[CONFIG_LIMITS];
 	char		*options[CONFIG_OPTIONS];
 };

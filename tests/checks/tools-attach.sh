@@ -171,7 +171,7 @@ check_attach_label()
 
 	tree no_cache
 	truncate -s 64M "$image" "$tmp/tree/dev/vdc"
-	for label in 'Fast disk' 'a "b" \c $d/e' $'gr\u00fcn' $'\xfcber\n'; do
+	for label in 'Fast disk' 'a "b" \c $d/e' '***' $'gr\u00fcn' $'\xfcber\n'; do
 		sys format -L "$label" "$image" > "$tmp/out" 2>&1
 		shown=$(sys dump -u "$image" | sed -n 's/^ID_FS_LABEL_ENC=//p')
 		shown=$(printf '%b.' "$shown")
@@ -433,22 +433,37 @@ check_attach_options()
 	ends "and the other one is set" 0 '^x=keep$' cat "$params/policy"
 }
 
-# A cache that is being detached is not one that is attached: the kernel lets an attach wait.
+# A cache that is being detached is not one that is attached: an attach waits for its end,
+# at boot not for long.
 check_attach_waits()
 {
-	local image=$tmp/tree/dev/vdc state
+	local image=$tmp/tree/dev/vdc state pid i
 
 	for state in detaching detached; do
 		tree healthy
 		truncate -s 64M "$image"
 		sys format "$image" > "$tmp/out"
+		mkdir -p "$tmp/tree/etc"
+		printf 'device=%s\nwait=0\n' "$image" > "$tmp/tree/etc/cachefs.conf"
 		echo "$state" > "$(echo "$tmp"/tree/sys/fs/cachefs/*-*)/state"
-		ends "attach: the cache is $state" 0 'vdc: the attach waits: /dev/vdc is being detached' \
-			sys attach "$image"
-		ends "and nobody says that it was there" 1 '' grep already "$tmp/said"
-		ends "and the kernel is asked" 0 'dev/vdc$' cat "$tmp/tree/sys/fs/cachefs/attach"
+		ends "attach --boot: the cache is $state" 1 \
+			'vdc: not attached: the detach has not ended after 1 seconds' \
+			sys attach --boot
+		ends "and why" 0 'vdc: the attach waits: /dev/vdc is being detached' cat "$tmp/said"
+		ends "and the kernel is not asked" 1 '' grep . "$tmp/tree/sys/fs/cachefs/attach"
 		ends "status --check: the cache is $state" 1 '^/dev/vdc: is being detached, and' \
 			sys status --check
+		"$ctl" --sysroot "$tmp/tree" attach "$image" > "$tmp/waits" 2>&1 < /dev/null &
+		pid=$!
+		for ((i = 0; i < 600; i++)); do
+			! grep -q waits "$tmp/waits" || break
+			sleep 0.1
+		done
+		rm -r "$tmp"/tree/sys/fs/cachefs/*-*
+		ends "attach: the detach ends" 0 '' wait "$pid"
+		ends "and then there is a cache" 0 'vdc: attached$' cat "$tmp/waits"
+		ends "and nobody says that it was there" 1 '' grep already "$tmp/waits"
+		ends "and the kernel was asked" 0 'dev/vdc$' cat "$tmp/tree/sys/fs/cachefs/attach"
 	done
 }
 
