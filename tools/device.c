@@ -134,7 +134,8 @@ char *device_find(const char *spec, char **why)
  */
 void device_print_label(const char *label)
 {
-	size_t size = 4 * strlen(label) + 1;
+	/* \xNN for each byte; libblkid wants room for one more. */
+	size_t size = 4 * strlen(label) + 5;
 	char *text = malloc(size);
 
 	if (!text)

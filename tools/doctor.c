@@ -123,9 +123,12 @@ static int64_t doctor_count(const struct system_cache *cache,
 }
 
 /* Is all of the file cached after the first reading?  An older module cannot say. */
-static bool doctor_is_stored(const struct system_mount *mount, const char *path)
+static bool doctor_is_stored(const struct system_cache *cache,
+			     const struct system_mount *mount, const char *path,
+			     int64_t refused)
 {
 	struct cachefs_file answer;
+	const char *why;
 	bool stored = true;
 	char *what;
 
@@ -134,10 +137,15 @@ static bool doctor_is_stored(const struct system_mount *mount, const char *path)
 	if (!files_ask_quietly(path, mount->dev, &answer) &&
 	    answer.cached_bytes < answer.file_bytes) {
 		stored = false;
+		why = files_reason(answer.reason);
+		/* It was read just now. */
+		if (answer.reason == CACHEFS_FILE_OK)
+			why = pages_stat(cache->uuid, "store_refused_bytes") > refused ?
+				"stores were refused: the device does not keep up, or gave an error; see dmesg" :
+				"it has changed meanwhile, or has left the cache";
 		what = cmd_text("only %llu of %llu bytes were stored: %s",
 				(unsigned long long)answer.cached_bytes,
-				(unsigned long long)answer.file_bytes,
-				files_reason(answer.reason));
+				(unsigned long long)answer.file_bytes, why);
 		doctor_bad(mount->target, what,
 			   "see \"Why was this not cached?\" in the administrator's guide, or try another file with --file");
 		free(what);
@@ -174,11 +182,12 @@ static void doctor_prove_fd(const struct system_cache *cache,
 			    int fd, size_t bytes)
 {
 	char *first = malloc(bytes), *second = malloc(bytes), *what;
-	int64_t hits;
+	int64_t hits, refused;
 	int ret;
 
 	if (!first || !second)
 		err(EXIT_FAILURE, NULL);
+	refused = pages_stat(cache->uuid, "store_refused_bytes");
 	pages_drop(fd, 0, 0);
 	ret = doctor_read(fd, first, bytes);
 	/* All but NFS stores what was read when dirty pages are written. */
@@ -192,7 +201,7 @@ static void doctor_prove_fd(const struct system_cache *cache,
 		doctor_bad(mount->target, what,
 			   "somebody uses it: try another one with --file");
 		free(what);
-	} else if (!ret && doctor_is_stored(mount, path)) {
+	} else if (!ret && doctor_is_stored(cache, mount, path, refused)) {
 		hits = doctor_count(cache, mount, "hit_bytes");
 		ret = doctor_read(fd, second, bytes);
 		hits = doctor_count(cache, mount, "hit_bytes") - hits;

@@ -78,7 +78,7 @@ static const struct {
 	[CACHEFS_FILE_SLOW] = { "slow",
 		"the cache's disk is slower than the server, or does not answer" },
 	[CACHEFS_FILE_NOT_STORED] = { "not-stored",
-		"the cache's disk takes no writes: what is not cached yet is not stored" },
+		"the cache's disk takes no writes, or max_in_flight_bytes is less than 4096" },
 	[CACHEFS_FILE_POLICY] = { "policy",
 		"its export has its share of the cache, or none: the module's policy" },
 	[CACHEFS_FILE_BUDGET] = { "write-budget",

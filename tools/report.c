@@ -466,13 +466,15 @@ static int report_replace(const char *path, const struct system *sys,
 	return error ? cmd_fails(error, "%s: cannot be written", path) : EXIT_SUCCESS;
 }
 
-/* Root would replace /dev/null by a file, and a FIFO would never be read.  An exit status. */
+/*
+ * Root would replace /dev/null or /dev/stdout by a file, and a FIFO would never be read.  An
+ * exit status.
+ */
 static int report_check(const char *path)
 {
 	struct stat st;
 
-	if (!path || lstat(path, &st) || S_ISREG(st.st_mode) || S_ISLNK(st.st_mode) ||
-	    S_ISDIR(st.st_mode))
+	if (!path || stat(path, &st) || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
 		return EXIT_SUCCESS;
 	return cmd_fails(0, "%s: cannot be written: is no regular file", path);
 }

@@ -117,6 +117,7 @@ refusing()	# FILE REFUSALS VARIABLES WORD...
 
 	dir=$(echo "$tmp"/tree/sys/fs/cachefs/*-*)
 	# shellcheck disable=SC2086
+	[[ $3 != COUNT=* ]] || set -- "$1" "$2" "REFUSED=$dir/stats/${3#*=}" "${@:4}"
 	timeout -k 9 120 env "ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0" \
 		"LD_PRELOAD=$tmp/refusing.so" \
 		"REFUSE=$1" "REFUSALS=$2" "REFUSED=$dir/refused_bytes/no_region" \
@@ -138,6 +139,12 @@ check_doctor()
 	ends "doctor: the file was not stored" 1 \
 		'only 0 of [0-9]+ bytes were stored: open for writing on this machine' \
 		refusing large 999 REASON=10 doctor -F "$mount/large" "$mount"
+	ends "doctor: nor was it refused for a reason that lasts" 1 \
+		'only 0 of [0-9]+ bytes were stored: it has changed meanwhile' \
+		refusing large 999 X= doctor -F "$mount/large" "$mount"
+	ends "doctor: stores were refused" 1 \
+		'only 0 of [0-9]+ bytes were stored: stores were refused: the device' \
+		refusing large 999 COUNT=store_refused_bytes doctor -F "$mount/large" "$mount"
 	ends "doctor: it was, and is not read from there" 1 \
 		'only 0 of [0-9]+ bytes came from the cache' \
 		refusing large 0 X= doctor -F "$mount/large" "$mount"
