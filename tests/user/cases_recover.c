@@ -398,7 +398,9 @@ static void recovery_waits_for_a_device(void)
 		model.device->read_errors = 1000;
 		reads = model.device->reads;
 		shim_advance_ms(1000 * seconds[i]);
+		/* 16 regions of three blocks, each read once whole and once alone. */
 		EXPECT(model.device->reads > reads);
+		EXPECT(model.device->reads - reads <= (seconds[i] + 2) * (16 * 4 + 1));
 		model.device->read_errors = 0;
 		EXPECT_EQ(cachefs_state(model.cache) == CACHEFS_FAILED, seconds[i] == 30);
 		if (seconds[i] == 30)
