@@ -261,7 +261,8 @@ print(size)')
 	"$ctl" --sysroot "$tmp/tree" "$@" 9>&- &
 	pid=$!
 	for ((i = 0; i < 1200; i++)); do
-		! find "/proc/$pid/fd" -lname "$fifo" 2> /dev/null | grep -q . || break
+		# Its shell has had 9 for a moment.
+		! find "/proc/$pid/fd" ! -name 9 -lname "$fifo" 2> /dev/null | grep -q . || break
 		[ -e "/proc/$pid/fd/0" ] || break
 		sleep 0.1
 	done
