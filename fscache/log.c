@@ -285,14 +285,19 @@ static bool log_let_go(struct cachefs_cache *cache, u32 nr)
 
 /*
  * Whether a region that is not open can be written.  The block keeps what it has: it may be
- * the only one with some records.  Not to be able to read it is no error of a reader.
+ * the only one with some records.  Not to be able to read it is no error of a reader.  Then
+ * the block is zeroed if its region is @next: a device that is gone shows by errors of writes.
  */
-static bool log_rewrites(struct cachefs_cache *cache, u32 nr)
+static bool log_rewrites(struct cachefs_cache *cache, u32 nr, bool next)
 {
 	u64 block = cachefs_region_start(&cache->geo, nr) + cache->geo.meta_blocks;
 
-	return !cachefs_device_read(cache->device, block, cache->scratch, 1) &&
-		!cachefs_transfer(cache, true, block, cache->scratch, 1);
+	if (cachefs_device_read(cache->device, block, cache->scratch, 1)) {
+		if (!next)
+			return false;
+		memset(cache->scratch, 0, sizeof(*cache->scratch));
+	}
+	return !cachefs_transfer(cache, true, block, cache->scratch, 1);
 }
 
 /*
@@ -307,8 +312,8 @@ static bool log_can_write(struct cachefs_cache *cache, u32 nr)
 	if (likely(READ_ONCE(cache->errors[1].nr) < 2 && !READ_ONCE(cache->stores_stopped)))
 		return true;
 	other = get_random_u32() % cache->geo.nr_regions;
-	return log_rewrites(cache, nr) ||
-		(!cache->regions[other].open && log_rewrites(cache, other));
+	return log_rewrites(cache, nr, true) ||
+		(!cache->regions[other].open && log_rewrites(cache, other, false));
 }
 
 /* Make one more region READY.  Returns -EAGAIN if that has to wait. */

@@ -404,6 +404,27 @@ static void trying_to_write_costs_no_records(void)
 	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 0);
 }
 
+/* Nobody reads, and nobody stores after the region that was open. */
+static void log_notices_a_device_that_is_gone(void)
+{
+	unsigned int i;
+
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 50), 0);
+	model.device->write_errors = 1000;
+	model.device->read_errors = 1000;
+	for (i = 0; i < 5; i++) {
+		model_new_version(2, TINY_SLOTS);
+		model_store_now(2, 0, TINY_SLOTS);
+		shim_advance_ms(1000);
+	}
+	EXPECT_EQ(cachefs_state(model.cache), CACHEFS_DEGRADED);
+	shim_advance_ms(120 * 1000);
+	EXPECT_EQ(cachefs_state(model.cache), CACHEFS_FAILED);
+	model.device->write_errors = 0;
+	model.device->read_errors = 0;
+}
+
 /* It may be that nobody reads from it any more. */
 static void device_that_is_gone(void)
 {
@@ -588,6 +609,7 @@ const struct test_case error_cases[] = {
 	CASE(read_only_device_keeps_what_is_cached),
 	CASE(trying_to_write_costs_no_records),
 	CASE(device_that_is_gone),
+	CASE(log_notices_a_device_that_is_gone),
 	CASE(failed_cache_is_used_again),
 	CASE(each_state_is_told),
 	CASE(killed_while_it_scans),
