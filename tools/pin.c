@@ -482,7 +482,7 @@ static int pin_run(struct system *sys, const struct pins *pins, bool quiet)
 	for (i = 0; i < ARRAY_SIZE(text); i++)
 		free(text[i]);
 	if (run.not_now)
-		status = cmd_fails(0, "%zu pinned files are not fetched: the cache's disk takes no writes, or is slower than the server; see cachefsctl why",
+		status = cmd_fails(0, "%zu pinned files are not fetched: the cache stores nothing now, see cachefsctl why",
 				   run.not_now);
 	if (!run.missing.files)
 		return status;

@@ -170,6 +170,15 @@ says "pin run: all is there" 0 \
 	'^3 pinned files, 85.9K: 85.9K noted as read, 0B of 0 files to be fetched$' pin run
 check "a pinned file is let go of" "$ctl" evict "$MNT/pinned"
 echo 0 > "$dir/max_in_flight_bytes"
+says "pin run: nothing may be in flight" 1 \
+	"^cachefsctl: 1 pinned files are not fetched: the cache stores nothing now" pin run
+check_equal "why: nothing may be in flight" "not stored 0 70000" "$(ask why "$MNT/pinned")"
+echo 67108864 > "$dir/max_in_flight_bytes"
+echo 1 > "$dir/write_budget"
+check_equal "why: the write budget is used" "write budget 0 70000" "$(ask why "$MNT/pinned")"
+says "pin run: the write budget is used" 1 '1 pinned files are not fetched: ' pin run
+echo 0 > "$dir/write_budget"
+echo 4096 > "$dir/max_in_flight_bytes"
 says "pin run: stores are refused" 1 \
 	"1 of 1 files are not wholly cached, $MNT/pinned for one; stores were refused: " pin run
 echo 67108864 > "$dir/max_in_flight_bytes"
