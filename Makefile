@@ -66,10 +66,17 @@ uninstall:
 	-rmdir --ignore-fail-on-non-empty "$(MODDIR)"
 	depmod -b "$(DESTDIR)/" $(KVER)
 
-# Both bring what they need: packages, stock kernels, a root image, in .cache.
+# Both bring what they need: packages, stock kernels, a root image, in .cache.  To make the
+# image takes one processor for minutes, which the other one need not wait for.
 bed:
-	tests/bed/prepare.sh
-	tests/bed/prepare.sh headers-$(SERIES) image-$(SERIES)
+	tests/bed/prepare.sh packages qemu headers image
+	BED_UPDATED=1 tests/bed/prepare.sh headers-$(SERIES) image-$(SERIES)
+	$(MAKE) -j2 --no-print-directory bed-images bed-programs
+
+bed-images:
+	BED_UPDATED=1 tests/bed/prepare.sh
+
+bed-programs:
 	$(MAKE) KVER="$$(cat $(CACHEFS_CACHE)/kver-$(SERIES))"
 	$(MAKE) -s --no-print-directory -C tools
 
@@ -105,5 +112,5 @@ clean:
 distclean: clean
 	rm -rf "$(CACHEFS_CACHE)"
 
-.PHONY: all module install uninstall bed demo test deb tools torture \
+.PHONY: all module install uninstall bed bed-images bed-programs demo test deb tools torture \
 	mutants clean distclean
