@@ -310,7 +310,7 @@ static void ckpt_return_ready(const struct ckpt_writer *writer)
 	spin_unlock(&cache->log_lock);
 }
 
-/* Write all of the index, from region @first on. */
+/* Write all of the index, from region @first on.  ckpt_flush() has left an empty buffer. */
 static int ckpt_write(struct ckpt_writer *writer, u32 first)
 {
 	struct cachefs_cache *cache = writer->cache;
@@ -319,8 +319,6 @@ static int ckpt_write(struct ckpt_writer *writer, u32 first)
 
 	writer->first = first;
 	writer->index = 0;
-	writer->used = 0;
-	memset(writer->buffer, 0, CKPT_BATCH * sizeof(*writer->buffer));
 	ckpt_make_room(cache, first);
 	for (i = 0; !ret && i < cache->geo.nr_regions; i++) {
 		if (cache->regions[i].state != CACHEFS_REGION_FREE)

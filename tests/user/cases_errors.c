@@ -404,15 +404,21 @@ static void trying_to_write_costs_no_records(void)
 	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 0);
 }
 
+/* A device that has some data can neither be read nor written any more. */
+static void lose_device(void)
+{
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 50), 0);
+	model.device->write_errors = 1000;
+	model.device->read_errors = 1000;
+}
+
 /* Nobody reads, and nobody stores after the region that was open. */
 static void log_notices_a_device_that_is_gone(void)
 {
 	unsigned int i;
 
-	tiny();
-	EXPECT_EQ(model_store_now(1, 0, 50), 0);
-	model.device->write_errors = 1000;
-	model.device->read_errors = 1000;
+	lose_device();
 	for (i = 0; i < 5; i++) {
 		model_new_version(2, TINY_SLOTS);
 		model_store_now(2, 0, TINY_SLOTS);
@@ -430,10 +436,7 @@ static void device_that_is_gone(void)
 {
 	unsigned int i;
 
-	tiny();
-	EXPECT_EQ(model_store_now(1, 0, 50), 0);
-	model.device->write_errors = 1000;
-	model.device->read_errors = 1000;
+	lose_device();
 	for (i = 0; i < 20; i++) {
 		model_store(2, i, 1, 0);
 		shim_advance_ms(1000);
