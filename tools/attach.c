@@ -168,25 +168,29 @@ static int attach_wait(const char *device, const struct config *config)
 /* The bound on the index that a cache has while it is attached. */
 static const char attach_index_bound[] = "/sys/module/cachefs/parameters/max_index_bytes";
 
-/* Write the options of a configuration to the module.  An exit status. */
+/* Write a value of a configuration, if it has one, to a file of the kernel; @path is freed. */
+static int attach_set(char *path, const char *value)
+{
+	int status = EXIT_SUCCESS, ret = 0;
+
+	/* A write of nothing is none. */
+	if (value)
+		ret = root_write(path, *value ? value : "\n");
+	if (ret)
+		status = cmd_fails(-ret, "%s: cannot be set to %s", path, value);
+	free(path);
+	return status;
+}
+
+/* Write the options of a configuration to the module.  An exit status: all are tried. */
 static int attach_set_options(const struct config *config)
 {
-	int status = EXIT_SUCCESS, ret;
-	const char *value;
+	int status = EXIT_SUCCESS;
 	unsigned int i;
-	char *path;
 
-	for (i = 0; i < ARRAY_SIZE(config_options); i++) {
-		value = config->options[i];
-		if (!value)
-			continue;
-		path = cmd_text("/sys/module/cachefs/parameters/%s", config_options[i]);
-		/* A write of nothing is none. */
-		ret = root_write(path, *value ? value : "\n");
-		if (ret)
-			status = cmd_fails(-ret, "%s: cannot be set to %s", path, value);
-		free(path);
-	}
+	for (i = 0; i < ARRAY_SIZE(config_options); i++)
+		status |= attach_set(cmd_text("/sys/module/cachefs/parameters/%s",
+					      config_options[i]), config->options[i]);
 	return status;
 }
 
@@ -247,23 +251,14 @@ static int attach_loaded(const char *device, const struct config *config)
  */
 static int attach_set_limits(const struct config *config)
 {
-	int status = EXIT_SUCCESS, ret;
+	int status = EXIT_SUCCESS;
 	struct system sys;
 	unsigned int i;
-	char *path;
 
 	system_read(&sys);
-	for (i = 0; i < ARRAY_SIZE(config_limits) && sys.nr_caches; i++) {
-		if (!config->limits[i])
-			continue;
-		path = cmd_text("/sys/fs/cachefs/%s/%s", sys.caches[0].uuid,
-				config_limits[i]);
-		ret = root_write(path, config->limits[i]);
-		if (ret)
-			status = cmd_fails(-ret, "%s: cannot be set to %s", path,
-					   config->limits[i]);
-		free(path);
-	}
+	for (i = 0; i < ARRAY_SIZE(config_limits) && sys.nr_caches; i++)
+		status |= attach_set(cmd_text("/sys/fs/cachefs/%s/%s", sys.caches[0].uuid,
+					      config_limits[i]), config->limits[i]);
 	system_free(&sys);
 	return status;
 }
