@@ -520,7 +520,8 @@ bool cachefs_stage_read(struct cachefs_op *op, struct page *page)
 	if (stage_known_miss(op, page->index))
 		return false;
 	/* What the server sends may wait until the device has read. */
-	WRITE_ONCE(op->object->miss.asked, 0);
+	if (READ_ONCE(op->object->miss.asked))
+		WRITE_ONCE(op->object->miss.asked, 0);
 	stage = stage_find(op, page->index);
 	if (!stage) {
 		cachefs_lookup(cachefs_op_cache(op), &op->version, page->index,
