@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who uses the cache, how much of it, what is counted for a volume, its share, what is
- * refused, and how old the data is.
+ * Accounting: operations under way, the counters and the share of a volume, refused
+ * bytes, the age of the data, and objects.
  */
 #include <linux/ktime.h>
 #include <linux/math64.h>
@@ -16,7 +16,7 @@
  */
 void cachefs_op_begin(struct cachefs_cache *cache)
 {
-	/* A full barrier: then it looks at the state, see cachefs_quiesce(). */
+	/* A full barrier: the operation reads the state later, see cachefs_quiesce(). */
 	atomic_inc_return(&cache->ops);
 }
 
@@ -28,7 +28,7 @@ void cachefs_op_begin(struct cachefs_cache *cache)
  */
 void cachefs_op_end(struct cachefs_cache *cache)
 {
-	/* Under the lock, so that the waiter cannot free it in between. */
+	/* The lock keeps the waiter from freeing the cache in between. */
 	unsigned long flags;
 
 	spin_lock_irqsave(&cache->wait.lock, flags);
@@ -42,7 +42,7 @@ void cachefs_op_end(struct cachefs_cache *cache)
  * @cache: the cache
  *
  * Afterwards lookups find nothing and stores are refused.  A cache that has failed
- * stays so.
+ * stays failed.
  *
  * Context: process, may sleep as long as the device takes.
  */
@@ -52,12 +52,12 @@ void cachefs_quiesce(struct cachefs_cache *cache)
 	/* An operation that is not seen here sees the new state. */
 	smp_mb();
 	wait_event(cache->wait, !atomic_read(&cache->ops));
-	/* The last one may still hold the lock to wake us. */
+	/* The last operation may still hold the lock to wake this task. */
 	spin_lock_irq(&cache->wait.lock);
 	spin_unlock_irq(&cache->wait.lock);
 }
 
-/* How far the log has gone since the attach, bytes. */
+/* Return the bytes that the log has advanced since the attach. */
 static u64 share_log_at(struct cachefs_cache *cache)
 {
 	return atomic64_read(&cache->stats[CACHEFS_STAT_STORED_BYTES]) +
@@ -65,8 +65,8 @@ static u64 share_log_at(struct cachefs_cache *cache)
 }
 
 /*
- * What a volume has in the log.  What it has stored is taken to be spread over the whole
- * log, so each 256th that the log goes on takes a 256th of it.
+ * Return the bytes that a volume has in the log.  They are taken to be spread over the
+ * whole log, so the volume loses a 256th of them whenever the log advances by a 256th.
  */
 static u64 share_bytes(struct cachefs_cache *cache, struct cachefs_counters *share)
 {
@@ -100,13 +100,13 @@ static void share_add(struct cachefs_cache *cache, struct cachefs_volume *volume
  * cachefs_volume_admits - Whether a volume's policy lets more of it be stored
  * @cache: the cache
  * @volume: the volume
- * @bytes: how much more
+ * @bytes: how many bytes more
  *
- * A volume has its share when it has stored so much in about the time in which the log
+ * A volume has its share when it has stored that much in about the time in which the log
  * goes once around the device.  Stores that are under way do not count yet.
  *
  * Context: process, does not sleep.
- * Return: whether it may be stored.
+ * Return: whether the bytes may be stored.
  */
 bool cachefs_volume_admits(struct cachefs_cache *cache,
 			   struct cachefs_volume *volume, u64 bytes)
@@ -125,11 +125,11 @@ bool cachefs_volume_admits(struct cachefs_cache *cache,
 }
 
 /**
- * cachefs_volume_set_policy - Set what an administrator wants of a volume
+ * cachefs_volume_set_policy - Set the policy of a volume
  * @volume: the volume
- * @policy: that
+ * @policy: what an administrator wants of the volume
  *
- * What is stored counts for a share from here on.
+ * Data that is stored from now on counts for the share.
  *
  * Context: any.
  */
@@ -141,7 +141,7 @@ void cachefs_volume_set_policy(struct cachefs_volume *volume,
 }
 
 /**
- * cachefs_volume_keeps - Whether what is stored of a volume counts as read
+ * cachefs_volume_keeps - Whether stored data of a volume counts as read
  * @volume: the volume
  *
  * Context: any.
@@ -153,13 +153,13 @@ bool cachefs_volume_keeps(const struct cachefs_volume *volume)
 }
 
 /**
- * cachefs_count - Account what only the glue knows
+ * cachefs_count - Count something that only the glue knows
  * @cache: the cache
- * @volume: of the file that a reader read, or %NULL
+ * @volume: the volume of the file that was read, or %NULL
  * @stat: what is counted; with a volume one of hits, misses and stores
- * @n: how much, up to the end of the file
+ * @n: how much to add, up to the end of the file
  *
- * Context: any; for what was stored, process.
+ * Context: any; for stored bytes, process.
  */
 void cachefs_count(struct cachefs_cache *cache, struct cachefs_volume *volume,
 		   enum cachefs_stat stat, s64 n)
@@ -197,7 +197,7 @@ static struct cachefs_counters *counters_find(struct cachefs_cache *cache,
 	return NULL;
 }
 
-/* Let go of the counters that have been without a volume for longest. */
+/* If there are too many counters, free those that have had no volume for longest. */
 static void counters_trim(struct cachefs_cache *cache)
 {
 	struct cachefs_counters *counters, *next;
@@ -215,12 +215,12 @@ static void counters_trim(struct cachefs_cache *cache)
 }
 
 /**
- * cachefs_counters_get - Count for a volume where the last one with its key was counted
+ * cachefs_counters_get - Get the counters of a key, those of its last volume if kept
  * @cache: the cache
- * @key: what the network file system calls the volume
+ * @key: the name or the identity of the volume
  *
  * An export that is mounted again, by an automounter for example, goes on with its
- * numbers.  Two volumes with one key at a time are counted together.
+ * numbers.  Two volumes that have one key at the same time are counted together.
  *
  * Context: process, may sleep.
  * Return: the counters, to be given to cachefs_counters_put(); or %NULL without memory.
@@ -231,8 +231,9 @@ struct cachefs_counters *cachefs_counters_get(struct cachefs_cache *cache,
 	struct cachefs_counters *new = counters_alloc(key), *counters;
 
 	/*
-	 * On Linux 6.1 the end of a store may be what frees a volume.  Memory that waits for
-	 * such an end is not allocated under the mutex for which that end waits.
+	 * On Linux 6.1 the end of a store may free a volume, and so wait for the mutex.
+	 * An allocation may wait for the end of a store.  So no memory is allocated
+	 * under the mutex.
 	 */
 	mutex_lock(&cache->counters_mutex);
 	counters = counters_find(cache, key);
@@ -250,7 +251,7 @@ struct cachefs_counters *cachefs_counters_get(struct cachefs_cache *cache,
 }
 
 /**
- * cachefs_counters_put - A volume is counted no more
+ * cachefs_counters_put - Stop counting for a volume
  * @cache: the cache
  * @counters: of the volume; they stay, as long as there are not too many
  *
@@ -283,13 +284,13 @@ void cachefs_counters_free(struct cachefs_cache *cache)
 /**
  * cachefs_refuse - Account bytes that are not stored, and say why
  * @cache: the cache
- * @version: whose bytes
+ * @version: the version of the bytes
  * @block: first file block
  * @bytes: how many
  * @why: one of CACHEFS_REFUSED()
  *
- * Whoever decides that something is not stored calls this, once.  The core has
- * done so for what cachefs_store_wanted() and cachefs_store() leave out.
+ * The code that decides not to store something calls this, once.  cachefs_store_wanted()
+ * and cachefs_store() have called this for all that they leave out.
  *
  * Context: any.
  */
@@ -313,9 +314,9 @@ void cachefs_refuse(struct cachefs_cache *cache,
  * cachefs_oldest_seconds - How long ago the region with the oldest data was begun
  * @cache: the cache
  *
- * All data of a region counts from when the region became OPEN.  Data of an earlier attach
- * counts from this attach, as the device does not have the time.  What stays when its
- * region is reused counts from then.
+ * All data of a region counts from when the region became OPEN.  Data of an earlier
+ * attach counts from this attach, as the device does not have the time.  A block that
+ * stays when its region is reused counts from the reuse.
  *
  * Context: process, may sleep.
  * Return: seconds; 0 if nothing is cached.

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How much may be written in a day: a bucket of bytes.  Time fills the bucket, and every
- * write to the device empties it.  See "The write budget" in design.rst.
+ * The write budget, a bound on the bytes that are written in a day: a bucket of bytes.
+ * Time fills the bucket, and every write to the device empties it.  See "The write
+ * budget" in design.rst.
  */
 #include <linux/random.h>
 #include "internal.h"
 
-/* The bucket holds what comes in this time, in seconds: a quarter of a day. */
+/* The bucket holds the bytes of this time, in seconds: a quarter of a day. */
 #define BUDGET_DEPTH	(86400 / 4)
 
-/* Account what was written, and the time that has passed. */
+/* Account the bytes that were written, and the time that has passed. */
 static void budget_update(struct cachefs_cache *cache, s64 depth)
 {
 	s64 written = atomic64_read(&cache->stats[CACHEFS_STAT_DEVICE_WRITTEN_BYTES]);
@@ -17,7 +18,7 @@ static void budget_update(struct cachefs_cache *cache, s64 depth)
 	s64 room = cache->budget_room - (written - cache->budget_written);
 
 	lockdep_assert_held(&cache->budget_lock);
-	/* This fills the bucket even from -depth on, and no number gets too large. */
+	/* Twice BUDGET_DEPTH fills the bucket even from -depth on.  Nothing overflows. */
 	room += depth / BUDGET_DEPTH * min_t(time64_t, passed, 2 * BUDGET_DEPTH);
 	/* Metadata has to be written.  A debt of more than the bucket is forgotten. */
 	cache->budget_room = clamp(room, -depth, depth);
@@ -26,9 +27,9 @@ static void budget_update(struct cachefs_cache *cache, s64 depth)
 }
 
 /**
- * cachefs_budget_set - Bound what is written in a day
+ * cachefs_budget_set - Bound the bytes that are written in a day
  * @cache: the cache
- * @day: the bound, bytes; 0: no bound.  Another bound begins with a full bucket
+ * @day: the bound, bytes; 0: no bound.  A new bound begins with a full bucket
  *
  * Context: process; takes budget_lock.
  * Return: 0, or %-ERANGE above %S64_MAX.
@@ -47,7 +48,7 @@ int cachefs_budget_set(struct cachefs_cache *cache, u64 day)
 	return 0;
 }
 
-/* What the bucket has left, bytes, after some are written. */
+/* Return the bytes that the bucket has left after a write of @bytes. */
 static s64 budget_room(struct cachefs_cache *cache, u64 bytes, s64 *depth)
 {
 	s64 room;
@@ -63,14 +64,14 @@ static s64 budget_room(struct cachefs_cache *cache, u64 bytes, s64 *depth)
 /**
  * cachefs_budget_admits - Whether the budget has room for a write
  * @cache: the cache
- * @bytes: to be written
- * @stays: they are cached already, and shall stay
+ * @bytes: the size of the write
+ * @stays: the data is cached already, and shall stay
  *
- * New data leaves the last sixteenth of the bucket to metadata and to what stays.  Below
- * half of the bucket new data is admitted by chance.
+ * New data leaves the last sixteenth of the bucket to metadata and to data that stays.
+ * Below half of the bucket new data is admitted by chance.
  *
  * Context: process; takes budget_lock if there is a budget.
- * Return: whether they may be written.
+ * Return: whether the bytes may be written.
  */
 bool cachefs_budget_admits(struct cachefs_cache *cache, u64 bytes, bool stays)
 {
@@ -89,7 +90,7 @@ bool cachefs_budget_admits(struct cachefs_cache *cache, u64 bytes, bool stays)
  * @cache: the cache
  *
  * Context: process; takes budget_lock if there is a budget.
- * Return: whether that is so, until time has filled the bucket.
+ * Return: %true if so, until time has filled the bucket.
  */
 bool cachefs_budget_is_used(struct cachefs_cache *cache)
 {

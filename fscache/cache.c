@@ -7,19 +7,22 @@
 #include "../nfs-glue/compat/blake2s.h"
 #include "internal.h"
 
-/* Default for the memory of the index: this part of all memory. */
+/* Default bound on the memory of the index: all memory, divided by this. */
 #define CACHEFS_INDEX_SHARE	16
 
-/* What an attach begins with instead, unless it is U64_MAX: a checkpoint needs its room. */
+/*
+ * The bound on the memory of the index that an attach begins with, or U64_MAX for the
+ * default.  An attach needs the bound at once, because a checkpoint needs its room.
+ */
 unsigned long long cachefs_max_index_bytes = U64_MAX;
 
-/* Default for what may be on its way to the device, bytes. */
+/* Default for the largest number of bytes in flight to the device. */
 #define CACHEFS_MAX_IN_FLIGHT	(64 << 20)
 
-/* Default for how long the device may take for that, ms. */
+/* Default for the time that the device may take for the bytes in flight, ms. */
 #define CACHEFS_MAX_IN_FLIGHT_MS 1000
 
-/* Default for how slow the device may be to read before the server is asked, ms. */
+/* Default for the time that a read may take before the server is asked instead, ms. */
 #define CACHEFS_READ_BYPASS_MS	100
 
 static void cache_free(struct cachefs_cache *cache)
@@ -56,7 +59,7 @@ static struct cachefs_cache *cache_alloc(struct cachefs_device *device)
 	for (i = 0; i < CACHEFS_LOAD_LOCKS; i++)
 		mutex_init(&cache->load_mutex[i]);
 	spin_lock_init(&cache->error_lock);
-	/* By itself, so that the first line of each attach is there. */
+	/* Each attach has a limit of its own, so that its first error is logged. */
 	ratelimit_state_init(&cache->error_limit, DEFAULT_RATELIMIT_INTERVAL,
 			     DEFAULT_RATELIMIT_BURST);
 	cachefs_errors_reset(cache);
@@ -102,16 +105,16 @@ static struct cachefs_cache *cache_alloc(struct cachefs_device *device)
 
 /**
  * cachefs_attach - Put a cache into service
- * @device: where it is; the caller's, until cachefs_detach()
+ * @device: the device, which the caller keeps open until cachefs_detach()
  * @flags: CACHEFS_ATTACH_...
  * @cachep: the cache
  *
- * A blank device is formatted.  With %CACHEFS_ATTACH_FORMAT a cache that is
- * there is made anew, with %CACHEFS_ATTACH_FORCE anything else is, too.
+ * A blank device is formatted.  With %CACHEFS_ATTACH_FORMAT a device that holds a cache
+ * is formatted, too, and with %CACHEFS_ATTACH_FORCE any device.
  *
  * Context: process, may sleep.
  * Return: 0; as cachefs_super_make() or cachefs_super_read(); %-EINTR, the task was
- * killed; %-ENOMEM; or the device's error.  The log says why.
+ * killed; %-ENOMEM; or the device's error.  The kernel log says why.
  */
 int cachefs_attach(struct cachefs_device *device, unsigned int flags,
 		   struct cachefs_cache **cachep)
@@ -145,7 +148,7 @@ int cachefs_attach(struct cachefs_device *device, unsigned int flags,
 	cache->next_flush = jiffies;
 	cache->next_meta_try = jiffies;
 	cache->attached = ktime_get_boottime_seconds();
-	/* It has been read: a part of it that cannot be is not all. */
+	/* The device can be read: errors so far were errors of a part of it. */
 	cachefs_io_worked(cache, false);
 	WRITE_ONCE(cache->state, CACHEFS_ACTIVE);
 	/* The first regions are ready when this returns. */
@@ -156,7 +159,7 @@ int cachefs_attach(struct cachefs_device *device, unsigned int flags,
 	return 0;
 
 fail:
-	/* Who is killed gets no memory either. */
+	/* An allocation also fails if the task is killed. */
 	if (ret == -ENOMEM && fatal_signal_pending(current))
 		ret = -EINTR;
 	if (cache)
@@ -166,14 +169,14 @@ fail:
 }
 
 /**
- * cachefs_finish - Write all that the next attach needs, and use the device no more
+ * cachefs_finish - Write all that the next attach needs, and stop using the device
  * @cache: the cache; lookups find nothing from now on, and stores are refused
  *
  * A cache that has failed, or is finished already, is left as it is.  If the device
- * does not take what is written, the next attach finds less.
+ * does not take the writes, the next attach finds less.
  *
  * Context: process, may sleep as long as the device takes.
- * Return: whether the device has a checkpoint now that it had not before.
+ * Return: whether the device has a new checkpoint.
  */
 bool cachefs_finish(struct cachefs_cache *cache)
 {
@@ -185,7 +188,7 @@ bool cachefs_finish(struct cachefs_cache *cache)
 	if (write)
 		cachefs_log_seal_all(cache);
 	cachefs_recover_stop(cache);
-	/* After that: an error of the device has the log looked after. */
+	/* Cancel these only now, because an error of the device kicks the log. */
 	cancel_delayed_work_sync(&cache->log_work);
 	cancel_delayed_work_sync(&cache->watch);
 	flush_workqueue(cache->submit_wq);
@@ -193,7 +196,7 @@ bool cachefs_finish(struct cachefs_cache *cache)
 	flush_workqueue(cache->read_wq);
 	if (!write)
 		return false;
-	/* A checkpoint would say that there is nothing else. */
+	/* A checkpoint would say that the regions not scanned yet hold nothing. */
 	whole = !cache->unscanned;
 	ret = whole ? cachefs_checkpoint(cache) : cachefs_write_anchor(cache, 0, 0, 0);
 	if (!ret && !whole)
@@ -208,7 +211,7 @@ bool cachefs_finish(struct cachefs_cache *cache)
 
 /**
  * cachefs_detach - Take a cache out of service
- * @cache: nobody begins operations on it any more; freed
+ * @cache: the cache, on which no operation begins any more; freed
  *
  * Context: process, may sleep as long as the device takes.
  */
@@ -219,14 +222,14 @@ void cachefs_detach(struct cachefs_cache *cache)
 }
 
 /**
- * cachefs_version_id - The name of one version of one file
+ * cachefs_version_id - Compute the version id of one version of one file
  * @cache: the cache, whose secret keys the hash
- * @id: where it goes, 16 bytes
+ * @id: the version id, 16 bytes
  * @volume_key: what identifies the volume
  * @volume_len: its length in bytes
  * @key: what identifies the file in the volume
  * @key_len: its length in bytes
- * @coherency: what changes when the content changes
+ * @coherency: data that changes when the content changes
  * @coherency_len: its length in bytes
  * @size: size of the file in bytes
  *
@@ -237,7 +240,7 @@ void cachefs_version_id(struct cachefs_cache *cache, u8 id[16],
 			const void *key, size_t key_len,
 			const void *coherency, size_t coherency_len, u64 size)
 {
-	/* Lengths first: no two different inputs look the same. */
+	/* The lengths come first, so that no two different inputs look the same. */
 	__le64 head[4] = {
 		cpu_to_le64(volume_len), cpu_to_le64(key_len),
 		cpu_to_le64(coherency_len), cpu_to_le64(size),

@@ -9,12 +9,12 @@
 /* Blocks that are read or written at once. */
 #define CKPT_BATCH	32
 
-/* So often a checkpoint is begun, each time behind the block that took no writes. */
+/* The number of tries.  Each new try begins behind the region that took no writes. */
 #define CKPT_TRIES	4
-/* But a device that refuses writes slowly is tried no more after so long. */
+/* No try begins after this time, because a device may refuse writes slowly. */
 #define CKPT_PATIENCE	(10 * HZ)
 
-/* Block @index of a checkpoint that starts at region @first. */
+/* Return the place of block @index of a checkpoint that starts at region @first. */
 static u64 ckpt_block(const struct cachefs_geometry *geo, u32 first, u64 index,
 		      u32 *region)
 {
@@ -22,7 +22,7 @@ static u64 ckpt_block(const struct cachefs_geometry *geo, u32 first, u64 index,
 	return cachefs_region_start(geo, *region) + index % geo->region_blocks;
 }
 
-/* How many blocks from @index on lie in one piece, at most CKPT_BATCH. */
+/* Return the number of blocks from @index on in one piece, at most CKPT_BATCH. */
 static u32 ckpt_batch(const struct cachefs_geometry *geo, u64 index, u64 end)
 {
 	return min3((u64)CKPT_BATCH, end - index,
@@ -35,7 +35,7 @@ static int ckpt_load_region(struct cachefs_cache *cache,
 	u64 seq = le64_to_cpu(record->where);
 	u32 nr = le32_to_cpu(record->region);
 
-	/* Each region once, in order. */
+	/* Each region comes once, in order. */
 	if (nr >= cache->geo.nr_regions || (*region != U32_MAX && nr <= *region) ||
 	    !seq || seq >> 51)
 		return -EUCLEAN;
@@ -87,12 +87,12 @@ static int ckpt_load_record(struct cachefs_cache *cache,
 
 /**
  * cachefs_load_checkpoint - Fill the index from a checkpoint
- * @cache: its index is empty, and holds anything after an error
- * @anchor: valid; says where it is
+ * @cache: its index is empty before, and may hold anything after an error
+ * @anchor: valid; says where the checkpoint is
  *
  * Context: process, may sleep.
- * Return: 0; -EUCLEAN, it is damaged or of another time; -ENOMEM; -EINTR, the task
- * is killed; or the device's error.
+ * Return: 0; -EUCLEAN, the checkpoint is damaged or of another time; -ENOMEM; -EINTR, the
+ * task is killed; or the device's error.
  */
 int cachefs_load_checkpoint(struct cachefs_cache *cache,
 			    const struct cachefs_anchor *anchor)
@@ -143,7 +143,7 @@ int cachefs_load_checkpoint(struct cachefs_cache *cache,
 }
 
 /**
- * struct ckpt_writer - Where a checkpoint is being written
+ * struct ckpt_writer - A checkpoint that is being written
  * @cache: the cache
  * @buffer: CKPT_BATCH blocks
  * @first: first region
@@ -151,7 +151,7 @@ int cachefs_load_checkpoint(struct cachefs_cache *cache,
  * @seq: sequence number in the headers
  * @used: records in @buffer
  * @failed: the region in which a write has failed
- * @began: when, jiffies
+ * @began: when the writing began, jiffies
  */
 struct ckpt_writer {
 	struct cachefs_cache		*cache;
@@ -201,7 +201,7 @@ static int ckpt_flush(struct ckpt_writer *writer)
 	return ret;
 }
 
-/* A zeroed record to fill in, or %NULL if writing the full buffer failed. */
+/* Return a zeroed record to fill in, or %NULL if writing the full buffer failed. */
 static struct cachefs_ckpt_record *ckpt_record(struct ckpt_writer *writer)
 {
 	struct cachefs_ckpt_block *block;
@@ -274,13 +274,14 @@ static bool ckpt_lost_patience(const struct ckpt_writer *writer)
 }
 
 /*
- * READY regions hold nothing: they come first again at the next attach.  What
- * the disk says of them has to go.  Should only one of the next two get its new
- * sequence number before a power loss, the other one's would be the newest before
- * it, and all that is older than that would look as if it was reused.  And what they
- * had before must not come back in the place of newer copies, only to be reused at
- * once.  It is durable when the anchor is.  A block that takes no writes is mostly not
- * readable, either.
+ * Make the READY regions FREE.  They hold nothing, and come first again at the next
+ * attach.  Their metadata on the disk is zeroed for two reasons.  If only one of the next
+ * two regions gets its new sequence number before a power loss, the old number of the
+ * other region would be the newest before it, and all older regions would look as if they
+ * were reused.  And the earlier content of these regions must not be found instead of
+ * newer copies, because the regions are reused at once.  The zeros are durable when the
+ * anchor is durable.  A failed write is ignored, because a block that takes no writes is
+ * mostly not readable, either.
  */
 static void ckpt_return_ready(const struct ckpt_writer *writer)
 {
@@ -310,7 +311,7 @@ static void ckpt_return_ready(const struct ckpt_writer *writer)
 	spin_unlock(&cache->log_lock);
 }
 
-/* Write all of the index, from region @first on.  ckpt_flush() has left an empty buffer. */
+/* Write the whole index, from region @first on.  The buffer is zero, see ckpt_flush(). */
 static int ckpt_write(struct ckpt_writer *writer, u32 first)
 {
 	struct cachefs_cache *cache = writer->cache;
@@ -334,11 +335,11 @@ static int ckpt_write(struct ckpt_writer *writer, u32 first)
  * cachefs_checkpoint - Write the index and declare the cache clean
  * @cache: quiet: no operation, no work, all metadata written
  *
- * It lies where the log goes on, in regions that were made ready or are the
- * oldest, and is overwritten first: attaching takes the clean flag back before.
- * If a block there takes no writes, it lies behind that block's region, since the log would
- * go on at the same place after each attach.  If it cannot be written, the next attach reads
- * the metadata of all regions instead.
+ * The checkpoint lies where the log goes on, in regions that were READY or are the
+ * oldest.  The log overwrites these regions first.  An attach takes the clean flag back
+ * before that.  If a block there takes no writes, the checkpoint lies behind the region
+ * of that block, because the log would go on at the same place after each attach.  If the
+ * checkpoint cannot be written, the next attach reads the metadata of all regions.
  *
  * Context: process, may sleep.
  * Return: 0, -ENOMEM, or the device's error.
@@ -369,6 +370,6 @@ int cachefs_checkpoint(struct cachefs_cache *cache)
 
 	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_WRITTEN_BYTES,
 			 writer.index << CACHEFS_BLOCK_SHIFT);
-	/* The anchor's write flushes all that was written before. */
+	/* The write of the anchor flushes all earlier writes. */
 	return cachefs_write_anchor(cache, writer.first, writer.index, writer.seq);
 }

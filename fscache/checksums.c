@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The checksums of a region's slots, in memory while there is enough of it.
+ * The checksums of a region's slots, in memory while there is enough memory.
  *
  * A region that is being written has its checksums from the beginning.  The checksums
- * of other regions are read from their metadata when somebody needs them.  They are
- * the first to go when memory is short.
+ * of other regions are read from their metadata when they are needed.  These checksums
+ * are freed first when memory is short.
  */
 #include <linux/err.h>
 #include "internal.h"
@@ -12,10 +12,10 @@
 /**
  * cachefs_checksums_alloc - Allocate room for the checksums of a region
  * @cache: the cache
- * @gfp: how
+ * @gfp: flags of the allocation
  *
  * Context: process, as @gfp says.
- * Return: zeros for all slots, counted; or %NULL.
+ * Return: zeros for all slots, which are counted; or %NULL.
  */
 u64 *cachefs_checksums_alloc(struct cachefs_cache *cache, gfp_t gfp)
 {
@@ -30,7 +30,7 @@ u64 *cachefs_checksums_alloc(struct cachefs_cache *cache, gfp_t gfp)
 /**
  * cachefs_checksums_free - Free the checksums of a region
  * @cache: the cache
- * @checksums: of cachefs_checksums_alloc(), which nobody uses; or %NULL
+ * @checksums: of cachefs_checksums_alloc(), not in use any more; or %NULL
  *
  * Context: process.
  */
@@ -46,7 +46,7 @@ void cachefs_checksums_free(struct cachefs_cache *cache, u64 *checksums)
 /**
  * cachefs_region_read_meta - Read and check the metadata of a region
  * @cache: the cache
- * @meta: region and blocks are set; the rest is filled in, as cachefs_meta_newest() does
+ * @meta: region and blocks are set; the rest is filled in by cachefs_meta_newest()
  *
  * If the blocks cannot be read in one go, each is read by itself.  A block that
  * cannot be read is zero, and so is not valid.  All of this counts as one error.
@@ -80,13 +80,12 @@ int cachefs_region_read_meta(struct cachefs_cache *cache, struct cachefs_region_
 }
 
 /**
- * cachefs_region_load_meta - Read what the disk has of a region in its present round
+ * cachefs_region_load_meta - Read the metadata of the present round of a region
  * @cache: the cache
  * @region: a region that is not reused meanwhile
  * @meta: filled in; the caller frees @meta->blocks with kvfree(), also after an error
  *
- * Context: process, sleeps, but does not wait for memory: without memory the server is
- * asked, which is better.
+ * Context: process, sleeps, but does not wait for memory: asking the server is better.
  * Return: -ENOMEM, or as cachefs_region_read_meta().
  */
 int cachefs_region_load_meta(struct cachefs_cache *cache, u32 region,
@@ -119,7 +118,7 @@ static bool checksums_record_valid(const struct cachefs_slot_record *record)
 /**
  * cachefs_region_records - Copy the records of a region's slots
  * @cache: the cache
- * @meta: what the disk has of the region
+ * @meta: the metadata of the region on the disk
  * @records: for all slots; zero where the disk has no record, or a bad one
  *
  * Context: any.
@@ -144,7 +143,7 @@ void cachefs_region_records(struct cachefs_cache *cache,
 
 /*
  * Fill in the checksums that the metadata has.  Slots without a checksum cannot be
- * verified, so the index drops their blocks.  Returns whether it had any.
+ * verified, so the index drops their blocks.  Returns whether the index had such blocks.
  */
 static bool checksums_fill(struct cachefs_cache *cache,
 			   const struct cachefs_region_meta *loaded, u64 *checksums)
@@ -158,7 +157,7 @@ static bool checksums_fill(struct cachefs_cache *cache,
 		first = index * CACHEFS_RECORDS_PER_BLOCK;
 		nr = min_t(u32, CACHEFS_RECORDS_PER_BLOCK, geo->slots - first);
 		meta = cachefs_meta_pick(loaded, index, geo);
-		/* A scratch block from before the write that failed. */
+		/* This is a scratch block from before the write that failed. */
 		if (meta && unwritten && le32_to_cpu(meta->header.nr) < nr)
 			meta = NULL;
 		for (i = 0; meta && i < nr; i++)
@@ -172,8 +171,8 @@ static bool checksums_fill(struct cachefs_cache *cache,
 
 /*
  * Read the checksums that the disk has.  If all metadata was written and could be read,
- * but not all blocks have a checksum, it was damaged.  Otherwise the device has lost a
- * part of it.
+ * but not all blocks have a checksum, the metadata was damaged.  Otherwise the device has
+ * lost a part of the metadata.
  */
 static int checksums_read(struct cachefs_cache *cache, u32 region,
 			  struct cachefs_region_meta *loaded, u64 *checksums)
@@ -188,7 +187,7 @@ static int checksums_read(struct cachefs_cache *cache, u32 region,
 	if (loaded->seq) {
 		dropped = checksums_fill(cache, loaded, checksums);
 	} else {
-		/* The caller has pinned the region: these are no blocks of a later round. */
+		/* The caller has pinned the region, so no block is of a later round. */
 		dropped = READ_ONCE(r->nr_extents);
 		cachefs_index_forget(cache, region);
 	}
@@ -199,7 +198,7 @@ static int checksums_read(struct cachefs_cache *cache, u32 region,
 	}
 	if (loaded->seq)
 		return 0;
-	/* Readers that found blocks here before do not read the metadata again. */
+	/* Readers that have found blocks here before do not read the metadata again. */
 	r->lost = true;
 	return unread < 0 ? unread : -EUCLEAN;
 }
@@ -232,10 +231,10 @@ static int checksums_load(struct cachefs_cache *cache, u32 region)
  * Loads the checksums of the whole region.  Extents without checksums on the disk are
  * dropped.
  *
- * Context: process, may sleep; takes a load_mutex.  For what has no checksum grow_mutex
- * and index_lock, too.
+ * Context: process, may sleep; takes a load_mutex.  To drop extents, takes grow_mutex and
+ * index_lock, too.
  * Return: the checksums of all slots, until the region is unpinned; or an ERR_PTR that
- * says why some are not there: -ENOMEM; -EUCLEAN if the metadata is not that of this
+ * says why some are missing: -ENOMEM; -EUCLEAN if the metadata is not that of this
  * round of the region; the device's error; or -ENODATA if the region is known to be
  * lost, or if only these slots have no checksums.
  */
@@ -285,7 +284,7 @@ static bool checksums_disk_says(struct cachefs_cache *cache, u32 region,
 }
 
 /**
- * cachefs_region_holds - Was this block stored in that slot?
+ * cachefs_region_holds - Tell whether a block was stored in a slot
  * @cache: the cache
  * @region: pinned
  * @slot: the slot
@@ -296,7 +295,7 @@ static bool checksums_disk_says(struct cachefs_cache *cache, u32 region,
  * not match its checksum, but is not damaged.
  *
  * Context: process, may sleep; takes index_lock.
- * Return: %false if another block was stored there; %true also if that is unknown.
+ * Return: %false if another block was stored there; otherwise, or if unknown, %true.
  */
 bool cachefs_region_holds(struct cachefs_cache *cache, u32 region, u32 slot,
 			  const u8 id[16], u64 block)
@@ -313,24 +312,31 @@ bool cachefs_region_holds(struct cachefs_cache *cache, u32 region, u32 slot,
 	return open ? is : checksums_disk_says(cache, region, slot, id, block);
 }
 
-/* Take the checksums of a region away, if nobody needs them. */
+/* Take the checksums of a region away, if no reader needs them. */
 static u64 *checksums_take(struct cachefs_cache *cache, u32 region)
 {
 	struct cachefs_region *r = &cache->regions[region];
 	unsigned int lock = region % CACHEFS_LOAD_LOCKS;
 	u64 *checksums = NULL;
 
-	/* Nobody loads them meanwhile.  Those of another region are as good. */
+	/*
+	 * No reader loads the checksums while the mutex is held.  If the mutex is not
+	 * free, the checksums of another region are as good.
+	 */
 	if (!mutex_trylock(&cache->load_mutex[lock]))
 		return NULL;
-	/* The region does not become FREE meanwhile: then the log frees them. */
+	/*
+	 * The lock keeps the region from becoming FREE.  The log frees the checksums of a
+	 * region that has become FREE.
+	 */
 	read_lock(&cache->index_lock);
-	/* Pairs with cachefs_region_set_state(): its last store is done. */
+	/* Pairs with cachefs_region_set_state(): the last store of the region is done. */
 	if (smp_load_acquire(&r->state) == CACHEFS_REGION_SEALED)
 		checksums = xchg(&r->checksums, NULL);
 	/*
-	 * A reader that is not seen finds none; pairs with index_run_pin().  Another one
-	 * finds none for a moment, and comes for them when the mutex is free.
+	 * A reader whose pin is not seen here finds no checksums.  Pairs with
+	 * index_run_pin().  A reader whose pin is seen may find none for a moment, and
+	 * gets them when the mutex is free.
 	 */
 	smp_mb();
 	if (checksums && cachefs_region_pinned(r)) {
@@ -344,13 +350,13 @@ static u64 *checksums_take(struct cachefs_cache *cache, u32 region)
 }
 
 /**
- * cachefs_checksums_spare - Of how many regions the checksums can be freed
+ * cachefs_checksums_spare - Count the regions whose checksums can be freed
  * @cache: the cache
  *
- * Those of a region that is not SEALED are needed.
+ * The checksums of a region that is not SEALED are needed.
  *
  * Context: any but interrupts; takes log_lock.
- * Return: regions, about.
+ * Return: the number of regions, approximately.
  */
 unsigned long cachefs_checksums_spare(struct cachefs_cache *cache)
 {
@@ -367,11 +373,11 @@ unsigned long cachefs_checksums_spare(struct cachefs_cache *cache)
 /**
  * cachefs_region_drop_checksums - Free checksums that can be loaded again
  * @cache: the cache
- * @nr: of how many regions at most
+ * @nr: the largest number of regions whose checksums are freed
  *
  * Context: process, also in reclaim; takes a load_mutex if it is free, index_lock and
  * log_lock.
- * Return: of how many regions the checksums were freed.
+ * Return: the number of regions whose checksums were freed.
  */
 unsigned long cachefs_region_drop_checksums(struct cachefs_cache *cache,
 					    unsigned long nr)

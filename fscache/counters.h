@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is counted for a volume (account.c), and how long I/O takes (pace.c).
+ * The counters of a volume (account.c), and the histograms of I/O times (pace.c).
  */
 #ifndef _CACHEFS_COUNTERS_H
 #define _CACHEFS_COUNTERS_H
@@ -10,7 +10,7 @@
 #include <linux/types.h>
 #include "cachefs.h"
 
-/* Histograms of latency: the file in sysfs. */
+/* Histograms of latency, each with its file in sysfs. */
 #define CACHEFS_LATENCIES(X) \
 	X(DEVICE_READS, device_reads) \
 	X(DEVICE_WRITES, device_writes) \
@@ -23,37 +23,37 @@ enum cachefs_latency {
 	CACHEFS_NR_LATENCIES,
 };
 
-/* The last bucket has all from some 4 seconds on. */
+/* The last bucket counts all times of some 4 seconds and more. */
 #define CACHEFS_LATENCY_BUCKETS	24
 
 /*
- * struct cachefs_histogram - How often something took how long
- * @total_ns: all times together
- * @counts: how often: in bucket n, less than 2^n us and not less than half of that
+ * struct cachefs_histogram - The times that something took
+ * @total_ns: sum of all times
+ * @counts: number of times: in bucket n, less than 2^n us and not less than half of that
  */
 struct cachefs_histogram {
 	atomic64_t	total_ns;
 	atomic64_t	counts[CACHEFS_LATENCY_BUCKETS];
 };
 
-/* So many counters are kept, two for a volume, and always those of a volume that is there. */
+/* The number of counters that are kept, two for a volume.  Used ones are always kept. */
 #define CACHEFS_KEPT_COUNTERS	2000
 
 /*
- * struct cachefs_counters - What was counted for a volume since the attach
+ * struct cachefs_counters - The counters of a volume since the attach
  * @link: in cachefs_cache::counters
  * @users: volumes that are counted here now; counters_mutex
  * @stats: the first few of enum cachefs_stat
- * @share_lock: protects the two members below
- * @share_bytes: of what was stored, what the log has not reused since, or so
- * @share_at: where the log was when that was worked out, bytes since the attach
+ * @share_lock: protects the next two members
+ * @share_bytes: estimate of the stored bytes that the log has not overwritten since
+ * @share_at: bytes that the log had advanced when @share_bytes was computed
  * @key: the volume's, or its identity; ends with NUL
  */
 struct cachefs_counters {
 	struct list_head	link;
 	unsigned int		users;
 	atomic64_t		stats[CACHEFS_STAT_STORED_BYTES + 1];
-	spinlock_t		share_lock;	/* what follows */
+	spinlock_t		share_lock;	/* share_bytes, share_at */
 	u64			share_bytes;
 	u64			share_at;
 	char			key[];
@@ -61,10 +61,10 @@ struct cachefs_counters {
 
 /*
  * struct cachefs_volume - A volume, for accounting; see sysfs.c
- * @counters: by its key
- * @share: by its identity, for its share
+ * @counters: the counters of its key
+ * @share: the counters of its identity, for its share
  * @max_share: its policy: the part of the cache that it may have, percent
- * @keep: its policy: what is stored of it counts as read
+ * @keep: its policy: its stored data counts as read
  */
 struct cachefs_volume {
 	struct cachefs_counters	*counters;

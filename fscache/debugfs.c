@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* /sys/kernel/debug/cachefs: regions and stores, for developers.  It may change. */
+/* /sys/kernel/debug/cachefs: regions and stores, for developers.  This may change. */
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
 #include "internal.h"
@@ -16,7 +16,7 @@ static void debugfs_region(struct seq_file *m, const char *state,
 		   open->next_slot, open->next_slot + READ_ONCE(open->left) - cache->geo.slots);
 }
 
-/* The number of regions in each state, and those whose metadata is in memory. */
+/* Show the number of regions in each state, and the regions with metadata in memory. */
 static int debugfs_regions_show(struct seq_file *m, void *unused)
 {
 	struct cachefs_cache *cache = m->private;
@@ -43,7 +43,7 @@ static int debugfs_regions_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(debugfs_regions);
 
-/* The stores that have not ended and were not given up, oldest first. */
+/* Show the stores that have not ended and were not given up, oldest first. */
 static int debugfs_stores_show(struct seq_file *m, void *unused)
 {
 	struct cachefs_cache *cache = m->private;

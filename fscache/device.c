@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The block device: everything that the core knows of bios and block devices
- * is here.  In user space its place is taken by tests/user/device.c.
+ * is here.  In user space tests/user/device.c takes the place of this file.
  */
 #include <linux/bio.h>
 #include <linux/blk-cgroup.h>
@@ -18,7 +18,7 @@
 /* Enough for one read and one store of each CPU that must make progress. */
 #define CACHEFS_POOL_SIZE	64
 
-/* How much of each end of a device must be zero to be called blank. */
+/* The size of each end of a device that must be zero if the device is blank. */
 #define BLANK_BYTES		SZ_1M
 #define BLANK_SECTORS		(BLANK_BYTES >> SECTOR_SHIFT)
 
@@ -26,16 +26,16 @@
 
 /**
  * struct cachefs_device - An open block device
- * @file: opened for us alone
- * @bdev: what it is
+ * @file: opened for exclusive use
+ * @bdev: the block device of @file
  * @name: for messages, a partition's with its number
- * @lock: protects the next two
+ * @lock: protects the next three
  * @cache: is told when the device goes
- * @tell: how it is told
- * @gone: it has gone
+ * @tell: is called to tell @cache
+ * @gone: the device has gone
  * @bios: each bio is the end of a struct bio_io
- * @own_bios: for transfers, which others wait for while they hold one of @bios
- * @copies: pages for the ends of files, and for all if they must not change
+ * @own_bios: for transfers, because a task may hold one of @bios and wait for a transfer
+ * @copies: pages for the ends of files, or for all pages if they must not change
  */
 struct cachefs_device {
 	struct file		*file;
@@ -52,7 +52,7 @@ struct cachefs_device {
 
 /*
  * struct bio_io - An I/O with its bio.  It belongs to one task or completion at a time
- * @io: what the core knows of it
+ * @io: the part that the core knows
  * @bio: last, because the bioset puts vectors behind it
  */
 struct bio_io {
@@ -61,7 +61,10 @@ struct bio_io {
 };
 
 #ifdef CACHEFS_HAVE_HOLDER_OPS
-/* The block layer wants its own lock, which keeps @device, to be released here. */
+/*
+ * The block layer expects this function to release bd_holder_lock.  The lock keeps
+ * @device from being freed.
+ */
 static void device_mark_dead(struct block_device *bdev, bool surprise)
 {
 	struct cachefs_device *device = bdev->bd_holder;
@@ -84,10 +87,10 @@ static const struct blk_holder_ops device_holder_ops = {
 #endif
 
 /**
- * cachefs_device_watch - Say who has to know when the device goes
+ * cachefs_device_watch - Set the cache that is told when the device goes
  * @device: the device
- * @cache: the cache, or %NULL: nobody any more
- * @tell: called then, maybe at once
+ * @cache: the cache, or %NULL for none any more
+ * @tell: called when the device goes, or at once if it has gone
  *
  * Context: process, may sleep.
  */
@@ -103,7 +106,7 @@ void cachefs_device_watch(struct cachefs_device *device,
 	mutex_unlock(&device->lock);
 }
 
-/* Whether a cache can be on this device.  The log says why not. */
+/* Check whether a cache can be on this device.  The kernel log says why not. */
 static int device_check(struct block_device *bdev, const char *path)
 {
 	int ret;
@@ -122,8 +125,8 @@ static int device_check(struct block_device *bdev, const char *path)
 		return -EINVAL;
 	}
 	/*
-	 * What somebody wrote through the page cache is on the device before it
-	 * is looked at, and does not get there later, over what is written here.
+	 * Write dirty data of the page cache to the device before the device is read.  So
+	 * this data does not overwrite the cache later.
 	 */
 	ret = sync_blockdev(bdev);
 	if (ret) {
@@ -143,7 +146,7 @@ static int device_check(struct block_device *bdev, const char *path)
  * Context: process, may sleep.
  * Return: 0; -ENOENT; -ENOTBLK; -EBUSY, mounted or used by something else;
  * -EROFS, read-only; -EINVAL, of a kind that is not supported; -ENOMEM; another
- * errno of opening it.  The log says why.
+ * errno of opening it.  The kernel log says why.
  */
 int cachefs_device_open(const char *path, struct cachefs_device **devicep)
 {
@@ -152,7 +155,7 @@ int cachefs_device_open(const char *path, struct cachefs_device **devicep)
 	int ret;
 
 	BUILD_BUG_ON(PAGE_SIZE != CACHEFS_BLOCK_SIZE);
-	/* As Kconfig says, which a build outside of the kernel does not read. */
+	/* Kconfig says this, too, but a build outside of the kernel does not read it. */
 	BUILD_BUG_ON(BITS_PER_LONG != 64);
 
 	device = kzalloc(sizeof(*device), GFP_KERNEL);
@@ -160,8 +163,9 @@ int cachefs_device_open(const char *path, struct cachefs_device **devicep)
 		return -ENOMEM;
 	mutex_init(&device->lock);
 	/*
-	 * Not by its path: where the device is read-only, that function closes
-	 * the file later, and @device would be its holder for longer than it lives.
+	 * The device is not opened by its path.  If the device is read-only, that
+	 * function closes the file later, and @device would be the holder of the file
+	 * after it was freed.
 	 */
 	ret = lookup_bdev(path, &dev);
 	if (!ret) {
@@ -218,14 +222,14 @@ void cachefs_device_close(struct cachefs_device *device)
 	mempool_exit(&device->copies);
 	bioset_exit(&device->own_bios);
 	bioset_exit(&device->bios);
-	/* Who has it open, too, shall see what is there now. */
+	/* Others that have the device open shall see the data that is there now. */
 	invalidate_bdev(device->bdev);
 	bdev_fput(device->file);
 	kfree(device);
 }
 
 /**
- * cachefs_device_blocks - Size of the device
+ * cachefs_device_blocks - Return the size of the device
  * @device: the device
  *
  * Return: blocks of 4096 bytes.
@@ -236,7 +240,7 @@ u64 cachefs_device_blocks(struct cachefs_device *device)
 }
 
 /**
- * cachefs_device_name - The device's name for messages
+ * cachefs_device_name - Return the name of the device for messages
  * @device: the device
  *
  * Return: the name, with a partition's number, as long as the device is open.
@@ -277,7 +281,7 @@ static int device_transfer(struct cachefs_device *device, blk_opf_t op, sector_t
  * cachefs_device_read - Read blocks into memory
  * @device: the device
  * @block: first block
- * @buffer: where they go; whole pages
+ * @buffer: the memory; whole pages
  * @nr: how many blocks
  *
  * Context: process, sleeps.
@@ -294,10 +298,10 @@ int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
  * cachefs_device_write - Write blocks from memory
  * @device: the device
  * @block: first block
- * @buffer: what is written; whole pages
+ * @buffer: the data; whole pages
  * @nr: how many blocks
- * @flags: %REQ_FUA: this is on stable storage afterwards; with %REQ_PREFLUSH all
- *	writes are that ended before; or 0
+ * @flags: %REQ_FUA: this write is on stable storage afterwards; with %REQ_PREFLUSH all
+ *	writes that ended before are, too; or 0
  *
  * Context: process, sleeps.
  * Return: 0 or the device's error.
@@ -309,7 +313,7 @@ int cachefs_device_write(struct cachefs_device *device, u64 block,
 			       block * BLOCK_SECTORS, (void *)buffer, nr);
 }
 
-/* The last MiB: it need not begin where a block does. */
+/* Read the last MiB, which need not begin at a block. */
 static int device_read_end(struct cachefs_device *device, void *buffer)
 {
 	return device_transfer(device, REQ_OP_READ | REQ_META | REQ_PRIO,
@@ -317,7 +321,7 @@ static int device_read_end(struct cachefs_device *device, void *buffer)
 			       BLANK_BYTES >> CACHEFS_BLOCK_SHIFT);
 }
 
-/* What is known to live at the start of devices. */
+/* The known formats at the start of devices. */
 static const struct {
 	const char	*what;
 	unsigned int	offset;
@@ -342,7 +346,7 @@ static const struct {
 	{ "an MBR partition table or boot sector", 510,	2, "\x55\xaa" },
 };
 
-/* And at their end: @back sectors before it, or where a multiple of @align is. */
+/* The known formats at the end: @back sectors before the end, rounded down to @align. */
 static const struct {
 	const char	*what;
 	unsigned int	back;
@@ -356,7 +360,7 @@ static const struct {
 	{ "a RAID member (Intel)",	2,	1,	14, "Intel Raid ISM" },
 };
 
-/* The name of what is known to begin with @bytes, or %NULL. */
+/* Return the name of the known format that begins with @bytes, or %NULL. */
 static const char *device_known_signature(const char *bytes, unsigned int len)
 {
 	unsigned int i;
@@ -369,7 +373,7 @@ static const char *device_known_signature(const char *bytes, unsigned int len)
 	return NULL;
 }
 
-/* The name of what is known to end a device of @sectors with @bytes, or %NULL. */
+/* Return the name of the known format in @bytes, the end of a device, or %NULL. */
 static const char *device_known_end(const char *bytes, sector_t sectors)
 {
 	sector_t first = sectors - BLANK_SECTORS, at;
@@ -385,7 +389,7 @@ static const char *device_known_end(const char *bytes, sector_t sectors)
 	return NULL;
 }
 
-/* ZFS leaves the first 8 KiB of a device alone; this is one of its uberblocks. */
+/* Look for an uberblock.  ZFS does not write to the first 8 KiB of a device. */
 static bool device_is_zfs(const void *bytes)
 {
 	unsigned int at;
@@ -398,9 +402,9 @@ static bool device_is_zfs(const void *bytes)
 }
 
 /*
- * Others begin behind our magic number, or at the end, and leave it there: a device
- * that was a cache once is theirs, then.  What cannot be read behind the superblock
- * says nothing.
+ * Return the name of another format that has overwritten a cache, or %NULL.  Some formats
+ * begin behind the magic number of the cache, or at the end of the device, and leave the
+ * magic number there.  Blocks behind the superblock that cannot be read are ignored.
  */
 static const char *device_foreign_cache(struct cachefs_device *device, void *buffer,
 					sector_t sectors)
@@ -424,10 +428,10 @@ static const char *device_foreign_cache(struct cachefs_device *device, void *buf
 /**
  * cachefs_device_signature - Find out what the device holds
  * @device: the device
- * @what: a name for something foreign
+ * @what: the name of a foreign format
  *
- * Blank is a device whose first and last MiB are zero: some formats are only
- * at the end, and an unknown one is worth as much to its owner as a known one.
+ * A device is blank if its first and last MiB are zero: some formats are only at the
+ * end, and an unknown format is worth as much to its owner as a known one.
  *
  * Context: process, sleeps.
  * Return: an enum cachefs_signature; -ENOSPC, -ENOMEM or the device's error.
@@ -483,12 +487,12 @@ out:
 }
 
 /**
- * cachefs_device_wipe - Remove what other formats leave on a device
+ * cachefs_device_wipe - Remove the traces of other formats from a device
  * @device: the device
  *
- * Zeros in the last MiB, and in the first one behind the superblock and the
- * anchors.  Those are the caller's to write: whatever happens before, the device
- * is still what it was.
+ * Writes zeros to the last MiB, and to the first MiB behind the superblock and the
+ * anchors.  The caller writes the superblock and the anchors later.  Until then their old
+ * content says what the device was.
  *
  * Context: process, sleeps.
  * Return: 0 or the device's error.
@@ -510,13 +514,13 @@ int cachefs_device_wipe(struct cachefs_device *device)
  * @write: its direction
  * @nr: number of pages, at most CACHEFS_IO_BLOCKS
  *
- * A read waits until the reserve has one: its caller must submit what it has before
- * it asks for another, and must not keep one that has ended.  A write may be made
+ * A read waits until the reserve has an I/O.  So its caller must submit each I/O before
+ * it asks for another, and must not keep an I/O that has ended.  A write may be made
  * shorter, or freed and not submitted.  Without memory the reserve has writes of up to
  * BIO_INLINE_VECS pages: bvec_alloc() has vectors in reserve only for callers that wait.
  *
- * All I/O is the root cgroup's.  Who reads what is cached is not its only reader, and
- * a limit on one group's I/O would make the device look slow for all, and hold what
+ * All I/O belongs to the root cgroup.  Cached data has more than one reader.  A limit on
+ * the I/O of one group would make the device look slow for all, and hold up I/O that
  * others wait for.
  *
  * Context: process; does not sleep for a write.
@@ -564,7 +568,7 @@ void cachefs_io_submit(struct cachefs_io *io)
 	bio->bi_iter.bi_sector = io->device_block << (CACHEFS_BLOCK_SHIFT -
 						      SECTOR_SHIFT);
 	bio->bi_end_io = device_end_bio;
-	/* There is a vector for each, so this cannot fail. */
+	/* There is a vector for each page, so this cannot fail. */
 	for (i = 0; i < io->nr; i++)
 		if (bio_add_page(bio, io->pages[i], PAGE_SIZE, 0) != PAGE_SIZE)
 			break;
@@ -591,11 +595,11 @@ void cachefs_io_free(struct cachefs_io *io)
  * cachefs_device_stable_writes - Whether pages must not change while they are written
  * @device: the device
  *
- * That is so if a layer below takes a checksum of its own: a difference would be an
- * error of the device, or make the parity of a RAID wrong.
+ * Pages must not change if a layer below takes a checksum of its own: a difference would
+ * be an error of the device, or make the parity of a RAID wrong.
  *
  * Context: any.
- * Return: whether they must not.
+ * Return: %true if they must not change.
  */
 bool cachefs_device_stable_writes(struct cachefs_device *device)
 {
@@ -603,7 +607,7 @@ bool cachefs_device_stable_writes(struct cachefs_device *device)
 }
 
 /**
- * cachefs_copy_page_alloc - Get a page for a copy of one that is stored
+ * cachefs_copy_page_alloc - Get a page for a copy of a page that is stored
  * @device: the device
  *
  * Context: process.
@@ -615,7 +619,7 @@ struct page *cachefs_copy_page_alloc(struct cachefs_device *device)
 }
 
 /**
- * cachefs_copy_page_free - Give such a page back
+ * cachefs_copy_page_free - Give a page for a copy back
  * @device: the device
  * @page: the page
  *

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What only the kernel build has: the block device by its path (device.c), the
- * module's control files (main.c, sysfs.c), and what the core and the glue
- * want of each other at attach and detach.
+ * The interfaces that only the kernel build has: the block device by its path (device.c),
+ * the module's control files (main.c, sysfs.c), and the calls between the core and the
+ * glue at attach and detach.
  */
 #ifndef _CACHEFS_DEVICE_H
 #define _CACHEFS_DEVICE_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Errors of the device: when they put the cache out of use, when they only end
- * storing, and when they are forgotten; see "Power loss, and bad disks" in design.rst.
+ * Errors of the device: when they put the cache out of use, when they only stop
+ * stores, and when they are forgotten; see "Power loss, and bad disks" in design.rst.
  */
 #include "internal.h"
 
@@ -9,8 +9,8 @@
  * cachefs_errors_reset - Forget all errors
  * @cache: the cache
  *
- * Context: any but interrupts.  Either error_lock is held, or nobody else uses the
- * cache yet.
+ * Context: any but interrupts.  Either error_lock is held, or the cache is not in use
+ * yet.
  */
 void cachefs_errors_reset(struct cachefs_cache *cache)
 {
@@ -26,7 +26,7 @@ void cachefs_errors_reset(struct cachefs_cache *cache)
 }
 
 /**
- * cachefs_state - The state of a cache
+ * cachefs_state - Return the state of a cache
  * @cache: the cache
  *
  * Context: any.
@@ -45,7 +45,7 @@ enum cachefs_state cachefs_state(const struct cachefs_cache *cache)
 	return state;
 }
 
-/* The state may be another one. */
+/* Report that the state may have changed. */
 static void errors_changed(struct cachefs_cache *cache)
 {
 	void (*changed)(struct cachefs_cache *cache) = READ_ONCE(cache->state_changed);
@@ -75,8 +75,8 @@ static void errors_give_up(struct cachefs_cache *cache)
  * cachefs_device_gone - The device was taken out of the machine
  * @cache: the cache
  *
- * It is failed at once, without waiting for the errors of what is still under way, and
- * for good.
+ * The cache fails at once and for good, without waiting for the errors of I/O that is
+ * still under way.
  *
  * Context: process.
  */
@@ -88,7 +88,7 @@ void cachefs_device_gone(struct cachefs_cache *cache)
 	errors_fail(cache, "the device is gone");
 }
 
-/* Refuse stores for a while.  The log says so now and then, not at each try. */
+/* Refuse stores for a while.  The kernel log says so now and then, not at each try. */
 static void errors_stop_stores(struct cachefs_cache *cache, const char *why)
 {
 	bool say;
@@ -115,8 +115,8 @@ static void errors_stop_stores(struct cachefs_cache *cache, const char *why)
  * @block: where on the device
  * @error: the errno
  *
- * If reads fail in a row, the cache is out of use.  If writes fail in a row, or one has
- * no room (%-ENOSPC, which is no error of the device), storing ends for a while.
+ * If reads fail in a row, the cache is out of use.  If writes fail in a row, or a write
+ * has no room (%-ENOSPC, which is no error of the device), stores stop for a while.
  *
  * Context: process.
  */
@@ -154,7 +154,10 @@ void cachefs_io_error(struct cachefs_cache *cache, bool write, u64 block,
 	many = nr >= CACHEFS_MAX_ERRORS;
 	if (many && write) {
 		errors_stop_stores(cache, "nothing can be written");
-		/* Not here: nobody who waits for a store may wait for a read. */
+		/*
+		 * The log reads the device, because a task that waits for a store must
+		 * not wait for a read.
+		 */
 		WRITE_ONCE(cache->check_device, true);
 		cachefs_log_kick(cache);
 	} else if (many) {
@@ -247,17 +250,17 @@ void cachefs_store_worked(struct cachefs_cache *cache, unsigned long began)
 	    !time_after(began, READ_ONCE(cache->stopped_since)))
 		return;
 	WRITE_ONCE(cache->stores_stopped, false);
-	/* For the metadata that could not be written. */
+	/* The log writes the metadata that could not be written before. */
 	cachefs_log_kick(cache);
 }
 
 /**
- * cachefs_use_again - Forget all errors; use a cache again that has failed
+ * cachefs_use_again - Forget all errors, and use a failed cache again
  * @cache: the cache
  *
  * Context: process.
  * Return: 0; %-EBUSY if the cache is being attached or detached; or %-ENODEV if the
- * device was taken out.  A device that comes back is another one for the kernel.
+ * device was taken out.  For the kernel, a device that comes back is a new device.
  */
 int cachefs_use_again(struct cachefs_cache *cache)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Encoding and checking of everything that is on disk.  Pure: works on buffers,
+ * Encoding and checking of everything that is on disk.  This code works on buffers,
  * touches no state, and trusts no byte before it is checked.
  */
 #include <linux/unaligned.h>
@@ -66,12 +66,12 @@ static bool format_region_size_valid(u32 region_blocks)
  * @device_blocks: size of the device in blocks
  * @region_blocks: size of a region in blocks, a power of two
  *
- * Regions keep away from the first and the last MiB of the device: what is
- * cached must not look like another format.  References to extents have 32 bits,
- * so of a device of more than 16 TiB only the first 16 TiB are used.
+ * No region is in the first or the last MiB of the device, because cached data must
+ * not look like another format.  References to extents have 32 bits, so only the first
+ * 16 TiB of a larger device are used.
  *
  * Context: any.
- * Return: %CACHEFS_OK, or which of the two sizes cannot be used.
+ * Return: %CACHEFS_OK, or the one of the two sizes that cannot be used.
  */
 enum cachefs_refusal cachefs_geometry_init(struct cachefs_geometry *geo,
 					   u64 device_blocks, u32 region_blocks)
@@ -119,9 +119,9 @@ void cachefs_super_encode(struct cachefs_super_block *sb,
  * @device_blocks: size of the device that it was read from
  * @geo: the layout that it describes, if it is valid
  *
- * The version is looked at before the checksum, so that another format is
- * called that, whatever its checksum is.  The device may have grown since it was
- * formatted: the cache is where it was.
+ * The version is checked before the checksum, so that another format is reported as
+ * such, whatever its checksum is.  The device may have grown since it was formatted.
+ * Then the cache is still at its old place.
  *
  * Return: %CACHEFS_OK or the first field that is wrong.
  */
@@ -205,7 +205,7 @@ static u64 format_block_checksum(const struct cachefs_block_header *header, u64 
 	const u8 *bytes = (const u8 *)header;
 	u64 sum;
 
-	/* The header first, without the checksum at its end. */
+	/* The header comes first, without the checksum at its end. */
 	sum = xxh64(bytes, offsetof(struct cachefs_block_header, checksum),
 		    seed);
 	return xxh64(bytes + sizeof(*header),
@@ -215,11 +215,11 @@ static u64 format_block_checksum(const struct cachefs_block_header *header, u64 
 /**
  * cachefs_block_init - Begin a metadata or checkpoint block
  * @header: start of the block, zero; nr and checksum remain to be set
- * @magic: which of the two it is
+ * @magic: the kind of the block
  * @cache: the cache that it belongs to
  * @region: the region that it will be written to
  * @seq: sequence number of the region, or of the checkpoint
- * @index: which block of the series it is
+ * @index: number of the block in its series
  */
 void cachefs_block_init(struct cachefs_block_header *header, u32 magic,
 			const struct cachefs_cache *cache, u32 region, u64 seq,
@@ -246,12 +246,12 @@ void cachefs_block_seal(struct cachefs_block_header *header, u64 seed)
 /**
  * cachefs_block_check - Check a metadata or checkpoint block
  * @header: start of the block of 4096 bytes
- * @magic: which of the two it should be
+ * @magic: the kind that the block should be
  * @uuid: the cache's
  * @seed: its checksum seed
  * @region: the region that the block was read from
  *
- * Index and sequence number are the caller's to judge.
+ * The caller must compare the index and the sequence number.
  *
  * Return: %CACHEFS_OK or the first field that is wrong.
  */
@@ -275,11 +275,11 @@ enum cachefs_refusal cachefs_block_check(const struct cachefs_block_header *head
 }
 
 /**
- * cachefs_records_run - Count the slots from the first on that have a run of blocks
+ * cachefs_records_run - Count the slots from the first on that hold one run of blocks
  * @records: of the slots; zero in a slot without a block
  * @nr: how many slots
  *
- * Return: how many of them have consecutive blocks of one version, within one chunk.
+ * Return: the number of slots with consecutive blocks of one version, within one chunk.
  */
 unsigned int cachefs_records_run(const struct cachefs_slot_record *records,
 				 unsigned int nr)
@@ -297,14 +297,14 @@ unsigned int cachefs_records_run(const struct cachefs_slot_record *records,
 }
 
 /**
- * cachefs_data_checksum - Checksum of a data block
+ * cachefs_data_checksum - Compute the checksum of a data block
  * @seed: the cache's checksum seed
  * @id: version id
  * @block: file block
  * @data: 4096 bytes
  *
- * The seed is mixed with the identity of the block: data can only be verified
- * as what it was stored as.
+ * The seed is mixed with the identity of the block, so data verifies only as the block
+ * that it was stored as.
  *
  * Context: any.
  * Return: the checksum.
@@ -322,8 +322,8 @@ static_assert(CACHEFS_REGION_META_BLOCKS(CACHEFS_MAX_REGION_BLOCKS) +
 	      CACHEFS_SCRATCH_BLOCKS <= 64);
 
 /**
- * cachefs_meta_newest - Check a region's metadata, and find out which round it belongs to
- * @meta: blocks and region are set; the rest is found out
+ * cachefs_meta_newest - Check the metadata of a region, and find its newest round
+ * @meta: blocks and region are set; the rest is filled in
  * @uuid: the cache's
  * @seed: its checksum seed
  * @geo: the layout
@@ -359,11 +359,11 @@ bool cachefs_meta_newest(struct cachefs_region_meta *meta, const u8 *uuid,
 /**
  * cachefs_meta_pick - Find the block that holds a range of slot records
  * @meta: the metadata of the region, which cachefs_meta_newest() has checked
- * @index: which final block is meant
+ * @index: number of the final block for these records
  * @geo: the layout
  *
- * The final block if it was written in this round, else the scratch block for
- * the same records that has more of them.
+ * This is the final block if it was written in this round, or else the scratch block
+ * that has more of the same records.
  *
  * Return: the block, or %NULL if the disk does not have it in this round.
  */

@@ -11,11 +11,11 @@
  * the smallest aligned group of 4, 32 or 128 blocks that it lies in.  So no group has
  * more than a few extents, however a file was stored.
  *
- * Readers take no lock, as a rule.  The count of each bucket tells them whether they have read
- * the entries of one moment (index_table.h).  A region has a round, which is in its
- * entries, too.  The round ends when the region is reused: then all its entries are
- * dead at once.  A reader pins the region that it has found, and then looks whether the
- * round is still the same.
+ * Readers take no lock, as a rule.  The count of a bucket tells a reader whether the
+ * entries that it has read are of one moment (index_table.h).  A region has a round,
+ * which is in its entries, too.  The round ends when the region is reused: then all its
+ * entries are dead at once.  A reader pins the region that it has found, and then
+ * checks that the round is still the same.
  *
  * Writers have index_lock, and never sleep with it.  Readers take index_lock only while
  * a writer that moves entries makes no progress.
@@ -25,7 +25,7 @@
 #include <linux/unaligned.h>
 #include "index_table.h"
 
-/* Groups of blocks, from the smallest: log2 of their size. */
+/* The log2 of the size of each group of blocks, the smallest first. */
 static const u8 index_group_shift[] = { 2, 5, 7 };
 
 static u64 index_hash(struct cachefs_cache *cache, const u8 id[16], u64 block)
@@ -34,7 +34,7 @@ static u64 index_hash(struct cachefs_cache *cache, const u8 id[16], u64 block)
 			    block / CACHEFS_CHUNK_BLOCKS, &cache->index.key);
 }
 
-/* The key of the group of @level that block @at of the chunk is in. */
+/* Return the key of the group of @level that has block @at of the chunk. */
 static struct index_key index_key_of(struct cachefs_cache *cache, u64 hash,
 				     unsigned int level, unsigned int at)
 {
@@ -49,7 +49,7 @@ static struct index_key index_key_of(struct cachefs_cache *cache, u64 hash,
 	};
 }
 
-/* The smallest group that has blocks @first and @last of a chunk. */
+/* Return the level of the smallest group that has blocks @first and @last of a chunk. */
 static unsigned int index_level_of(unsigned int first, unsigned int last)
 {
 	unsigned int level = 0;
@@ -76,12 +76,12 @@ static bool index_entry_is(const struct index_entry *entry,
 }
 
 /*
- * struct index_chunk - A lookup in one chunk, and what it has found
- * @first: the first block that is wanted; 0 is the first one of the chunk
- * @end: behind the last one
- * @left: how many are not found yet
+ * struct index_chunk - A lookup in one chunk, and its result
+ * @first: the first block that is wanted; 0 is the first block of the chunk
+ * @end: the block behind the last block that is wanted
+ * @left: number of blocks that are not found yet
  * @slots: the place of each block that is wanted
- * @rounds: the round of the region there
+ * @rounds: the round in the entry of each block that was found
  */
 struct index_chunk {
 	unsigned int	first;
@@ -105,7 +105,7 @@ static void index_found(struct index_chunk *chunk, u32 place, u32 tail)
 	}
 }
 
-/* Most readers find that another one has noted it, and write nothing. */
+/* Note an extent as read.  Most readers find it noted already, and write nothing. */
 static void index_note_read(struct cachefs_cache *cache, struct index_entry *entry,
 			    u32 place, u32 tail)
 {
@@ -171,7 +171,7 @@ static void index_page_lookup(struct cachefs_cache *cache, struct index_page *pa
 	}
 }
 
-/* The groups of all levels, the largest first, which are the fewest. */
+/* Look in the groups of all levels, the largest first, because they are the fewest. */
 static void index_try_lookup(struct cachefs_cache *cache, u64 hash,
 			     struct index_chunk *chunk, bool note)
 {
@@ -189,7 +189,7 @@ static void index_try_lookup(struct cachefs_cache *cache, u64 hash,
 			prefetch(&pages[nr]->buckets[index_home_of(&keys[nr])]);
 			nr++;
 		}
-		/* Of a few blocks the buckets of all levels are fetched at once. */
+		/* For a few blocks, the buckets of all levels are fetched at once. */
 		if (level && few)
 			continue;
 		for (i = 0; i < nr && chunk->left; i++)
@@ -198,7 +198,7 @@ static void index_try_lookup(struct cachefs_cache *cache, u64 hash,
 	}
 }
 
-/* How often a reader that finds nothing looks again, before it waits for the writer. */
+/* The number of tries of a reader that misses blocks, before it waits for the writer. */
 #define LOOKUP_TRIES	100
 
 static void index_chunk_lookup(struct cachefs_cache *cache, u64 hash,
@@ -208,7 +208,7 @@ static void index_chunk_lookup(struct cachefs_cache *cache, u64 hash,
 	unsigned int tries;
 	u32 moves;
 
-	/* An entry may be moved meanwhile. */
+	/* An entry may be moved during a try. */
 	for (tries = 0; tries < LOOKUP_TRIES; tries++) {
 		/* Pairs with index_moves_end(). */
 		moves = smp_load_acquire(&index->moves);
@@ -220,13 +220,13 @@ static void index_chunk_lookup(struct cachefs_cache *cache, u64 hash,
 			return;
 		cpu_relax();
 	}
-	/* The writer has lost its processor, which may be that of a guest. */
+	/* The writer has lost its processor, which may be a virtual one. */
 	read_lock(&cache->index_lock);
 	index_try_lookup(cache, hash, chunk, note);
 	read_unlock(&cache->index_lock);
 }
 
-/* Pin the region of a run.  Returns %false if it was reused since. */
+/* Pin the region of a run.  Returns %false if the region was reused since. */
 static bool index_run_pin(struct cachefs_cache *cache, u32 place, const u8 *rounds,
 			  unsigned int nr)
 {
@@ -234,7 +234,10 @@ static bool index_run_pin(struct cachefs_cache *cache, u32 place, const u8 *roun
 	unsigned int i;
 
 	atomic_inc(&region->pins);
-	/* Pairs with cachefs_index_forget(): it sees the pin, or we its new round. */
+	/*
+	 * Either cachefs_index_forget() sees the pin, or this function sees the new
+	 * round.  Pairs with the barrier there.
+	 */
 	smp_mb__after_atomic();
 	for (i = 0; i < nr; i++) {
 		if (READ_ONCE(region->round) != rounds[i]) {
@@ -248,11 +251,11 @@ static bool index_run_pin(struct cachefs_cache *cache, u32 place, const u8 *roun
 /**
  * cachefs_index_map - Find blocks of one chunk
  * @cache: the cache
- * @version: whose blocks
+ * @version: the version of the blocks
  * @block: first file block
  * @nr: number of blocks, within one chunk
  * @slots: for each block (region << ref_shift | slot), or %CACHEFS_NO_REF
- * @map: what for
+ * @map: purpose of the lookup
  *
  * Context: any but interrupts.  Takes index_lock only if a writer is held up.
  */
@@ -275,7 +278,7 @@ void cachefs_index_map(struct cachefs_cache *cache,
 	index_chunk_lookup(cache, index_hash(cache, version->id, block), &chunk,
 			   map != CACHEFS_MAP_LOOK);
 	rcu_read_unlock();
-	/* All readers of a region share the count of its pins: seldom is better. */
+	/* All readers of a region share the count of its pins, so change it seldom. */
 	for (i = 0; map == CACHEFS_MAP_READ && i < nr; i += run) {
 		run = cachefs_slots_run(cache, slots + i, nr - i);
 		if (slots[i] == CACHEFS_NO_REF ||
@@ -296,7 +299,7 @@ static bool index_at_is(struct cachefs_cache *cache, const struct index_at *at,
 
 /*
  * Find the live entry that has a block of a chunk, for a writer.  @nr: the length that
- * it must have, or 0.
+ * the entry must have, or 0 for any.
  */
 static bool index_find(struct cachefs_cache *cache, u64 hash, unsigned int block,
 		       unsigned int nr, struct index_at *at)
@@ -337,7 +340,7 @@ static void index_insert(struct cachefs_cache *cache, u64 hash, unsigned int fir
 			  index_tail(&key, round, first, nr) | was_read);
 }
 
-/* Blocks of a chunk that are not in the index: a new entry, or a longer one. */
+/* Insert blocks of a chunk that are not in the index: as a new entry, or a longer one. */
 static void index_insert_run(struct cachefs_cache *cache, u64 hash,
 			     unsigned int first, unsigned int nr, u32 place)
 {
@@ -345,7 +348,7 @@ static void index_insert_run(struct cachefs_cache *cache, u64 hash,
 	unsigned int before;
 	struct index_at at;
 
-	/* Slot 0 of a region has no neighbour before. */
+	/* Slot 0 of a region has no slot before it. */
 	if (!first || !(place & ((1U << cache->ref_shift) - 1)) ||
 	    !index_find(cache, hash, first - 1, 0, &at) ||
 	    at.place + index_tail_nr(at.tail) != place) {
@@ -354,11 +357,11 @@ static void index_insert_run(struct cachefs_cache *cache, u64 hash,
 		return;
 	}
 	before = index_tail_nr(at.tail);
-	/* First the longer one: a reader finds the blocks all the time. */
+	/* The longer entry comes first: a reader finds the blocks all the time. */
 	cachefs_index_account(cache, region, before + nr, 1);
 	index_insert(cache, hash, first - before, before + nr, at.place,
 		     at.tail & INDEX_TAIL_READ);
-	/* That may have moved the shorter one. */
+	/* The insert may have moved the shorter entry. */
 	if (index_find(cache, hash, first - 1, before, &at))
 		index_kill(cache, &at);
 }
@@ -366,7 +369,7 @@ static void index_insert_run(struct cachefs_cache *cache, u64 hash,
 /**
  * cachefs_index_insert - Make blocks findable
  * @cache: the cache
- * @region: region that they are in
+ * @region: region of the blocks
  * @id: version id
  * @block: first file block
  * @slot: first slot
@@ -413,8 +416,8 @@ void cachefs_index_insert(struct cachefs_cache *cache, u32 region,
  * @block: first file block
  * @nr: number of blocks, within one chunk
  *
- * Whole extents are dropped: where one block is bad, its neighbours are not
- * worth much.
+ * Whole extents are dropped, because the neighbours of a bad block are not worth
+ * much.
  *
  * Context: process; takes index_lock.
  */
@@ -445,13 +448,13 @@ static bool index_find_extent(struct cachefs_cache *cache,
 }
 
 /**
- * cachefs_index_was_read - Is there an extent in a run of blocks, and was it read?
+ * cachefs_index_was_read - Find the extent at the start of a run, and whether it was read
  * @cache: the cache
  * @extent: a run as the records of its slots say; its length becomes that of the
- *	extent that begins with it, or 1 if there is none
+ *	extent that begins with the run, or 1 if there is none
  *
  * Context: process; takes index_lock.
- * Return: whether there is one that was read since it was stored.
+ * Return: whether there is such an extent, and it was read since it was stored.
  */
 bool cachefs_index_was_read(struct cachefs_cache *cache,
 			    struct cachefs_extent *extent)
@@ -472,12 +475,12 @@ bool cachefs_index_was_read(struct cachefs_cache *cache,
 }
 
 /**
- * cachefs_index_take - Take an extent out that will be inserted elsewhere
+ * cachefs_index_take - Remove an extent that will be inserted elsewhere
  * @cache: the cache
  * @extent: the extent
  *
  * Context: index_lock held for writing.
- * Return: %false if it is not found there any more; then it must not be inserted.
+ * Return: %false if the extent is not there any more; then it must not be inserted.
  */
 bool cachefs_index_take(struct cachefs_cache *cache,
 			const struct cachefs_extent *extent)
@@ -496,7 +499,7 @@ bool cachefs_index_take(struct cachefs_cache *cache,
  * @cache: the cache
  * @region: the region
  *
- * Readers that pinned it before go on; nobody finds it after.
+ * Readers that have pinned the region before go on.  Later readers do not find it.
  *
  * Context: process; takes index_lock.
  */
@@ -505,7 +508,7 @@ void cachefs_index_forget(struct cachefs_cache *cache, u32 region)
 	struct cachefs_region *r = &cache->regions[region];
 
 	write_lock(&cache->index_lock);
-	/* Also if all were dropped since: a reader may have found one before. */
+	/* Even if all extents were dropped since, a reader may have found one before. */
 	if (r->in_round) {
 		cachefs_index_account(cache, r, -r->live, -r->nr_extents);
 		WRITE_ONCE(r->round, r->round + 1);
@@ -513,6 +516,9 @@ void cachefs_index_forget(struct cachefs_cache *cache, u32 region)
 	}
 	WRITE_ONCE(r->was_read, false);
 	write_unlock(&cache->index_lock);
-	/* Pairs with index_run_pin(): it sees the new round, or we see its pin. */
+	/*
+	 * Either a reader sees the new round, or the caller sees the pin of the reader.
+	 * Pairs with index_run_pin().
+	 */
 	smp_mb();
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The index, as the rest of the core sees it.  What it is made of is in index_table.h.
+ * The index, as the rest of the core sees it.  index_table.h has its pages and entries.
  */
 #ifndef _CACHEFS_INDEX_H
 #define _CACHEFS_INDEX_H
@@ -19,7 +19,7 @@ struct index_page;
  * struct cachefs_index_slot - A page of the index
  * @page: 4096 bytes, or %NULL
  * @prefix: the lowest bits of the hash of all its entries
- * @depth: so many bits
+ * @depth: the number of these bits
  */
 struct cachefs_index_slot {
 	struct index_page	*page;
@@ -33,17 +33,17 @@ struct cachefs_index_slot {
  * @directory: the page for the lowest @directory_bits of a hash, in segments: entry 0,
  *	entry 1, 2 entries, 4, 8...; readers take no lock
  * @numbers: the same as numbers of pages; index_lock
- * @directory_bits: a power of two entries are in use
- * @segments: so many segments there are, one more while the last is being filled;
- *	index_lock
- * @low_bits: so many bits all pages have in common at least; they are not in entries
+ * @directory_bits: log2 of the number of entries of the directory that are in use
+ * @segments: number of segments, with the last one while it is being filled; index_lock
+ * @low_bits: all entries of a page have at least this many bits of the hash in common;
+ *	these bits are not in the entries
  * @leaves: all pages by number, in arrays of INDEX_LEAF_PAGES
- * @nr_pages: how many pages are in use; index_lock
- * @nr_allocated: how many there are; grow_mutex, and to have fewer index_lock
- * @max_pages: how many there may be at most
+ * @nr_pages: number of pages in use; index_lock
+ * @nr_allocated: number of allocated pages; grow_mutex, and index_lock to have fewer
+ * @max_pages: largest number of pages
  * @max_bytes: bound on the memory of the index; 0: none
  * @crowded: a page could not be split
- * @asked: so many pages should be given back, as memory is short
+ * @asked: number of pages that should be given back, because memory is short
  * @sweep_hand: the page that was tidied last; index_lock
  * @moves: odd while entries are moved; index_lock
  * @scratch: a copy of the page that is rebuilt; index_lock
@@ -91,8 +91,8 @@ struct cachefs_index_record {
  * struct cachefs_extent - A run of file blocks in consecutive slots
  * @id: version id
  * @block: first file block
- * @nr: how many, within one chunk
- * @region: where it is
+ * @nr: number of blocks, within one chunk
+ * @region: the region that the run is in
  * @slot: its first slot
  */
 struct cachefs_extent {
@@ -118,11 +118,11 @@ u32 cachefs_index_shrink(struct cachefs_cache *cache, bool ask);
 void cachefs_index_insert(struct cachefs_cache *cache, u32 region,
 			  const u8 id[16], u64 block, u32 slot, u32 nr);
 /*
- * enum cachefs_map - What a lookup is for
- * @CACHEFS_MAP_LOOK: to know what is there
- * @CACHEFS_MAP_READ: to read it: its extent is noted as read, and the region of each run
- *	is pinned, once per cachefs_slots_run()
- * @CACHEFS_MAP_NOTE: to note its extent as read
+ * enum cachefs_map - The purpose of a lookup
+ * @CACHEFS_MAP_LOOK: to know which blocks are there
+ * @CACHEFS_MAP_READ: to read them: their extents are noted as read, and the region of
+ *	each run is pinned, once per cachefs_slots_run()
+ * @CACHEFS_MAP_NOTE: to note their extents as read
  */
 enum cachefs_map {
 	CACHEFS_MAP_LOOK = 0,

@@ -8,7 +8,7 @@
 #include <linux/xxhash.h>
 #include "index_table.h"
 
-/* Bytes of an entry of the directory: a page, and its number. */
+/* Bytes of an entry of the directory: a pointer to a page, and the page number. */
 #define DIRECTORY_ENTRY	(sizeof(struct index_page *) + sizeof(u32))
 
 static void index_account_bytes(struct cachefs_cache *cache, s64 bytes)
@@ -16,7 +16,7 @@ static void index_account_bytes(struct cachefs_cache *cache, s64 bytes)
 	cachefs_stat_add(cache, CACHEFS_STAT_INDEX_BYTES, bytes);
 }
 
-/* The number of pages for which there is memory; grow_mutex. */
+/* Return the number of pages that the bound on memory allows; grow_mutex. */
 static u32 index_pages_allowed(struct cachefs_cache *cache)
 {
 	s64 bytes = atomic64_read(&cache->stats[CACHEFS_STAT_INDEX_BYTES]);
@@ -32,7 +32,7 @@ static u32 index_pages_allowed(struct cachefs_cache *cache)
 		       index->max_pages);
 }
 
-/* Allocate a page that is not in use yet. */
+/* Allocate one more page, which is not in use yet. */
 static bool index_page_add(struct cachefs_cache *cache)
 {
 	struct cachefs_index *index = &cache->index;
@@ -62,10 +62,10 @@ static bool index_page_add(struct cachefs_cache *cache)
 	return true;
 }
 
-/* Of the directory so many entries are copied in one hold of index_lock. */
+/* The number of entries of the directory that are copied in one hold of index_lock. */
 #define DIRECTORY_COPY	1024
 
-/* Let the directory have twice as many entries: each one that there is once more. */
+/* Double the directory: the new half is a copy of the old half. */
 static bool index_directory_grow(struct cachefs_cache *cache)
 {
 	struct cachefs_index *index = &cache->index;
@@ -80,7 +80,7 @@ static bool index_directory_grow(struct cachefs_cache *cache)
 	index->numbers[index->segments] = (u32 *)(pages + nr);
 	index->segments++;
 	write_unlock(&cache->index_lock);
-	/* Splits change entries on both sides meanwhile. */
+	/* Meanwhile splits change entries in both halves. */
 	for (at = 0; at < nr && index->segments > 1; at += DIRECTORY_COPY) {
 		write_lock(&cache->index_lock);
 		for (i = at; i < min(at + DIRECTORY_COPY, nr); i++) {
@@ -116,7 +116,8 @@ static bool index_alloc(struct cachefs_cache *cache, u32 nr_leaves)
  * cachefs_index_init - Allocate an empty index
  * @cache: its geometry, secret and seed are known
  *
- * A page for each 1024 chunks that fit the device, and a directory of as many entries.
+ * The index gets a page for each 1024 chunks that fit on the device, rounded up to a
+ * power of two, and a directory of as many entries.
  *
  * Context: process, may sleep.
  * Return: 0 or -ENOMEM.
@@ -162,8 +163,8 @@ fail:
 }
 
 /**
- * cachefs_index_free - Free the index and what hangs on the regions
- * @cache: nothing uses it any more
+ * cachefs_index_free - Free the index, and the regions with their checksums
+ * @cache: not in use any more
  *
  * Context: process, may sleep.
  */
@@ -193,7 +194,7 @@ void cachefs_index_free(struct cachefs_cache *cache)
 	index->nr_allocated = 0;
 }
 
-/* Should the directory have more entries, for so many pages?  They need memory, too. */
+/* Whether the directory should grow for @pages pages.  Its entries need memory, too. */
 static bool index_directory_short(struct cachefs_cache *cache, u32 pages)
 {
 	u32 nr = index_directory_size(&cache->index);
@@ -227,15 +228,15 @@ static void index_pages_release(struct cachefs_cache *cache, u32 keep)
 }
 
 /**
- * cachefs_index_reserve - Have pages for those that will be split, and few more
+ * cachefs_index_reserve - Allocate pages for the next splits, and free most others
  * @cache: the cache
- * @regions: so many regions may be filled before the next call
+ * @regions: the number of regions that may be filled before the next call
  *
  * A region of single blocks fills seven pages that stay half empty.  In an index that is
  * not small, many pages are nearly full at the same time: then one insert of 38 splits a
  * page.
  *
- * That there may be no more of them is no error: then the oldest entries go.
+ * It is no error if the bound allows no more pages: then the oldest entries go.
  *
  * Context: process, may sleep.
  * Return: 0 or -ENOMEM.
@@ -260,13 +261,13 @@ int cachefs_index_reserve(struct cachefs_cache *cache, u32 regions)
 }
 
 /**
- * cachefs_index_expect - Have a directory for entries that come in any order
+ * cachefs_index_expect - Make the directory large enough for entries in any order
  * @cache: the cache
- * @nr: so many entries at most
+ * @nr: the largest number of entries
  *
- * Entries that were saved come page by page.  Those that come together have many bits of
- * the hash in common.  So their page is split as often as it was before, while the other
- * pages are not, and the directory that cachefs_index_reserve() makes is too small for that.
+ * Saved entries come page by page.  The entries of one page have many bits of the hash in
+ * common.  So their page is split as often as it was before, while other pages are not
+ * split.  The directory that cachefs_index_reserve() makes is too small for that.
  *
  * Context: process, may sleep.
  * Return: 0 or -ENOMEM.
@@ -284,11 +285,11 @@ int cachefs_index_expect(struct cachefs_cache *cache, u64 nr)
 }
 
 /**
- * cachefs_index_full - Whether the bound lets no more pages be in use
+ * cachefs_index_full - Whether the bound allows no more pages in use
  * @cache: the cache
  *
  * Context: process, may sleep.
- * Return: whether that is so.
+ * Return: %true if no more pages may be in use.
  */
 bool cachefs_index_full(struct cachefs_cache *cache)
 {
@@ -302,11 +303,11 @@ bool cachefs_index_full(struct cachefs_cache *cache)
 }
 
 /**
- * cachefs_index_surplus - How many pages are in use that should not be
+ * cachefs_index_surplus - Count the pages in use that should not be in use
  * @cache: the cache; its pages that are not in use are freed if there are too many
  *
  * Context: process, may sleep.
- * Return: the number of pages, but not many at once: fewer may do.
+ * Return: the number of pages, but not many at once, because fewer may do.
  */
 u32 cachefs_index_surplus(struct cachefs_cache *cache)
 {
@@ -325,13 +326,13 @@ u32 cachefs_index_surplus(struct cachefs_cache *cache)
 /**
  * cachefs_index_shrink - Give memory of the index to others, if they have less
  * @cache: the cache
- * @ask: have it done soon; or else only tell
+ * @ask: ask the log to give pages back soon; or else only count them
  *
- * Content of files that the kernel could free counts as memory that others have.  So
- * nothing goes only because files are read, or because somebody drops caches.
+ * Page cache that the kernel could free counts as memory of others.  So the index loses
+ * nothing only because files are read, or because a user drops caches.
  *
  * Context: any but interrupts, also in reclaim.
- * Return: how many pages should be given back.
+ * Return: the number of pages that should be given back.
  */
 u32 cachefs_index_shrink(struct cachefs_cache *cache, bool ask)
 {
@@ -342,7 +343,7 @@ u32 cachefs_index_shrink(struct cachefs_cache *cache, bool ask)
 
 	if (!cachefs_usable(cache) || more <= 0)
 		return 0;
-	/* What one has less, the other one has more. */
+	/* Half is enough: a page less for the index is a page more for the others. */
 	nr = min_t(unsigned long, nr, more / 2 + 1);
 	if (ask && nr) {
 		WRITE_ONCE(index->asked, nr);

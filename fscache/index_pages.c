@@ -7,23 +7,27 @@
  * (extendible hashing).  So the index grows page by page, and no writer holds
  * index_lock for longer than a page takes.  If no page can be added, the oldest entry
  * goes.  Pages for splits are allocated before they are needed, as a writer cannot
- * sleep.  Two pages that are nearly empty become one again (index_memory.c frees it).
+ * sleep.  Two pages whose entries fit in one become one again (index_memory.c frees the
+ * other page).
  *
- * An entry of a region that was reused since is dead, and its place is free.
+ * An entry is dead if its region was reused since.  The place of a dead entry is free.
  */
 #include "index_table.h"
 
-/* If an entry would be further from its bucket than this, the page is split. */
+/* An entry is put into one of this many buckets, its own first, or the page is split. */
 #define MAX_DISTANCE	12
-/* Two pages that have so many entries together become one: it will not be split soon. */
+/*
+ * Two pages that have at most this many entries together become one page, which will not
+ * be split soon.
+ */
 #define PAGE_MERGED	(INDEX_PAGE_ENTRIES * 3 / 4)
 
 /**
- * cachefs_index_account - Count what can be found
+ * cachefs_index_account - Count the blocks and extents that can be found
  * @cache: the cache
- * @region: the region that it is in
- * @blocks: so many blocks more, or fewer
- * @extents: so many extents more, or fewer
+ * @region: the region of the blocks
+ * @blocks: the number of blocks more, or negative
+ * @extents: the number of extents more, or negative
  *
  * Context: index_lock held for writing.
  */
@@ -39,7 +43,7 @@ void cachefs_index_account(struct cachefs_cache *cache,
 	WRITE_ONCE(cache->nr_extents, cache->nr_extents + extents);
 }
 
-/* Entries of the bucket @home are up to @distance buckets away: mark those before. */
+/* Entries of bucket @home are up to @distance buckets away: mark the buckets before. */
 static void index_bucket_mark_all(struct index_page *page, unsigned int home,
 				  unsigned int distance)
 {
@@ -55,7 +59,7 @@ static void index_bucket_mark_all(struct index_page *page, unsigned int home,
 	}
 }
 
-/* Put an entry where there is room.  Returns %false if that is too far away. */
+/* Put an entry where there is room.  Returns %false if @distance buckets have none. */
 static bool index_page_place(struct cachefs_cache *cache, struct index_page *page,
 			     const struct index_key *key, u32 place, u32 tail,
 			     unsigned int distance)
@@ -71,7 +75,7 @@ static bool index_page_place(struct cachefs_cache *cache, struct index_page *pag
 			if (index_entry_live(cache, entry->w[1],
 					     READ_ONCE(entry->w[2])))
 				continue;
-			/* First, or a reader would not get there. */
+			/* The marks come first, or a reader would not get there. */
 			index_bucket_mark_all(page, home, d);
 			index_entry_set(bucket, entry, key->print >> 9, place, tail);
 			return true;
@@ -80,7 +84,10 @@ static bool index_page_place(struct cachefs_cache *cache, struct index_page *pag
 	return false;
 }
 
-/* All within reach are live.  The oldest goes, which may be the new one itself. */
+/*
+ * All entries within reach are live.  The new entry takes the place of the oldest, or is
+ * left out if it is the oldest itself.
+ */
 static void index_page_replace(struct cachefs_cache *cache, struct index_page *page,
 			       const struct index_key *key, u32 place, u32 tail)
 {
@@ -112,7 +119,7 @@ static void index_page_replace(struct cachefs_cache *cache, struct index_page *p
 			key->print >> 9, place, tail);
 }
 
-/* Take all entries out of a page; a copy of them is in @old. */
+/* Take all entries out of a page, and copy them to @old. */
 static void index_page_empty(struct index_page *page, struct index_page *old)
 {
 	struct index_bucket *bucket;
@@ -137,7 +144,10 @@ static void index_page_empty(struct index_page *page, struct index_page *old)
 static void index_moves_begin(struct cachefs_index *index)
 {
 	WRITE_ONCE(index->moves, index->moves + 1);
-	/* Who misses an entry sees that; pairs with index_chunk_lookup(). */
+	/*
+	 * A reader that misses an entry sees the new count.  Pairs with
+	 * index_chunk_lookup().
+	 */
 	smp_wmb();
 }
 
@@ -171,18 +181,18 @@ static void index_page_move(struct cachefs_cache *cache, u32 nr)
 }
 
 /**
- * cachefs_index_directory_set - All keys with the prefix of a page belong to it
+ * cachefs_index_directory_set - Assign all keys with the prefix of a page to that page
  * @index: the index
  * @nr: number of the page
  *
- * Context: index_lock held for writing, or nobody else uses the index.
+ * Context: index_lock held for writing, or the index is not in use yet.
  */
 void cachefs_index_directory_set(struct cachefs_index *index, u32 nr)
 {
 	struct cachefs_index_slot *slot = index_slot_at(index, nr);
 	u32 at;
 
-	/* Also those that are not in use yet: they are being filled. */
+	/* Entries that are not in use yet are set, too, because they are being filled. */
 	for (at = slot->prefix; at < index_directory_size(index);
 	     at += 1U << slot->depth) {
 		*index_number_entry(index, at) = nr;
@@ -191,7 +201,10 @@ void cachefs_index_directory_set(struct cachefs_index *index, u32 nr)
 	}
 }
 
-/* Move half of a page to a new one.  Returns %false if there is no new one. */
+/*
+ * Move half of a page to a new page.  Returns %false if there is no new page, or no entry
+ * of the directory for it.
+ */
 static bool index_page_split(struct cachefs_cache *cache, u32 nr)
 {
 	struct cachefs_index *index = &cache->index;
@@ -249,7 +262,7 @@ static bool index_page_merge(struct cachefs_cache *cache, u32 nr)
 	slot->prefix &= ~(1U << slot->depth);
 	cachefs_index_directory_set(index, nr);
 	index_page_move(cache, other_nr);
-	/* The pages in use are the first ones. */
+	/* The pages in use have the lowest numbers. */
 	last = index_slot_at(index, index->nr_pages - 1);
 	swap(*other, *last);
 	if (other != last)
@@ -262,12 +275,12 @@ static bool index_page_merge(struct cachefs_cache *cache, u32 nr)
 /**
  * cachefs_index_put - Put an entry into the table
  * @cache: the cache
- * @key: where it belongs
+ * @key: the key of the entry
  * @place: the place of its first block
  * @tail: index_tail()
  *
- * The caller has counted it with cachefs_index_account().  If there is no room, the
- * oldest entry goes, or the new one if that is the oldest.
+ * The caller has counted the entry with cachefs_index_account().  If there is no room,
+ * the oldest entry goes, or the new entry if it is the oldest.
  *
  * Context: index_lock held for writing.
  */
@@ -292,10 +305,10 @@ void cachefs_index_put(struct cachefs_cache *cache, const struct index_key *key,
 /**
  * cachefs_index_sweep - Tidy the index
  * @cache: the cache
- * @all: all of it, or else a part
+ * @all: all pages, or else a part of them
  *
- * Called once for each region that is reused.  So an entry is gone long before the
- * round of its region comes again, which has 8 bits.
+ * Called once for each region that is reused.  So a dead entry is gone long before the
+ * round of its region, which has 8 bits, comes again.
  *
  * Context: process, may sleep; takes grow_mutex and index_lock.
  */

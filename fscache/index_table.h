@@ -7,8 +7,8 @@
  * later bucket of the same page, and each bucket before that one has a mark.  The low
  * bits of the hash tell the page: index_pages.c.
  *
- * Writers have index_lock.  Readers take no lock.  A bucket has a count that is odd
- * in its lowest bit while the bucket is written to, and another one after that.
+ * Writers have index_lock.  Readers take no lock.  A bucket has a count.  The lowest bit
+ * of the count is set while the bucket is written to.  After that the count is a new one.
  */
 #ifndef _CACHEFS_INDEX_TABLE_H
 #define _CACHEFS_INDEX_TABLE_H
@@ -22,8 +22,8 @@
 #define INDEX_LEAF_PAGES	256		/* pages in a leaf */
 
 #define INDEX_HEAD_BUSY		1U		/* being written */
-#define INDEX_HEAD_OVERFLOW	2U		/* more of its entries are in the next one */
-#define INDEX_HEAD_ONE		4U		/* from here on: how often it was written */
+#define INDEX_HEAD_OVERFLOW	2U		/* its entries go on in the next one */
+#define INDEX_HEAD_ONE		4U		/* from this bit on: number of writes */
 
 #define INDEX_PRINT_BITS	41
 #define INDEX_TAIL_READ		1U		/* the extent was read */
@@ -49,14 +49,14 @@ struct index_page {
 /*
  * struct index_key - The part of a hash that the index uses
  * @print: INDEX_PRINT_BITS, which are in the entry
- * @low: as many bits as all pages have in common at least
+ * @low: cachefs_index::low_bits bits, which are in the prefix of the page
  */
 struct index_key {
 	u64	print;
 	u32	low;
 };
 
-/* An entry, where it is, and what it was when it was found. */
+/* An entry, its bucket, and its content when it was found. */
 struct index_at {
 	struct index_bucket	*bucket;
 	struct index_entry	*entry;
@@ -65,9 +65,10 @@ struct index_at {
 };
 
 /*
- * In an index that is full a page has at least so many entries on average.  A page is split
- * when it has 270 or more, and two pages become one when they have 240 together.  In a
- * log that goes round, most pairs are between the two, and some pages have 120.
+ * The least number of entries that a page has on average, in an index that is full.  A
+ * page is split when it has 270 or more, and two pages become one when they have 240
+ * together.  In a log that goes round, most pairs are between the two numbers, and some
+ * pages have 120.
  */
 #define INDEX_PAGE_FILL		128
 
@@ -115,19 +116,19 @@ static inline u32 index_directory_at(const struct cachefs_index *index,
 	return index_address(index, key) & ((1U << bits) - 1);
 }
 
-/* The first entry of a segment of the directory. */
+/* Return the first entry of a segment of the directory. */
 static inline u32 index_segment_start(unsigned int segment)
 {
 	return (1U << segment) >> 1;
 }
 
-/* The entries of the directory, with those that are being filled. */
+/* Return the number of entries of the directory, with those that are being filled. */
 static inline u32 index_directory_size(const struct cachefs_index *index)
 {
 	return index_segment_start(index->segments);
 }
 
-/* An entry of the directory. */
+/* Return entry @at of the directory. */
 static inline struct index_page **
 index_directory_entry(const struct cachefs_index *index, u32 at)
 {
@@ -136,7 +137,7 @@ index_directory_entry(const struct cachefs_index *index, u32 at)
 	return &index->directory[segment][at - index_segment_start(segment)];
 }
 
-/* The same as the number of a page; index_lock. */
+/* Return the number of the page in entry @at of the directory; index_lock. */
 static inline u32 *index_number_entry(const struct cachefs_index *index, u32 at)
 {
 	unsigned int segment = fls(at);
@@ -144,7 +145,7 @@ static inline u32 *index_number_entry(const struct cachefs_index *index, u32 at)
 	return &index->numbers[segment][at - index_segment_start(segment)];
 }
 
-/* Number of the page that a key belongs to; index_lock. */
+/* Return the number of the page that a key belongs to; index_lock. */
 static inline u32 index_page_number(const struct cachefs_index *index,
 				    const struct index_key *key)
 {
@@ -163,7 +164,7 @@ index_page_at(const struct cachefs_index *index, u32 nr)
 	return index_slot_at(index, nr)->page;
 }
 
-/* One of the INDEX_PAGE_ENTRIES entries of a page. */
+/* Return entry @i of the INDEX_PAGE_ENTRIES entries of a page. */
 static inline struct index_entry *index_entry_at(struct index_page *page,
 						 unsigned int i)
 {
@@ -171,7 +172,7 @@ static inline struct index_entry *index_entry_at(struct index_page *page,
 		.entries[i % INDEX_BUCKET_ENTRIES];
 }
 
-/* The bucket of a page that an entry should be in. */
+/* Return the bucket of a page that an entry should be in. */
 static inline unsigned int index_home_of(const struct index_key *key)
 {
 	return key->print >> (INDEX_PRINT_BITS - 6);
@@ -189,7 +190,7 @@ index_region_of(struct cachefs_cache *cache, u32 place)
 	return &cache->regions[place >> cache->ref_shift];
 }
 
-/* Is its region still in the round in which it was inserted? */
+/* Whether the region of an entry is still in the round of the entry. */
 static inline bool index_entry_live(struct cachefs_cache *cache, u32 place,
 				    u32 tail)
 {
@@ -198,18 +199,24 @@ static inline bool index_entry_live(struct cachefs_cache *cache, u32 place,
 		index_tail_round(tail);
 }
 
-/* Readers wait for index_bucket_end(), so nobody may take the processor meanwhile. */
+/* Readers wait for index_bucket_end(), so the writer must not be preempted before it. */
 static inline void index_bucket_begin(struct index_bucket *bucket)
 {
 	preempt_disable();
 	WRITE_ONCE(bucket->head, bucket->head | INDEX_HEAD_BUSY);
-	/* Who sees the new entries sees that; pairs with index_bucket_read(). */
+	/*
+	 * A reader that sees the new entries also sees the bit.  Pairs with
+	 * index_bucket_read().
+	 */
 	smp_wmb();
 }
 
 static inline void index_bucket_end(struct index_bucket *bucket)
 {
-	/* Who sees that sees the new entries; pairs with index_bucket_read(). */
+	/*
+	 * A reader that sees the new count also sees the new entries.  Pairs with
+	 * index_bucket_read().
+	 */
 	smp_store_release(&bucket->head,
 			  (bucket->head & ~INDEX_HEAD_BUSY) + INDEX_HEAD_ONE);
 	preempt_enable();
@@ -237,7 +244,7 @@ index_key_of_entry(const struct cachefs_index *index,
 	};
 }
 
-/* Take an entry out; index_lock. */
+/* Take an entry out of its bucket; index_lock. */
 static inline void index_kill(struct cachefs_cache *cache, struct index_at *at)
 {
 	cachefs_index_account(cache, index_region_of(cache, at->place),

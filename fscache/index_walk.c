@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * All of the index, entry by entry: to find the extents of some slots, for a checkpoint,
- * and from a checkpoint.
+ * Walks over the whole index, entry by entry: to drop the extents of some slots, and to
+ * save and load a checkpoint.
  */
 #include "index_table.h"
 
-/* Take out the extents of a page that are in some places.  Returns how many. */
+/* Drop the extents of a page between places @first and @end.  Returns their number. */
 static unsigned int index_page_drop(struct cachefs_cache *cache,
 				    struct index_page *page, u32 first, u32 end)
 {
@@ -17,7 +17,7 @@ static unsigned int index_page_drop(struct cachefs_cache *cache,
 		at.entry = index_entry_at(page, i);
 		at.place = at.entry->w[1];
 		at.tail = READ_ONCE(at.entry->w[2]);
-		/* The region, which is anywhere in memory, comes last. */
+		/* The region is looked at last, because it may be anywhere in memory. */
 		if (at.place >= end || at.place + index_tail_nr(at.tail) <= first ||
 		    !index_entry_live(cache, at.place, at.tail))
 			continue;
@@ -34,11 +34,11 @@ static unsigned int index_page_drop(struct cachefs_cache *cache,
  * @slot: the first slot
  * @nr: how many
  *
- * This walks all of the index, and is for metadata of which a part is damaged.
- * cachefs_index_forget() is for all of a region.
+ * This walks the whole index, and is for metadata that is damaged in part.
+ * cachefs_index_forget() is for a whole region.
  *
  * Context: process, may sleep; takes grow_mutex and index_lock.
- * Return: whether there were any.
+ * Return: whether there were such extents.
  */
 bool cachefs_index_drop_slots(struct cachefs_cache *cache, u32 region,
 			      u32 slot, u32 nr)
@@ -49,7 +49,7 @@ bool cachefs_index_drop_slots(struct cachefs_cache *cache, u32 region,
 
 	if (!READ_ONCE(cache->regions[region].nr_extents))
 		return false;
-	/* Pages that are split meanwhile come later. */
+	/* If a page is split meanwhile, the new page comes later. */
 	mutex_lock(&index->grow_mutex);
 	for (page = 0; page < READ_ONCE(index->nr_pages); page++) {
 		write_lock(&cache->index_lock);
@@ -79,8 +79,8 @@ static struct cachefs_index_record index_record(struct cachefs_cache *cache,
 }
 
 /**
- * cachefs_index_save - Give all entries in a form for the device
- * @cache: nothing uses it
+ * cachefs_index_save - Pass all entries on in a form for the device
+ * @cache: not in use
  * @save: called for each entry; may sleep
  * @data: for @save
  *
@@ -117,10 +117,10 @@ int cachefs_index_save(struct cachefs_cache *cache,
 /**
  * cachefs_index_load - Insert an entry that was saved
  * @cache: the cache
- * @record: checked by the caller: region, slots and blocks
+ * @record: the entry; the caller has checked region, slots and blocks
  *
  * Context: process; takes index_lock.
- * Return: 0, or -EUCLEAN if it is no hash of this index.
+ * Return: 0, or -EUCLEAN if the entry has no hash of this index.
  */
 int cachefs_index_load(struct cachefs_cache *cache,
 		       const struct cachefs_index_record *record)
