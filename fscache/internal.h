@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the files of the core share, grouped by the file that defines it.
- * The core knows pages, regions and extents; nothing of NFS, netfs or cookies.
- * All but debugfs.c, device.c, page_mark.c, sysfs.c and main.c also compiles in
- * user space, over the headers in tests/user/include.
+ * Declarations that the files of the core share, grouped by the file that defines them.
+ * The core knows pages, regions and extents.  The core does not know NFS, netfs or
+ * cookies.  All files but debugfs.c, device.c, page_mark.c, sysfs.c and main.c also
+ * compile in user space, with the headers in tests/user/include.
  */
 #ifndef _CACHEFS_INTERNAL_H
 #define _CACHEFS_INTERNAL_H
@@ -34,25 +34,28 @@
 #define CACHEFS_CHUNK_BLOCKS	128
 #define CACHEFS_NO_REF		U32_MAX
 
-/* After this many errors of the device in a row the cache is out of use. */
+/*
+ * After this many read errors in a row the cache is out of use.  After as many write
+ * errors in a row nothing is stored.
+ */
 #define CACHEFS_MAX_ERRORS	16
-/* Errors that come closer together count once. */
+/* Errors that are closer together than this count once. */
 #define CACHEFS_ERROR_INTERVAL	HZ
-/* After so long without an error those before are forgotten. */
+/* Errors are forgotten after this time without another error. */
 #define CACHEFS_ERROR_MEMORY	(300 * HZ)
-/* When a store may try again whether the device takes it. */
+/* The interval at which a store may try whether the device takes writes again. */
 #define CACHEFS_ROOM_INTERVAL	(5 * HZ)
 
-/* So many regions' checksums can be loaded at a time. */
+/* The largest number of regions whose checksums can be loaded at a time. */
 #define CACHEFS_LOAD_LOCKS	64
 
-/* Reads up to this size are verified where they complete. */
+/* Reads up to this size are verified in their completion. */
 #define CACHEFS_INLINE_VERIFY	(16 << 10)
 
-/* Without memory the server is asked: that is better than to wait for memory. */
+/* Without memory the server is asked, which is better than to wait for memory. */
 #define CACHEFS_GFP_OR_SERVER	(GFP_NOIO | __GFP_NOWARN | __GFP_NORETRY)
 
-/* Blocks in one I/O: as many as a bio of one page per vector takes. */
+/* The largest number of blocks in one I/O: no I/O has blocks of two chunks. */
 #define CACHEFS_IO_BLOCKS	CACHEFS_CHUNK_BLOCKS
 
 enum cachefs_region_state {
@@ -64,25 +67,25 @@ enum cachefs_region_state {
 
 /*
  * struct cachefs_region - One region of the log
- * @seq: sequence number, 0 in a region that was never used, or in which the attach
- *	found nothing; flush_mutex
- * @checksums: of all its slots, or %NULL; loaded under its load_mutex, and freed by the
- *	shrinker when not pinned
- * @open: what only a READY or OPEN region has, until its metadata is written; log_lock
- * @pins: readers between lookup and verification
- * @live: blocks that the index can find; index_lock
- * @nr_extents: in how many extents; index_lock
- * @opened: when it became OPEN in this attach, seconds since the machine has started, or
- *	0; written under log_lock
+ * @seq: sequence number; 0 if the region was never used, or if the attach found nothing
+ *	in the region; flush_mutex
+ * @checksums: checksums of all slots, or %NULL; loaded under the region's load_mutex, and
+ *	freed by the shrinker when the region is not pinned
+ * @open: state of a READY or OPEN region, until all metadata is written; log_lock
+ * @pins: number of readers between lookup and verification
+ * @live: number of blocks that the index can find; index_lock
+ * @nr_extents: number of extents of these blocks; index_lock
+ * @opened: when the region became OPEN in this attach, seconds since the machine has
+ *	started, or 0; written under log_lock
  * @round: the index finds only entries of this round; written under index_lock
- * @in_round: there were entries of this round; index_lock
- * @was_read: some of it was read
- * @state: enum cachefs_region_state, set by cachefs_region_set_state(); while the
- *	cache is in use it becomes FREE under index_lock, and anything else under
+ * @in_round: the index has had entries of this round; index_lock
+ * @was_read: some blocks of the region were read
+ * @state: enum cachefs_region_state, set by cachefs_region_set_state().  While the
+ *	cache is in use, the state becomes FREE under index_lock, and anything else under
  *	log_lock
- * @lost: its metadata is not there, and nothing of it is found any more; its
- *	load_mutex
- * @unwritten: the disk has not taken some of its metadata in this round
+ * @lost: the metadata is not on the disk, and no block of the region is found any more;
+ *	the region's load_mutex
+ * @unwritten: the disk has not taken some metadata of the region in this round
  */
 struct cachefs_region {
 	u64				seq;
@@ -101,19 +104,20 @@ struct cachefs_region {
 };
 
 /*
- * struct cachefs_open_region - What a region needs while it is written
+ * struct cachefs_open_region - State of a region while the region is written
  * @link: in cache::ready or cache::sealing; log_lock
  * @nr: region number
  * @next_slot: first slot not handed out; log_lock
- * @left: slots that are neither published nor abandoned, with those that were not handed
- *	out; written under index_lock.  When the log has seen 0, it takes index_lock once
- *	more, and then frees all of this
- * @resolved: the same by final metadata block, counting up; index_lock
+ * @left: number of slots that are neither published nor abandoned, including slots that
+ *	were not handed out; written under index_lock.  When the log has seen 0, the log
+ *	takes index_lock once more, and then frees this structure
+ * @resolved: for each final metadata block the number of slots that are published or
+ *	abandoned; index_lock
  * @written: final metadata blocks that are on disk; flush_mutex
- * @scratch_turn: which scratch block is next; flush_mutex
+ * @scratch_turn: the scratch block that is written next; flush_mutex
  * @scratch_nr: resolved slots in the newest scratch block; flush_mutex
- * @scratch_index: which final block that stands for; flush_mutex
- * @meta: the final metadata blocks; records are filled under index_lock
+ * @scratch_index: the final block that the newest scratch block stands for; flush_mutex
+ * @meta: the final metadata blocks; records are filled in under index_lock
  */
 struct cachefs_open_region {
 	struct list_head		link;
@@ -132,15 +136,15 @@ enum cachefs_state {
 	CACHEFS_DETACHED,	/* not in use yet, or not any more */
 	CACHEFS_ACTIVE,
 	CACHEFS_DEGRADED,	/* active, with errors: only from cachefs_state() */
-	CACHEFS_FAILED,		/* nothing but errors: out of use */
+	CACHEFS_FAILED,		/* the device fails or is gone: out of use */
 	CACHEFS_DETACHING,
 };
 
 /*
  * struct cachefs_errors - Errors of reads, or of writes
- * @nr: how many have come in a row, those of a second as one; error_lock.  A transfer
- *	of data that goes well sets it to 0
- * @last: when the last one was counted, jiffies; error_lock
+ * @nr: number of errors in a row; errors of one second count once; error_lock.  A
+ *	transfer of data that works sets the number to 0
+ * @last: when the last error was counted, jiffies; error_lock
  */
 struct cachefs_errors {
 	unsigned int	nr;
@@ -148,14 +152,14 @@ struct cachefs_errors {
 };
 
 /*
- * struct cachefs_geometry - Where everything is on the device
+ * struct cachefs_geometry - The layout of the device
  * @device_blocks: size of the device when it was formatted, blocks
  * @nr_regions: number of regions
  * @region_blocks: size of a region with its metadata, blocks
  * @meta_blocks: final metadata blocks of a region
  * @slots: data blocks of a region
  *
- * Derived from the superblock; constant while the cache is attached.
+ * The layout comes from the superblock, and is constant while the cache is attached.
  */
 struct cachefs_geometry {
 	u64	device_blocks;
@@ -168,98 +172,102 @@ struct cachefs_geometry {
 /*
  * struct cachefs_cache - An attached cache
  * @device: the block device (device.c, or a simulated one)
- * @sysfs: its directory (sysfs.c)
- * @state_changed: called when the state may be another one, in any context; or %NULL
+ * @sysfs: the cache's directory (sysfs.c)
+ * @state_changed: called when the state may have changed, in any context; or %NULL
  * @geo: the layout of the device
- * @uuid: from the superblock, as the next three
- * @label: for people; ends with NUL
+ * @uuid: from the superblock, like the next three
+ * @label: name for people; ends with NUL
  * @secret: key of the version hash
- * @seed: of all checksums but the superblock's
+ * @seed: seed of all checksums but the superblock's
  * @attach_count: upper part of the sequence numbers of this attach
  * @epoch: random, new at each attach
- * @anchor_generation: of the anchor that was written last; attach and detach only
+ * @anchor_generation: generation of the anchor that was written last; attach and detach
+ *	only
  * @state: enum cachefs_state, changed with cmpxchg()
- * @error_lock: protects what follows from errors, up to @gone
- * @error_limit: limits lines in the log
- * @errors: of reads, and of writes
- * @stop_said: when the log last had why nothing is stored, jiffies; error_lock
- * @stopped_since: when the device did not take a write for lack of room, jiffies
+ * @error_lock: protects the members that change after errors, up to @gone
+ * @error_limit: limits lines in the kernel log
+ * @errors: errors of reads, and of writes
+ * @stop_said: when the kernel log last said why nothing is stored, jiffies; error_lock
+ * @stopped_since: since when the device takes no writes, jiffies
  * @next_try: when a store may try again, jiffies
- * @stores_stopped: the device does not take what is stored
- * @check_device: the log work shall see whether the device can be read at all
+ * @stores_stopped: the device takes no writes, so stores are refused
+ * @check_device: the log work must check whether the device can be read at all
  * @gone: the device was taken out of the machine; error_lock
  * @flush_mutex: protects the log's metadata
  * @attached: when the cache was attached, seconds since the machine has started
  * @head: region to be made READY next; written under flush_mutex
- * @next_seq: its sequence number; flush_mutex
+ * @next_seq: sequence number of that region; flush_mutex
  * @next_flush: when the open region's metadata is due, jiffies; flush_mutex
- * @next_meta_try: when it is tried again after an error, unless another write has
- *	worked, jiffies; flush_mutex
- * @let_go: so many regions from @head on have been let go before they are needed;
+ * @next_meta_try: when metadata is written again after an error, unless another write
+ *	has worked, jiffies; flush_mutex
+ * @let_go: number of regions from @head on that were let go before they are needed;
  *	flush_mutex
- * @unscanned: so many regions from @head on a recovery has not read yet; written under
- *	flush_mutex
- * @recovery: what is left to be found after an unclean stop, or %NULL
- * @recovering: that is under way; written under flush_mutex
- * @stay_room: blocks that may be stored again, see reinsert.c; flush_mutex
+ * @unscanned: number of regions from @head on that a recovery has not read yet; written
+ *	under flush_mutex
+ * @recovery: the recovery after an unclean stop, until its end, or %NULL
+ * @recovering: the recovery is reading; written under flush_mutex
+ * @stay_room: number of blocks that may be stored again, see reinsert.c; flush_mutex
  * @scratch: buffer for one metadata block; flush_mutex
- * @log_lock: protects the open region, and the lists of the others
- * @reinserting: what stays of a region is being moved; log_lock
+ * @log_lock: protects the open region, and the lists of other regions
+ * @reinserting: blocks that stay are being moved; log_lock
  * @ready: READY regions, oldest first; log_lock
- * @nr_ready: how many; written under log_lock
+ * @nr_ready: number of READY regions; written under log_lock
  * @sealing: full regions whose metadata is not written; log_lock
  * @current_region: the OPEN region or %NULL; log_lock
- * @index: where blocks are; see index.c
+ * @index: the index; see index.c
  * @index_lock: protects the entries and records of all regions
- * @ref_shift: a reference has the region from this bit on, and below that the slot
- * @regions: all of them; see there
- * @nr_extents: live extents; written under index_lock
- * @live_blocks: blocks that the index can find; written under index_lock
- * @shrink_hand: where the shrinker looks next; any value is fine
- * @load_mutex: held while checksums are read; of a region the one at its number, modulo
- * @max_in_flight: bound for what stores have on their way to the device, bytes
- * @max_in_flight_ms: bound for how long the device takes for it; 0: none.  A page
- *	is marked for at most twice as long
- * @read_bypass_ms: reads that take longer than this and longer than the server's
- *	go to the server; 0: never.  After ten times this without an answer the device
+ * @ref_shift: a reference has the region from this bit on, and the slot below this bit
+ * @regions: all regions; see struct cachefs_region
+ * @nr_extents: number of live extents; written under index_lock
+ * @live_blocks: number of blocks that the index can find; written under index_lock
+ * @shrink_hand: the region that the shrinker looks at next; any value is fine
+ * @load_mutex: held while checksums are read; the region's number, modulo
+ *	%CACHEFS_LOAD_LOCKS, selects the mutex
+ * @max_in_flight: bound for the data of stores on the way to the device, bytes
+ * @max_in_flight_ms: bound for the time in which the device writes that data; 0: none.
+ *	A page is marked for at most twice as long
+ * @read_bypass_ms: reads go to the server if the device takes longer than this and longer
+ *	than the server; 0: never.  After ten times this without an answer the device
  *	is stuck, and nothing is stored either
  * @budget_lock: protects the next four; see budget.c
  * @write_budget: bytes that may be written to the device in a day; 0: any number
- * @budget_room: what is in the bucket, bytes; negative after too much metadata
- * @budget_written: how much had been written then, bytes
- * @budget_since: when that was, seconds
- * @read_ns: how long the device takes for a read, moving average
- * @server_ns: how long the server takes for one, moving average
- * @pace_lock: protects how fast the device writes
- * @write_rate: what the device takes, bytes per second; 0: not known yet.
- *	Written under pace_lock, as are the next four
- * @writing_since: when the measurement began, later by all idle time since, ns
- * @idle_since: when there was nothing more to write, ns; if @writes is 0
- * @written: bytes, in this measurement
+ * @budget_room: room in the bucket, bytes; negative after too much metadata
+ * @budget_written: bytes that had been written at @budget_since
+ * @budget_since: when @budget_room was computed, seconds
+ * @read_ns: time that the device takes for a read, moving average
+ * @server_ns: time that the server takes for a read, moving average
+ * @pace_lock: protects the measurement of the write rate
+ * @write_rate: bytes per second that the device writes; 0: not known yet.
+ *	Written under pace_lock, like the next four
+ * @writing_since: when the measurement began, plus all idle time since then, ns
+ * @idle_since: if @writes is 0: when the last write ended, ns
+ * @written: bytes written in this measurement
  * @writes: data writes that the device has not completed
- * @last_answer: when it last completed something, jiffies
+ * @last_answer: when the device last completed an I/O, or got one after it was idle,
+ *	jiffies
  * @next_probe: when a read goes to a slow device again, jiffies
- * @ios: I/O that it has not completed
- * @ops: operations (reads and stores) under way
- * @objects: open objects, as the glue counts them
+ * @ios: number of I/Os that the device has not completed
+ * @ops: number of operations (reads and stores) under way
+ * @objects: number of open objects, as the glue counts them
  * @wait: for the end of the last operation, for room in flight, and for a recovery
  * @stores_lock: protects @stores
  * @stores: stores that have not ended and were not given up, oldest first; stores_lock
  * @watch: gives up stores that take too long
  * @submits: stores whose I/O has not begun, newest first
- * @submit_work: begins it
- * @wq: ends of stores: reclaim waits for them, so they wait for nothing else
- * @recover_wq: readers of a recovery; nobody needs them to get memory
+ * @submit_work: begins the I/O of @submits
+ * @wq: ends of stores.  Reclaim waits for ends of stores, so these wait for nothing else
+ * @recover_wq: readers of a recovery; no task needs these readers to get memory
  * @submit_wq: @submit_work
  * @read_wq: ends of reads
  * @log_wq: @log_work, one at a time
  * @log_work: looks after the log
  * @counters_mutex: protects the next two
- * @counters: of volumes that there are and that there were, the one left last at the end
- * @nr_counters: how many
+ * @counters: counters of present and former volumes; those that were added or put last
+ *	are at the end
+ * @nr_counters: number of entries in @counters
  * @next_volume: the next name of a volume in sysfs
- * @latencies: enum cachefs_latency
- * @stats: enum cachefs_stat
+ * @latencies: histograms, by enum cachefs_latency
+ * @stats: statistics, by enum cachefs_stat
  * @refused: bytes that were not stored, by enum cachefs_reason
  */
 struct cachefs_cache {
@@ -276,7 +284,7 @@ struct cachefs_cache {
 	u64				anchor_generation;
 	unsigned int			state;
 
-	spinlock_t			error_lock;	/* what follows from errors */
+	spinlock_t			error_lock;	/* state after errors */
 	struct ratelimit_state		error_limit;
 	struct cachefs_errors		errors[2];
 	unsigned long			stop_said;
@@ -300,7 +308,7 @@ struct cachefs_cache {
 	u32				stay_room;
 	struct cachefs_meta_block	*scratch;
 
-	spinlock_t			log_lock;	/* which region is open */
+	spinlock_t			log_lock;	/* open region, lists */
 	bool				reinserting;
 	struct list_head		ready;
 	unsigned int			nr_ready;
@@ -315,20 +323,19 @@ struct cachefs_cache {
 	u64				live_blocks;
 	u32				shrink_hand;
 
-	/* Reading of checksums. */
 	struct mutex			load_mutex[CACHEFS_LOAD_LOCKS];
 
 	u64				max_in_flight;
 	unsigned int			max_in_flight_ms;
 	unsigned int			read_bypass_ms;
-	spinlock_t			budget_lock;	/* what may be written */
+	spinlock_t			budget_lock;	/* the write budget */
 	u64				write_budget;
 	s64				budget_room;
 	s64				budget_written;
 	time64_t			budget_since;
 	u64				read_ns;
 	u64				server_ns;
-	spinlock_t			pace_lock;	/* how fast it writes */
+	spinlock_t			pace_lock;	/* the write rate */
 	u64				write_rate;
 	u64				writing_since;
 	u64				idle_since;
@@ -365,19 +372,19 @@ struct cachefs_cache {
 /*
  * struct cachefs_io - One contiguous transfer between pages and slots
  * @cache: the cache
- * @pages: @nr of them
- * @nr: how many
- * @device_block: where on the device
+ * @pages: the pages
+ * @nr: number of pages
+ * @device_block: first block on the device
  * @block: first file block, for verification and publishing
- * @region: number of the region that it goes to or comes from
+ * @region: number of the region that the data goes to or comes from
  * @slot: first slot
- * @error: the device's, for @end
+ * @error: the device's error, for @end
  * @end: called once, in any context
- * @owner: the read or store that it is part of
- * @copies: the last ones of @pages that are copies, see store.c
- * @began: when it went to the device, ns
+ * @owner: the read or store that this I/O is part of
+ * @copies: number of pages at the end of @pages that are copies, see store.c
+ * @began: when the I/O went to the device, ns
  * @link: in cachefs_store::ios
- * @work: what the end cannot do in interrupt context
+ * @work: for the part of the end that is not possible in interrupt context
  */
 struct cachefs_io {
 	struct cachefs_cache	*cache;
@@ -402,7 +409,7 @@ static inline void cachefs_stat_add(struct cachefs_cache *cache,
 	atomic64_add(n, &cache->stats[stat]);
 }
 
-/* Bytes that stores have on their way to the device. */
+/* Return the number of bytes that stores have on the way to the device. */
 static inline atomic64_t *cachefs_in_flight(struct cachefs_cache *cache)
 {
 	return &cache->stats[CACHEFS_STAT_STORES_IN_FLIGHT_BYTES];
@@ -413,14 +420,14 @@ static inline bool cachefs_usable(const struct cachefs_cache *cache)
 	return READ_ONCE(cache->state) == CACHEFS_ACTIVE;
 }
 
-/* The device has done a transfer of data: what failed before was not all. */
+/* A transfer of data has worked: errors before it are not in a row with later errors. */
 static inline void cachefs_io_worked(struct cachefs_cache *cache, bool write)
 {
 	if (unlikely(READ_ONCE(cache->errors[write].nr)))
 		WRITE_ONCE(cache->errors[write].nr, 0);
 }
 
-/* How many regions are kept ready: one for what stays, the rest for stores. */
+/* The number of regions to keep ready: one for blocks that stay, the rest for stores. */
 static inline unsigned int cachefs_ready_regions(const struct cachefs_cache *cache)
 {
 	u32 nr = cache->geo.nr_regions;
@@ -429,15 +436,15 @@ static inline unsigned int cachefs_ready_regions(const struct cachefs_cache *cac
 }
 
 /*
- * So many regions may become full before there are more pages for the index: all that are
- * ready, and the open one.
+ * Return the number of regions that may become full before there are more pages for the
+ * index: all regions that are ready, and the open region.
  */
 static inline unsigned int cachefs_full_regions(const struct cachefs_cache *cache)
 {
 	return cachefs_ready_regions(cache) + 1;
 }
 
-/* What all regions hold, bytes. */
+/* Return the size of all slots, bytes. */
 static inline u64 cachefs_capacity(const struct cachefs_cache *cache)
 {
 	return (u64)cache->geo.nr_regions * cache->geo.slots << CACHEFS_BLOCK_SHIFT;
@@ -458,7 +465,7 @@ static inline u64 cachefs_slot_block(const struct cachefs_geometry *geo,
 
 /* format.c: interprets bytes, touches no state */
 
-/* Why an image is refused: the name here, and the field in messages. */
+/* The reasons to refuse an image: the name here, and the field in messages. */
 #define CACHEFS_REFUSALS(X) \
 	X(MAGIC, "magic") \
 	X(CHECKSUM, "checksum") \
@@ -485,10 +492,10 @@ enum cachefs_refusal {
 
 /*
  * struct cachefs_region_meta - The metadata of a region, as the disk has it
- * @blocks: all of them, final and scratch
- * @region: which region
+ * @blocks: all metadata blocks, final and scratch
+ * @region: number of the region
  * @seq: the newest sequence number in a valid block, or 0 if there is none
- * @epoch: the epoch that goes with it; 0 if there is more than one
+ * @epoch: the epoch that goes with @seq; 0 if there is more than one
  * @valid: the bits of the blocks that are valid
  */
 struct cachefs_region_meta {
@@ -529,7 +536,7 @@ cachefs_meta_pick(const struct cachefs_region_meta *meta, u32 index,
 bool cachefs_meta_newest(struct cachefs_region_meta *meta, const u8 *uuid,
 			 u64 seed, const struct cachefs_geometry *geo);
 
-/* How many of @nr slots from the first on follow each other in one region? */
+/* Count the slots, of @nr from the first on, that follow each other in one region. */
 static inline unsigned int cachefs_slots_run(const struct cachefs_cache *cache,
 					     const u32 *slots, unsigned int nr)
 {
@@ -543,13 +550,19 @@ static inline unsigned int cachefs_slots_run(const struct cachefs_cache *cache,
 	return run;
 }
 
-/* What the reader did with checksums and slots comes before... */
+/*
+ * The reader's accesses to checksums and slots come before the unpinning.  Pairs with
+ * cachefs_region_pinned().
+ */
 static inline void cachefs_region_unpin(struct cachefs_cache *cache, u32 region)
 {
 	atomic_dec_return_release(&cache->regions[region].pins);
 }
 
-/* ... what is done to a region that is not pinned. */
+/*
+ * If the region is not pinned, later accesses come after those of all former readers.
+ * Pairs with cachefs_region_unpin().
+ */
 static inline bool cachefs_region_pinned(const struct cachefs_region *region)
 {
 	return atomic_read_acquire(&region->pins);
@@ -573,11 +586,11 @@ unsigned long cachefs_region_drop_checksums(struct cachefs_cache *cache,
 					    unsigned long nr);
 
 /*
- * struct cachefs_reinsert - A region of which some stays
- * @region: its number
- * @slot: where to go on
- * @records: of all its slots
- * @buffer: for an extent
+ * struct cachefs_reinsert - A region of which some blocks stay
+ * @region: number of the region
+ * @slot: the next slot to look at
+ * @records: records of all slots
+ * @buffer: buffer for one extent
  */
 struct cachefs_reinsert {
 	u32				region;
@@ -593,10 +606,10 @@ void cachefs_reinsert_end(struct cachefs_reinsert *reinsert);
 void cachefs_reinsert_more(struct cachefs_cache *cache);
 
 /*
- * struct cachefs_piece - Slots in one piece of a region that is not full
- * @region: which
- * @slot: the first of them
- * @nr: how many
+ * struct cachefs_piece - Consecutive slots of a region that is being written
+ * @region: number of the region
+ * @slot: the first slot
+ * @nr: number of slots
  */
 struct cachefs_piece {
 	u32	region;
@@ -624,7 +637,7 @@ void cachefs_log_work(struct work_struct *work);
 void cachefs_log_seal_all(struct cachefs_cache *cache);
 void cachefs_log_free(struct cachefs_cache *cache);
 
-/* Have the log looked after soon. */
+/* Run the work of the log soon. */
 static inline void cachefs_log_kick(struct cachefs_cache *cache)
 {
 	mod_delayed_work(cache->log_wq, &cache->log_work, 0);
@@ -699,7 +712,7 @@ u64 cachefs_device_blocks(struct cachefs_device *device);
 const char *cachefs_device_name(struct cachefs_device *device);
 enum cachefs_signature {
 	CACHEFS_SIGNATURE_BLANK,
-	CACHEFS_SIGNATURE_OWN,		/* our magic, valid or not */
+	CACHEFS_SIGNATURE_OWN,		/* magic of cachefs, valid or not */
 	CACHEFS_SIGNATURE_FOREIGN,
 };
 

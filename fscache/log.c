@@ -2,21 +2,21 @@
 /*
  * The log: a ring of regions, and the metadata that says what is in them.
  *
- * The store path takes slots of the open region and never waits: READY regions
- * are made ahead of it, and metadata is written behind it, by one work item
- * (cachefs_log_work()).  Final metadata blocks are written once, when the fate
- * of all their slots is known.  What is known of the first unfinished block is
- * written at intervals to two scratch blocks in turn, so that a torn write
- * costs seconds and not what was safe before.
+ * The store path takes slots of the open region and never waits.  One work item,
+ * cachefs_log_work(), makes READY regions ahead of the stores, and writes metadata behind
+ * them.  Final metadata blocks are written once, when all their slots are published or
+ * abandoned.  At intervals the records so far of the first unfinished block are written
+ * to two scratch blocks in turn.  So a torn write costs the records of a few seconds, and
+ * no older ones.
  */
 #include <linux/err.h>
 #include <linux/random.h>
 #include <trace/events/cachefs.h>
 #include "internal.h"
 
-/* How often the metadata of a region that is still open is written. */
+/* The interval at which the metadata of the open region is written. */
 #define CACHEFS_FLUSH_INTERVAL	(5 * HZ)
-/* When to try again after there was no memory, or no region to reuse. */
+/* The time until the next try if there was no memory, or no region to reuse. */
 #define CACHEFS_RETRY_INTERVAL	(HZ / 10)
 
 static u32 log_slots_in_meta(const struct cachefs_geometry *geo, u32 index)
@@ -34,7 +34,7 @@ static void log_free_region(struct cachefs_open_region *open)
 	kfree(open);
 }
 
-/* What a region needs while it is written, in its round @seq; or %NULL. */
+/* Allocate the state of a region that is written, in its round @seq; or return %NULL. */
 static struct cachefs_open_region *log_alloc_region(struct cachefs_cache *cache, u32 nr,
 						    u64 seq)
 {
@@ -70,17 +70,18 @@ static int log_write_meta(struct cachefs_cache *cache, u32 region, u32 block,
 	return cachefs_transfer(cache, true, at, (void *)meta, nr);
 }
 
-/* Some metadata of a region could not be written. */
+/* Note that some metadata of a region could not be written. */
 static void log_write_failed(struct cachefs_cache *cache, u32 region)
 {
 	WRITE_ONCE(cache->regions[region].unwritten, true);
-	/* Then these errors are not in a row. */
+	/* Errors of tries that are so far apart are not in a row. */
 	cache->next_meta_try = jiffies + CACHEFS_ERROR_MEMORY + HZ;
 }
 
 /*
- * Write what is known of the first unfinished metadata block, if that is more
- * than last time.  If a scratch block is bad, the other one has it.
+ * Write the records so far of the first unfinished metadata block to a scratch block, if
+ * there are more than last time.  If that scratch block is bad, write to the other
+ * scratch block.
  */
 static int log_write_scratch(struct cachefs_cache *cache,
 			     struct cachefs_open_region *open, u32 index)
@@ -114,8 +115,8 @@ static int log_write_scratch(struct cachefs_cache *cache,
 }
 
 /*
- * Write a run of finished metadata blocks.  A bad block costs itself, not its run.  If the
- * device takes nothing, all of them have to wait.
+ * Write a run of finished metadata blocks.  If that fails, write each block by itself: a
+ * bad block costs only itself.  If the device takes nothing, all blocks have to wait.
  */
 static void log_write_run(struct cachefs_cache *cache, struct cachefs_open_region *open,
 			  u32 first, u32 nr)
@@ -161,7 +162,7 @@ static void log_write_region(struct cachefs_cache *cache,
 {
 	u32 index;
 
-	/* All that was not written before is tried again. */
+	/* All blocks that were not written before are tried again. */
 	WRITE_ONCE(cache->regions[open->nr].unwritten, false);
 	log_write_finished(cache, open);
 	index = find_first_zero_bit(open->written, cache->geo.meta_blocks);
@@ -175,7 +176,7 @@ static void log_free_checksums(struct cachefs_cache *cache,
 	cachefs_checksums_free(cache, xchg(&region->checksums, NULL));
 }
 
-/* Whether what could not be written of this can perhaps be written later. */
+/* Whether metadata that could not be written can perhaps be written later. */
 static bool log_is_worth_keeping(struct cachefs_cache *cache,
 				 const struct cachefs_open_region *open)
 {
@@ -184,7 +185,7 @@ static bool log_is_worth_keeping(struct cachefs_cache *cache,
 		!bitmap_full(open->written, cache->geo.meta_blocks);
 }
 
-/* Write the regions that are full; those whose last store ended are done. */
+/* Write the metadata of full regions.  Those whose last store has ended become SEALED. */
 static void log_write_sealing(struct cachefs_cache *cache)
 {
 	struct cachefs_open_region *open, *next;
@@ -195,16 +196,19 @@ static void log_write_sealing(struct cachefs_cache *cache)
 	spin_unlock(&cache->log_lock);
 
 	list_for_each_entry_safe(open, next, &full, link) {
-		/* Before writing; pairs with slots_resolve(): what was counted gets written. */
+		/*
+		 * Read this before writing, so that all counted records get written.
+		 * Pairs with slots_resolve().
+		 */
 		bool done = !smp_load_acquire(&open->left);
 
 		log_write_region(cache, open);
 		if (!done || log_is_worth_keeping(cache, open))
 			continue;
-		/* Also after an error: it is a cache. */
+		/* The region is SEALED even after an error: lost blocks are only cold. */
 		spin_lock(&cache->log_lock);
 		list_del(&open->link);
-		/* cachefs_region_holds() and slots_resolve() look at it under this lock. */
+		/* cachefs_region_holds() and slots_resolve() read it under this lock. */
 		write_lock(&cache->index_lock);
 		WRITE_ONCE(cache->regions[open->nr].open, NULL);
 		write_unlock(&cache->index_lock);
@@ -219,8 +223,8 @@ static void log_write_sealing(struct cachefs_cache *cache)
 }
 
 /*
- * Write the metadata that is due.  Returns whether a region is open, whose metadata
- * will be due again.
+ * Write the metadata that is due.  Returns whether a region is open: the metadata of an
+ * open region will be due again.
  */
 static bool log_write(struct cachefs_cache *cache)
 {
@@ -228,13 +232,13 @@ static bool log_write(struct cachefs_cache *cache)
 
 	lockdep_assert_held(&cache->flush_mutex);
 	log_write_sealing(cache);
-	/* Only this work item takes a region from open to sealed to freed. */
+	/* Only this work item seals regions and frees their buffers. */
 	spin_lock(&cache->log_lock);
 	current_region = cache->current_region;
 	spin_unlock(&cache->log_lock);
 	if (!current_region)
 		return false;
-	/* A bad block is not tried again and again while nobody else writes. */
+	/* A bad block is not tried again and again while no other write works. */
 	if (READ_ONCE(cache->errors[1].nr) && time_before(jiffies, cache->next_meta_try))
 		return true;
 	log_write_finished(cache, current_region);
@@ -252,16 +256,16 @@ static void log_set_reinserting(struct cachefs_cache *cache, bool reinserting)
 	spin_unlock(&cache->log_lock);
 }
 
-/* Store again what was read of a region that will be reused. */
+/* Store the extents of a region again that were read, before the region is reused. */
 static void log_reinsert(struct cachefs_cache *cache, u32 nr)
 {
 	struct cachefs_reinsert reinsert = { .region = nr };
 
-	/* As a reader does: then the shrinker leaves the checksums alone. */
+	/* Pin it as a reader does, so that the shrinker keeps the checksums. */
 	atomic_inc(&cache->regions[nr].pins);
 	log_set_reinserting(cache, true);
 	while (cachefs_reinsert(cache, &reinsert)) {
-		/* All of this may take long. */
+		/* The whole loop may take long. */
 		if (time_after_eq(jiffies, cache->next_flush))
 			log_write(cache);
 	}
@@ -271,8 +275,8 @@ static void log_reinsert(struct cachefs_cache *cache, u32 nr)
 }
 
 /*
- * Forget what is in a region, but for what stays.  Returns whether that went through:
- * if not, what is left has another chance.
+ * Forget the blocks of a region, except blocks that stay.  Returns whether that was
+ * done.  If not, the blocks that are left have another chance to stay.
  */
 static bool log_let_go(struct cachefs_cache *cache, u32 nr)
 {
@@ -284,9 +288,10 @@ static bool log_let_go(struct cachefs_cache *cache, u32 nr)
 }
 
 /*
- * Whether a region that is not open can be written.  The block keeps what it has: it may be
- * the only one with some records.  Not to be able to read it is no error of a reader.  Then
- * the block is zeroed if its region is @next: a device that is gone shows by errors of writes.
+ * Whether a region that is not open can be written.  A scratch block is read, and the
+ * same is written again, because no other block may have these records.  A block that
+ * cannot be read does not count as a read error.  If its region is @next, zeros are
+ * written instead, so that a device that is gone shows by write errors.
  */
 static bool log_rewrites(struct cachefs_cache *cache, u32 nr, bool next)
 {
@@ -301,9 +306,10 @@ static bool log_rewrites(struct cachefs_cache *cache, u32 nr, bool next)
 }
 
 /*
- * Whether the device takes writes.  If writes have failed in a row, for more than a second,
- * nothing is let go before that is known: a device may have become read-only, and what is
- * cached can be read.  If it is only this region that cannot be written, the log goes on.
+ * Whether the device takes writes.  If writes have failed in a row, for more than a
+ * second, no region is let go before a write has worked: the device may have become
+ * read-only, and cached blocks can still be read.  If only this region cannot be written,
+ * the log goes on.
  */
 static bool log_can_write(struct cachefs_cache *cache, u32 nr)
 {
@@ -330,7 +336,7 @@ static int log_prepare_region(struct cachefs_cache *cache)
 
 	if (!log_can_write(cache, nr) || !log_let_go(cache, nr))
 		return -EAGAIN;
-	/* Not worth waiting for: a reader's disk may hang. */
+	/* Do not wait for readers, because their disk may hang. */
 	if (cachefs_region_pinned(region))
 		return -EAGAIN;
 	log_free_checksums(cache, region);
@@ -340,9 +346,9 @@ static int log_prepare_region(struct cachefs_cache *cache)
 	open = log_alloc_region(cache, nr, cache->next_seq);
 	checksums = cachefs_checksums_alloc(cache, GFP_NOIO | __GFP_NOWARN);
 	/*
-	 * From the write on the disk says that the old content does not count.  It is no
-	 * more than a hint, which saves checksum errors after a crash.  But where nothing
-	 * was written before, and there is no room for it on the device, the log stays
+	 * After this write the disk says that the old content does not count.  The write
+	 * is only a hint, which saves checksum errors after a crash.  But if the region
+	 * was never written, and there is no room for it below the device, the log stays
 	 * where it is.
 	 */
 	if (!open || !checksums ||
@@ -369,7 +375,7 @@ static int log_prepare_region(struct cachefs_cache *cache)
 	return 0;
 }
 
-/* Let the oldest region go that has something.  Returns whether there was one. */
+/* Let go of the oldest region that has extents.  Returns whether there was one. */
 static bool log_let_oldest_go(struct cachefs_cache *cache)
 {
 	struct cachefs_region *region;
@@ -396,10 +402,11 @@ static bool log_let_oldest_go(struct cachefs_cache *cache)
 }
 
 /*
- * If the index has not the memory for all, let the oldest regions go before they are
- * needed.  A recovery reserves pages for each region: if some are left, a single page was
- * too full, and nothing goes for that.  At the bound a recovery ends, as all that it has
- * not read yet is older.  Returns whether there may be more to do.
+ * If the index has too little memory, let go of the oldest regions before they are
+ * needed.  A recovery reserves pages for each region.  If pages are left, only a single
+ * page was too full, and no region goes for that.  At the bound of the index a recovery
+ * ends, because all regions that it has not read yet are older.  Returns whether there
+ * may be more to do.
  */
 static bool log_trim_index(struct cachefs_cache *cache)
 {
@@ -466,8 +473,8 @@ void cachefs_log_work(struct work_struct *work)
 }
 
 /*
- * Forget the blocks of which the disk did not take the records: the next attach could
- * not verify them.
+ * Forget the blocks whose records the disk did not take, because the next attach could
+ * not verify these blocks.
  */
 static void log_forget_unwritten(struct cachefs_cache *cache)
 {
@@ -477,7 +484,7 @@ static void log_forget_unwritten(struct cachefs_cache *cache)
 		cond_resched();
 		if (!cache->regions[nr].unwritten)
 			continue;
-		/* Loading drops all that has no record. */
+		/* Loading drops all blocks without a record. */
 		log_free_checksums(cache, &cache->regions[nr]);
 		if (IS_ERR(cachefs_region_load_checksums(cache, nr, 0, 0)))
 			cachefs_index_forget(cache, nr);
@@ -485,7 +492,7 @@ static void log_forget_unwritten(struct cachefs_cache *cache)
 }
 
 /**
- * cachefs_log_seal_all - Write all metadata, and forget the blocks that have none
+ * cachefs_log_seal_all - Write all metadata, and forget the blocks without records
  * @cache: no read or store is under way
  *
  * Context: process, may sleep.
@@ -501,7 +508,7 @@ void cachefs_log_seal_all(struct cachefs_cache *cache)
 }
 
 /**
- * cachefs_log_free - Free what READY, OPEN and full regions have
+ * cachefs_log_free - Free the buffers of READY, OPEN and full regions
  * @cache: nothing uses it any more
  */
 void cachefs_log_free(struct cachefs_cache *cache)

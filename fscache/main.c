@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The module: loading, and attaching and detaching on an administrator's word.
+ * The module: loading, attaching and detaching for an administrator, and reboot.
  */
 #include <linux/capability.h>
 #include <linux/kobject.h>
@@ -24,20 +24,20 @@ MODULE_PARM_DESC(cache, "block device to attach at load; a blank one is formatte
 module_param_named(max_index_bytes, cachefs_max_index_bytes, ullong, 0644);
 MODULE_PARM_DESC(max_index_bytes, "bound on the memory of the index that an attach begins with, bytes; 0: none (default: a sixteenth of the memory)");
 
-/* The one attached cache, and attaching and detaching. */
+/* The mutex protects the one attached cache, and serializes attach and detach. */
 static DEFINE_MUTEX(cachefs_attach_mutex);
 static struct cachefs_cache *attached_cache;
 static struct cachefs_glue *attached_glue;
 
 static struct shrinker *cachefs_shrinker;
 
-/* How long a reboot waits, seconds. */
+/* The longest time that a reboot waits, seconds. */
 #define REBOOT_PATIENCE		20
 
-/* The system goes down: nothing is attached any more. */
+/* The system goes down, so every new attach is refused. */
 static bool going_down;
 
-/* Nothing is left to be written, though a detach may still wait for a server. */
+/* All is written.  A detach may still wait for a server. */
 static bool finished;
 static DECLARE_WAIT_QUEUE_HEAD(finished_wait);
 
@@ -104,8 +104,8 @@ static void main_detach(void)
 	lockdep_assert_held(&cachefs_attach_mutex);
 	cachefs_device_watch(device, NULL, NULL);
 	/*
-	 * First: FS-Cache waits for reads, and so for servers.  No lookup finds
-	 * anything from here on, and no store is taken.
+	 * This comes first, because FS-Cache waits for reads, and so for servers.
+	 * From here on lookups find nothing, and stores are refused.
 	 */
 	cachefs_finish(cache);
 	main_set_finished(true);
@@ -119,7 +119,7 @@ static void main_detach(void)
 	cachefs_device_close(device);
 }
 
-/* What is written to "attach": a path, then nothing, or "format" or "force" or both. */
+/* Run a command of "attach": a path, then nothing, or "format" or "force" or both. */
 static int main_attach_command(const char *command)
 {
 	char *copy = kstrdup(command, GFP_KERNEL), *rest, *path, *word;
@@ -181,12 +181,12 @@ static ssize_t detach_store(struct kobject *kobj, struct kobj_attribute *attr,
 	error = kstrtobool(buf, &yes);
 	if (error || !yes)
 		return error ?: -EINVAL;
-	/* The directory goes away while we are in one of its files. */
+	/* The directory goes away while this file of the directory is in use. */
 	kn = sysfs_break_active_protection(kobj, &attr->attr);
 	if (!kn)
 		return -ENODEV;
 	mutex_lock(&cachefs_attach_mutex);
-	/* Another cache may be where this one was, but not its directory. */
+	/* Another cache may be attached by now, but with another directory. */
 	if (attached_cache && cachefs_sysfs_is(attached_cache, kobj))
 		main_detach();
 	else
@@ -200,8 +200,8 @@ static struct kobj_attribute detach_attr = __ATTR_WO(detach);
 
 /*
  * The system goes down.  File systems may still be mounted, and their server may be
- * out of reach already.  So the cache is not withdrawn from FS-Cache: lookups find
- * nothing from now on, and files come from the server.
+ * out of reach already.  So the cache is not withdrawn from FS-Cache.  From now on
+ * lookups find nothing, and files come from the server.
  */
 static void main_reboot_finish(struct work_struct *work)
 {
@@ -220,7 +220,7 @@ static int main_reboot_notify(struct notifier_block *block, unsigned long event,
 {
 	WRITE_ONCE(going_down, true);
 	queue_work(system_unbound_wq, &reboot_work);
-	/* A disk that hangs does not hold the system. */
+	/* A disk that hangs must not hold the system up. */
 	if (!wait_event_timeout(finished_wait, READ_ONCE(finished), REBOOT_PATIENCE * HZ))
 		pr_warn("the cache is not detached after %u seconds, the system goes down without that\n",
 			REBOOT_PATIENCE);
@@ -229,7 +229,7 @@ static int main_reboot_notify(struct notifier_block *block, unsigned long event,
 
 static struct notifier_block reboot_block = {
 	.notifier_call	= main_reboot_notify,
-	/* Before those of most devices below; md's and bcache's are as early. */
+	/* Before the notifiers of most devices below; md's and bcache's are as early. */
 	.priority	= INT_MAX,
 };
 
@@ -247,7 +247,7 @@ static unsigned long main_shrink_count(struct shrinker *shrinker,
 	return nr ?: SHRINK_EMPTY;
 }
 
-/* Checksums come first, as the disk has them, too. */
+/* Checksums are freed first, because the disk has them, too. */
 static unsigned long main_shrink_scan(struct shrinker *shrinker,
 				      struct shrink_control *sc)
 {
@@ -261,14 +261,14 @@ static unsigned long main_shrink_scan(struct shrinker *shrinker,
 			cachefs_index_shrink(attached_cache, true);
 	}
 	mutex_unlock(&cachefs_attach_mutex);
-	/* There is nothing to be had, or what there is comes later. */
+	/* There is no memory to free, or the log frees it later. */
 	return nr ?: SHRINK_STOP;
 }
 
-/* Also when loading fails: somebody may have used "attach" meanwhile. */
+/* Called when loading fails, too: a cache may have been attached meanwhile. */
 static void main_leave(void)
 {
-	/* First the ways in. */
+	/* First prevent new calls into the module. */
 	unregister_reboot_notifier(&reboot_block);
 	flush_work(&reboot_work);
 	cachefs_sysfs_close(&attach_attr.attr);
@@ -279,8 +279,8 @@ static void main_leave(void)
 	cachefs_sysfs_exit();
 	shrinker_free(cachefs_shrinker);
 	/*
-	 * The last end of an operation may have woken us before it returned
-	 * through our text; so may the last completion in interrupt context.
+	 * The task that ended the last operation may still run in the module's text
+	 * after its wakeup.  So may the last completion in interrupt context.
 	 */
 	synchronize_rcu_tasks();
 	synchronize_rcu();
@@ -331,6 +331,6 @@ module_exit(cachefs_exit);
 MODULE_DESCRIPTION("Cache on a block device for network file systems");
 MODULE_AUTHOR("The cachefs authors");
 MODULE_LICENSE("GPL");
-/* As in debian/changelog. */
+/* The same version as in debian/changelog. */
 MODULE_VERSION("0.1.0");
 MODULE_SOFTDEP("pre: netfs fscache");

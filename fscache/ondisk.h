@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Where each field of what is on the disk lies: no compiler and no change of a
- * structure may move one.  Included once, by format.c.
+ * The offset of each field on the disk: no compiler and no change of a structure may
+ * move a field.  Included once, by format.c.
  */
 #ifndef _CACHEFS_ONDISK_H
 #define _CACHEFS_ONDISK_H
@@ -9,7 +9,7 @@
 #include <linux/build_bug.h>
 #include "../include/uapi/cachefs_format.h"
 
-/* With no gap between the fields, their offsets tell their sizes. */
+/* There is no gap between the fields, so the offsets give the sizes, too. */
 #define ONDISK_SIZE(type, size) \
 	static_assert(sizeof(struct type) == (size))
 #define ONDISK_OFFSET(type, field, offset) \

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How fast the device is.  Histograms tell an administrator.  Three things follow: how much
- * may be on its way to the device, when the server is asked for data that is cached, and when
- * nothing is stored because the device does not answer.
+ * The speed of the device.  Histograms show the speed to an administrator.  The speed
+ * decides how much data may be on the way to the device, when the server is asked for
+ * data that is cached, and when nothing is stored because the device does not answer.
  */
 #include <linux/math64.h>
 #include <linux/sizes.h>
@@ -14,7 +14,7 @@
 /* A measurement of the write rate takes at least this time of writing. */
 #define PACE_INTERVAL		(100 * NSEC_PER_MSEC)
 
-/* A lower rate is not believed while fewer bytes than this are in flight. */
+/* A lower rate does not count while fewer bytes than this are in flight. */
 #define PACE_MIN_LOAD		SZ_1M
 
 /* Without an answer for this many times cache::read_bypass_ms the device is stuck. */
@@ -23,7 +23,7 @@
 /* A bypassed device gets one read in 8 times the time that a read takes. */
 #define PACE_PROBE		8
 
-/* A moving average, in which a new value has one part in @parts. */
+/* Add a value to a moving average, in which a new value has one part in @parts. */
 static void pace_average(u64 *mean, u64 value, unsigned int parts)
 {
 	u64 old = READ_ONCE(*mean);
@@ -33,17 +33,17 @@ static void pace_average(u64 *mean, u64 value, unsigned int parts)
 }
 
 /*
- * Measure the write rate: the bytes since the last measurement, by the time in which
- * the device had something to write.  A higher rate is believed at once, because the
- * device can do again what it did once.  A lower rate is believed half of the way each
- * time, because the device may have paused.
+ * Measure the write rate: the bytes since the last measurement, divided by the time in
+ * which the device had something to write.  A higher rate counts at once, because the
+ * device can reach the rate again.  A lower rate counts half each time, because the
+ * device may have paused.
  */
 static void pace_measure_writes(struct cachefs_cache *cache, u64 now)
 {
 	u64 ns = now - cache->writing_since, rate, old = cache->write_rate;
 
 	lockdep_assert_held(&cache->pace_lock);
-	/* Another processor may have looked at the clock a little later. */
+	/* @ns may be negative, as another processor may have read the clock later. */
 	if ((s64)ns < (s64)PACE_INTERVAL)
 		return;
 	rate = max_t(u64, div64_u64(cache->written * NSEC_PER_SEC, ns), 1);
@@ -56,11 +56,13 @@ static void pace_measure_writes(struct cachefs_cache *cache, u64 now)
 }
 
 /*
- * How much of the time that a read took counts.  When a device that was stuck answers
- * again, some reads have taken as long as that.  They say no more than that the device was
- * too slow; see cachefs_pace_stuck().  If they counted in full, the device would be
- * bypassed for many times as long.  In the same way a server that was away would be taken
- * for slow.  @other is what the other one of the two takes, which may be slower still.
+ * Return the part of a read's time that counts in the average.  When a device that was
+ * stuck answers again, some reads have taken as long as the device was stuck.  These
+ * reads only show that the device was too slow; see cachefs_pace_stuck().  If they
+ * counted in full, the device would be bypassed for many times as long.  In the same way
+ * a server that was away would seem slow.  @other is the mean time of the server for a
+ * read of the device, and the mean time of the device for a read of the server.  It may
+ * be longer still.
  */
 static u64 pace_took(struct cachefs_cache *cache, u64 ns, u64 other)
 {
@@ -71,7 +73,7 @@ static u64 pace_took(struct cachefs_cache *cache, u64 ns, u64 other)
 	return max_t(u64, ns, 1);
 }
 
-/* Note in a histogram how long something took. */
+/* Add the time that an I/O took to a histogram. */
 static void pace_count(struct cachefs_cache *cache, enum cachefs_latency which, u64 ns)
 {
 	struct cachefs_histogram *histogram = &cache->latencies[which];
@@ -82,7 +84,7 @@ static void pace_count(struct cachefs_cache *cache, enum cachefs_latency which, 
 }
 
 /**
- * cachefs_pace_begin - An I/O goes to the device
+ * cachefs_pace_begin - Note that an I/O goes to the device
  * @io: the I/O
  * @write: whether it is a write
  *
@@ -94,7 +96,7 @@ void cachefs_pace_begin(struct cachefs_io *io, bool write)
 	unsigned long flags;
 
 	io->began = ktime_get_ns();
-	/* Before the I/O counts.  The time of an idle device begins with its first I/O. */
+	/* Before the I/O counts: the time of an idle device begins with its first I/O. */
 	if (!atomic_read(&cache->ios))
 		WRITE_ONCE(cache->last_answer, jiffies);
 	atomic_inc_return(&cache->ios);
@@ -107,7 +109,7 @@ void cachefs_pace_begin(struct cachefs_io *io, bool write)
 }
 
 /**
- * cachefs_pace_end - The device has completed an I/O
+ * cachefs_pace_end - Note that the device has completed an I/O
  * @io: given to cachefs_pace_begin()
  * @write: as given to cachefs_pace_begin()
  *
@@ -123,7 +125,7 @@ void cachefs_pace_end(struct cachefs_io *io, bool write)
 				  CACHEFS_LATENCY_DEVICE_READS, ns);
 	if (!write) {
 		ns = pace_took(cache, ns, READ_ONCE(cache->server_ns));
-		/* A device that is fast again is noticed sooner. */
+		/* So a device that is fast again is noticed sooner. */
 		pace_average(&cache->read_ns, ns,
 			     ns < READ_ONCE(cache->read_ns) / 2 ? 4 : 8);
 	} else {
@@ -139,7 +141,7 @@ void cachefs_pace_end(struct cachefs_io *io, bool write)
 }
 
 /**
- * cachefs_server_answered - Note how long the server took
+ * cachefs_server_answered - Note the time that the server took
  * @cache: the cache
  * @ns: the time from a read that went to the server to its reply
  *
@@ -153,11 +155,11 @@ void cachefs_server_answered(struct cachefs_cache *cache, u64 ns)
 }
 
 /**
- * cachefs_pace_window - How much may be in flight to the device now
+ * cachefs_pace_window - Get the bound for bytes in flight to the device now
  * @cache: the cache
  *
- * That is as much as the device takes in cache::max_in_flight_ms, as far as the rate
- * is known, and at most cache::max_in_flight.
+ * The bound is the bytes that the device writes in cache::max_in_flight_ms, if the rate
+ * is known, but at least %PACE_MIN_WINDOW.  It is at most cache::max_in_flight.
  *
  * Context: any.
  * Return: bytes.
@@ -192,11 +194,11 @@ bool cachefs_pace_stuck(struct cachefs_cache *cache)
 }
 
 /**
- * cachefs_pace_patience - How long a store may wait for the device
+ * cachefs_pace_patience - Get the time that a store may wait for the device
  * @cache: the cache
  *
- * The time ends a second after the device has answered last.  If many stores wait for
- * a device that hangs, one after the other, only the first one really waits.
+ * The time ends a second after the last answer of the device.  If many stores wait for
+ * a device that hangs, one after the other, only the first store really waits.
  *
  * Context: any.
  * Return: jiffies.
@@ -236,11 +238,12 @@ bool cachefs_pace_slow(struct cachefs_cache *cache)
  * cachefs_pace_bypass - Whether the server shall be asked for data that is cached
  * @cache: the cache
  *
- * Now and then one read goes to the device all the same.  It shows when the device is
- * faster again.
+ * From time to time one read goes to a slow device all the same, and shows when the
+ * device is faster again.
  *
  * Context: any.
- * Return: whether the device is stuck, or slow, see cache::read_bypass_ms.
+ * Return: whether the device is stuck, or slow, see cache::read_bypass_ms; but %false for
+ * the one read that tries a slow device.
  */
 bool cachefs_pace_bypass(struct cachefs_cache *cache)
 {

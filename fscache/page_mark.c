@@ -14,7 +14,7 @@
 #include "internal.h"
 
 /**
- * cachefs_page_mark - Step 4: this folio is about to be stored
+ * cachefs_page_mark - Step 4: mark a folio that is about to be stored
  * @cache: the cache that will store it
  * @folio: locked, in the page cache, not marked, with all its data in place
  *
@@ -37,20 +37,20 @@ void cachefs_page_mark(struct cachefs_cache *cache, struct folio *folio)
 }
 
 /**
- * cachefs_page_mark_end - Step 7: the store of this folio is over
+ * cachefs_page_mark_end - Step 7: clear the mark of a folio whose store is over
  * @cache: the cache given to cachefs_page_mark()
- * @folio: a folio marked by it
+ * @folio: a folio marked by cachefs_page_mark()
  *
- * Clears the mark, wakes everyone who waits for it and drops the reference that
- * the mark held.  Call this for every marked folio, whether the store worked or
+ * Clears the mark, wakes all tasks that wait for the mark, and drops the reference
+ * that the mark held.  Call this for every marked folio, whether the store worked or
  * not.  The folio may have left the page cache meanwhile, and may be gone when
- * this returns.
+ * this function returns.
  *
  * Context: any, as folio_end_writeback(); takes no lock of the cache.
  */
 void cachefs_page_mark_end(struct cachefs_cache *cache, struct folio *folio)
 {
-	/* Before the waiter is woken: it finds the count reduced. */
+	/* Before a waiter is woken, so that the waiter finds the count reduced. */
 	cachefs_page_mark_release(cache, folio_nr_pages(folio));
 	folio_end_private_2(folio);
 }
@@ -107,8 +107,8 @@ bool cachefs_page_marked(struct folio *folio)
  * cachefs_page_wait - Wait until a folio is not being stored
  * @folio: any folio that the caller has a reference to
  *
- * For release_folio, invalidate_folio and migration: nobody else may get the page
- * while the device reads it.
+ * For release_folio, invalidate_folio and migration: the page must not get another
+ * user while the device reads the page.
  *
  * Context: may sleep, uninterruptibly; the folio lock may be held.
  */
@@ -122,7 +122,7 @@ void cachefs_page_wait(struct folio *folio)
  * @folio: any folio that the caller has a reference to
  *
  * Context: may sleep; the folio lock may be held.
- * Return: 0 when the mark is clear, %-EINTR when it is not but the task has a
+ * Return: 0 when the mark is clear, %-EINTR when the mark is set but the task has a
  *	fatal signal.
  */
 int cachefs_page_wait_killable(struct folio *folio)
@@ -131,7 +131,7 @@ int cachefs_page_wait_killable(struct folio *folio)
 }
 
 /**
- * cachefs_page_mkwrite - A write fault on a page being stored
+ * cachefs_page_mkwrite - Wait in a write fault on a page that is being stored
  * @cache: for the count of faults that had to wait; %NULL: do not count
  * @vmf: as given to vm_operations_struct::page_mkwrite; the folio is unlocked
  *
@@ -140,7 +140,7 @@ int cachefs_page_wait_killable(struct folio *folio)
  * set on locked folios whose read has just ended, and this folio is mapped.
  * Waits for exactly this folio.
  *
- * A killed task gets %VM_FAULT_SIGBUS, which nobody sees, as the task dies of its
+ * A killed task gets %VM_FAULT_SIGBUS, which has no effect, because the task dies of its
  * SIGKILL.  After %VM_FAULT_RETRY, the answer of NFS, do_page_mkwrite() in mm/memory.c
  * makes the marked page writable, and a system call of the dying task could still write
  * to it.  After %VM_FAULT_NOPAGE that call would fault until the mark is clear.

@@ -12,7 +12,7 @@
 /**
  * cachefs_lookup - Find the run of blocks that are all cached, or all missing
  * @cache: the cache
- * @version: whose blocks
+ * @version: the version of the blocks
  * @block: first file block
  * @nr: number of blocks, at least 1
  * @cached: whether @block is cached
@@ -21,7 +21,7 @@
  * device is stuck, or slower than the server, cached blocks count as missing.
  *
  * Context: process; does not sleep.  Takes index_lock only if a writer is held up.
- * Return: the number of blocks from @block on that are all cached, or all not,
+ * Return: the number of blocks from @block on that are all cached, or all missing,
  * 1 to @nr.
  */
 unsigned int cachefs_lookup(struct cachefs_cache *cache,
@@ -92,7 +92,10 @@ static void read_io_finish(struct cachefs_io *io)
 	read_put(read);
 }
 
-/* Why the data is not that of the blocks: nothing, or what the caller is told. */
+/*
+ * Verify the data of an I/O.  Returns 0, or the error that the caller is told.  @why is
+ * the reason to drop the extents, or %CACHEFS_WHY_NONE.
+ */
 static int read_verify(struct cachefs_io *io, enum cachefs_reason *why)
 {
 	struct cachefs_cache *cache = io->cache;
@@ -120,7 +123,7 @@ static int read_verify(struct cachefs_io *io, enum cachefs_reason *why)
 	return -EUCLEAN;
 }
 
-/* In process context: whatever the completion could not do there. */
+/* Verify a read in process context, or handle its error. */
 static void read_io_work(struct work_struct *work)
 {
 	struct cachefs_io *io = container_of(work, struct cachefs_io, work);
@@ -134,7 +137,7 @@ static void read_io_work(struct work_struct *work)
 	else
 		ret = read_verify(io, &why);
 	if (ret) {
-		/* Before the caller knows, or it would find it again. */
+		/* Before the caller knows, or the caller would find it again. */
 		if (why) {
 			cachefs_index_drop(cache, read->version.id, io->block,
 					   io->nr);
@@ -142,13 +145,13 @@ static void read_io_work(struct work_struct *work)
 					   (u64)io->nr << CACHEFS_BLOCK_SHIFT,
 					   why);
 		}
-		/* Of several errors any will do. */
+		/* If there are several errors, any of them will do. */
 		WRITE_ONCE(read->error, ret);
 	}
 	read_io_finish(io);
 }
 
-/* The device is done: any context. */
+/* The device has completed an I/O.  Called in any context. */
 static void read_io_end(struct cachefs_io *io)
 {
 	struct cachefs_cache *cache = io->cache;
@@ -169,7 +172,7 @@ static void read_io_end(struct cachefs_io *io)
 	queue_work(cache->read_wq, &io->work);
 }
 
-/* Read @nr consecutive slots into @pages; the region is pinned, once. */
+/* Read @nr consecutive slots into @pages.  The region is pinned once for this. */
 static void read_run(struct cachefs_read *read, u64 block, u32 slot_ref,
 		     struct page **pages, unsigned int nr)
 {
@@ -196,8 +199,8 @@ static void read_run(struct cachefs_read *read, u64 block, u32 slot_ref,
  * @read: the request; @done is called exactly once, maybe before this returns
  *
  * Runs of blocks that follow each other on the device become one I/O.  If any
- * block is not there, or is not what was stored, the whole read has failed, and
- * what is in the pages means nothing.  Bad extents are dropped before @done.
+ * block is missing, or is not what was stored, the whole read fails, and the
+ * content of the pages means nothing.  Bad extents are dropped before @done.
  *
  * Context: process, may sleep (for memory of the cache's own reserves).
  */
@@ -235,18 +238,18 @@ void cachefs_read(struct cachefs_read *read)
 }
 
 /**
- * cachefs_cached_bytes - Count what is cached of a version
+ * cachefs_cached_bytes - Count the cached bytes of a version
  * @cache: the cache
  * @version: the version
  * @size: of the file, bytes
- * @count: nothing else, or let go of it, or note it as read
+ * @count: only count the blocks, or also drop them, or also note them as read
  *
- * Looks at the index alone, however slow the device is.  Who lets go has made the stores
- * of the version invalid before.
+ * Looks only at the index, however slow the device is.  A caller that drops blocks has
+ * made the stores of the version invalid before.
  *
  * Context: process, may sleep.
  * Return: bytes; -ENXIO if the cache finds nothing any more; -EINTR after a signal, as a
- * sparse file may have so many blocks that it takes days.
+ * sparse file may have so many blocks that counting takes days.
  */
 s64 cachefs_cached_bytes(struct cachefs_cache *cache,
 			 const struct cachefs_version *version, u64 size,
@@ -259,7 +262,7 @@ s64 cachefs_cached_bytes(struct cachefs_cache *cache,
 	unsigned int part, nr, i;
 	s64 bytes = 0;
 
-	/* A store that was found valid just before that is published first. */
+	/* Wait until stores that were found valid before are published. */
 	if (count == CACHEFS_COUNT_DROP)
 		flush_workqueue(cache->wq);
 	for (block = 0; cachefs_usable(cache); block += part) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * From the device to the index: attaching after any stop.
+ * Fill the index from the device: an attach after any stop.
  *
  * After a clean detach the index comes from the checkpoint.  Otherwise, or if
  * anything about the checkpoint is wrong, the attach only finds out where the log goes
@@ -8,29 +8,36 @@
  * is in use.
  *
  * An attach makes regions READY one after the other, and numbers them in that order.
- * So the anchor and a sequence number tell each other's place: the region with @count in
- * the lower part of its sequence number is number (base + @count) % nr_regions.
+ * So the anchor, or one region with its sequence number, gives the place of all others:
+ * the region with @count in the lower part of its sequence number is number
+ * (base + @count) % nr_regions.
  */
 #include <linux/log2.h>
 #include <linux/math64.h>
 #include <linux/random.h>
 #include "internal.h"
 
-/* So many regions are read at a time: one after the other, a disk mostly waits. */
+/*
+ * The number of regions that are read at a time.  A disk mostly waits if regions are read
+ * one after the other.
+ */
 #define RECOVER_READERS		16
-/* The same while reads and stores are under way. */
+/* The number of regions while reads and stores are under way. */
 #define RECOVER_READERS_BUSY	2
-/* A recovery for which there is no memory tries again so much later. */
+/* The time after which a recovery without memory tries again. */
 #define RECOVER_RETRY		HZ
-/* And so often, an hour long: what lasts longer is no shortage, but all that there is. */
+/*
+ * The number of tries, which take an hour.  If the shortage lasts longer, the recovery
+ * has all the memory that it can get.
+ */
 #define RECOVER_TRIES		3600
 
 /*
- * struct recover_reader - What reads the metadata of a region
- * @work: does that
- * @recovery: what it belongs to
- * @meta: what it has read; @meta.seq is 0 if nothing there is valid
- * @readable: whether any of it could be read
+ * struct recover_reader - A reader of the metadata of regions, one after the other
+ * @work: reads the metadata
+ * @recovery: the recovery that the reader belongs to
+ * @meta: the metadata that was read; @meta.seq is 0 if no block is valid
+ * @readable: whether any metadata of the region could be read
  */
 struct recover_reader {
 	struct work_struct		work;
@@ -40,27 +47,27 @@ struct recover_reader {
 };
 
 /*
- * struct cachefs_recovery - Regions are being read
+ * struct cachefs_recovery - A recovery of the index from the regions
  * @cache: the cache
  * @readers: each reads one region at a time
  * @blocks: the readers' buffers
- * @records: of the slots of one region
- * @running: readers that have not ended
- * @nr: readers that were started
+ * @records: records of the slots of one region
+ * @running: number of readers that have not ended
+ * @nr: number of readers that were started
  * @readable: some metadata could be read
- * @error: why some could not
- * @base: where the regions of the last attach are; see above
+ * @error: the error of metadata that could not be read
+ * @base: gives the places of the regions of the last attach; see above
  * @newest: the newest sequence number that was seen
  * @floor: the region that is looked at next has this sequence number or a newer one, or
  *	was reused
- * @least: the fewest regions that were not read yet
- * @waited: tries for which there was no memory, since it was @least
- * @next_try: when it tries again, jiffies
+ * @least: the lowest number of regions so far that were not read yet
+ * @waited: number of tries without memory since @least was reached
+ * @next_try: when the next try counts, jiffies
  * @unreadable: nothing of the device could be read the last time
- * @next_read: then when the readers try again, jiffies
- * @began: when, ns
- * @found_blocks: blocks that were found
- * @found_extents: in how many extents
+ * @next_read: if @unreadable: when the readers try again, jiffies
+ * @began: when the recovery began, ns
+ * @found_blocks: number of blocks that were found
+ * @found_extents: number of extents of these blocks
  */
 struct cachefs_recovery {
 	struct cachefs_cache		*cache;
@@ -84,7 +91,7 @@ struct cachefs_recovery {
 	u64				found_extents;
 };
 
-/* Insert what the records of a region say, runs of slots as extents. */
+/* Insert the blocks that the records of a region name.  Runs of slots become extents. */
 static void recover_insert_records(struct cachefs_recovery *recovery, u32 region,
 				   bool again)
 {
@@ -109,11 +116,11 @@ static void recover_insert_records(struct cachefs_recovery *recovery, u32 region
 }
 
 /*
- * No region in front of this one has said yet that it was reused; see @floor.  Regions
- * of an attach are reused one after the other.  So one with count 7 says that those
- * behind it had the counts 6, 5... 1, or are newer.  One that is older was reused as
- * well, and the write that said so was lost.  Some of its blocks are others by now, and
- * would not match their checksums.
+ * Whether a region was reused, as the regions that were looked at before show; see
+ * @floor.  Regions of an attach are reused one after the other.  So a region with count 7
+ * says that the regions before it in the ring had the counts 6, 5... 1, or are newer.  A
+ * region that is older was reused as well, and the write that said so was lost.  Some of
+ * its blocks are overwritten by now, and would not match their checksums.
  */
 static bool recover_was_reused(struct cachefs_recovery *recovery, u64 seq)
 {
@@ -125,9 +132,9 @@ static bool recover_was_reused(struct cachefs_recovery *recovery, u64 seq)
 }
 
 /*
- * Put what a region has into the index.  Of two copies of a block either will do.
- * Should the one that was inserted first turn out not to be there, the block is cold.
- * Returns -ENOMEM if that has to wait.
+ * Put the blocks of a region into the index.  If there are two copies of a block, either
+ * will do.  If the copy that was inserted first is not on the disk, the block is cold.
+ * Returns -ENOMEM if this has to wait for memory.
  */
 static int recover_add_region(struct cachefs_recovery *recovery,
 			      const struct cachefs_region_meta *meta)
@@ -145,7 +152,7 @@ static int recover_add_region(struct cachefs_recovery *recovery,
 		recovery->least = cache->unscanned;
 		recovery->waited = 0;
 	}
-	/* It may have been let go before. */
+	/* The region may have been let go before. */
 	cache->let_go = min(cache->let_go, cache->unscanned);
 	if (recover_was_reused(recovery, meta->seq) || !meta->seq)
 		return 0;
@@ -154,7 +161,7 @@ static int recover_add_region(struct cachefs_recovery *recovery,
 	spin_lock(&cache->log_lock);
 	cachefs_region_set_state(cache, meta->region, CACHEFS_REGION_SEALED);
 	spin_unlock(&cache->log_lock);
-	/* Its metadata can be read again, if it could not before. */
+	/* The metadata of the region can be read now, even if it could not before. */
 	mutex_lock(mutex);
 	region->lost = false;
 	mutex_unlock(mutex);
@@ -163,22 +170,22 @@ static int recover_add_region(struct cachefs_recovery *recovery,
 	return 0;
 }
 
-/* The region that is read next: the newest that was not. */
+/* Return the region that is read next: the newest that was not read yet. */
 static u32 recover_next(const struct cachefs_cache *cache)
 {
 	return (cache->head + cache->unscanned - 1) % cache->geo.nr_regions;
 }
 
 /*
- * May the index have more?  What an index finds that is too large already, it would have
- * to let go again.
+ * Whether the index may have more.  If the index is too large already, new extents would
+ * have to go again.
  */
 static bool recover_has_memory(struct cachefs_cache *cache)
 {
 	return !cachefs_index_shrink(cache, false);
 }
 
-/* Has it waited so long for memory that it has to do with what there is? */
+/* Whether the recovery has waited for memory so long that it must end. */
 static bool recover_waits_in_vain(struct cachefs_recovery *recovery)
 {
 	if (time_before(jiffies, recovery->next_try))
@@ -209,7 +216,7 @@ static void recover_read(struct cachefs_recovery *recovery, u32 last, u32 nr)
 	}
 }
 
-/* Read the next regions: the newest that were not. */
+/* Read the next regions: the newest that were not read yet. */
 static void recover_read_next(struct cachefs_recovery *recovery)
 {
 	struct cachefs_cache *cache = recovery->cache;
@@ -219,7 +226,7 @@ static void recover_read_next(struct cachefs_recovery *recovery)
 	recover_read(recovery, recover_next(cache), min(nr, cache->unscanned));
 }
 
-/* All that is wanted has been read. */
+/* End a recovery: all regions that are wanted were read. */
 static void recover_end(struct cachefs_recovery *recovery)
 {
 	struct cachefs_cache *cache = recovery->cache;
@@ -236,10 +243,11 @@ static void recover_end(struct cachefs_recovery *recovery)
 }
 
 /*
- * Whether to read the same regions once more.  A region that cannot be read is a bad spot,
- * and a cache with a bad spot is a smaller cache.  But if nothing can be read, a cable or a
- * path may be the cause.  Such errors come at once, so a recovery that went on would pass by
- * all of the device in that time.  If the cause lasts, the cache fails.
+ * Whether to read the same regions once more.  A region that cannot be read is a bad
+ * spot, and a cache with a bad spot is a smaller cache.  But if nothing can be read, a
+ * cable or a path may be the cause.  Such errors come at once, so a recovery that went on
+ * would pass by the whole device before the cause ends.  If the cause lasts, the cache
+ * fails.
  */
 static bool recover_reads_again(struct cachefs_recovery *recovery)
 {
@@ -257,8 +265,9 @@ static bool recover_reads_again(struct cachefs_recovery *recovery)
 }
 
 /*
- * The last of the readers has ended.  What the log has reused meanwhile is not in
- * @unscanned any more.  If the log has let newer regions go meanwhile, these come first.
+ * Go on after the last reader has ended.  Regions that the log has reused meanwhile are
+ * not in @unscanned any more.  If the log has let go of newer regions meanwhile, these
+ * come first.
  */
 static void recover_go_on(struct cachefs_recovery *recovery)
 {
@@ -283,7 +292,7 @@ static void recover_go_on(struct cachefs_recovery *recovery)
 		mutex_unlock(&cache->flush_mutex);
 		return;
 	}
-	/* The log begins anew if there was no memory, or if the cache is used again. */
+	/* The log reads on when there is memory, or when the cache is used again. */
 	if (!cache->unscanned)
 		recover_end(recovery);
 	else if (cachefs_usable(cache))
@@ -318,12 +327,12 @@ static void recover_read_work(struct work_struct *work)
 }
 
 /**
- * cachefs_recover_more - Go on with what an attach has left to do
+ * cachefs_recover_more - Go on with the recovery that an attach has begun
  * @cache: the cache
  *
  * Context: flush_mutex held.
- * Return: when to call it again, as there is no memory, or nothing can be read, in jiffies
- * from now; or 0.
+ * Return: the jiffies until the next call, if there is no memory, or if nothing can be
+ * read; or 0.
  */
 unsigned long cachefs_recover_more(struct cachefs_cache *cache)
 {
@@ -351,11 +360,11 @@ unsigned long cachefs_recover_more(struct cachefs_cache *cache)
 }
 
 /**
- * cachefs_recovered_percent - How much of the device the index knows
+ * cachefs_recovered_percent - Get the part of the device that the index knows
  * @cache: the cache
  *
  * Context: any.
- * Return: 100 if there is nothing more to be found.
+ * Return: percent; 100 if there is nothing more to be found.
  */
 unsigned int cachefs_recovered_percent(const struct cachefs_cache *cache)
 {
@@ -367,21 +376,21 @@ unsigned int cachefs_recovered_percent(const struct cachefs_cache *cache)
 }
 
 /**
- * cachefs_recover_stop - Wait until nothing is read any more
+ * cachefs_recover_stop - Wait until a recovery reads nothing any more
  * @cache: not in use any more
  *
  * Context: process, may sleep as long as the device takes; takes flush_mutex.
  */
 void cachefs_recover_stop(struct cachefs_cache *cache)
 {
-	/* Who has the mutex may have seen that the cache was in use. */
+	/* A task that has the mutex may have seen that the cache was in use. */
 	mutex_lock(&cache->flush_mutex);
 	mutex_unlock(&cache->flush_mutex);
 	wait_event(cache->wait, !READ_ONCE(cache->recovering));
 }
 
 /**
- * cachefs_recover_free - Free what a recovery has that did not come to its end
+ * cachefs_recover_free - Free a recovery that did not come to its end
  * @cache: nothing uses it any more
  *
  * Context: process.
@@ -422,9 +431,9 @@ static int recover_alloc(struct cachefs_cache *cache)
 }
 
 /*
- * Look for newer regions among @nr, backward from @last on.  Waits in a way that is no
- * reason for a warning and ends when the task is killed.  What is being read then is
- * waited for.
+ * Look for newer regions among @nr regions, backward from @last on.  A long wait causes
+ * no warning, and the wait ends when the task is killed.  Reads that are under way then
+ * are waited for.
  */
 static int recover_look(struct cachefs_recovery *recovery, u32 last, u32 nr)
 {
@@ -435,7 +444,7 @@ static int recover_look(struct cachefs_recovery *recovery, u32 last, u32 nr)
 
 	recover_read(recovery, last, nr);
 	ret = wait_event_killable(cache->wait, !atomic_read(&recovery->running));
-	/* The last one has woken us and may not have ended. */
+	/* The last reader has woken this task, but may not have ended. */
 	flush_workqueue(cache->recover_wq);
 	if (ret)
 		return -EINTR;
@@ -450,7 +459,7 @@ static int recover_look(struct cachefs_recovery *recovery, u32 last, u32 nr)
 	return 0;
 }
 
-/* The same among regions that could be the next ones, from @ahead after the newest on. */
+/* Look among @nr regions that could be the next, from @ahead after the newest on. */
 static int recover_look_ahead(struct cachefs_recovery *recovery, u32 ahead, u32 nr)
 {
 	u32 count = lower_32_bits(recovery->newest) + ahead + nr - 1;
@@ -461,15 +470,16 @@ static int recover_look_ahead(struct cachefs_recovery *recovery, u32 ahead, u32 
 }
 
 /*
- * Find the newest region of the last attach: once around the ring from the anchor's head
- * on, regions have its sequence numbers, or in a later lap those of this lap, up to the
- * newest one.  So the newest region is found by bisection.
+ * Find the newest region of the last attach by bisection.  From the anchor's head on,
+ * once around the ring, the regions up to the newest one have the sequence numbers of
+ * that attach, or in a later lap the sequence numbers of that lap.
  *
  * Regions whose metadata was lost, or cannot be read, look as if they were not reused.
- * So several are read at each step.  Still the newest region may not be found, if more
- * than these were lost before it.  Then the log goes on earlier, at a region that was
- * lost.  All that is older in the ring is of former attaches, and the log reuses it in
- * turn, as before.  Only some regions of the last attach are reused earlier than others.
+ * So several regions are read at each step.  If more regions than these were lost before
+ * the newest region, it may not be found.  Then the log goes on earlier, at a region that
+ * was lost.  All older content of the ring is of former attaches, and the log reuses it
+ * in turn, as before.  Only some regions of the last attach are reused earlier than
+ * others.
  */
 static int recover_bisect(struct cachefs_recovery *recovery)
 {
@@ -478,7 +488,7 @@ static int recover_bisect(struct cachefs_recovery *recovery)
 	u64 newest;
 	int ret;
 
-	/* The lap. */
+	/* Find the lap. */
 	ret = recover_look_ahead(recovery, 1, nr);
 	for (ahead = roundup_pow_of_two(nr_regions) / 2; !ret && ahead >= nr; ahead /= 2)
 		ret = recover_look_ahead(recovery, ahead, nr);
@@ -490,7 +500,7 @@ static int recover_bisect(struct cachefs_recovery *recovery)
 	return ret;
 }
 
-/* There is no anchor: find the newest region of all. */
+/* Without a usable anchor: find the newest region of all. */
 static int recover_look_at_all(struct cachefs_recovery *recovery)
 {
 	u32 nr_regions = recovery->cache->geo.nr_regions, nr, region;
@@ -505,7 +515,7 @@ static int recover_look_at_all(struct cachefs_recovery *recovery)
 
 /*
  * Find out where the log goes on, and prepare to read all regions.  @anchor: the newest
- * one, or %NULL
+ * anchor, or %NULL
  */
 static int recover_begin(struct cachefs_cache *cache,
 			 const struct cachefs_anchor *anchor)
@@ -532,7 +542,7 @@ static int recover_begin(struct cachefs_cache *cache,
 	} else {
 		ret = recover_look_at_all(recovery);
 	}
-	/* Also if the device has lost an anchor: no sequence number is used again. */
+	/* No sequence number is used again, even if the device has lost an anchor. */
 	cache->attach_count = max(cache->attach_count, recovery->newest >> 32);
 	if (!ret && !recovery->readable)
 		ret = recovery->error;
@@ -561,11 +571,11 @@ static void recover_forget_all(struct cachefs_cache *cache)
  * cachefs_recover - Fill the index from the device
  * @cache: geometry, UUID, secret and seed are known; the index is empty
  *
- * Without a checkpoint the index is still empty when it returns, and
+ * Without a checkpoint the index is still empty when this function returns, and
  * cachefs_recover_more() has to be called when the cache is in use.
  *
- * When it returns, the device says that the cache is in use: a checkpoint that
- * it had counts no more, and sequence numbers from here on are new.
+ * When this function returns, the device says that the cache is in use: an old
+ * checkpoint does not count any more, and sequence numbers from here on are new.
  *
  * Context: process, may sleep.
  * Return: 0, -ENOMEM, -EINTR if the task is killed, or the device's error.
@@ -607,8 +617,8 @@ int cachefs_recover(struct cachefs_cache *cache)
 	cache->next_seq = cache->attach_count << 32 | 1;
 	get_random_bytes(&cache->epoch, sizeof(cache->epoch));
 	/*
-	 * Both: should one of them get lost, the other one must not be of before
-	 * this attach, whose sequence numbers would then be used again.
+	 * Write both anchors.  If one anchor gets lost, the other anchor must not be
+	 * older than this attach, or sequence numbers would be used again.
 	 */
 	ret = cachefs_write_anchor(cache, 0, 0, 0);
 	if (!ret)

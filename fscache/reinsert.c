@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What was read since it was stored stays when its region is reused: it goes to the
- * end of the log once more.  See "What stays" in design.rst.
+ * Blocks that were read since they were stored stay when their region is reused: they are
+ * stored at the end of the log once more.  See "What stays" in design.rst.
  */
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 #include "internal.h"
 
-/* So many regions may stay as a whole after others of which nothing did. */
+/* The most regions that may stay as a whole, after regions of which nothing stayed. */
 #define MAX_WHOLE_REGIONS	8
 
-/* What an extent can be in: the end of one region, whole ones, the next one. */
+/* The most pieces of an extent: the end of one region, whole regions, the next region. */
 #define MAX_PIECES	(2 + CACHEFS_CHUNK_BLOCKS / (CACHEFS_MIN_REGION_BLOCKS - 3))
 
 static bool reinsert_read(struct cachefs_cache *cache,
@@ -48,7 +48,7 @@ static bool reinsert_write(struct cachefs_cache *cache,
 	return !cachefs_transfer(cache, true, at, buffer, piece->nr);
 }
 
-/* Returns whether there may be room for another one. */
+/* Move an extent to the log's end.  Returns whether there may be room for another. */
 static bool reinsert_move(struct cachefs_cache *cache,
 			  const struct cachefs_extent *extent,
 			  const struct cachefs_slot_record *records, u8 *buffer)
@@ -69,7 +69,7 @@ static bool reinsert_move(struct cachefs_cache *cache,
 				    records + done);
 		done += piece->nr;
 	}
-	/* Also slots that turn out to be bad: the rest of the room is for stores. */
+	/* Bad slots count, too, because the rest of the room is for stores. */
 	cache->stay_room -= done;
 	if (ok && done == extent->nr) {
 		if (cachefs_region_move(cache, extent, pieces, nr))
@@ -79,7 +79,10 @@ static bool reinsert_move(struct cachefs_cache *cache,
 	}
 	for (j = 0; j < nr; j++)
 		cachefs_region_abandon(cache, &pieces[j]);
-	/* A bad slot costs this extent.  Without slots, or if nothing can be written, all go. */
+	/*
+	 * A bad slot costs this extent.  Without slots, or if nothing can be written, all
+	 * other extents go, too.
+	 */
 	return !ok && !READ_ONCE(cache->stores_stopped) && READ_ONCE(cache->errors[1].nr) < 2;
 }
 
@@ -103,7 +106,7 @@ static bool reinsert_begin(struct cachefs_cache *cache,
 	return meta.seq;
 }
 
-/* Find the next extent that was read. */
+/* Get the extent at the next slot.  Returns whether the extent was read and has room. */
 static bool reinsert_find(struct cachefs_cache *cache,
 			  struct cachefs_reinsert *reinsert,
 			  struct cachefs_extent *extent)
@@ -124,7 +127,7 @@ static bool reinsert_find(struct cachefs_cache *cache,
 }
 
 /**
- * cachefs_reinsert_more - A region is ready: half of it is for what stays
+ * cachefs_reinsert_more - Give half of a region that is ready to blocks that stay
  * @cache: the cache
  *
  * Context: flush_mutex held.
@@ -138,14 +141,14 @@ void cachefs_reinsert_more(struct cachefs_cache *cache)
 }
 
 /**
- * cachefs_reinsert - Store the next extent of a region again that was read
+ * cachefs_reinsert - Store the next extent again that was read
  * @cache: the cache
- * @reinsert: its region is FREE or SEALED, and pinned; all else is zero at first
+ * @reinsert: the region is FREE or SEALED, and pinned; all else is zero at first
  *
- * Whatever goes wrong, less stays.
+ * If anything fails, fewer blocks stay.
  *
  * Context: process, sleeps; flush_mutex held.
- * Return: whether there may be another one.
+ * Return: whether there may be another extent.
  */
 bool cachefs_reinsert(struct cachefs_cache *cache, struct cachefs_reinsert *reinsert)
 {
@@ -166,7 +169,7 @@ bool cachefs_reinsert(struct cachefs_cache *cache, struct cachefs_reinsert *rein
 }
 
 /**
- * cachefs_reinsert_end - Free what cachefs_reinsert() has
+ * cachefs_reinsert_end - Free the buffers of cachefs_reinsert()
  * @reinsert: the region
  */
 void cachefs_reinsert_end(struct cachefs_reinsert *reinsert)

@@ -16,7 +16,7 @@ static struct cachefs_slot_record *slots_record(struct cachefs_open_region *open
 }
 
 /**
- * cachefs_region_set_state - Note in which part of its life a region is
+ * cachefs_region_set_state - Set the state of a region
  * @cache: the cache
  * @nr: the region
  * @state: the state; see cachefs_region::state for the lock
@@ -30,12 +30,12 @@ void cachefs_region_set_state(struct cachefs_cache *cache, u32 nr,
 
 	if (region->state != state)
 		trace_cachefs_region(nr, region->seq, region->state, state);
-	/* The shrinker looks without a lock: cachefs_region_drop_checksums(). */
+	/* The shrinker looks without log_lock: cachefs_region_drop_checksums(). */
 	smp_store_release(&region->state, state);
 }
 
 /**
- * cachefs_region_free - Make a region FREE, and evict all that is in it
+ * cachefs_region_free - Make a region FREE, and evict all its blocks
  * @cache: the cache
  * @nr: the region
  *
@@ -52,8 +52,9 @@ void cachefs_region_free(struct cachefs_cache *cache, u32 nr)
 }
 
 /*
- * The fate of some slots is known; their records are complete.  Kicks the log when a
- * region is complete; a region that is not full has its turn at the next interval.
+ * Count slots as published or abandoned.  Their records are complete.  If this was the
+ * last slot of the region, kick the log.  Otherwise the log writes the records at its
+ * next interval.
  */
 static void slots_resolve(struct cachefs_cache *cache,
 			  const struct cachefs_piece *slots)
@@ -68,7 +69,7 @@ static void slots_resolve(struct cachefs_cache *cache,
 		/* Pairs with log_write_finished(). */
 		smp_store_release(count, *count + 1);
 	}
-	/* Pairs with log_write_sealing(), which frees @open when we release the lock. */
+	/* Pairs with log_write_sealing(), which frees @open once index_lock is free. */
 	smp_store_release(&open->left, open->left - slots->nr);
 	if (!open->left)
 		cachefs_log_kick(cache);
@@ -77,18 +78,18 @@ static void slots_resolve(struct cachefs_cache *cache,
 /**
  * cachefs_region_alloc_slots - Take slots at the end of the log
  * @cache: the cache
- * @want: how many
+ * @want: number of slots
  * @slots: the slots, in one piece
- * @last: they may be in the last region that is READY.  Not those of stores: what
- *	stays has to get there before they need another one.  While what stays is
- *	being moved and no region is READY, what is left of the open one is not for
- *	stores, either
+ * @last: the slots may be in the last region that is READY.  %false for stores: blocks
+ *	that stay must get there before stores need another region.  While blocks that
+ *	stay are being moved and no region is READY, the rest of the open region is not
+ *	for stores, either
  *
  * Every slot must be given to cachefs_region_publish() or
  * cachefs_region_abandon() in the end.
  *
  * Context: any but interrupts; takes log_lock.
- * Return: how many there are, 0 if no region is ready.
+ * Return: number of slots; 0 if no region is ready.
  */
 u32 cachefs_region_alloc_slots(struct cachefs_cache *cache, u32 want,
 			       struct cachefs_piece *slots, bool last)
@@ -137,7 +138,7 @@ u32 cachefs_region_alloc_slots(struct cachefs_cache *cache, u32 want,
 	return slots->nr;
 }
 
-/* The records of some slots, and the index. */
+/* Fill in the records of some slots, and put their blocks into the index. */
 static void slots_publish(struct cachefs_cache *cache,
 			  const struct cachefs_piece *slots, const u8 id[16],
 			  u64 block, u32 last_bytes)
@@ -163,9 +164,9 @@ static void slots_publish(struct cachefs_cache *cache,
 /**
  * cachefs_region_publish - Make stored blocks findable
  * @cache: the cache
- * @slots: where they are; checksums were set
+ * @slots: the slots that have the blocks; checksums were set
  * @id: version id
- * @block: first file block; all of them in one chunk
+ * @block: first file block; all blocks are in one chunk
  * @last_bytes: valid bytes in the last block, 1 to 4096
  *
  * Context: process; takes index_lock.
@@ -181,14 +182,14 @@ void cachefs_region_publish(struct cachefs_cache *cache,
 }
 
 /**
- * cachefs_region_move - Find an extent elsewhere from now on
+ * cachefs_region_move - Let the index find an extent at its new place
  * @cache: the cache
- * @extent: where it is
- * @pieces: where it was copied to, in order; checksums were set
- * @nr: how many pieces
+ * @extent: the extent at its old place
+ * @pieces: the slots that the extent was copied to, in order; checksums were set
+ * @nr: number of pieces
  *
  * Context: process; takes index_lock.
- * Return: whether it counts at its new place; if not, that was abandoned.
+ * Return: whether the extent counts at its new place; if not, @pieces were abandoned.
  */
 bool cachefs_region_move(struct cachefs_cache *cache,
 			 const struct cachefs_extent *extent,

@@ -2,23 +2,23 @@
 /*
  * Stores: from the page cache to the end of the log.
  *
- * The order that makes a store safe: checksum, write, ask whether the pages
- * are still that version's, publish.
+ * This order makes a store safe: checksum, write, ask whether the pages still
+ * are of that version, publish.
  */
 #include <linux/blkdev.h>
 #include <linux/highmem.h>
 #include <trace/events/cachefs.h>
 #include "internal.h"
 
-/* Room in flight for so many blocks is not needed any more. */
+/* Give back room in flight for @nr blocks. */
 static void store_give_room(struct cachefs_cache *cache, unsigned int nr)
 {
 	atomic64_sub((s64)nr << CACHEFS_BLOCK_SHIFT, cachefs_in_flight(cache));
 }
 
 /*
- * Take room in flight for @nr blocks, or for as many as the bound allows at all; or
- * for none, if these do not fit now.  Returns for how many.
+ * Take room in flight for @nr blocks, or for as many as the bound allows at all.  If
+ * these do not fit now, take no room.  Returns the number of blocks that got room.
  */
 static unsigned int store_take_room(struct cachefs_cache *cache, unsigned int nr)
 {
@@ -35,8 +35,9 @@ static unsigned int store_take_room(struct cachefs_cache *cache, unsigned int nr
 }
 
 /*
- * The number of blocks, of @nr, for which there is room; and @why not for the others.
- * A store that may wait waits as long as an answer of the device is to be expected.
+ * Take room for @nr blocks, and return the number of blocks that got room.  @why is the
+ * reason for the others.  A store that may wait waits as long as an answer of the device
+ * can be expected.
  */
 static unsigned int store_admit(struct cachefs_store *store, unsigned int nr,
 				enum cachefs_reason *why)
@@ -112,7 +113,7 @@ static bool store_is_cached(struct cachefs_cache *cache,
  * @cache: the cache
  * @version: of the file
  * @block: first file block
- * @bytes: how much
+ * @bytes: number of bytes
  *
  * This is advice and reserves no room, as the server may answer late or never.  Data that
  * comes from the server only because the device is slow is cached already, and is not
@@ -141,7 +142,7 @@ bool cachefs_store_wanted(struct cachefs_cache *cache,
 	return false;
 }
 
-/* Valid bytes in the last block of @io. */
+/* Return the valid bytes in the last block of @io. */
 static u32 store_last_bytes(const struct cachefs_store *store,
 			    const struct cachefs_io *io)
 {
@@ -151,7 +152,7 @@ static u32 store_last_bytes(const struct cachefs_store *store,
 	return min_t(u64, bytes, CACHEFS_BLOCK_SIZE);
 }
 
-/* References to the pages that the device reads, but not to copies. */
+/* Get or put references to the pages that the device reads, but not to copies. */
 static void store_pages(struct cachefs_store *store, bool get)
 {
 	struct cachefs_io *io;
@@ -181,7 +182,7 @@ static void store_free_copies(struct cachefs_store *store, struct page **pages,
 		cachefs_copy_page_free(store->cache->device, pages[--nr]);
 }
 
-/* As after a read: so the blocks stay when their region is reused. */
+/* Note blocks as read, so that the blocks stay when their region is reused. */
 static void store_note_read(struct cachefs_store *store, const struct cachefs_io *io)
 {
 	u32 slots[CACHEFS_CHUNK_BLOCKS];
@@ -190,7 +191,7 @@ static void store_note_read(struct cachefs_store *store, const struct cachefs_io
 			  CACHEFS_MAP_NOTE);
 }
 
-/* All I/O has ended: publish or abandon, then tell the caller. */
+/* All I/O of a store has ended: publish or abandon the slots, then tell the caller. */
 static void store_work(struct work_struct *work)
 {
 	struct cachefs_store *store = container_of(work, struct cachefs_store,
@@ -248,7 +249,7 @@ static void store_put(struct cachefs_store *store)
 		queue_work(store->cache->wq, &store->work);
 }
 
-/* The device is done with one part: any context. */
+/* The device has completed a part of a store.  Called in any context. */
 static void store_io_end(struct cachefs_io *io)
 {
 	struct cachefs_store *store = io->owner;
@@ -259,7 +260,7 @@ static void store_io_end(struct cachefs_io *io)
 	store_put(store);
 }
 
-/* The oldest store that is older than @age jiffies; it does not end meanwhile. */
+/* Find the oldest store older than @age jiffies.  It does not end before store_put(). */
 static struct cachefs_store *store_overdue(struct cachefs_cache *cache,
 					   unsigned long age)
 {
@@ -270,7 +271,7 @@ static struct cachefs_store *store_overdue(struct cachefs_cache *cache,
 		if (time_before_eq(jiffies, store->began + age))
 			break;
 		list_del_init(&store->watch);
-		/* Unless all I/O has ended just now. */
+		/* Not if all I/O of the store has ended just now. */
 		if (atomic_inc_not_zero(&store->pending)) {
 			found = store;
 			break;
@@ -290,11 +291,11 @@ static void store_watch_again(struct cachefs_cache *cache)
 }
 
 /**
- * cachefs_store_watch - Clear marks that the device does not let go of
+ * cachefs_store_watch - Clear the marks of stores that take too long
  * @work: cachefs_cache::watch
  *
- * A store that has taken twice cache::max_in_flight_ms is given up: whoever waits
- * for its pages goes on.  The device may still read them, so they are kept.
+ * A store that has taken twice cache::max_in_flight_ms is given up: tasks that wait for
+ * its pages go on.  The device may still read the pages, so the cache keeps them.
  *
  * Context: process, may sleep.
  */
@@ -321,7 +322,7 @@ void cachefs_store_watch(struct work_struct *work)
 		store_watch_again(cache);
 }
 
-/* Replace a page by a copy of @bytes, and zeros behind. */
+/* Replace a page by a copy of @bytes, with zeros behind these bytes. */
 static bool store_copy_page(struct cachefs_store *store, unsigned int i, u32 bytes)
 {
 	struct page *copy = cachefs_copy_page_alloc(store->cache->device);
@@ -335,9 +336,9 @@ static bool store_copy_page(struct cachefs_store *store, unsigned int i, u32 byt
 }
 
 /*
- * How many of the pages from @first up to @end the device must not get as they are.  These
- * are the last ones: all of them if pages may not change while they are written, or the
- * page in which the file ends.
+ * Return the number of pages, from @first up to @end, of which the device must get
+ * copies.  These are the last pages: all pages if pages must not change while they are
+ * written, or only the page in which the file ends.
  */
 static unsigned int store_copies(const struct cachefs_store *store, bool stable,
 				 unsigned int first, unsigned int end)
@@ -368,8 +369,8 @@ static bool store_copy_pages(struct cachefs_store *store, unsigned int end,
 }
 
 /*
- * Checksum the pages from @first on that got slots, to be written by @io.  The last
- * @copies are copies.
+ * Checksum the pages from @first on that got slots, and prepare @io to write these pages.
+ * The last @copies pages are copies.
  */
 static void store_run(struct cachefs_store *store, struct cachefs_io *io,
 		      unsigned int first, const struct cachefs_piece *slots,
@@ -407,8 +408,8 @@ static void store_run(struct cachefs_store *store, struct cachefs_io *io,
  * cachefs_store_submit - Begin the I/O of stores
  * @work: cachefs_cache::submit_work
  *
- * The only place where stores wait for the device to take something.  What comes
- * together can become one request.
+ * Only here stores wait until the device takes requests.  I/O that comes together can
+ * become one request.
  *
  * Context: process, may sleep as long as the device takes.
  */
@@ -438,8 +439,8 @@ void cachefs_store_submit(struct work_struct *work)
  * @store: the request; @done is called exactly once, maybe before this returns
  *
  * The pages must not go away before @done, and should not be written to; see
- * the protocol in cachefs.h.  What finds no room in the log, or beyond the bound for
- * what is in flight, is left out, and has been accounted for by cachefs_refuse().
+ * the protocol in cachefs.h.  Blocks without room in the log, or beyond the bound for
+ * bytes in flight, are left out, and were accounted for by cachefs_refuse().
  *
  * Context: process.  Does not wait, neither for the device nor for memory; but see
  * cachefs_store::may_wait.
@@ -476,9 +477,9 @@ void cachefs_store(struct cachefs_store *store)
 			break;
 		}
 		/*
-		 * Memory comes first.  If slots came first, the log would go on and let old
-		 * blocks go for nothing.  If a region ends within a part, the rest of the
-		 * part has its copies already.
+		 * Get memory first.  If slots came first, the log would go on and let go
+		 * of old blocks for nothing.  If a region ends within a part, the rest of
+		 * the part has its copies already.
 		 */
 		end = done + part;
 		io = cachefs_io_alloc(cache, true, part);
@@ -514,14 +515,14 @@ void cachefs_store(struct cachefs_store *store)
 		store_put(store);
 		return;
 	}
-	/* First: the device may take its time before it takes anything. */
+	/* Before the I/O, because the device may take long until it takes a request. */
 	if (store->release) {
 		spin_lock(&cache->stores_lock);
 		list_add_tail(&store->watch, &cache->stores);
 		spin_unlock(&cache->stores_lock);
 		store_watch_again(cache);
 	}
-	/* The work may be running, and the store end at once. */
+	/* The work may be running already, and the store may end at once. */
 	cachefs_op_begin(cache);
 	if (llist_add(&store->submit, &cache->submits))
 		queue_work(cache->submit_wq, &cache->submit_work);

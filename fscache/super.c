@@ -15,7 +15,7 @@
  *
  * The secret and the seed are new, so nothing that an earlier cache left is ever taken
  * for valid.  The anchor names a checkpoint of no blocks, so the first attach reads no
- * region.  What other formats have left in the first and the last MiB goes before that.
+ * region.  Data of other formats in the first and the last MiB is removed before that.
  *
  * Context: process, may sleep.
  * Return: 0, -EINVAL for a bad region size, -ENOSPC if the device is too small,
@@ -35,7 +35,7 @@ int cachefs_format(struct cachefs_device *device, const char *label,
 	if (why)
 		return why == CACHEFS_BAD_DEVICE_SIZE ? -ENOSPC : -EINVAL;
 
-	/* The superblock, an anchor, and another that becomes invalid. */
+	/* The superblock, an anchor, and zeros that make the other anchor invalid. */
 	sb = kvcalloc(3, CACHEFS_BLOCK_SIZE, GFP_KERNEL | __GFP_NOWARN);
 	if (!sb)
 		return -ENOMEM;
@@ -50,7 +50,7 @@ int cachefs_format(struct cachefs_device *device, const char *label,
 	anchor->ckpt_seq = cpu_to_le64(1);
 	cachefs_anchor_seal(anchor, le64_to_cpu(sb->checksum_seed));
 
-	/* The copy first: the cache exists when block 0 says so. */
+	/* Write the copy first: the cache exists when block 0 says so. */
 	ret = cachefs_device_wipe(device);
 	if (!ret)
 		ret = cachefs_device_write(device, geo.device_blocks - 1,
@@ -63,13 +63,13 @@ int cachefs_format(struct cachefs_device *device, const char *label,
 }
 
 /**
- * cachefs_super_make - Make a device a cache if it is none, and if it may be one
+ * cachefs_super_make - Format a device, if that is needed or wanted, and allowed
  * @device: the device
  * @flags: CACHEFS_ATTACH_...
  *
  * Context: process, may sleep.
- * Return: 0; %-EMEDIUMTYPE, the device holds something else; %-ENOSPC, it is
- * too small; or the device's error.  The log says why.
+ * Return: 0; %-EMEDIUMTYPE, the device holds something else; %-ENOSPC, the device is
+ * too small; or the device's error.  The kernel log says why.
  */
 int cachefs_super_make(struct cachefs_device *device, unsigned int flags)
 {
@@ -102,7 +102,7 @@ int cachefs_super_make(struct cachefs_device *device, unsigned int flags)
 	return ret;
 }
 
-/* Say why a superblock is refused. */
+/* Write to the kernel log why a superblock is refused.  Returns an errno. */
 static int super_refuse(const char *name, enum cachefs_refusal why,
 			const struct cachefs_super_block *sb, u64 blocks)
 {
@@ -137,7 +137,7 @@ static int super_refuse(const char *name, enum cachefs_refusal why,
  *
  * Context: process, may sleep.
  * Return: 0; %-EUCLEAN or %-EOPNOTSUPP, the superblock is damaged or of another
- * format version; %-ENOMEM; or the device's error.  The log says why.
+ * format version; %-ENOMEM; or the device's error.  The kernel log says why.
  */
 int cachefs_super_read(struct cachefs_cache *cache,
 		       struct cachefs_super_block *sb)
@@ -158,7 +158,7 @@ int cachefs_super_read(struct cachefs_cache *cache,
 	copy = kmalloc(sizeof(*copy), GFP_KERNEL);
 	if (!copy)
 		return -ENOMEM;
-	/* Where the device ended when it was formatted. */
+	/* The copy is at the end that the device had when it was formatted. */
 	ret = cachefs_device_read(cache->device, cache->geo.device_blocks - 1,
 				  copy, 1);
 	if (ret) {
@@ -175,14 +175,14 @@ int cachefs_super_read(struct cachefs_cache *cache,
 }
 
 /**
- * cachefs_write_anchor - Say what the next attach begins with
+ * cachefs_write_anchor - Write an anchor, with which the next attach begins
  * @cache: the cache
- * @ckpt_region: where the checkpoint begins
- * @ckpt_blocks: its length
- * @ckpt_seq: the sequence number in its blocks; 0: there is none
+ * @ckpt_region: first region of the checkpoint
+ * @ckpt_blocks: length of the checkpoint in blocks
+ * @ckpt_seq: the sequence number in the checkpoint's blocks; 0: there is no checkpoint
  *
- * Takes the place of the older one of the two.  What was written before is
- * durable when it is.
+ * The anchor replaces the older one of the two.  When the anchor is durable, all earlier
+ * writes are durable, too.
  *
  * Context: process, may sleep.
  * Return: 0, -ENOMEM, or the device's error.
@@ -219,10 +219,11 @@ int cachefs_write_anchor(struct cachefs_cache *cache, u32 ckpt_region,
 /**
  * cachefs_read_anchor - Read the anchors
  * @cache: the cache
- * @newest: the newer valid one
- * @found: whether one is valid
+ * @newest: the newer valid anchor
+ * @found: whether an anchor is valid
  *
- * One that cannot be read is not valid, and no more than that: both will be written.
+ * An anchor that cannot be read is not valid.  The attach goes on all the same, because
+ * both anchors will be written.
  *
  * Context: process, may sleep.
  * Return: 0 or %-ENOMEM.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * /sys/fs/cachefs, and one directory for the attached cache.  The files "attach" and
- * "detach" are main.c's.  Every file is described in Documentation/ABI/testing/sysfs-fs-cachefs.
+ * "detach" are in main.c.  Every file is described in
+ * Documentation/ABI/testing/sysfs-fs-cachefs.
  */
 #include <linux/capability.h>
 #include <linux/fs.h>
@@ -18,8 +19,8 @@
  * @kobj: freed with the last reference, open files included
  * @volumes: the directory "volumes"
  * @cache: the cache
- * @tell: tells of another state
- * @told: the state that was told last; only @tell uses it
+ * @tell: work that tells user space of a new state
+ * @told: the state that was told last; only @tell uses this
  */
 struct cachefs_sysfs {
 	struct kobject		kobj;
@@ -33,9 +34,9 @@ struct cachefs_sysfs {
  * struct sysfs_volume - Directory of a volume, set up before it is seen
  * @kobj: freed with the last reference, open files included
  * @cache: the cache
- * @volume: what is counted
- * @key: what the network file system calls it; the glue's
- * @identity: what its blocks are found by; the glue's
+ * @volume: the volume that is accounted for
+ * @key: name of the volume in the network file system; belongs to the glue
+ * @identity: identity by which the volume's blocks are found; belongs to the glue
  */
 struct sysfs_volume {
 	struct kobject		kobj;
@@ -45,12 +46,12 @@ struct sysfs_volume {
 	const char		*identity;
 };
 
-/* Longest time that can be set: an hour. */
+/* The longest time that can be set: an hour. */
 #define CACHEFS_MAX_MS		(3600 * MSEC_PER_SEC)
 
 static struct kset *cachefs_kset;
 
-/* How many of the above there are: the module stays until they are gone. */
+/* The number of the directories above.  The module stays until they are gone. */
 static atomic_t cachefs_kobjects;
 
 static void kobject_gone(void)
@@ -90,7 +91,7 @@ static ssize_t state_store(struct kobject *kobj, struct kobj_attribute *attr,
 	return ret ?: count;
 }
 
-/* What can be set: the file, the member of the cache, and the largest value. */
+/* The settings: the file, the member of the cache, and the largest value. */
 #define CACHE_SETTINGS(X) \
 	X(max_in_flight_bytes, max_in_flight, S64_MAX) \
 	X(max_index_bytes, index.max_bytes, U64_MAX) \
@@ -109,7 +110,7 @@ static int setting_value(const char *buf, u64 max, u64 *value)
 
 static void settings_changed(struct cachefs_cache *cache)
 {
-	/* Stores that are in flight already are bound by them, too. */
+	/* The new bounds also hold for stores that are in flight already. */
 	mod_delayed_work(cache->wq, &cache->watch, 0);
 	if (cachefs_usable(cache))
 		cachefs_log_kick(cache);
@@ -163,7 +164,7 @@ static ssize_t write_budget_store(struct kobject *kobj,
 	  READ_ONCE(to_cache(kobj)->write_budget))
 
 /*
- * stats/ has the counters, what is known of the device's speed and the server's, and the
+ * stats/ has the counters, the measured speed of the device and of the server, and the
  * age of the oldest data.
  */
 #define STATS_FILES(X) \
@@ -344,12 +345,12 @@ static const struct kobj_type volume_type = {
 /**
  * cachefs_volume_add - Begin to account for a volume
  * @cache: the cache
- * @key: what the network file system calls it
- * @identity: what its blocks are found by; the caller keeps both
+ * @key: name of the volume in the network file system
+ * @identity: identity by which the volume's blocks are found; the caller keeps both
  *
  * Context: process, may sleep.
- * Return: the volume, or %NULL without memory.  A volume without a directory
- * in sysfs is a volume all the same.
+ * Return: the volume, or %NULL without memory.  A volume works without a directory
+ * in sysfs, too.
  */
 struct cachefs_volume *cachefs_volume_add(struct cachefs_cache *cache,
 					  const char *key, const char *identity)
@@ -386,9 +387,9 @@ free:
 
 /**
  * cachefs_volume_remove - End accounting for a volume
- * @volume: no operation uses it any more; freed
+ * @volume: no operation uses the volume any more; freed
  *
- * Context: process, may sleep; waits for readers of its files.
+ * Context: process, may sleep; waits for readers of the volume's files.
  */
 void cachefs_volume_remove(struct cachefs_volume *volume)
 {
@@ -396,13 +397,13 @@ void cachefs_volume_remove(struct cachefs_volume *volume)
 
 	if (sysfs->kobj.state_in_sysfs)
 		kobject_del(&sysfs->kobj);
-	/* Nobody reads its files any more. */
+	/* The volume's files have no readers any more. */
 	cachefs_counters_put(sysfs->cache, volume->counters);
 	cachefs_counters_put(sysfs->cache, volume->share);
 	kobject_put(&sysfs->kobj);
 }
 
-/* Tell who polls the file "state", or listens to uevents, of another state. */
+/* Tell programs that poll the file "state", or listen to uevents, of a new state. */
 static void sysfs_tell(struct work_struct *work)
 {
 	struct cachefs_sysfs *sysfs = container_of(to_delayed_work(work),
@@ -410,7 +411,7 @@ static void sysfs_tell(struct work_struct *work)
 	enum cachefs_state state = cachefs_state(sysfs->cache);
 	char text[32], *environment[] = { text, NULL };
 
-	/* Each error has this run again: then this is when the last one is forgotten. */
+	/* Each error runs this again: the delay ends when the last error is forgotten. */
 	if (state == CACHEFS_DEGRADED)
 		queue_delayed_work(system_unbound_wq, &sysfs->tell,
 				   CACHEFS_ERROR_MEMORY + 1);
@@ -422,7 +423,7 @@ static void sysfs_tell(struct work_struct *work)
 	kobject_uevent_env(&sysfs->kobj, KOBJ_CHANGE, environment);
 }
 
-/* cachefs_cache::state_changed.  The directory may be gone already. */
+/* Called as cachefs_cache::state_changed.  The directory may be gone already. */
 static void sysfs_state_changed(struct cachefs_cache *cache)
 {
 	struct cachefs_sysfs *sysfs;
@@ -472,7 +473,7 @@ int cachefs_sysfs_add(struct cachefs_cache *cache,
 		kobject_put(&sysfs->kobj);
 		return ret;
 	}
-	/* Who sees it sees all that is in it. */
+	/* A task that sees the directory sees all its members. */
 	smp_store_release(&cache->sysfs, sysfs);
 	WRITE_ONCE(cache->state_changed, sysfs_state_changed);
 	kobject_uevent(&sysfs->kobj, KOBJ_ADD);
@@ -499,7 +500,7 @@ bool cachefs_sysfs_is(const struct cachefs_cache *cache,
  * cachefs_sysfs_remove - Remove the directory of a cache
  * @cache: has no volumes any more
  *
- * Context: process, may sleep; waits for readers of its files.
+ * Context: process, may sleep; waits for readers of the cache's files.
  */
 void cachefs_sysfs_remove(struct cachefs_cache *cache)
 {
@@ -514,7 +515,7 @@ void cachefs_sysfs_remove(struct cachefs_cache *cache)
 	kobject_put(&sysfs->kobj);
 }
 
-/* What programs may rely on, so that they need not compare versions. */
+/* Features that programs may rely on, so that they need not compare versions. */
 static const char cachefs_features[] = "state_events";
 
 static ssize_t features_show(struct kobject *kobj, struct kobj_attribute *attr,
@@ -547,10 +548,10 @@ int cachefs_sysfs_init(const struct attribute *attach)
 }
 
 /**
- * cachefs_sysfs_close - No new attach from here on
+ * cachefs_sysfs_close - Remove "attach", so that no new attach begins
  * @attach: given to cachefs_sysfs_init()
  *
- * Context: process, may sleep; waits for one that is under way.
+ * Context: process, may sleep; waits for an attach that is under way.
  */
 void cachefs_sysfs_close(const struct attribute *attach)
 {

@@ -2,33 +2,32 @@
 /*
  * cachefs: a cache for network file systems on a block device.
  *
- * This is what the core offers.  Documentation/design.rst explains how the core works,
- * what its words mean, and which locks there are.  Here is the protocol that a file
- * system has to follow.  Its pages are stored on a local disk while they are already
- * in use:
+ * This is the interface of the core.  Documentation/design.rst explains how the core
+ * works, what its words mean, and which locks there are.  A file system has to follow the
+ * protocol below.  Its pages are stored on a local disk while they are already in use:
  *
  *  1. The VM asks for a page (read_folio, readahead).
  *  2. The file system asks the cache: cachefs_lookup().  If the page is cached,
  *     cachefs_read() fills it, and that is all.
  *  3. Otherwise the file system reads the page from its server.
- *  4. It marks the page, cachefs_page_mark(), and hands it to the cache,
- *     cachefs_store().
- *  5. It sets uptodate and unlocks the page.  Readers go on at once.
+ *  4. The file system marks the page, cachefs_page_mark(), and hands the page to
+ *     the cache, cachefs_store().
+ *  5. The file system sets uptodate and unlocks the page.  Readers go on at once.
  *  6. When the block is on disk, the cache calls cachefs_store::release.
- *  7. There the file system clears the mark, cachefs_page_mark_end(), which
- *     wakes all who wait for the mark.
+ *  7. In this callback the file system clears the mark, cachefs_page_mark_end(),
+ *     which wakes all tasks that wait for the mark.
  *
  *  A write fault on such a page goes through cachefs_page_mkwrite().  Reclaim,
- *  invalidation and truncation go through cachefs_page_wait().  So nobody writes to a
+ *  invalidation and truncation go through cachefs_page_wait().  So no task writes to a
  *  page that is on its way to the disk, except write(2), which does not wait.
  *
  *  NFS, CIFS and 9p wait in functions of their own.  From Linux 6.12 on fs/netfs also sets
  *  and clears the mark: see cachefs_page_mark_adopt().
  *
  *  The order of a store makes write(2) safe: the checksum is taken before the page goes
- *  to the disk, cachefs_store::still_valid is asked after it has arrived, and only then
- *  the block is published.  A page that was written to in between is not published, or
- *  does not match its checksum when it is read.
+ *  to the disk, cachefs_store::still_valid is called when the page is on the disk, and
+ *  only then the block is published.  A page that was written to in between is not
+ *  published, or does not match its checksum when it is read.
  *
  * A block is found by its name: (version id, file block).  A version id is a keyed hash
  * of everything that identifies one version of one file.  Another version has another
@@ -51,19 +50,20 @@ struct folio;
 struct vm_fault;
 
 /*
- * Why data was not stored: the name here, the file in refused_bytes/, the text in trace
- * events, and the statistic that counts the bytes of several reasons.  Programs get
- * another list: enum cachefs_file_reason in uapi/cachefs.h, which "cachefsctl why" prints.
+ * The reasons why data was not stored: the name here, the file in refused_bytes/, the
+ * text in trace events, and the statistic that counts the bytes of several reasons.
+ * Programs get another list: enum cachefs_file_reason in uapi/cachefs.h, which
+ * "cachefsctl why" prints.
  */
 #define CACHEFS_REFUSED(X) \
-	/* Refused for lack of something: */ \
+	/* Refused, because something is lacking: */ \
 	X(IN_FLIGHT, in_flight, "in flight bound", STORE_REFUSED) \
 	X(NO_REGION, no_region, "no region ready", STORE_REFUSED) \
 	X(NO_MEMORY, no_memory, "no memory", STORE_REFUSED) \
 	X(UNUSABLE, unusable, "cache failed or detaching", STORE_REFUSED) \
 	X(DEVICE, device_error, "device error", STORE_REFUSED) \
 	X(TOO_LARGE, too_large, "file too large", STORE_REFUSED) \
-	X(PART, part, "part of a block", STORE_REFUSED) /* and the file goes on */ \
+	X(PART, part, "part of a block", STORE_REFUSED) /* the file goes on behind */ \
 	X(PAGE, page, "page large or being stored", STORE_REFUSED) \
 	X(SLOW, slow, "device too slow", STORE_REFUSED) \
 	X(CACHED, bypassed, "cached, but the server is faster", BYPASSED) \
@@ -75,19 +75,22 @@ struct vm_fault;
 	X(OLDER_READ, older_read, "older read open", STALE) \
 	X(BEYOND_EOF, beyond_eof, "beyond end of file", STALE) \
 	X(NO_NOTE, not_noted, "read not noted", STALE) \
-	X(RECENT, recent, "changed a moment ago", STALE) /* and perhaps again since */ \
+	X(RECENT, recent, "changed a moment ago", STALE) /* perhaps again since then */ \
 	X(LOCAL_WRITER, local_writer, "local writer", STALE) \
 	X(NO_NAME, no_name, "no name of its own", STALE) \
 	X(OPEN_TO_WRITE, open_to_write, "open for writing", STALE)
 
-/* And why it is not cached any more: only in the trace event cachefs_drop, not counted. */
+/*
+ * All reasons.  The last ones say why data is not cached any more: they are only in the
+ * trace event cachefs_drop, and are not counted.
+ */
 #define CACHEFS_REASONS(X) \
 	CACHEFS_REFUSED(X) \
 	X(CHECKSUM, NO_FILE, "checksum mismatch", NO_STAT) \
 	X(METADATA, NO_FILE, "region metadata unusable", NO_STAT)
 
 enum cachefs_reason {
-	CACHEFS_WHY_NONE,		/* it was stored, or is cached */
+	CACHEFS_WHY_NONE,		/* the data was stored, or is cached */
 #define X(name, file, text, stat) CACHEFS_WHY_##name,
 	CACHEFS_REASONS(X)
 #undef X
@@ -95,8 +98,8 @@ enum cachefs_reason {
 };
 
 /*
- * What is counted: the name here, and that of the file in stats/.  The first three are
- * counted for each volume, too, so new ones go to the end.
+ * The statistics: the name here, and the name of the file in stats/.  The first three are
+ * counted for each volume, too, so new statistics go to the end.
  */
 #define CACHEFS_STATS(X) \
 	X(HIT_BYTES, hit_bytes) \
@@ -139,13 +142,13 @@ struct cachefs_version {
 /**
  * struct cachefs_read - A read of whole blocks from the cache
  * @cache: the cache
- * @version: whose blocks
+ * @version: the version of the blocks
  * @block: first file block
  * @nr: number of blocks
  * @pages: @nr pages to read into; the caller keeps them until @done
  * @done: called once, in any context including softirq
- * @error: for @done: 0, or why no page may be used: %-ENODATA (not cached, or no
- *	longer cached), %-EUCLEAN (checksum mismatch), %-ENOMEM (for the checksums), or
+ * @error: for @done: 0, or the reason why no page may be used: %-ENODATA (not cached, or
+ *	not any more), %-EUCLEAN (checksum mismatch), %-ENOMEM (for the checksums), or
  *	the device's error
  */
 struct cachefs_read {
@@ -166,22 +169,22 @@ struct cachefs_read {
  * @version: the version that the blocks belong to: the version at the time when
  *	their read from the server *began*
  * @block: first file block
- * @bytes: how many bytes; the last block may be partial and is padded with zeros
+ * @bytes: number of bytes; the last block may be partial and is padded with zeros
  * @pages: the pages; the caller keeps them until @done; entries may be replaced
  * @may_wait: cachefs_store() may wait up to a second while too much is in flight
- * @keep: what is stored counts as read, so it stays when its region is reused
- * @still_valid: asked when the data is on disk, before it is published, in process
- *	context: why these pages are not that version's any more, or not as they
- *	were; %CACHEFS_WHY_NONE if they are
- * @release: called once, in process context: the marks may be cleared.  Either just
- *	before @done; or early, if the device does not take the blocks in time: then
- *	they will not be published, and the cache holds references to the pages.
- *	%NULL: the store waits for the device, however long it takes
+ * @keep: the blocks count as read, so they stay when their region is reused
+ * @still_valid: called in process context when the data is on disk, before the data is
+ *	published.  Returns why the pages do not belong to that version any more, or have
+ *	changed; %CACHEFS_WHY_NONE if they still belong to that version, unchanged
+ * @release: called once, in process context: the marks may be cleared.  Called just
+ *	before @done, or early, if the device does not take the blocks in time.  In that
+ *	case the blocks will not be published, and the cache holds references to the
+ *	pages.  %NULL: the store waits for the device, however long the device takes
  * @done: called once, in process context: the cache does not use @store any more
  * @error: for @done: 0, or %-ENOBUFS (no room in the log, or refused), %-ESTALE
  *	(@still_valid said why), or the device's error.  With any error part of the
  *	blocks may have been stored
- * @stored: for @release and @done: how many bytes were published
+ * @stored: for @release and @done: number of bytes that were published
  * @released: for @release and @done: @release was called early
  */
 struct cachefs_store {
@@ -208,9 +211,9 @@ struct cachefs_store {
 };
 
 /**
- * struct cachefs_policy - What an administrator wants of a volume
- * @max_share: how much of the cache it may have, percent; 0: nothing is stored
- * @keep: what is stored counts as read
+ * struct cachefs_policy - The policy of an administrator for a volume
+ * @max_share: the share of the cache for the volume, percent; 0: nothing is stored
+ * @keep: stored blocks count as read
  */
 struct cachefs_policy {
 	u8	max_share;
@@ -225,11 +228,11 @@ struct cachefs_policy {
 void cachefs_quiesce(struct cachefs_cache *cache);
 
 /* Lookup and I/O hooks */
-/* What cachefs_cached_bytes() does with what it counts. */
+/* The action of cachefs_cached_bytes() on the blocks that it counts. */
 enum cachefs_count {
 	CACHEFS_COUNT_ONLY,
 	CACHEFS_COUNT_DROP,
-	CACHEFS_COUNT_NOTE_READ,	/* so that it stays, as after a read */
+	CACHEFS_COUNT_NOTE_READ,	/* so that they stay, as after a read */
 };
 
 unsigned int cachefs_lookup(struct cachefs_cache *cache,
@@ -253,7 +256,7 @@ bool cachefs_store_wanted(struct cachefs_cache *cache,
 			  size_t bytes);
 bool cachefs_store_room(struct cachefs_cache *cache);
 
-/* How long the server takes, and whether the device answers */
+/* The time that the server takes, and whether the device answers */
 void cachefs_server_answered(struct cachefs_cache *cache, u64 ns);
 bool cachefs_pace_stuck(struct cachefs_cache *cache);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
  * The cachefs disk format.  Documentation/ondisk-format.rst explains every
- * field.  This file has nothing but the format.  All integers are little
+ * field.  This file has only the format.  All integers are little
  * endian.  A block is 4096 bytes.
  *
  *	block 0			superblock
@@ -29,7 +29,7 @@
 #define CACHEFS_CKPT_MAGIC	0x74706b43	/* "Ckpt" */
 #define CACHEFS_FORMAT_VERSION	2
 
-/* Features that this code knows: it has none yet of either kind. */
+/* The features that this code knows.  There are none of either kind yet. */
 #define CACHEFS_FEATURES_COMPAT		0	/* others are ignored */
 #define CACHEFS_FEATURES_INCOMPAT	0	/* others are refused */
 
@@ -67,14 +67,14 @@ struct cachefs_super_block {
 	__le64	checksum;		/* xxh64, seed 0, of all bytes before */
 };
 
-/* A clean detach leaves a checkpoint and sets this flag.  Attaching takes it back. */
+/* A clean detach leaves a checkpoint and sets this flag.  An attach clears the flag. */
 #define CACHEFS_ANCHOR_CLEAN	1
 
 struct cachefs_anchor {
 	__le32	magic;
 	__le32	flags;
 	__u8	uuid[CACHEFS_UUID_SIZE];
-	__le64	generation;		/* the anchor with the higher one counts */
+	__le64	generation;		/* the anchor with the higher number counts */
 	__le64	attach_count;		/* upper part of the region sequences */
 	__le64	epoch;			/* random, new at each attach */
 	__le64	next_seq;		/* first sequence not used yet */
@@ -83,7 +83,7 @@ struct cachefs_anchor {
 	__le64	ckpt_blocks;		/* its length; 0 and clean: an empty cache */
 	__le64	ckpt_seq;		/* sequence in its blocks' headers */
 	__u8	reserved[CACHEFS_BLOCK_SIZE - 88];
-	__le64	checksum;		/* xxh64, checksum_seed, of all before */
+	__le64	checksum;		/* xxh64, checksum_seed, of all bytes before */
 };
 
 /* The first 64 bytes of each metadata block and each checkpoint block. */
@@ -112,7 +112,7 @@ struct cachefs_slot_record {
 /* One record of a checkpoint; 32 bytes. */
 struct cachefs_ckpt_record {
 	__le32	kind;
-	__le32	region;			/* its number */
+	__le32	region;			/* number of the region */
 	__le64	where;			/* REGION: seq; EXTENT: print of its hash */
 	__le32	low;			/* EXTENT: low bits of its hash */
 	__le32	slot;			/* EXTENT: first slot */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A page's way through the cache, and why data was not cached.
+ * The way of a page through the cache, and why data was not cached.
  *
  * The events name a version by the first 8 bytes of its id.  cachefs_object says
  * which cookie has which version.  The number of the cookie is the one in
@@ -258,5 +258,5 @@ TRACE_EVENT(cachefs_object,
 
 #endif /* _TRACE_CACHEFS_H */
 
-/* Found by -I, as the default path of trace/define_trace.h is. */
+/* The default path of trace/define_trace.h finds this file, because of -I. */
 #include <trace/define_trace.h>
