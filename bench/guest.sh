@@ -6,7 +6,7 @@
 # usage: guest.sh ROUNDS MIB FILES RTT_MS RATE_MBIT MODE...
 #
 # Prints lines "result MODE WORKLOAD SECONDS CPU_SECONDS BYTES READS SECTORS_READ
-# SECTORS_WRITTEN", "memory MODE KIB", and "died MODE" when its daemon did.
+# SECTORS_WRITTEN", "memory MODE KIB", and "died MODE" when the mode's daemon died.
 #
 # shellcheck source-path=SCRIPTDIR/../tests/qemu disable=SC2119
 
@@ -24,7 +24,7 @@ incumbent_disk=$(readlink -f /dev/disk/incumbent)
 local_disk=$(readlink -f /dev/disk/local)
 
 nfs_server_start
-# The server's files stay in memory whatever the client drops.
+# The server's files stay in memory when the client drops its caches.
 fill "$export_dir/big" "${mib}M" 1
 fill_many "$export_dir/small" "$files" 16384 2
 mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0 "$local_disk"
@@ -35,7 +35,7 @@ cp -r "$export_dir/." /mnt/local/
 
 # --- the modes: what is mounted at $where, and how it is set up and taken down
 
-# The disk, of which each write takes so long when the mode's name ends in -slow.
+# Each write to the disk takes this long if the mode's name ends in -slow.
 slow=400 # ms
 device_for()	# MODE DISK: sets these variables
 {
@@ -85,7 +85,7 @@ stop_mode()	# MODE
 	[[ $1 != *-slow ]] || dmsetup remove --noudevsync --retry slow
 }
 
-# All that was to be stored is stored, and nothing is in memory.
+# Finish all stores, drop all caches, and mount NFS again.
 remount()	# MODE
 {
 	[[ $1 != cachefs* ]] || settle
@@ -104,7 +104,7 @@ remount()	# MODE
 
 # --- measuring
 
-# Busy time of all processors, in hundredths of seconds.
+# Print the busy time of all processors, in hundredths of a second.
 busy()
 {
 	awk '/^cpu / { print $2 + $3 + $4 + $7 + $8 }' /proc/stat
@@ -189,8 +189,8 @@ one_mode()	# MODE
 
 for ((round = 1; round <= rounds; round++)); do
 	for mode in "${modes[@]}"; do
-		# Debian 12's cachefilesd aborts now and then.  What is measured
-		# with it gone does not count.
+		# Debian 12's cachefilesd aborts now and then.  Results without the
+		# daemon do not count.
 		for try in 1 2 3 4 5; do
 			died=""
 			one_mode "$mode" > /run/results
@@ -200,7 +200,8 @@ for ((round = 1; round <= rounds; round++)); do
 		[ -z "$died" ] || t_die "$mode: it died $try times"
 		cat /run/results
 	done
-	# The other way round next time: no mode always has the same one before it.
+	# Reverse the order for the next round, so that no mode always follows the same
+	# mode.
 	mapfile -t modes < <(printf '%s\n' "${modes[@]}" | tac)
 done
 t_ok "$rounds rounds"

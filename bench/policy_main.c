@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What bench/policy runs: a trace with all policies, or "check", which compares the
- * textbook's policies with what was worked out by hand.
+ * The program behind bench/policy.  It replays a trace with all policies.  "check"
+ * compares the policies of the textbook with results that were worked out by hand.
  *
  * usage: policy check | policy TRACE REQUESTS SEED FRACTION...
  */
@@ -13,9 +13,10 @@
 #include "shim.h"
 
 /**
- * struct result - Misses of the second half; the first one is for the cache to fill
+ * struct result - Miss ratios of a trace's second half; the first half fills the cache
  * @all: of all requests
- * @repeats: of those for an object that was asked for before: no cache has the others
+ * @repeats: of the requests for an object that was asked for before; no cache has the
+ *	other objects
  */
 struct result {
 	double	all;
@@ -71,7 +72,7 @@ static void replay(const struct trace *trace, double fraction)
 	free(miss);
 }
 
-/* Requests as letters, and how many of them each policy misses. */
+/* The requests as letters, and the number of them that a policy misses. */
 static const struct example {
 	const char	*policy;
 	uint32_t	capacity;
@@ -85,13 +86,13 @@ static const struct example {
 	/* Belady's anomaly: more room, more misses */
 	{ "fifo", 3, "abcdabeabcde", 9 },
 	{ "fifo", 4, "abcdabeabcde", 10 },
-	/* "a" was asked for: "b" goes instead */
+	/* "a" was asked for again, so CLOCK evicts "b" instead */
 	{ "fifo", 3, "abcadab", 6 },
 	{ "clock", 3, "abcadab", 5 },
-	/* SIEVE's "d" stays in its place, behind the hand; CLOCK's comes round */
+	/* SIEVE's hand has passed "d", so "d" stays.  CLOCK comes to "d" again. */
 	{ "clock", 3, "abcabdeadxyzd", 10 },
 	{ "sieve", 3, "abcabdeadxyzd", 9 },
-	/* "a" comes back from the ghosts, "c" was asked for twice, "d" was not */
+	/* "a" comes back from the ghost queue.  "c" was asked for twice, "d" was not. */
 	{ "s3fifo", 10, "abcdefghijkacclcda", 14 },
 	{ "fifo", 10, "abcdefghijkacclcda", 15 },
 	/* A loop that does not fit */

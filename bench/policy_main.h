@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the parts of build/bench/policy share, by the file that defines it. */
+/* Shared declarations of build/bench/policy, by the file that defines them. */
 #ifndef _POLICY_MAIN_H
 #define _POLICY_MAIN_H
 
@@ -7,11 +7,11 @@
 #include <stdint.h>
 
 /**
- * struct trace - Who reads what, in order
- * @name: what it is called
+ * struct trace - Requests for objects, in order
+ * @name: its name
  * @requests: numbers of objects, below @objects
- * @nr: how many requests
- * @objects: how many objects there are; each is asked for at least once
+ * @nr: number of requests
+ * @objects: number of objects; each is asked for at least once
  */
 struct trace {
 	const char	*name;
@@ -20,14 +20,14 @@ struct trace {
 	uint32_t	objects;
 };
 
-/* policy_trace.c: about so many requests; the same for the same seed. */
+/* policy_trace.c: traces of about @nr requests, the same for the same seed. */
 extern const char *const trace_names[];
 struct trace *trace_make(const char *name, uint64_t nr, uint64_t seed);
 
 /**
  * struct policy - A cache of some objects, all of the same size
- * @name: what it is called
- * @run: replay a trace; @miss says for each request whether it was one
+ * @name: its name
+ * @run: replays a trace; @miss says for each request whether it missed
  */
 struct policy {
 	const char	*name;

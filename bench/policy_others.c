@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Cache policies as their papers have them, written plainly: one structure for each
- * object, doubly linked lists, no tricks.  All of them store each miss.
+ * Cache policies as their papers describe them, in simple code: one structure for each
+ * object, doubly linked lists, no tricks.  Each policy stores each object that it missed.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
  * struct queue - Objects in order, as a list of their numbers
  * @first: the newest
  * @last: the oldest
- * @nr: how many
+ * @nr: number of objects
  */
 struct queue {
 	uint32_t	first;
@@ -22,11 +22,11 @@ struct queue {
 };
 
 /**
- * struct object - What a policy knows of an object
- * @newer: its neighbour in its queue
- * @older: the other one
- * @where: in which queue it is, 0: none
- * @seen: how often it was asked for since it came, as far as that matters
+ * struct object - The state of an object in a policy
+ * @newer: the next newer object in its queue
+ * @older: the next older object in its queue
+ * @where: the queue that it is in, 0: none
+ * @seen: requests for it since it came, counted as far as the policy needs
  */
 struct object {
 	uint32_t	newer;
@@ -84,10 +84,10 @@ static uint32_t pop(struct queue *queue, struct object *objects)
 }
 
 /**
- * struct one_queue - Policies with one queue
- * @objects: all of them
- * @queue: those that are cached
- * @hand: where SIEVE goes on to look, or NONE
+ * struct one_queue - The state of a policy with one queue
+ * @objects: all objects
+ * @queue: the cached objects
+ * @hand: the object at which SIEVE goes on, or NONE
  */
 struct one_queue {
 	struct object	*objects;
@@ -96,8 +96,8 @@ struct one_queue {
 };
 
 /*
- * @hit: an object was asked for that is cached; @make_room: the queue is full, take
- * one object out, or come nearer to that.
+ * Replay a trace.  @hit is called for a request of a cached object.  @make_room is called
+ * while the queue is full.  It takes one object out, or comes nearer to that.
  */
 static void one_queue_run(const struct trace *trace, uint32_t capacity,
 			  bool *miss,
@@ -153,7 +153,7 @@ static void lru_run(const struct trace *trace, uint32_t capacity, bool *miss)
 	one_queue_run(trace, capacity, miss, to_the_front, drop_oldest);
 }
 
-/* The second chance: who was asked for goes to the end once more. */
+/* The second chance: an object that was asked for becomes the newest once more. */
 static void clock_make_room(struct one_queue *q)
 {
 	uint32_t old = pop(&q->queue, q->objects);
@@ -168,7 +168,7 @@ static void clock_run(const struct trace *trace, uint32_t capacity, bool *miss)
 	one_queue_run(trace, capacity, miss, note_it, clock_make_room);
 }
 
-/* Zhang et al., NSDI 2024: who was asked for stays where it is; the hand goes on. */
+/* Zhang et al., NSDI 2024: the hand passes an object that was asked for. */
 static void sieve_make_room(struct one_queue *q)
 {
 	uint32_t old = q->hand == NONE ? q->queue.last : q->hand;
@@ -189,8 +189,9 @@ static void sieve_run(const struct trace *trace, uint32_t capacity, bool *miss)
 }
 
 /*
- * Yang et al., SOSP 2023: a small queue of a tenth, a main queue, and a ghost queue of
- * those that left the small one, as many as the main queue has.
+ * Yang et al., SOSP 2023: a small queue with a tenth of the room, a main queue, and a
+ * ghost queue.  The ghost queue has objects that left the small queue, at most as many
+ * as the main queue has room for.
  */
 struct s3fifo {
 	struct object	*objects;
@@ -272,10 +273,10 @@ static void s3fifo_run(const struct trace *trace, uint32_t capacity, bool *miss)
 }
 
 /*
- * Belady: the object goes that will be asked for last.  A heap of the requests that
- * come next of all that is cached, with entries of before left in it: the one of an
- * object that was asked for again is older than now, and never at the top while
- * there is another one.
+ * Belady: evict the object whose next request comes last.  A heap has the next request
+ * of each cached object.  If an object is asked for again, its old entry stays in the
+ * heap.  Such an entry lies in the past, so it is never at the top while there is a
+ * current entry.
  */
 struct heap {
 	uint64_t	*next;		/* the latest first */
@@ -320,7 +321,7 @@ static void belady_run(const struct trace *trace, uint32_t capacity, bool *miss)
 	struct heap heap = { .next = malloc((trace->nr + 1) * sizeof(*heap.next)) };
 	uint32_t cached = 0, n;
 
-	/* Those that do not come again have numbers behind all requests. */
+	/* Objects that do not come again get numbers behind all requests. */
 	for (n = 0; n < trace->objects; n++)
 		seen[n] = trace->nr + n;
 	for (i = trace->nr; i--;) {

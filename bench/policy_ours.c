@@ -8,7 +8,7 @@
 #include "scale_main.h"
 #include "shim.h"
 
-/* As small as they can be, to be many, as they are on a real device. */
+/* The smallest regions, so that there are many of them, as on a real device. */
 #define REGION_BLOCKS	CACHEFS_MIN_REGION_BLOCKS
 
 static void read_done(struct cachefs_read *read)
@@ -33,7 +33,7 @@ static void read_block(struct cachefs_cache *cache, const struct key *key,
 	sim_run();
 }
 
-/* A smaller device would have more room than it was asked for. */
+/* Whether the core can have this capacity.  For less, a device would be too large. */
 bool ours_can(uint32_t capacity)
 {
 	return capacity >= CACHEFS_MIN_REGIONS * REGION_BLOCKS;

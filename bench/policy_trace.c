@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Traces: who reads what.  All of them follow from a name, a length and a seed;
- * Documentation/performance.rst says what they stand for.
+ * Traces of requests.  Each trace follows from a name, a length and a seed.
+ * Documentation/performance.rst says what the traces stand for.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -29,7 +29,7 @@ static double draw_unit(void)
 	return ldexp(draw() >> 11, -53);
 }
 
-/* The first of @nr is asked for 2^alpha times as often as the second, and so on. */
+/* Object n of @nr is asked for with a probability in proportion to n^-alpha. */
 struct zipf {
 	uint32_t	nr;
 	double		*sums;
@@ -82,7 +82,7 @@ static void make_loop(struct trace *trace, uint32_t objects)
 		trace->requests[i] = i % objects;
 }
 
-/* Half of the requests are a scan that never comes back. */
+/* Half of the requests are a scan, whose objects never come again. */
 static void make_scan_zipf(struct trace *trace)
 {
 	uint32_t objects = trace->nr / 8 + 1, next = objects;
@@ -95,13 +95,16 @@ static void make_scan_zipf(struct trace *trace)
 }
 
 /*
- * A machine of a render farm.  A frame reads, in runs of 8 blocks: textures, 6 of 10
- * runs, which are the sequence's (Zipf 0.8), or in one of four cases the library's
- * that all sequences share (Zipf 1.0); geometry, 2 of 10, each run by four frames one
- * after another; and files of its own, 2 of 10, read once.  A sequence has 60 frames,
- * and then the next one comes; of 4 frames one is of the sequence before, rendered
- * again.  The library is a fifth of the trace's length in blocks, the textures of a
- * sequence as many as all of its frames read.
+ * A machine of a render farm.  A frame reads runs of 8 blocks:
+ *
+ *  - 6 of 10 runs are textures.  Three of four are textures of the sequence (Zipf 0.8),
+ *    and one is from the library that all sequences share (Zipf 1.0).
+ *  - 2 of 10 are geometry.  Four frames, one after another, read the same run.
+ *  - 2 of 10 are files of the frame's own, read once.
+ *
+ * A sequence has 60 frames.  Then the next sequence comes.  One of 4 frames is of the
+ * sequence before, rendered again.  The library has a fifth of the trace's length in
+ * blocks.  A sequence has about as many runs of textures as all of its frames read.
  */
 #define RUN		8
 #define SEQUENCES	12
@@ -136,7 +139,7 @@ static void read_frame(struct render *r, int sequence, int frame, uint32_t runs,
 			read_run(r, r->texture_of[sequence] +
 				 RUN * zipf_draw(textures));
 		} else if (i % 10 < 8) {
-			/* A quarter of it changes from frame to frame. */
+			/* A quarter of the geometry changes from frame to frame. */
 			uint32_t n = i / 10 * 2 + i % 10 - 6;
 
 			read_run(r, r->geometry[sequence * FRAMES + frame + n % 4] +
@@ -180,7 +183,7 @@ static void make_render(struct trace *trace)
 	free(r);
 }
 
-/* Number objects in the order in which they come, so that all of them do. */
+/* Number the objects in the order in which they come, so that each number comes. */
 static void renumber(struct trace *trace)
 {
 	uint32_t highest = 0, *numbers;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tables from what bench/guest.sh printed: report.py FILE."""
+"""Print tables of the results of bench/guest.sh: report.py FILE."""
 import statistics
 import sys
 
@@ -8,7 +8,7 @@ FIELDS = ("seconds", "cpu", "bytes", "reads", "read", "written")
 
 
 def load(path):
-    """(workload, mode) -> list of results; mode -> list of KiB; the dead."""
+    """(workload, mode) -> list of results; mode -> list of KiB; modes that died."""
     results, memory, died = {}, {}, []
     for line in open(path, encoding="utf-8"):
         words = line.split()
@@ -23,7 +23,7 @@ def load(path):
 
 
 def spread(values, form):
-    """Median, and minimum to maximum when they differ."""
+    """Median, and minimum to maximum if there are several values."""
     text = form % statistics.median(values)
     if len(values) > 1:
         text += " (%s-%s)" % (form % min(values), form % max(values))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# The programs behind bench/scale and bench/policy: the core, unchanged, at full
-# speed, over the headers of tests/user and a simulated device.
+# The programs behind bench/scale and bench/policy: the unchanged core at full speed,
+# with the headers of tests/user and a simulated device.
 #
 # make -f bench/scale.mk	builds build/bench/scale and build/bench/policy
 
@@ -9,7 +9,7 @@ ROOT	:= .
 OUT	?= $(ROOT)/build/bench
 USER	:= $(ROOT)/tests/user
 CORE	:= $(ROOT)/fscache
-# All of the core but what is about bios, sysfs and page tables.
+# All files of the core, except those for bios, sysfs, debugfs, page marks and the module.
 CORE_C	:= $(filter-out debugfs device main page_mark sysfs,\
 	   $(basename $(notdir $(wildcard $(CORE)/*.c))))
 OBJECTS	:= $(CORE_C:%=$(OUT)/core/%.o) $(OUT)/user/shim.o $(OUT)/user/rcu.o $(OUT)/user/hash.o \
@@ -23,8 +23,8 @@ CFLAGS	= -std=gnu11 -g -O2 -fno-strict-aliasing -Wall -Wextra \
 	  -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
 	  -Wno-type-limits -Wno-maybe-uninitialized -Werror
 
-# These functions of the core and of the shims have a replacement here, see
-# scale_sim.c and scale_core.c; the original is still there.
+# scale_sim.c and scale_core.c replace these functions of the core and of the shims.
+# The original functions are still there, as __real_*().
 WRAPPED	:= shim_alloc shim_realloc shim_free \
 	   shim_spin_lock shim_spin_unlock shim_rwlock_lock shim_rwlock_unlock \
 	   shim_mutex_lock mutex_trylock mutex_unlock shim_might_sleep \

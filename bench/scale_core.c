@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* All that the benchmarks know of the core's inside; see scale_core.h. */
+/* Access of the benchmarks to the inside of the core; see scale_core.h. */
 #include "scale_core.h"
 
 bool core_fast_checksums;
@@ -9,7 +9,7 @@ static struct cachefs_geometry geometry;
 static struct core_inserts *timed;
 static u32 oldest;
 
-/* In the place of the core's own. */
+/* Called in the place of the core's functions, see scale.mk. */
 u64 __real_cachefs_data_checksum(u64 seed, const u8 id[16], u64 block,
 				 const void *data);
 u64 __wrap_cachefs_data_checksum(u64 seed, const u8 id[16], u64 block,
@@ -104,7 +104,7 @@ u64 core_refused_bytes(struct cachefs_cache *cache)
 	return atomic64_read(&cache->stats[CACHEFS_STAT_STORE_REFUSED_BYTES]);
 }
 
-/* Those that are kept ready come on top. */
+/* The regions that are kept ready come on top. */
 u64 core_device_bytes(u64 data_blocks, u32 region_blocks)
 {
 	struct cachefs_geometry geo;

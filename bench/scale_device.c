@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The simulated device: what fscache/device.c is in the kernel.
+ * The simulated device.  It takes the place of fscache/device.c.
  *
- * A transfer begins when the last one has ended, takes as long as the bandwidth
- * says, and is answered a latency later.  So the latency of transfers that are
- * under way together passes once.  Blocks that nobody has written are zero, and
- * cost no memory.
+ * A transfer begins when the transfer before it has ended.  It takes as long as the
+ * bandwidth says, and is answered one latency later.  So transfers that are under way
+ * together wait for the latency once.  Blocks that were never written are zero, and
+ * take no memory.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -18,7 +18,7 @@ struct scale_io {
 	bool			write;
 };
 
-/* Of this thread, as the kernel has some for each processor. */
+/* The free I/Os of this thread.  The kernel has some for each processor. */
 static __thread struct scale_io *spare;
 
 static void *sparse(u64 bytes)
@@ -28,7 +28,7 @@ static void *sparse(u64 bytes)
 
 	if (p == MAP_FAILED)
 		shim_panic("no address space for %llu bytes", bytes);
-	/* A few blocks here and there would cost 2 MiB each. */
+	/* With huge pages a single block would take 2 MiB. */
 	madvise(p, bytes, MADV_NOHUGEPAGE);
 	return p;
 }
@@ -72,7 +72,7 @@ static void block_read(struct cachefs_device *device, u64 block, void *to)
 		memset(to, 0, CACHEFS_BLOCK_SIZE);
 }
 
-/* When is a transfer answered that is asked for now? */
+/* Begin a transfer of @nr blocks.  Returns the time of its answer. */
 static u64 transfer(struct cachefs_device *device, unsigned int nr)
 {
 	u64 bytes = (u64)nr << CACHEFS_BLOCK_SHIFT;
@@ -108,7 +108,7 @@ int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
 	return 0;
 }
 
-/* Is this what the core writes for itself, or data that somebody stores? */
+/* Whether a written block is kept.  Data is only kept with @keep_data. */
 static bool is_kept(struct cachefs_device *device, u64 block)
 {
 	return device->keep_data || !core_is_data(device, block);
@@ -188,7 +188,7 @@ void cachefs_io_submit(struct cachefs_io *io)
 	struct cachefs_device *device = io->cache->device;
 	u64 bytes = (u64)io->nr << CACHEFS_BLOCK_SHIFT;
 
-	/* Readers in several threads would share the counter. */
+	/* Without a bandwidth, readers in several threads would share the counter. */
 	if (sio->write)
 		device->written_bytes += bytes;
 	else if (device->bandwidth)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What is stored, and where it is found again: all follows from a store's number. */
+/* Stores.  The number of a store says which blocks of which file it stores. */
 #include <stdlib.h>
 #include "scale_main.h"
 #include "shim.h"
 
-/* A large file, blocks: 1 GiB. */
+/* The size of a large file in blocks: 1 GiB. */
 #define LARGE_FILE	BIT(18)
 
 const char *const mix_names[NR_MIXES] = {
@@ -28,7 +28,7 @@ static void file_id(u8 id[16], u64 file)
 	memcpy(id, words, sizeof(words));
 }
 
-/* Each number below 2^bits once, in an order without a pattern. */
+/* Shuffle the numbers below 2^bits: each comes once, in an order without a pattern. */
 static u64 shuffled(u64 n, unsigned int bits)
 {
 	u64 mask = (1ULL << bits) - 1;
@@ -41,7 +41,7 @@ static u64 shuffled(u64 n, unsigned int bits)
 	return n;
 }
 
-/* Of the huge file a quarter is cached when the device is full. */
+/* At most a quarter of the huge file (MIX_RANDOM) is cached when the device is full. */
 void fill_init(struct fill *fill, struct cachefs_cache *cache, enum mix mix)
 {
 	memset(fill, 0, sizeof(*fill));
@@ -125,7 +125,7 @@ bool store_key(struct cachefs_cache *cache, const struct key *key, bool may_wait
 		.done = store_done,
 	};
 	cachefs_store(&fs->store);
-	/* Not later: then it may be another one's. */
+	/* Read it now: later @fs may belong to another store. */
 	return !READ_ONCE(fs->store.error);
 }
 
@@ -145,7 +145,7 @@ double fill_up(struct fill *fill, u64 extents, u64 blocks)
 	u64 capacity = core_capacity(fill->cache), used;
 	u32 nr = fill_key(fill, 0).nr;
 
-	/* Regions that are ready hold nothing. */
+	/* Regions that are ready hold no data. */
 	used = min(capacity - capacity / 16, blocks);
 	while (fill->stored * nr < used && fill->stored < extents) {
 		fill_one(fill);

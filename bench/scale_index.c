@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The index: how long it takes, what it costs, and how long a reader is held up. */
+/* Measure the index: its time, its memory, and how long it holds a reader up. */
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -10,18 +10,18 @@
 #define KEYS		BIT(17)
 #define BATCHES		5
 #define INSERTS		20000
-/* Longer than this, the other thread is looked at, too. */
+/* If a lookup takes longer than this, the other thread's time is looked at, too. */
 #define SUSPECT_NS	2000
 #define ROUNDS		8
 #define ROUND_MS	150
 #define BUCKETS		24
 
 /**
- * struct waits - What a reader sees while another thread stores and reuses
+ * struct waits - The lookups of a reader while another thread stores and reuses
  * @cache: the cache
- * @keys: what it looks up
- * @stop: the reader ends
- * @longest_ns: for so long it was held up
+ * @keys: the keys that the reader looks up
+ * @stop: the reader shall end
+ * @longest_ns: the longest time that the reader was held up
  * @nr: lookups by time, in powers of two of ns
  */
 struct waits {
@@ -47,7 +47,7 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Processor time of one lookup, the median of some batches. */
+/* The processor time of one lookup, as the median of some batches. */
 static double lookup_ns(struct cachefs_cache *cache, const struct key *keys,
 			bool expected)
 {
@@ -63,7 +63,7 @@ static double lookup_ns(struct cachefs_cache *cache, const struct key *keys,
 			wrong += is_cached(cache, &part[i]) != expected;
 		ns[batch] = (double)(sim_cpu_ns() - begin) / (KEYS / BATCHES);
 	}
-	/* Of what was stored a little may be gone. */
+	/* A few of the stored blocks may be gone. */
 	if (wrong > KEYS / 20)
 		shim_panic("%llu of %lu lookups are %s", wrong, KEYS,
 			   expected ? "misses" : "hits");
@@ -88,9 +88,9 @@ static struct key *keys_of(const struct fill *fill, bool cached)
 }
 
 /*
- * A reader spins while it is held up, and the one that holds it up works.  So the
- * time that counts is what both had a processor: if one of them has lost its own,
- * that says nothing about the core.
+ * Return how long a lookup was held up.  The reader spins during that time, and the
+ * thread that holds it up works.  Only time counts in which both had a processor: a
+ * thread that lost its processor says nothing about the core.
  */
 static u64 held_up(const struct waits *waits, u64 begin, u64 cpu_ns)
 {
@@ -122,9 +122,9 @@ static void *reader(void *arg)
 }
 
 /*
- * Store and reuse while another thread looks up, for one round, and longer if that thread
- * got no processor.  A device that is not full gets there by taking its oldest region out,
- * as reuse does, for each that is stored.
+ * Store and reuse for one round while another thread looks up, or longer if that thread
+ * got no processor.  If the device is not full, the oldest region is taken out of the
+ * index for each region that is stored, as reuse does.
  */
 static void hold_up(struct fill *fill, struct waits *waits, double full)
 {
@@ -154,8 +154,8 @@ static void hold_up(struct fill *fill, struct waits *waits, double full)
 }
 
 /*
- * The longest time of a round, the lower quartile of some rounds: reuse comes in all of
- * them, and a virtual machine that stands still while it counts as working in some.
+ * The lower quartile of the longest times of some rounds.  Reuse comes in all rounds.  In
+ * some rounds the virtual machine stands still, and that counts as work.
  */
 static double longest_wait_us(struct fill *fill, struct waits *waits, double full)
 {
@@ -219,7 +219,7 @@ static void *rate_thread(void *arg)
 	return NULL;
 }
 
-/* Lookups per processor second by two threads at a time, over those of one. */
+/* The lookups per processor second of two threads, divided by those of one thread. */
 static double two_readers(struct cachefs_cache *cache, const struct key *keys)
 {
 	double ratio[BATCHES], one;
@@ -270,7 +270,7 @@ void bench_index(u64 bytes, enum mix mix)
 	blocks = core_live_blocks(fill.cache);
 	per_extent = (double)core_index_memory(fill.cache) / extents;
 	per_gib = (double)core_index_memory(fill.cache) / blocks * (1 << 18);
-	/* A small device may have gone round since. */
+	/* The log of a small device may have gone round since. */
 	if (fill.stored * fill_key(&fill, 0).nr > blocks)
 		fill.first = fill.stored - blocks / fill_key(&fill, 0).nr;
 	hits = keys_of(&fill, true);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What needs the device's time: attach, bytes written, and reads of hits. */
+/* Measure I/O: attach, bytes written, and reads of hits. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@ static void set_speed(struct cachefs_device *device)
 
 /*
  * Fill a device by real stores, stop the machine, attach.  Only metadata is kept, so
- * a device can be larger than memory; it is filled up to a limit.
+ * a device can be larger than memory.  The device is filled up to a limit.
  */
 void bench_attach(u64 bytes, enum mix mix)
 {
@@ -27,7 +27,7 @@ void bench_attach(u64 bytes, enum mix mix)
 	core_fast_checksums = true;
 	fill_init(&fill, core_attach(device, 1024), mix);
 	full = fill_up(&fill, max_extents, max_blocks);
-	/* The newest records are written, as they are after some seconds. */
+	/* Let some seconds pass, so that the newest records are written. */
 	sim_run_until(shim_now() + 10 * NSEC_PER_SEC);
 	extents = core_nr_extents(fill.cache);
 	core_crash(fill.cache);
@@ -43,7 +43,7 @@ void bench_attach(u64 bytes, enum mix mix)
 		sim_run_until(shim_now() + NSEC_PER_MSEC);
 	recovered = shim_now();
 	found = core_nr_extents(cache);
-	/* Some of the oldest make room for what will be stored. */
+	/* Some of the oldest extents make room for later stores. */
 	if (found < extents / 2)
 		shim_panic("only %llu of %llu extents are found again", found,
 			   extents);
@@ -53,7 +53,7 @@ void bench_attach(u64 bytes, enum mix mix)
 	       (device->read_bytes - read) >> 20, latency_us, bandwidth_mb);
 }
 
-/* Bytes written for each that is cached */
+/* Bytes written for each byte that is cached */
 
 #define WRITTEN_DEVICE	BIT_ULL(28)
 
@@ -80,14 +80,14 @@ static struct cachefs_cache *written_cache(struct cachefs_device **device)
 	return cache;
 }
 
-/* A store that is refused waits a little: the next one shall be taken. */
+/* Store.  If the store is refused, wait a little, so that the next store is taken. */
 static void store_or_wait(struct cachefs_cache *cache, const struct key *key)
 {
 	if (!store_key(cache, key, true))
 		sim_run_until(shim_now() + 200 * NSEC_PER_USEC);
 }
 
-/* Until what was asked for is on the device, and the clock has moved so far. */
+/* Wait until all stores are on the device, and move the clock that far. */
 static void settle(struct cachefs_cache *cache)
 {
 	cachefs_op_begin(cache);
@@ -145,10 +145,10 @@ static struct page *page_new(void)
 }
 
 /*
- * The log goes round some times while the same blocks are read again and again, so
- * many that for each byte that is new @stay bytes stay.  Their reads are answered at
- * once: the device's time is what stores and reuse take.  A @patient server waits until
- * the log has regions ready; another one sends as fast as stores are taken.
+ * Let the log go round some times while the same blocks are read again and again.  Their
+ * number is such that @stay bytes stay for each new byte.  Reads are answered at once, so
+ * only stores and reuse take the device's time.  A @patient server waits until the log
+ * has regions ready.  Another server sends as fast as stores are taken.
  */
 static void written_round(const char *what, enum mix mix, double stay,
 			  bool patient)
@@ -164,7 +164,7 @@ static void written_round(const char *what, enum mix mix, double stay,
 
 	fill_init(&fill, cache, mix);
 	stored_bytes = 0;
-	/* Of each 1000 * @period stores of the first round 1000 are read. */
+	/* Of each @period stores of the first round 1000 are read. */
 	while (!begin || stored_bytes < 3 * round) {
 		while (patient && !core_log_ready(cache))
 			sim_run_until(shim_now() + 20 * NSEC_PER_USEC);

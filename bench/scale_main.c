@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What bench/scale runs, one measurement in one process: prints a JSON object for
- * each.  bench/scale says what the options are.
+ * The program behind bench/scale.  A process does one measurement, and prints each
+ * result as a JSON object.  bench/scale describes the options.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -83,7 +83,7 @@ int main(int argc, char **argv)
 		bench_readers();
 	else
 		return 2;
-	/* What was simulated is not taken down. */
+	/* The simulated machine is not taken down. */
 	fflush(stdout);
 	_exit(0);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the parts of build/bench/scale share, by the file that defines it. */
+/* Shared declarations of build/bench/scale, by the file that defines them. */
 #ifndef _SCALE_MAIN_H
 #define _SCALE_MAIN_H
 
@@ -11,7 +11,7 @@ extern u64 latency_us, bandwidth_mb;
 
 double tib(const struct cachefs_device *device);
 
-/* scale_fill.c: what is stored, and where it is found again */
+/* scale_fill.c: the stores, and the names of their blocks */
 enum mix {
 	MIX_LARGE,
 	MIX_16K,
@@ -25,10 +25,10 @@ extern const char *const mix_names[NR_MIXES];
 /**
  * struct fill - Stores into a cache, one after another
  * @cache: the cache
- * @mix: of which kind
- * @stored: how many so far
+ * @mix: the kind of the stores
+ * @stored: number of stores so far
  * @first: the first of them that is still cached
- * @bits: of block numbers, for MIX_RANDOM
+ * @bits: bits of a block number, for MIX_RANDOM
  * @refused: stores that were not taken
  */
 struct fill {
@@ -40,23 +40,23 @@ struct fill {
 	u64			refused;
 };
 
-/* A block of a version, and how many follow that are stored with it. */
+/* The first block of a store, and the number of its blocks. */
 struct key {
 	struct cachefs_version	version;
 	u64			block;
 	u32			nr;
 };
 
-/* What all stores have published. */
+/* The bytes that all stores have published. */
 extern u64 stored_bytes;
 
 void fill_init(struct fill *fill, struct cachefs_cache *cache, enum mix mix);
 struct key fill_key(const struct fill *fill, u64 store);
-/* Store once more; the work that follows is done when this returns. */
+/* Store once more, and do all work that follows. */
 bool fill_one(struct fill *fill);
-/* The same for any key, and leaves the work for later. */
+/* Store any key, and leave the work for later. */
 bool store_key(struct cachefs_cache *cache, const struct key *key, bool may_wait);
-/* Until the device is full, or a limit is reached; how full, 0 to 1. */
+/* Store until the device is full or a limit is reached.  Returns how full, 0 to 1. */
 double fill_up(struct fill *fill, u64 extents, u64 blocks);
 
 /* scale_index.c */

@@ -23,10 +23,10 @@
  * @context: where it begins
  * @at: where it goes on
  * @begun: it has run before
- * @work: what it runs
- * @wq: the queue of that
+ * @work: the work item that it runs
+ * @wq: the queue of @work
  * @seen: value of progress at which its condition was not true
- * @until: when it stops to wait all the same
+ * @until: the time at which it stops waiting for the condition
  */
 struct fiber {
 	struct list_head	link;
@@ -47,7 +47,7 @@ static LIST_HEAD(idle);			/* fibers without work */
 static LIST_HEAD(busy_fibers);
 static struct fiber main_fiber = { .begun = true };
 static struct fiber *running = &main_fiber;
-static u64 progress = 1;		/* something has changed */
+static u64 progress = 1;		/* counts changes */
 
 /* Processor time */
 
@@ -72,7 +72,7 @@ u64 sim_real_ns(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
-/* What the processor has done since the last time has taken its time. */
+/* Add the processor time since sim_cpu_resume() to the clock. */
 void sim_cpu_pause(void)
 {
 	if (cpu_counts)
@@ -181,7 +181,7 @@ static struct fiber *begin(struct work_struct *work)
 	return fiber;
 }
 
-/* Who waits for a condition looks again when something has changed. */
+/* Find a fiber that looks at its condition again, after a change or at its time. */
 static struct fiber *next_poller(void)
 {
 	struct fiber *fiber;
@@ -202,7 +202,7 @@ static void answer(struct sim_event *event)
 		list_add_tail(&event->fiber->link, &ready);
 }
 
-/* Move the clock to what comes next; false if nothing does, or not by @until. */
+/* Move the clock to the next event.  Returns false if none comes by @until. */
 static bool pass_time(u64 until)
 {
 	struct delayed_work *timer = next_timer();
@@ -231,7 +231,7 @@ static bool pass_time(u64 until)
 	return true;
 }
 
-/* Who can go on now, without moving the clock? */
+/* Find a fiber that can go on now, without moving the clock. */
 static struct fiber *pick_now(void)
 {
 	struct work_struct *work;
@@ -291,7 +291,7 @@ void sim_run(void)
 	struct fiber *fiber;
 
 	while ((fiber = pick_now())) {
-		/* Behind all others: when it has its turn, they had theirs. */
+		/* It goes behind all others: at its turn, they had theirs. */
 		list_add_tail(&running->link, &ready);
 		switch_to(fiber);
 	}
@@ -315,7 +315,7 @@ void sim_crash(void)
 	INIT_LIST_HEAD(&busy_fibers);
 }
 
-/* What wait.h and workqueue.h declare */
+/* The functions that wait.h and workqueue.h declare */
 
 void shim_wait_progress(const char *what)
 {
@@ -396,9 +396,9 @@ void shim_work_reset(void)
 }
 
 /*
- * Locks: in the first words of what the shims have as a lock, which are zero when
- * it has been initialised.  A writer that spins for long lets others run: who has the
- * lock may have lost its processor.  A reader does not: its time is measured.
+ * Locks use the first words of the shims' locks, which are zero after initialisation.
+ * A writer that spins for long lets others run, because the owner of the lock may have
+ * lost its processor.  A reader does not, because its time is measured.
  */
 #define RW_WRITER	1u
 #define RW_WAITING	2u
@@ -441,7 +441,7 @@ void __wrap_shim_spin_unlock(spinlock_t *lock)
 	sim_mark();
 }
 
-/* As the kernel's: who waits stands in a queue, writers and readers alike. */
+/* As in the kernel, writers and readers that wait stand in one queue. */
 void __wrap_shim_rwlock_lock(rwlock_t *lock, bool write, const char *name);
 void __wrap_shim_rwlock_lock(rwlock_t *lock, bool write, const char *name)
 {
@@ -487,7 +487,7 @@ void __wrap_shim_rwlock_unlock(rwlock_t *lock)
 {
 	u32 *count = (u32 *)lock;
 
-	/* Only the owner sees its own bit. */
+	/* The bit is set only if the caller is the writer. */
 	if (__atomic_load_n(count, __ATOMIC_RELAXED) & RW_WRITER)
 		writer_unlock(count);
 	else
@@ -521,7 +521,7 @@ void __wrap_mutex_unlock(struct mutex *mutex)
 	progress++;
 }
 
-/* Tests look after these. */
+/* The tests use these.  Here they do nothing. */
 void __wrap_shim_might_sleep(const char *what);
 void __wrap_shim_might_sleep(const char *what)
 {
@@ -578,7 +578,7 @@ bool sim_marked(u64 begin, u64 end, u64 *cpu_ns)
 
 static u64 memory;
 
-/* The caches of kmalloc(), whole pages in powers of two, pages of vmalloc(). */
+/* Round up to a cache of kmalloc(), to a power of two, or to pages of vmalloc(). */
 u64 sim_memory_rounded(u64 bytes)
 {
 	if (bytes <= 16)
@@ -592,7 +592,7 @@ u64 sim_memory_rounded(u64 bytes)
 	return round_up(bytes, PAGE_SIZE);
 }
 
-/* What malloc() says is a little more than what it was asked for. */
+/* The bytes that were asked for.  malloc_usable_size() returns a little more. */
 static u64 charged(const void *p)
 {
 	u64 usable = malloc_usable_size((void *)p);

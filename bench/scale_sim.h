@@ -3,12 +3,12 @@
  * The machine that bench/scale and bench/policy run the core on.
  *
  * One thread runs everything that sleeps.  Each work item has a stack of its own
- * and gives way where the kernel would sleep.  Time is the device's: the clock
- * moves when all wait.  So sixteen readers of a device with a latency of 100 us
- * take as long as they would, however long the simulation takes.
+ * and gives way where the kernel would sleep.  Time is the time of the device: the
+ * clock moves when all wait.  So sixteen readers of a device with a latency of 100 us
+ * take as long as on a real device, however long the simulation takes.
  *
- * Other threads may only look things up and read what a device answers at once.
- * Locks spin, as they do in the kernel, and are as fair.
+ * Other threads may only look blocks up, and read from a device that answers at once.
+ * Locks spin, and are as fair as the kernel's.
  */
 #ifndef _SCALE_SIM_H
 #define _SCALE_SIM_H
@@ -22,9 +22,9 @@
  * @blocks: its size
  * @latency_ns: from the end of the transfer to the answer
  * @bandwidth: bytes per second; 0: all is answered at once
- * @keep_data: data blocks are kept, not only what the core writes for itself
- * @bytes: what is kept; sparse
- * @present: a bit for each block that is
+ * @keep_data: data is kept, not only blocks that the core writes for itself
+ * @bytes: the blocks that are kept; sparse
+ * @present: a bit for each block, set if the block is kept
  * @busy_until: when the last transfer so far ends, ns
  * @read_bytes: read so far
  * @written_bytes: written so far
@@ -44,7 +44,7 @@ struct cachefs_device {
 struct cachefs_device *device_new(u64 bytes);
 void device_free(struct cachefs_device *device);
 
-/* An answer of the device: calls cachefs_io::end, or lets who waits go on. */
+/* An answer of the device: it calls cachefs_io::end, or lets a waiting fiber go on. */
 struct sim_event {
 	struct list_head	link;
 	u64			at;
@@ -56,32 +56,33 @@ struct sim_event {
 void sim_answer(struct sim_event *event, struct cachefs_io *io, u64 at);
 void sim_sleep_until(u64 at);
 
-/* Let all go on that can, without moving the clock. */
+/* Run everything that can run, without moving the clock. */
 void sim_run(void);
-/* Let all go on, and the clock move, until this time. */
+/* Run everything, and move the clock, until this time. */
 void sim_run_until(u64 ns);
-/* Forget all work: the machine stops. */
+/* Stop the machine: forget all work. */
 void sim_crash(void);
-/* From here on the time that the processor takes counts, too. */
+/* Set whether processor time counts, too, from here on. */
 void sim_count_cpu(bool on);
-/* ... but not between these: what the simulation itself does. */
+/* ... but not between these calls, for work of the simulation itself. */
 void sim_cpu_pause(void);
 void sim_cpu_resume(void);
 
-/* Bytes in use, each allocation rounded up as kmalloc() and vmalloc() do. */
+/* The bytes in use.  Each allocation is rounded up as by kmalloc() and vmalloc(). */
 u64 sim_memory(void);
 u64 sim_memory_rounded(u64 bytes);
 
 /*
- * The thread that calls sim_marks() notes how much processor time it has had whenever
- * it takes or releases a lock.  Another one asks how much that was, at most, between
- * two moments; false if that is not known yet.
+ * A thread that has called sim_marks() notes its processor time when it takes or
+ * releases an rwlock to write, and when it releases a spinlock.  Another thread calls
+ * sim_marked() to learn how much that was at most between two moments.  sim_marked()
+ * returns false if that is not known yet.
  */
 void sim_marks(bool on);
 void sim_mark(void);
 bool sim_marked(u64 begin, u64 end, u64 *cpu_ns);
 
-/* Processor time of this thread, and time, ns. */
+/* The processor time of this thread, and the real time, ns. */
 u64 sim_cpu_ns(void);
 u64 sim_real_ns(void);
 

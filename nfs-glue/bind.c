@@ -38,7 +38,7 @@ static void bind_acquire_volume(struct fscache_volume *vcookie)
 	volume->vcookie = vcookie;
 	cachefs_policy_add(volume);
 	vcookie->cache_priv = volume;
-	/* Keeps the count from reaching zero until we withdraw. */
+	/* Keeps the count above zero until the withdrawal. */
 	atomic_inc(&vcookie->n_accesses);
 	spin_lock(&glue->lock);
 	list_add_tail(&volume->link, &glue->volumes);
@@ -53,7 +53,7 @@ free:
 	kfree(volume);
 }
 
-/* Takes it off the list last: detaching waits for the list to be empty. */
+/* Takes the volume off the list last, because a detach waits until the list is empty. */
 static void bind_free_volume(struct fscache_volume *vcookie)
 {
 	struct cachefs_glue_volume *volume = vcookie->cache_priv;
@@ -109,7 +109,7 @@ struct cachefs_glue *cachefs_glue_add(struct cachefs_cache *cache)
 	ret = CACHEFS_PAGE_BY_PAGE ? cachefs_glue_init_io(glue) : 0;
 	if (ret)
 		goto free;
-	/* One constant name: a mount finds its way back after a detach. */
+	/* The name is constant, so that a mount finds its cache again after a detach. */
 	glue->fscache = fscache_acquire_cache(CACHEFS_FSCACHE_NAME);
 	if (IS_ERR(glue->fscache)) {
 		ret = PTR_ERR(glue->fscache);
@@ -135,7 +135,7 @@ static void bind_withdraw_accesses(struct cachefs_glue *glue)
 again:
 	spin_lock(&glue->lock);
 	list_for_each_entry(volume, &glue->volumes, link) {
-		/* The count itself may go up and down for a moment. */
+		/* n_accesses does not tell: it may go up and down for a moment. */
 		if (volume->withdrawn)
 			continue;
 		vcookie = fscache_try_get_volume(volume->vcookie,
@@ -161,9 +161,9 @@ static void bind_withdraw_objects(struct cachefs_glue *glue)
 		object = list_first_entry(&glue->objects, struct cachefs_object,
 					  link);
 		list_del_init(&object->link);
-		/* The lock keeps cachefs_cookie_withdraw() from freeing it. */
+		/* The lock keeps cachefs_cookie_withdraw() from freeing the object. */
 		fscache_withdraw_cookie(object->cookie);
-		/* There may be a million of them. */
+		/* There may be a million objects. */
 		if (++nr % 64 == 0) {
 			spin_unlock(&glue->lock);
 			cond_resched();
@@ -189,7 +189,7 @@ static void bind_withdraw_volumes(struct cachefs_glue *glue)
 						 fscache_volume_get_withdraw);
 		spin_unlock(&glue->lock);
 		if (!vcookie) {
-			/* bind_free_volume() has it, and takes it off the list. */
+			/* FS-Cache calls bind_free_volume(), which unlinks the volume. */
 			cond_resched();
 			continue;
 		}
@@ -203,8 +203,8 @@ static void bind_withdraw_volumes(struct cachefs_glue *glue)
  * cachefs_glue_remove - Take a cache away from the network file systems
  * @glue: the binding; freed
  *
- * They go on without it.  The order is that of backend-api.rst: the cache, its
- * volumes' accesses, the cookies, the volumes.
+ * The file systems go on without the cache.  The order is that of backend-api.rst: the
+ * cache, its volumes' accesses, the cookies, the volumes.
  *
  * Context: process, may sleep as long as the device takes.
  */
@@ -216,7 +216,7 @@ void cachefs_glue_remove(struct cachefs_glue *glue)
 	fscache_wait_for_objects(glue->fscache);
 	bind_withdraw_volumes(glue);
 	fscache_relinquish_cache(glue->fscache);
-	/* What was read ahead of an object may outlive it. */
+	/* Reads ahead of an object may end later than the object. */
 	cachefs_quiesce(glue->cache);
 	cachefs_end_access_wait();
 	if (CACHEFS_PAGE_BY_PAGE)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Interfaces of newer kernels, for those that lack them.  The CACHEFS_HAVE_*
- * come from compiling the files in nfs-glue/probes/, see Kbuild.
+ * Interfaces of newer kernels, for kernels that lack them.  The CACHEFS_HAVE_*
+ * macros come from compiling the files in nfs-glue/probes/, see Kbuild.
  */
 #ifndef _CACHEFS_COMPAT_H
 #define _CACHEFS_COMPAT_H
@@ -14,7 +14,7 @@
 #include <linux/slab.h>
 
 #ifndef CACHEFS_HAVE_BDEV_FILE
-/* One opener's hold of a block device; never used as a file. */
+/* Here the file stands for an open block device, and is never used as a file. */
 #define BLK_OPEN_READ		FMODE_READ
 #define BLK_OPEN_WRITE		FMODE_WRITE
 #define CACHEFS_BDEV_MODE	(FMODE_READ | FMODE_WRITE | FMODE_EXCL)
@@ -54,7 +54,7 @@ static inline int cachefs_shrinker_register(struct shrinker *shrinker)
 	return register_shrinker(shrinker, "cachefs");
 }
 
-/* Also of one that was never registered. */
+/* Also frees a shrinker that was never registered. */
 static inline void shrinker_free(struct shrinker *shrinker)
 {
 	unregister_shrinker(shrinker);
@@ -82,7 +82,7 @@ static inline struct timespec64 inode_get_ctime(const struct inode *inode)
 }
 #endif
 
-/* A completion that may have to hand over to a thread that can sleep. */
+/* Call netfs's completion.  It may have to hand over to a thread that can sleep. */
 static inline void cachefs_terminated(netfs_io_terminated_t term_func,
 				      void *priv, ssize_t result)
 {

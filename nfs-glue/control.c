@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /dev/cachefs: how much of an open file is cached, why not more, letting go of it, and
- * noting it as read.
+ * /dev/cachefs tells how much of an open file is cached, and why not more.  It also lets
+ * go of the file in the cache, or notes the file as read.
  *
- * An operation of FS-Cache keeps the file's object, and with it the cache, while the
- * question is answered: a detach waits for its end.  The descriptor of the file is the
- * permission, so everybody may open the device.
+ * An operation of FS-Cache keeps the file's object, and with the object the cache, while
+ * the question is answered.  A detach waits for the end of the operation.  The descriptor
+ * of the file is the permission, so everybody may open the device.
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
@@ -22,8 +22,8 @@
 #include "uapi/cachefs.h"
 
 /*
- * File systems that keep the cookie of a file where control_cookie() looks.  Which file
- * systems are cached at all is in volume.c.
+ * The file systems that keep the cookie of a file where control_cookie() looks.  volume.c
+ * says which file systems are cached at all.
  */
 static const char *const control_types[] = {
 #if IS_ENABLED(CONFIG_NFS_FSCACHE)
@@ -56,8 +56,8 @@ static struct fscache_cookie *control_cookie(struct inode *inode)
 }
 
 /*
- * Why a read of a file that has an object is not served, or not stored.  cachefsctl has
- * the words for each reason (tools/files.c).
+ * Find out why a read of a file that has an object is not served, or not stored.
+ * cachefsctl has the words for each reason (tools/files.c).
  */
 static enum cachefs_file_reason control_reason(struct cachefs_op *op,
 					       struct file *asked)
@@ -97,7 +97,7 @@ static int control_ask_object(struct cachefs_object *object, struct file *asked,
 	struct cachefs_op op;
 	s64 bytes;
 
-	/* What is cached under its name may be of another file. */
+	/* Blocks that are cached under its name may be of another file. */
 	answer->reason = CACHEFS_FILE_REFUSED;
 	if (cachefs_object_unnamed(object, file_inode(asked)))
 		return 0;
@@ -114,13 +114,13 @@ static int control_ask_object(struct cachefs_object *object, struct file *asked,
 		answer->reason = CACHEFS_FILE_FAILED;
 	else if (bytes < 0)
 		return bytes;
-	/* No read finds what is cached of the version that was. */
+	/* If the file has changed, no read finds the blocks of the old version. */
 	else if (count == CACHEFS_COUNT_DROP || answer->reason != CACHEFS_FILE_CHANGED)
 		answer->cached_bytes = bytes;
 	return 0;
 }
 
-/* Why the cookie of a file has no object. */
+/* Find out why the cookie of a file has no object. */
 static enum cachefs_file_reason control_no_object(struct fscache_cookie *cookie)
 {
 	struct fscache_volume *volume = cookie->volume;
@@ -148,7 +148,7 @@ static int control_ask(struct file *asked, enum cachefs_count count,
 	answer->reason = CACHEFS_FILE_NO_FSC;
 	if (!fscache_cookie_valid(cookie))
 		return 0;
-	/* Also of a cookie that is disabled, because the file is open for writing. */
+	/* Also works if the cookie is disabled because the file is open for writing. */
 	if (__fscache_begin_read_operation(&cres, cookie)) {
 		answer->reason = control_no_object(cookie);
 		return 0;
@@ -162,7 +162,7 @@ static int control_ask(struct file *asked, enum cachefs_count count,
 	return ret;
 }
 
-/* The error of an answer for those who want to know how much, not why. */
+/* The error of the ioctls that do not answer with the reason. */
 static int control_error(enum cachefs_file_reason reason)
 {
 	switch (reason) {
@@ -185,7 +185,7 @@ static int control_permission(const struct file *asked, enum cachefs_count count
 {
 	if (count == CACHEFS_COUNT_ONLY)
 		return asked->f_mode & FMODE_READ ? 0 : -EACCES;
-	/* What a user keeps takes the room of all others. */
+	/* Only an administrator may keep a file: it takes the room of all users. */
 	if (count == CACHEFS_COUNT_DROP &&
 	    (asked->f_mode & FMODE_WRITE ||
 	     uid_eq(current_fsuid(), file_inode(asked)->i_uid)))
@@ -243,7 +243,7 @@ static const struct file_operations control_fops = {
 	.compat_ioctl	= compat_ptr_ioctl,
 };
 
-/* Registered last: an open descriptor keeps the module. */
+/* Registered last, because an open descriptor keeps the module. */
 struct miscdevice cachefs_control = {
 	.minor	= MISC_DYNAMIC_MINOR,
 	.name	= "cachefs",

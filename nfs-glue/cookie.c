@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What FS-Cache tells the backend of a cookie.
+ * The calls from FS-Cache to the backend about a cookie.
  */
 #include <linux/slab.h>
 #include <trace/events/cachefs.h>
@@ -72,8 +72,8 @@ void cachefs_cookie_withdraw(struct fscache_cookie *cookie)
 	cachefs_forget_reads(object);
 	/*
 	 * FS-Cache takes a folio that waits to be copied to the cache for a local
-	 * write.  What really was one has been seen, if nobody uses the cookie
-	 * and it was not in use without a cache.
+	 * write.  A real local write has set local_data, if nobody uses the cookie
+	 * and the cookie was not in use without a cache.
 	 */
 	if (!object->local_data && !atomic_read_acquire(&cookie->n_active) &&
 	    READ_ONCE(fscache->state) == FSCACHE_CACHE_IS_ACTIVE)
@@ -85,7 +85,7 @@ void cachefs_cookie_withdraw(struct fscache_cookie *cookie)
 	cachefs_count_object(glue->cache, -1);
 	kfree(object);
 	fscache_put_cookie(cookie, fscache_cookie_put_object);
-	/* Last: whoever detaches the cache waits for this. */
+	/* Last, because a detach waits for this. */
 	fscache_uncount_object(fscache);
 }
 

@@ -20,7 +20,7 @@
 #define CACHEFS_MAX_AUX		255
 
 /*
- * What NFS takes for coherency data: struct nfs_fscache_inode_auxdata in
+ * The coherency data of NFS: struct nfs_fscache_inode_auxdata in
  * fs/nfs/fscache.h.
  */
 struct cachefs_nfs_coherency {
@@ -31,20 +31,20 @@ struct cachefs_nfs_coherency {
 	u64	change_attr;		/* 0 before NFSv4 */
 };
 
-/* Whether NFS reads and stores each page by itself on this kernel. */
+/* Whether NFS comes page by page on this kernel, see design.rst. */
 #ifdef CACHEFS_HAVE_ISSUE_WRITE
 #define CACHEFS_PAGE_BY_PAGE	false
 #else
 #define CACHEFS_PAGE_BY_PAGE	true
 #endif
 
-/* Pages read that may wait to be stored, in all files. */
+/* The largest number of pages that are noted, in all files; see note.c. */
 #define CACHEFS_MAX_NOTED_PAGES	262144
 
 /*
  * struct cachefs_glue - The binding of one cache to FS-Cache
  * @cache: the cache
- * @fscache: what it is for FS-Cache
+ * @fscache: the same cache in FS-Cache
  * @lock: protects @objects and @volumes
  * @objects: cookies in use
  * @volumes: volumes in use
@@ -53,10 +53,10 @@ struct cachefs_nfs_coherency {
  * @stage_lock: protects all objects' stages
  * @stages: all stages, oldest first; stage_lock
  * @spare_lock: protects the next three; with interrupts off
- * @staged: pages that stages have, those included that are not in @stages any more
- * @nr_spare: how many pages @spare has
+ * @staged: pages of all stages, also of stages that are not in @stages any more
+ * @nr_spare: number of pages in @spare
  * @spare: pages for the next stages
- * @shrinker: gives back what has been read ahead
+ * @shrinker: gives back pages that were read ahead
  */
 struct cachefs_glue {
 	struct cachefs_cache	*cache;
@@ -69,7 +69,7 @@ struct cachefs_glue {
 	struct workqueue_struct	*wq;
 	spinlock_t		stage_lock;	/* see stage.c */
 	struct list_head	stages;
-	spinlock_t		spare_lock;	/* what follows */
+	spinlock_t		spare_lock;	/* the next three */
 	unsigned int		staged;
 	unsigned int		nr_spare;
 	struct list_head	spare;
@@ -77,17 +77,17 @@ struct cachefs_glue {
 };
 
 /*
- * struct cachefs_glue_volume - A volume of FS-Cache's
+ * struct cachefs_glue_volume - A volume of FS-Cache
  * @link: in cachefs_glue::volumes; cachefs_glue::lock
  * @glue: its binding
- * @vcookie: what it is for FS-Cache
- * @volume: what it is for the core: accounting
- * @identity: what names its data, see volume.c
+ * @vcookie: the same volume in FS-Cache
+ * @volume: the same volume in the core, for accounting
+ * @identity: the name of its data, see volume.c
  * @refusal: why nothing of it is cached, or %NULL
- * @told: the log says why some of its files are not cached
+ * @told: the kernel log says why some of its files are not cached
  * @withdrawn: the access that bind_acquire_volume() took has been given back;
  *	cachefs_glue::lock
- * @nfs: whether it is one of NFS, see operation.c
+ * @nfs: it is a volume of NFS, see operation.c
  * @policy_link: in the list of policy.c
  */
 struct cachefs_glue_volume {
@@ -105,10 +105,10 @@ struct cachefs_glue_volume {
 
 /*
  * struct cachefs_miss - A run of pages that are not cached
- * @generation: cachefs_object::generation when that was found out
- * @next: the one that NFS will ask for next
- * @end: the first one behind
- * @asked: when the first of them went to the server, ns; 0 when it has answered
+ * @generation: cachefs_object::generation when the run was found
+ * @next: the page that NFS will ask for next
+ * @end: the first page behind the run
+ * @asked: when the first page was asked of the server, ns; 0 after the answer
  */
 struct cachefs_miss {
 	unsigned int	generation;
@@ -117,13 +117,13 @@ struct cachefs_miss {
 	u64		asked;
 };
 
-/* Tasks that read one file in sequence, at different places, and are known. */
+/* The number of sequential reads of one file, at different places, that are known. */
 #define CACHEFS_RUNS	4
 
 /*
  * struct cachefs_run - Pages that were read in sequence
  * @end: the page behind them
- * @pages: how many there are, or so
+ * @pages: about how many there are
  */
 struct cachefs_run {
 	pgoff_t		end;
@@ -140,20 +140,20 @@ struct cachefs_run {
  * @aux_len: bytes of @aux
  * @aux: the coherency data of @version
  * @version: the version that operations begin with now
- * @size: size of the file in it, bytes
- * @generation: changes whenever anything about @version may have
- * @nr_current: operations open that began in this generation
- * @nr_old: operations open that began in an older one
- * @local_data: changed by a local writer, not cached any more
- * @named: what it is called in the cache is no other file's
- * @handled: the cookie's invalidation counter that was last acted upon
- * @reads: by page: generation in which its read from the server began; its own lock
+ * @size: size of the file in that version, bytes
+ * @generation: changes whenever anything about @version may have changed
+ * @nr_current: open operations that began in this generation
+ * @nr_old: open operations that began in an older generation
+ * @local_data: a local writer changed the file, so it is not cached any more
+ * @named: its name in the cache is the name of no other file
+ * @handled: the cookie's invalidation counter at the last sample
+ * @reads: by page: the generation in which its read from the server began; its own lock
  * @miss: pages that will be asked for next and are not cached; @lock
- * @stages: what has been read ahead; cachefs_glue::stage_lock
- * @runs: of pages that were read, for more of them; @lock
- * @next_run: which of them is replaced next; @lock
- * @batches: pages marked and waiting to be stored; @lock
- * @store_work: stores them
+ * @stages: pages that were read ahead; cachefs_glue::stage_lock
+ * @runs: pages that were read in sequence, to read ahead behind them; @lock
+ * @next_run: which of @runs is replaced next; @lock
+ * @batches: marked pages that wait to be stored; @lock
+ * @store_work: stores @batches
  */
 struct cachefs_object {
 	struct list_head		link;
@@ -161,7 +161,7 @@ struct cachefs_object {
 	struct cachefs_glue_volume	*volume;
 	struct mutex			sample_mutex;	/* one sampler */
 
-	spinlock_t			lock;		/* what follows */
+	spinlock_t			lock;		/* the members below */
 	unsigned int			handled;
 	unsigned int			aux_len;
 	u8				aux[CACHEFS_MAX_AUX];
@@ -185,14 +185,14 @@ struct cachefs_object {
 /*
  * struct cachefs_op - An operation: a read, a store, or a read and its store
  * @object: on this object
- * @version: what the file was when it began
- * @size: and its size
+ * @version: the version of the file when the operation began
+ * @size: the size of the file then
  * @generation: cachefs_object::generation then
  * @asked: when its first slice went to the server, ns; 0: none did
  * @mixed: a slice went to the device, so the time until its end is not the server's
  * @storing: the last slice that went to the server is to be stored
- * @i_size: end of the file as the last prepare_read knew it
- * @invalidated: whether the cookie was invalidated before, since NFS has the inode
+ * @i_size: size of the file at the last prepare_read
+ * @invalidated: the cookie was invalidated before, since NFS has the inode
  * @timed: NFS said in @coherency when the file was changed
  * @coherency: NFS's coherency data of @version
  */
@@ -221,8 +221,8 @@ struct cachefs_op_store {
 };
 
 /*
- * What can do without memory does not wait for long: NFS may be in the middle of what
- * will free some.
+ * For allocations that may fail.  They do not wait for long, because NFS may be in the
+ * middle of work that will free memory.
  */
 #define CACHEFS_GFP_MAYBE	(GFP_NOFS | __GFP_NORETRY | __GFP_NOWARN)
 
@@ -260,7 +260,7 @@ unsigned int cachefs_inode_rsize(const struct inode *inode);
 bool cachefs_op_settled(const struct cachefs_op *op, struct inode *inode);
 
 /* volume.c */
-/* An identity is longer than a key by this much at most. */
+/* An identity is at most this much longer than its key. */
 #define CACHEFS_IDENTITY_EXTRA	64
 void cachefs_volume_identity(const char *key, const char *aliases,
 			     char *identity, size_t size);
@@ -287,7 +287,7 @@ void cachefs_stages_drop(struct cachefs_object *object);
 bool cachefs_begin_operation(struct netfs_cache_resources *cres,
 			     enum fscache_want_state want_state);
 
-/* linux-6.1/pages.c: there only with CACHEFS_PAGE_BY_PAGE */
+/* linux-6.1/pages.c, which is built only with CACHEFS_PAGE_BY_PAGE */
 int cachefs_glue_init_io(struct cachefs_glue *glue);
 void cachefs_glue_exit_io(struct cachefs_glue *glue);
 void cachefs_object_init_io(struct cachefs_object *object);

@@ -23,8 +23,8 @@
 				 NFS_INO_INVALID_BLOCKS)
 
 /*
- * A file is settled when it has not changed for so long, seconds: no file system
- * has ticks of more than two (FAT), and one is for clocks that disagree.
+ * A file is settled when it has not changed for this many seconds.  No file system has
+ * ticks of more than two seconds (FAT).  One more second is for clocks that disagree.
  */
 #define SETTLED_SECONDS		3
 
@@ -37,8 +37,8 @@
  * systems other than NFS tell FS-Cache of each change.
  *
  * Context: any but interrupts; takes i_lock.
- * Return: whether NFS has no doubt about the inode's attributes, and they are
- * those of the cookie when @op began.
+ * Return: whether NFS has no doubt about the inode's attributes, and the attributes
+ * are those of the cookie when @op began.
  */
 bool cachefs_op_of_inode(const struct cachefs_op *op, struct inode *inode)
 {
@@ -68,8 +68,8 @@ bool cachefs_op_of_inode(const struct cachefs_op *op, struct inode *inode)
 }
 
 /**
- * cachefs_inode_rsize - How much one READ to an inode's server asks for at most
- * @inode: of NFS
+ * cachefs_inode_rsize - The largest READ that NFS sends to an inode's server
+ * @inode: an inode of NFS
  *
  * Context: any.
  * Return: bytes.
@@ -81,9 +81,9 @@ unsigned int cachefs_inode_rsize(const struct inode *inode)
 
 /*
  * Whether each change of the file gives it another change attribute.  A server of
- * NFSv4.2 may say so.  Linux servers do not; they add the file system's counter to
- * the time of the change where it has one (nfsd4_change_attribute()).  A counter that
- * is still 0, of a new file on tmpfs, looks like none.
+ * NFSv4.2 may say so.  Linux servers do not.  They add the file system's counter, if it
+ * has one, to the time of the change (nfsd4_change_attribute()).  A counter that is
+ * still 0, as of a new file on tmpfs, looks like no counter.
  */
 static bool inode_attr_counts(const struct cachefs_op *op, struct inode *inode)
 {
@@ -117,7 +117,7 @@ static bool inode_may_hide_writes(const struct cachefs_op *op, struct inode *ino
  * @op: the operation; its READ has not begun yet
  * @inode: the file's inode; cachefs_op_of_inode() said that it is of the version
  *
- * If it will not, the data that the operation reads is not stored.
+ * If the change will not show, the data that the operation reads is not stored.
  *
  * Context: any.
  * Return: whether the change attribute counts changes, or the last change is older

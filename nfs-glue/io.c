@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * netfs's reads and copies.
+ * Reads and copies of netfs.
  *
- * netfs decides folio by folio what to copy to the cache, on some kernels (6.12) by the
- * slice that completes the folio, on others (7.3) by any of its slices.  So slices are
- * cut at folios: a folio of which any block is missing comes from the server as a whole.
- * Only where CIFS or 9p cuts a folio do slices begin inside of one.
+ * netfs decides for each folio whether to copy it to the cache.  On some kernels (6.12)
+ * the slice that completes the folio decides, on others (7.3) any of its slices.  So
+ * slices are cut at folios: if any block of a folio is missing, the whole folio comes
+ * from the server.  A slice begins inside of a folio only if CIFS or 9p cuts the folio.
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -17,9 +17,9 @@
 #include "glue.h"
 
 /*
- * What tells this netfs that a slice could not be read from the cache, so that
- * it asks the server.  Every other answer becomes the application's error; and
- * a short count is never right.
+ * This answer tells netfs that a slice could not be read from the cache, so that
+ * netfs asks the server.  It differs between kernels.  Every other answer becomes
+ * the application's error.  A short count is never right.
  */
 #if defined(CACHEFS_HAVE_MADE_PROGRESS) && !defined(CACHEFS_HAVE_PREV_DONATED)
 #define CACHEFS_READ_FAILED	(-ENODATA)
@@ -37,7 +37,7 @@ static loff_t netfs_read_zero_point(struct inode *inode)
 }
 #endif
 
-/* As long as netfs's operation is open. */
+/* The operation, which is valid as long as netfs's operation is open. */
 static struct cachefs_op *io_cres_op(struct netfs_cache_resources *cres)
 {
 	return cres->cache_priv2;
@@ -49,8 +49,9 @@ static bool io_copies_at_once(struct netfs_io_request *rreq)
 }
 
 /*
- * Whether a read is none of the cache's business, because a local writer has changed
- * the file.  Nobody tells of a truncation while the cookie is not in use.
+ * Whether a read does not use the cache, because a local writer has changed the file.
+ * FS-Cache does not tell of a truncation while the cookie is not in use, so this looks
+ * at netfs's zero point.
  */
 static bool io_not_cached(struct netfs_io_request *rreq, struct cachefs_op *op,
 			  loff_t i_size)
@@ -65,8 +66,8 @@ static bool io_not_cached(struct netfs_io_request *rreq, struct cachefs_op *op,
 }
 
 /*
- * Whether a slice is of the version that the operation is about.  @i_size is of when
- * the request began, which may be before the operation did.
+ * Whether a slice is of the operation's version.  @i_size is the size when the request
+ * began.  The request may have begun before the operation.
  */
 static bool io_of_version(struct cachefs_op *op, struct netfs_io_request *rreq,
 			  loff_t i_size)
@@ -74,7 +75,7 @@ static bool io_of_version(struct cachefs_op *op, struct netfs_io_request *rreq,
 	return i_size == op->size && cachefs_op_of_inode(op, rreq->inode);
 }
 
-/* Note the pages of a slice; those of the slice before may be among them. */
+/* Note the pages of a slice.  Pages of the slice before may be among them. */
 static bool io_note_reads(struct cachefs_op *op, loff_t start, loff_t end)
 {
 	pgoff_t index, last = (end - 1) >> PAGE_SHIFT;
@@ -85,20 +86,20 @@ static bool io_note_reads(struct cachefs_op *op, loff_t start, loff_t end)
 	return true;
 }
 
-/* Why not all pages of a store were read in its own generation, or NONE. */
+/* Return why not all pages of a store were read in its generation, or NONE. */
 static enum cachefs_reason io_noted_reads(struct cachefs_op *op, loff_t start,
 					  size_t len)
 {
 	pgoff_t index, last = (start + len - 1) >> PAGE_SHIFT;
 	enum cachefs_reason why = CACHEFS_WHY_NONE;
 
-	/* All are forgotten. */
+	/* No early end: the notes of all pages are forgotten. */
 	for (index = start >> PAGE_SHIFT; index <= last; index++)
 		why = cachefs_noted_read(op, index) ?: why;
 	return why;
 }
 
-/* Where the folio at @pos begins and ends.  It is locked, or not there. */
+/* Find the begin and the end of the folio at @pos.  It is locked, or there is none. */
 static void io_folio_range(struct address_space *mapping, loff_t pos,
 			   loff_t *start, loff_t *end)
 {
@@ -132,9 +133,9 @@ static loff_t io_folio_end(struct address_space *mapping, loff_t pos)
 }
 
 /*
- * Whether NFS tells netfs where the file ends when a slice goes to the server.  NFS asks for
- * whole units of rsize.  If such units end at the end of the file, which is within a page, the
- * slice is never complete, and netfs asks for it again without end.
+ * Whether NFS tells netfs where the file ends when a slice goes to the server.  NFS asks
+ * for whole units of rsize.  If such units end at the end of the file, which is within a
+ * page, the slice is never complete, and netfs asks for it again without end.
  */
 static bool io_server_tells_end(const struct cachefs_op *op, const struct inode *inode)
 {
@@ -142,10 +143,11 @@ static bool io_server_tells_end(const struct cachefs_op *op, const struct inode 
 }
 
 /*
- * Cut a slice that goes to the server, before @end, where netfs would, but between folios if
- * there is a choice.  NFS reads whole folios, with as many READs as each needs
- * (nfs_netfs_issue_read() in fs/nfs/fscache.c).  If a slice of NFS ended inside of a folio,
- * all of that folio would be read for the next slice once more.
+ * Cut a slice that goes to the server.  The slice ends at @end at the latest, and at the
+ * length at which netfs would cut it, but between folios if there is a choice.  NFS reads
+ * whole folios, with as many READs as each needs (nfs_netfs_issue_read() in
+ * fs/nfs/fscache.c).  If a slice of NFS ended inside of a folio, the whole folio would be
+ * read once more for the next slice.
  */
 static void io_cut(struct netfs_io_subrequest *subreq, const struct cachefs_op *op,
 		   loff_t end)
@@ -164,12 +166,12 @@ static void io_cut(struct netfs_io_subrequest *subreq, const struct cachefs_op *
 		end = min(end, cut);
 	}
 	subreq->len = end - start;
-	/* netfs does not cut it once more. */
+	/* So netfs does not cut the slice once more. */
 	if (nfs)
 		stream->sreq_max_len = max(rsize, subreq->len);
 }
 
-/* Let a slice go to the server, and see whether it will be stored. */
+/* Let a slice go to the server, and decide whether it will be stored. */
 static void io_download(struct netfs_io_subrequest *subreq, struct cachefs_op *op,
 			loff_t end, loff_t i_size)
 {
@@ -228,7 +230,7 @@ static enum netfs_io_source io_prepare_read(struct netfs_io_subrequest *subreq,
 	}
 	io_folio_range(rreq->mapping, start, &this_start, &this_end);
 	if (start >= i_size) {
-		/* May be what completes the folio of the end of the file. */
+		/* This slice may complete the folio with the end of the file. */
 		if (start > this_start && op->storing)
 			__set_bit(NETFS_SREQ_COPY_TO_CACHE, &subreq->flags);
 		return NETFS_FILL_WITH_ZEROES;
@@ -250,7 +252,7 @@ static enum netfs_io_source io_prepare_read(struct netfs_io_subrequest *subreq,
 	if (cached) {
 		loff_t run_end = start + ((loff_t)run << CACHEFS_BLOCK_SHIFT);
 
-		/* To the end of the file: the rest of its folio is zero. */
+		/* At the end of the file the rest of the folio is zero. */
 		if (run_end < data_end)
 			run_end = io_folio_start(rreq->mapping, run_end);
 		else if (io_server_tells_end(op, rreq->inode))
@@ -270,7 +272,7 @@ static enum netfs_io_source io_prepare_read(struct netfs_io_subrequest *subreq,
 	return NETFS_DOWNLOAD_FROM_SERVER;
 }
 
-/* Take the pages out of an iterator; netfs keeps them until we are done. */
+/* Take the pages out of an iterator.  netfs keeps them until the slice has ended. */
 static bool io_extract_pages(struct iov_iter *iter, struct page **pages,
 			     unsigned int nr)
 {
@@ -290,26 +292,26 @@ static bool io_extract_pages(struct iov_iter *iter, struct page **pages,
 	return true;
 }
 
-/* @priv is netfs's slice: nothing else reads through these operations. */
+/* @priv is netfs's slice, because only netfs reads through these operations. */
 static void io_read_failed(netfs_io_terminated_t term_func, void *priv)
 {
 #if defined(CACHEFS_HAVE_MADE_PROGRESS) && defined(CACHEFS_HAVE_PREV_DONATED)
 	struct netfs_io_subrequest *subreq = priv;
 
-	/* Without it this netfs repeats no slice that transferred nothing. */
+	/* Without this flag netfs does not repeat a slice that transferred nothing. */
 	set_bit(NETFS_SREQ_MADE_PROGRESS, &subreq->flags);
 #endif
 	cachefs_terminated(term_func, priv, CACHEFS_READ_FAILED);
 }
 
 /*
- * struct glue_read - A read of netfs's.  One task sets it up, and its end frees it
+ * struct glue_read - A read of netfs.  One task sets it up, and its end frees it
  * @read: for the core
  * @op: the operation, which stays open until @term_func was called
  * @term_func: netfs's function for the end
  * @term_func_priv: its argument, the slice
  * @len: bytes that netfs wants
- * @data: bytes of them up to the end of the file
+ * @data: how many of them are before the end of the file
  * @pages: all pages of the slice
  */
 struct glue_read {
@@ -359,7 +361,7 @@ static int io_read_cache(struct netfs_cache_resources *cres, loff_t start,
 		io_read_failed(term_func, term_func_priv);
 		return 0;
 	}
-	/* The operation ends with the last slice, be it the device's or the server's. */
+	/* The operation ends with its last slice, which may be one from the device. */
 	op->asked = 0;
 	op->mixed = true;
 	read->op = op;
@@ -386,11 +388,11 @@ static void io_prepare_write_subreq(struct netfs_io_subrequest *subreq)
 }
 
 /*
- * struct io_store - A store of netfs's.  One task sets it up, and its end frees it
+ * struct io_store - A store of netfs.  One task sets it up, and its end frees it
  * @store: for the core, and its operation
  * @subreq: netfs's slice, until the store is released
  * @len: bytes of the slice
- * @nr_pages: how many @pages count as marked
+ * @nr_pages: number of @pages, which count as marked
  * @pages: all pages that are stored; the core may replace some
  */
 struct io_store {
@@ -402,8 +404,8 @@ struct io_store {
 };
 
 /*
- * Whatever became of a store: netfs shall clear the marks and go on with the
- * next one, so it always hears that all is well.  Its operation may end then.
+ * netfs always hears that the store has worked, so that it clears the marks and goes
+ * on with the next store.  netfs's operation may end then.
  */
 static void io_store_release(struct cachefs_store *core)
 {
@@ -420,14 +422,14 @@ static void io_store_done(struct cachefs_store *core)
 	kfree(container_of(core, struct io_store, store.store));
 }
 
-/* Whether all that a request writes was read from the server. */
+/* Whether a request writes only data that was read from the server. */
 static bool io_writes_copies(struct netfs_io_request *rreq)
 {
 	switch (rreq->origin) {
 	case NETFS_PGPRIV2_COPY_TO_CACHE:
 		return true;
 	case NETFS_WRITEBACK:
-		/* Set before the first folio with other data is added. */
+		/* netfs sets the flag before it adds the first folio with other data. */
 		return !test_bit(NETFS_RREQ_UPLOAD_TO_SERVER, &rreq->flags);
 	default:
 		return false;
@@ -447,7 +449,7 @@ static void io_issue_write(struct netfs_io_subrequest *subreq)
 	unsigned int nr, i;
 
 	if (!io_writes_copies(subreq->rreq)) {
-		/* What the server makes of it is not known yet. */
+		/* The version that the server makes of the write is not known yet. */
 		cachefs_object_local_write(op->object);
 		why = CACHEFS_WHY_LOCAL_WRITER;
 		goto refuse;
@@ -460,7 +462,7 @@ static void io_issue_write(struct netfs_io_subrequest *subreq)
 		why = cachefs_op_refusal(op);
 	if (why)
 		goto refuse;
-	/* A block is whole, or the file ends in it. */
+	/* Only whole blocks are stored, and the block in which the file ends. */
 	if (start + len < op->size)
 		bytes = round_down(len, CACHEFS_BLOCK_SIZE);
 	why = CACHEFS_WHY_PART;
@@ -485,7 +487,7 @@ static void io_issue_write(struct netfs_io_subrequest *subreq)
 	store->store.store.block = block;
 	store->store.store.bytes = bytes;
 	store->store.store.pages = store->pages;
-	/* It comes with more at once than may be in flight. */
+	/* Writeback comes with more at once than may be in flight. */
 	store->store.store.may_wait = writeback;
 	store->store.store.release = io_store_release;
 	store->store.store.done = io_store_done;
@@ -498,7 +500,7 @@ refuse:
 	cachefs_terminated(netfs_write_subrequest_terminated, subreq, len);
 }
 
-/* Writes that do not come from netfs's copying are a local writer's. */
+/* Writes that are not netfs's copies come from a local writer. */
 static int io_prepare_write(struct netfs_cache_resources *cres, loff_t *start,
 			    size_t *len, size_t upper_len, loff_t i_size,
 			    bool no_space_allocated_yet)
@@ -517,7 +519,7 @@ static int io_write_cache(struct netfs_cache_resources *cres, loff_t start,
 	return -ENOBUFS;
 }
 
-/* For file systems that keep what no server has. */
+/* Only file systems that keep data which no server has use this. */
 static int io_query_occupancy(struct netfs_cache_resources *cres, loff_t start,
 			      size_t len, size_t granularity, loff_t *data_start,
 			      size_t *data_len)
@@ -559,7 +561,7 @@ bool cachefs_begin_operation(struct netfs_cache_resources *cres,
 	if (!cres->cache_priv2)
 		cres->cache_priv2 = cachefs_op_new(object);
 	if (!cres->cache_priv2) {
-		/* It might be one that writes; NFS's do not. */
+		/* The operation might write.  Operations of NFS do not. */
 		if (!object->volume->nfs)
 			cachefs_object_local_write(object);
 		return false;

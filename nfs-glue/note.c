@@ -2,13 +2,16 @@
 /*
  * Notes: the generation of a file in which a page was asked of the server.
  *
- * They are for pages whose operation is over when they are stored.  Such a page is only
- * stored in the generation of its note.
+ * Notes are for pages whose operation is over when the page is stored.  Such a page is
+ * only stored in the generation of its note.
  */
 #include <linux/xarray.h>
 #include "glue.h"
 
-/* A caller that uses the result has the page locked, so no new note can come meanwhile. */
+/*
+ * Forget the note of a page, and return it.  A caller that uses the result has the page
+ * locked, so no new note can come meanwhile.
+ */
 static void *note_forget(struct cachefs_object *object, pgoff_t index)
 {
 	void *note = NULL;
@@ -27,7 +30,7 @@ static void *note_of(struct cachefs_op *op)
 }
 
 /**
- * cachefs_note_read - A page's read from the server begins
+ * cachefs_note_read - Note that a page's read from the server begins
  * @op: in this operation
  * @index: which page; the caller has it locked
  * @wanted: the page may be stored; if not, a note of an earlier read is forgotten
@@ -54,7 +57,7 @@ bool cachefs_note_read(struct cachefs_op *op, pgoff_t index, bool wanted)
 }
 
 /**
- * cachefs_noted_read - A page is about to be stored
+ * cachefs_noted_read - Check the note of a page that is about to be stored
  * @op: in this operation
  * @index: which page; its note is forgotten
  *

@@ -8,10 +8,10 @@
  * object.  An operation belongs to the generation in which it began.  Data that was
  * requested before a change is never stored as the data after that change.
  *
- * NFS has a cookie disabled while the file is open for writing, and the cookie's
- * coherency data is what the server said.  Other file systems write through the cache,
- * and may leave the coherency data behind.  A file of theirs that was written to here,
- * truncated or invalidated is not cached until it has a new cookie.
+ * NFS disables a cookie while the file is open for writing, and the cookie's coherency
+ * data comes from the server.  Other file systems write through the cache, and may leave
+ * old coherency data in the cookie.  If such a file was written to here, truncated or
+ * invalidated, it is not cached until it has a new cookie.
  */
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
@@ -52,7 +52,7 @@ static void op_new_generation(struct cachefs_object *object)
  * @object: the object
  * @first: the object has no version yet
  *
- * Here alone a change has consequences.  cachefs_op_stale() only compares.
+ * Only this function acts on a change.  cachefs_op_stale() only compares.
  *
  * Context: process, may sleep.
  */
@@ -68,8 +68,8 @@ void cachefs_object_sample(struct cachefs_object *object, bool first)
 
 	mutex_lock(&object->sample_mutex);
 	/*
-	 * FS-Cache changes all three under this lock, but for the last close of a
-	 * file: what is seen of that in the midst of it agrees with no inode.
+	 * FS-Cache changes all three under this lock, except at the last close of a
+	 * file.  A sample in the middle of that close agrees with no inode.
 	 */
 	spin_lock(&cookie->lock);
 	handled = cookie->inval_counter;
@@ -108,7 +108,7 @@ out:
 }
 
 /**
- * cachefs_object_renew - Let nothing be stored that is being read or stored now
+ * cachefs_object_renew - Refuse to store data that is being read or stored now
  * @object: it gets a new generation of the same version
  *
  * Context: process, may sleep.
@@ -139,9 +139,9 @@ static void op_begin(struct cachefs_op *op)
 }
 
 /*
- * Begin an operation if the cookie says what it said last time.  This is on the
- * way of each page where NFS comes page by page, from several tasks: no mutex.
- * Whoever samples something else shows it all at once, under the object's lock.
+ * Begin an operation if the cookie says the same as at the last sample.  If NFS comes
+ * page by page, several tasks call this for each page, so it takes no mutex.  A new
+ * sample is put into the object as a whole, under the object's lock.
  */
 static bool op_begin_unchanged(struct cachefs_op *op)
 {
@@ -227,7 +227,7 @@ void cachefs_op_free(struct cachefs_op *op)
 	kfree(op);
 }
 
-/* Why an operation is stale; the locks keep both sides as they are. */
+/* Return why an operation is stale.  The locks keep cookie and object as they are. */
 static enum cachefs_reason op_compare(struct cachefs_op *op)
 {
 	struct cachefs_object *object = op->object;
@@ -260,12 +260,12 @@ static enum cachefs_reason op_ask(struct cachefs_op *op, bool only_reader)
  * cachefs_op_stale - Whether the file has changed since an operation began
  * @op: the operation
  *
- * Compares only.  The consequences of a change are for the next operation that
- * begins, see cachefs_object_sample().
+ * This only compares.  The next operation that begins acts on a change, see
+ * cachefs_object_sample().
  *
  * Context: any but interrupts.
- * Return: why what the operation has must not be published, which is also so
- * when the file is open for writing now; or %CACHEFS_WHY_NONE.
+ * Return: why the data of the operation must not be published, or %CACHEFS_WHY_NONE.
+ * A file that is open for writing now is such a reason, too.
  */
 enum cachefs_reason cachefs_op_stale(struct cachefs_op *op)
 {
@@ -277,8 +277,8 @@ enum cachefs_reason cachefs_op_stale(struct cachefs_op *op)
  * @op: the operation
  *
  * Context: any but interrupts.
- * Return: why not: the operation is stale, or an older operation is open, whose data
- * it might be; or %CACHEFS_WHY_NONE.
+ * Return: the reason, or %CACHEFS_WHY_NONE.  The operation is stale, or the data may be
+ * that of an older operation that is open.
  */
 enum cachefs_reason cachefs_op_refusal(struct cachefs_op *op)
 {
@@ -288,7 +288,7 @@ enum cachefs_reason cachefs_op_refusal(struct cachefs_op *op)
 /**
  * cachefs_op_read - Read blocks of the version of an operation
  * @op: the operation
- * @read: block, nr, pages and done are the caller's
+ * @read: the caller has set block, nr, pages and done
  *
  * Context: process, may sleep.
  */
@@ -310,7 +310,7 @@ static enum cachefs_reason op_still_valid(struct cachefs_store *core)
  * cachefs_op_store_wanted - Whether data that is read from the server shall be stored
  * @op: the operation that reads it
  * @block: first file block
- * @bytes: how much
+ * @bytes: number of bytes
  *
  * Context: process; may take index_lock.
  * Return: whether it shall be stored; if not, cachefs_refuse() was called.
@@ -327,7 +327,7 @@ bool cachefs_op_store_wanted(struct cachefs_op *op, u64 block, size_t bytes)
 
 /**
  * cachefs_op_store - Store data of an operation
- * @store: block, bytes, pages, may_wait, release and done are the caller's, and op
+ * @store: the caller has set op, block, bytes, pages, may_wait, release and done
  *
  * Context: process.
  */
@@ -342,7 +342,7 @@ void cachefs_op_store(struct cachefs_op_store *store)
 }
 
 /**
- * cachefs_op_stored - First of all in cachefs_store::release
+ * cachefs_op_stored - Account for a store, first of all in cachefs_store::release
  * @core: the store that is released
  *
  * Context: process.
@@ -360,8 +360,8 @@ struct cachefs_op_store *cachefs_op_stored(struct cachefs_store *core)
 
 /**
  * cachefs_object_local_write - A local writer has changed the file
- * @object: not cached from here on, until it is closed and looked up again, or
- * until it has a new cookie; see the head of this file
+ * @object: the file is not cached from here on, until it is closed and looked up
+ * again, or until it has a new cookie; see the head of this file
  *
  * Context: any but interrupts.
  */
@@ -375,18 +375,18 @@ void cachefs_object_local_write(struct cachefs_object *object)
 }
 
 /*
- * Accesses whose end has not returned yet.  It may sleep, after the cache was told
- * that nobody needs it any more: what waits for returns through the module's text
- * (main_leave() in main.c) does not see who sleeps there.
+ * The number of calls to cachefs_end_access() that have not returned yet.  Such a call
+ * may sleep after the cache was told that nobody needs it any more.  main_leave() in
+ * main.c waits for returns through the module's text, but not for a task that sleeps.
  */
 static atomic_t accesses_ending;
 
 /**
  * cachefs_end_access - End an access that kept a cookie's object
- * @cookie: the cookie; may be gone afterwards, and the cache, too
+ * @cookie: the cookie; cookie and cache may be gone afterwards
  *
- * FS-Cache looks at the cookie after it has let go of it, and counts on its owner to
- * keep it; NFS may be giving it up just then.
+ * FS-Cache looks at the cookie after it has let go of it, and relies on the owner to
+ * keep the cookie.  NFS may give the cookie up at that time, so this holds a reference.
  *
  * Context: process.
  */
@@ -395,7 +395,7 @@ void cachefs_end_access(struct fscache_cookie *cookie)
 	atomic_inc(&accesses_ending);
 	fscache_get_cookie(cookie, fscache_cookie_get_attach_object);
 	fscache_end_cookie_access(cookie, fscache_access_io_end);
-	/* Of the last cookie of a volume this frees the volume, and sleeps. */
+	/* For the last cookie of a volume this frees the volume, and sleeps. */
 	fscache_put_cookie(cookie, fscache_cookie_put_object);
 	if (atomic_dec_and_test(&accesses_ending))
 		wake_up_var(&accesses_ending);

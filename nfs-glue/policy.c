@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What an administrator wants of some volumes: the module's parameter "policy".
+ * The policies that an administrator sets for volumes: the module's parameter "policy".
  *
- * The first rule that names a volume counts.  Each volume is asked about when it is
- * mounted, and again when the parameter changes.
+ * The first rule that names a volume counts.  The rules are applied to a volume when it
+ * is mounted, and again when the parameter changes.
  */
 #include <linux/kernel.h>
 #include <linux/module.h>
@@ -20,7 +20,7 @@ static bool policy_word_is(const char *text, size_t len, const char *word)
 	return strlen(word) == len && !memcmp(text, word, len);
 }
 
-/* Read NAME=POLICY.  Returns where that ends, or NULL. */
+/* Read NAME=POLICY.  Returns its end, or NULL. */
 static const char *policy_parse(const char *text, struct cachefs_policy *found)
 {
 	const char *word = text + strcspn(text, "=,\n"), *end;
@@ -122,7 +122,7 @@ void cachefs_policy_add(struct cachefs_glue_volume *volume)
 }
 
 /**
- * cachefs_policy_remove - Leave a volume alone, before it is freed
+ * cachefs_policy_remove - Stop applying policies to a volume, before it is freed
  * @volume: the volume
  *
  * Context: process, may sleep.

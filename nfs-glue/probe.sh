@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Ask what the kernel has.  Each file in DIRECTORY is one question, written twice: what
-# compiles where the kernel has it, and, with ABSENT defined, what compiles where the
-# kernel does not.  One of the two must compile, and only one: anything else, such as
-# a header that is not there or a flag that the compiler does not know, is no answer.
+# Ask what the kernel has.  Each file in DIRECTORY is one question, written twice.  One
+# variant compiles if the kernel has the feature.  The other variant, with ABSENT defined,
+# compiles if the kernel lacks it.  Exactly one of the two must compile.  Anything else,
+# such as a missing header or a flag that the compiler does not know, is no answer.
 #
 # usage: probe.sh DIRECTORY COMPILER [FLAG...]
 #
 # Prints a word for each question: NAME in capitals for yes, nothing for no,
-# "failed:NAME" when there was no answer; the compiler's words about the first of these
+# "failed:NAME" when there was no answer.  The compiler's errors for the first of these
 # go to stderr.
 # The last word is "asked".
 
@@ -18,7 +18,7 @@ shift
 words=$(mktemp -d) || exit
 trap 'rm -rf "$words"' EXIT HUP INT TERM
 
-# Leaves the compiler's words in FILE, and FILE.yes if it was content.  With
+# Leave the compiler's output in FILE, and make FILE.yes if there was no error.  With
 # -fms-extensions the members of a struct in a struct are members of both.
 ask()		# FILE COMPILER [FLAG...]
 {

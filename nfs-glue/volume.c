@@ -3,14 +3,14 @@
  * Which volumes and files are cached, and by which name; see design.rst.
  *
  * NFS makes the key of a volume (nfs_fscache_get_super_cookie() in
- * fs/nfs/fscache.c) of the name of the data and of the options of the mount:
+ * fs/nfs/fscache.c) from the name of the data and the options of the mount:
  *
  *	nfs,VERSION.MINOR,FAMILY,PORT,ADDRESS...,FSID,FSID,
  *	SB_FLAGS,FLAGS,RSIZE,WSIZE,ACREGMIN,ACREGMAX,ACDIRMIN,ACDIRMAX,FLAVOUR
  *
- * in hexadecimal, where nothing stands for zero.  The tag of the mount option
- * fsc=TAG comes behind that.  The identity of a volume is the key without the second
- * line and without the minor version:
+ * in hexadecimal.  An empty field is zero.  The tag of the mount option fsc=TAG comes
+ * behind that.  The identity of a volume is the key without the second line and
+ * without the minor version:
  *
  *	nfs,VERSION,FAMILY,PORT,ADDRESS...,FSID,FSID[,TAG]
  *
@@ -36,12 +36,12 @@
 #include <net/net_namespace.h>
 #include "glue.h"
 
-/* Fields behind the address that do not name the data. */
+/* The number of fields behind the FSID that do not name the data. */
 #define NFS_MOUNT_FIELDS	9
 
 static char *server_alias;
 
-/* The length of a field, which ends before a comma or the end. */
+/* The length of a field, which ends before a comma or at the end of the key. */
 static size_t volume_field_len(const char *field)
 {
 	return strchrnul(field, ',') - field;
@@ -58,7 +58,7 @@ static const char *volume_field_after(const char *field, unsigned int n)
 	return field;
 }
 
-/* Read @nr fields of hexadecimal digits; false if they are something else. */
+/* Read @nr fields of hexadecimal digits.  Returns false if they are something else. */
 static bool volume_hex_fields(const char *field, unsigned int nr, u32 *values)
 {
 	size_t len, i;
@@ -86,7 +86,7 @@ static bool volume_hex_fields(const char *field, unsigned int nr, u32 *values)
  * The address of a server.
  *
  * @ip6: of IPv6, else of IPv4
- * @port: in network order; 0: any, or the same
+ * @port: in network order; 0: any port, or the same port
  * @address: in network order, one word or four
  */
 struct server {
@@ -139,7 +139,7 @@ static const char *volume_parse_server(const char *text, const char *ends,
 	return end;
 }
 
-/* Read NEW=OLD.  Returns where that ends, or NULL. */
+/* Read NEW=OLD.  Returns its end, or NULL. */
 static const char *volume_parse_alias(const char *text, struct server *new,
 				      struct server *old)
 {
@@ -148,7 +148,7 @@ static const char *volume_parse_alias(const char *text, struct server *new,
 	return end && *end == '=' ? volume_parse_server(end + 1, ",\n", old) : NULL;
 }
 
-/* Whether somebody who wrote @named means @server. */
+/* Whether @named, as an administrator wrote it, means @server. */
 static bool volume_server_is(const struct server *named, const struct server *server)
 {
 	return named->ip6 == server->ip6 &&
@@ -156,7 +156,7 @@ static bool volume_server_is(const struct server *named, const struct server *se
 		!memcmp(named->address, server->address, volume_address_len(named));
 }
 
-/* Replace a server's address by the one that it is an alias of. */
+/* If a server's address is an alias, replace it by the address that it stands for. */
 static void volume_resolve_alias(const char *aliases, struct server *server)
 {
 	struct server new, old;
@@ -197,7 +197,7 @@ static const struct kernel_param_ops server_alias_ops = {
 module_param_cb(server_alias, &server_alias_ops, &server_alias, 0644);
 MODULE_PARM_DESC(server_alias, "NEW=OLD[,NEW=OLD...]: what was cached of the server at address OLD is found at NEW; ADDRESS, IPV4:PORT or [IPV6]:PORT");
 
-/* Read the server's address in a key of NFS's.  Returns the field behind, or NULL. */
+/* Read the server's address in a key of NFS.  Returns the field behind it, or NULL. */
 static const char *volume_nfs_server(const char *key, struct server *server)
 {
 	const char *version, *family, *address;
@@ -281,7 +281,7 @@ char *cachefs_volume_identity_now(const char *key, const void *coherency,
 	return identity;
 }
 
-/* In another network namespace an address may be another server's. */
+/* In another network namespace an address may belong to another server. */
 static const char *volume_nfs_unnamed(struct fscache_cookie *cookie,
 				      struct inode *inode)
 {
@@ -291,7 +291,7 @@ static const char *volume_nfs_unnamed(struct fscache_cookie *cookie,
 	return "mounted in another network namespace than the first one";
 }
 
-/* Whether this is one of the options.  Each of them is shown behind a comma. */
+/* Whether @option is one of @options.  Each option is shown behind a comma. */
 static bool volume_has_option(const char *options, const char *option)
 {
 	size_t len = strlen(option);
@@ -353,8 +353,8 @@ static const char *volume_cifs_unnamed(struct fscache_cookie *cookie,
  * (Linux 6.1), and not only where fs/netfs does
  * @unnamed: asks about the file, and about the options of its mount; may be %NULL
  *
- * Where CIFS comes page by page, a local write looks like a copy of data that was
- * read from the server.  9p does not use a cache there.
+ * If CIFS comes page by page, a local write looks like a copy of data that was read
+ * from the server.  9p does not use a cache on those kernels.
  *
  * Two more lists have these file systems: control_types in control.c, for the questions
  * to /dev/cachefs, and mount_add() in tools/mounts.c, for cachefsctl.
@@ -370,7 +370,7 @@ static const struct cachefs_file_system {
 	{ "9p",		false,	NULL },
 };
 
-/* The file system that a volume is of, or NULL. */
+/* The file system of a volume, or NULL. */
 static const struct cachefs_file_system *volume_file_system(const char *key)
 {
 	unsigned int i;
@@ -384,14 +384,14 @@ static const struct cachefs_file_system *volume_file_system(const char *key)
 	return NULL;
 }
 
-/* The address of the server in a key, of NFS or CIFS. */
+/* Read the server's address in a key of NFS or CIFS. */
 static bool volume_server(const char *key, struct server *server)
 {
 	return volume_nfs_server(key, server) ||
 		(!strncmp(key, "cifs,", 5) && volume_parse_server(key + 5, ",", server));
 }
 
-/* The tag of a mount of NFS or 9p, or the share of one of CIFS; or NULL. */
+/* The tag of a mount of NFS or 9p, or the share of a mount of CIFS; or NULL. */
 static const char *volume_tag(const char *key)
 {
 	struct server server;
@@ -403,13 +403,13 @@ static const char *volume_tag(const char *key)
 }
 
 /**
- * cachefs_volume_is - Whether somebody means a volume
+ * cachefs_volume_is - Whether a name means a volume
  * @key: the key that the network file system gave it
- * @name: what somebody wrote: the address of the server, as in server_alias, or the
- *	tag of the mount, or the share; ends before "="
+ * @name: the address of the server, as in server_alias, or the tag of the mount, or
+ *	the share; ends before "="
  *
  * Context: any.
- * Return: whether it is meant.
+ * Return: whether @name means the volume.
  */
 bool cachefs_volume_is(const char *key, const char *name)
 {
@@ -423,7 +423,7 @@ bool cachefs_volume_is(const char *key, const char *name)
 	return tag && strlen(tag) == len && !memcmp(tag, name, len);
 }
 
-/* Whether the address may be another server's on another link.  No key has the link. */
+/* Whether another server may have the address on another link.  No key has the link. */
 static bool volume_link_local(const char *key)
 {
 	struct server server;
@@ -494,7 +494,7 @@ bool cachefs_object_named(struct cachefs_object *object, struct inode *inode)
 		WRITE_ONCE(object->named, true);
 		return true;
 	}
-	/* As long as the file has this cookie, even after a remount. */
+	/* The file is not cached as long as it has this cookie, even after a remount. */
 	cachefs_object_local_write(object);
 	if (!xchg(&volume->told, true))
 		pr_notice("%s: files are not cached: %s\n",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* BLAKE2s, whose state was called blake2s_state once. */
+/* BLAKE2s.  Older kernels call its context blake2s_state. */
 #ifndef _CACHEFS_COMPAT_BLAKE2S_H
 #define _CACHEFS_COMPAT_BLAKE2S_H
 

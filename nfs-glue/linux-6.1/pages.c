@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Where NFS reads and stores the cache page by page, see design.rst.  Reads are in
- * stage.c.
+ * I/O of NFS that comes page by page, see design.rst.  Reads are in stage.c.
  *
- * NFS hands over each page of a READ reply while it has it locked, and unlocks it when
- * the call returns.  The page is marked and joins the batch of pages that it continues.
- * A worker stores the batches, and the marks are cleared when they are on disk.
+ * NFS has each page of a READ reply locked when it hands the page over, and unlocks the
+ * page after the call.  The page is marked and joins the batch of pages that it
+ * continues.  A worker stores the batches.  The marks are cleared when the batch is on
+ * disk.
  */
 #include <linux/bvec.h>
 #include <linux/mm.h>
@@ -14,16 +14,16 @@
 #include <linux/uio.h>
 #include "../glue.h"
 
-/* Pages in one batch: what one I/O of the core takes. */
+/* The largest number of pages in one batch.  One I/O of the core takes as many. */
 #define BATCH_PAGES		128
 
 /*
  * struct batch - Pages to be stored together
  * @link: in cachefs_object::batches
  * @store: its operation holds the version, and the object
- * @born: jiffies
+ * @born: when it was made, jiffies
  * @folios: @nr of them, marked
- * @pages: the same for the core, which may replace some
+ * @pages: the same pages for the core, which may replace some
  */
 struct batch {
 	struct list_head	link;
@@ -59,7 +59,7 @@ static bool pages_read_page(struct cachefs_op *op, struct page *page)
 	if (!cachefs_object_named(op->object, page->mapping->host) ||
 	    start >= op->size || READ_ONCE(op->object->local_data) ||
 	    !cachefs_op_of_inode(op, page->mapping->host)) {
-		/* What the server sends now is not what an earlier READ was noted for. */
+		/* An earlier note is not for the data that the server sends now. */
 		cachefs_note_read(op, page->index, false);
 		return false;
 	}
@@ -136,7 +136,7 @@ static bool pages_batch_full(struct batch *batch)
 		batch->store.store.bytes % CACHEFS_BLOCK_SIZE;
 }
 
-/* Store what is full, and what has waited for more pages long enough. */
+/* Store the batches that are full, or have waited for more pages long enough. */
 static void pages_store_work(struct work_struct *work)
 {
 	struct cachefs_object *object = container_of(work, struct cachefs_object,
@@ -153,14 +153,14 @@ static void pages_store_work(struct work_struct *work)
 				   &object->store_work, 1);
 	spin_unlock(&object->lock);
 	/*
-	 * The object, and this work item in it, may be gone with the last of
-	 * them: list_for_each_entry_safe() does not look at either after that.
+	 * The object, and this work item in it, may be gone with the last batch.
+	 * list_for_each_entry_safe() does not look at either after that.
 	 */
 	list_for_each_entry_safe(batch, next, &ripe, link)
 		pages_batch_submit(batch);
 }
 
-/* A batch of the generation of @op, or NULL. */
+/* Make a batch of the generation of @op, or return NULL. */
 static struct batch *pages_batch_new(struct cachefs_op *op)
 {
 	struct batch *batch = kmalloc(sizeof(*batch), CACHEFS_GFP_MAYBE);
@@ -230,7 +230,7 @@ static bool pages_batch_add(struct cachefs_op *op, struct folio *folio, size_t b
 	return true;
 }
 
-/* The server has sent a page: how long did it take? */
+/* Note how long the server took to send a page. */
 static void pages_answered(struct cachefs_op *op)
 {
 	struct cachefs_miss *miss = &op->object->miss;
@@ -241,7 +241,7 @@ static void pages_answered(struct cachefs_op *op)
 					ktime_get_ns() - asked);
 }
 
-/* Have a page stored that the server has sent. */
+/* Store a page that the server has sent. */
 static void pages_store_page(struct cachefs_op *op, struct page *page)
 {
 	struct cachefs_cache *cache = cachefs_op_cache(op);
@@ -274,7 +274,7 @@ refuse:
 	cachefs_refuse(cache, version, page->index, bytes, why);
 }
 
-/* NFS does not look at what this returns. */
+/* NFS ignores the return value. */
 static int pages_write_cache(struct netfs_cache_resources *cres, loff_t start,
 			     struct iov_iter *iter, netfs_io_terminated_t term_func,
 			     void *term_func_priv)
@@ -294,7 +294,7 @@ static int pages_write_cache(struct netfs_cache_resources *cres, loff_t start,
 	return -ENOBUFS;
 }
 
-/* NFS stores what it has just read; everybody else comes with new data. */
+/* NFS stores a page that it has just read.  All other callers come with new data. */
 static int pages_prepare_write(struct netfs_cache_resources *cres, loff_t *start,
 			       size_t *len, loff_t i_size,
 			       bool no_space_allocated_yet)
@@ -310,7 +310,7 @@ static void pages_end_operation(struct netfs_cache_resources *cres)
 	cachefs_end_access(fscache_cres_cookie(cres));
 }
 
-/* No file system that is cached here asks for more. */
+/* No file system that is cached on this kernel uses the other operations. */
 static const struct netfs_cache_ops netfs_ops = {
 	.end_operation		= pages_end_operation,
 	.read			= pages_read_cache,
@@ -323,7 +323,7 @@ static const struct netfs_cache_ops netfs_ops = {
  * @cres: where the operation goes
  * @want_state: ignored
  *
- * NFS asks one thing in it, so that is where an operation of ours begins and ends.
+ * NFS makes only one call in the operation, so a cachefs_op begins and ends in that call.
  *
  * Context: any.
  * Return: %true.
@@ -346,7 +346,7 @@ int cachefs_glue_init_io(struct cachefs_glue *glue)
 {
 	int ret;
 
-	/* Reclaim waits for the marks that it clears. */
+	/* Reclaim waits for the marks that the queue's work clears. */
 	glue->wq = alloc_workqueue("cachefs_pages",
 				   WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	if (!glue->wq)
@@ -384,7 +384,7 @@ void cachefs_object_init_io(struct cachefs_object *object)
 
 /**
  * cachefs_object_exit_io - The opposite of cachefs_object_init_io()
- * @object: no operation is open, and no batch, which would hold one
+ * @object: no operation is open, so there is no batch, which would hold one
  *
  * Context: process, may sleep.
  */

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reads where NFS reads the cache page by page, see design.rst.
+ * Reads of NFS that come page by page, see design.rst.
  *
  * The pages that NFS will ask for next are known: readahead has put them, locked and
- * empty, into the page cache.  What of them is cached is read in one go into memory of
- * our own (a stage), and copied page by page.  They are not filled where they are: a
- * page that somebody else has locked looks the same.
+ * empty, into the page cache.  The cached ones among them are read in one go into memory
+ * of the module (a stage), and copied page by page.  The pages are not filled in place,
+ * because a page that another task has locked looks the same.
  */
 #include <linux/highmem.h>
 #include <linux/mm.h>
@@ -14,14 +14,14 @@
 #include <linux/slab.h>
 #include "../glue.h"
 
-/* Pages in one stage: what one I/O of the core takes. */
+/* The largest number of pages in one stage.  One I/O of the core takes as many. */
 #define STAGE_PAGES		128
 
-/* Pages in all stages, and kept for the next ones: together 32 MiB. */
+/* The most pages in all stages, and kept for the next stages: together 32 MiB. */
 #define MAX_STAGED_PAGES	7168
 #define MAX_SPARE_PAGES		1024
 
-/* Pages read in sequence that promise another stage from the first page of one on. */
+/* After this many pages in sequence, reading ahead begins at a stage's first page. */
 #define LONG_RUN		(8 * STAGE_PAGES)
 
 /*
@@ -30,13 +30,13 @@
  * @link: in cachefs_glue::stages
  * @glue: the binding
  * @read: the read that fills it
- * @done: when it has
- * @refs: the lists, the read, and whoever copies
- * @generation: of the object when it began
+ * @done: @read has ended
+ * @refs: held by the lists, the read, and each task that copies
+ * @generation: of the object when @read began
  * @unused: pages that nobody has asked for yet; cachefs_glue::stage_lock
- * @born: jiffies
- * @run: pages that were read in sequence up to where it begins; 0 in a first window
- * @nr_pages: how many @pages there are
+ * @born: when @read began, jiffies
+ * @run: pages that were read in sequence up to its first page; 0 in a first window
+ * @nr_pages: number of @pages
  */
 struct stage {
 	struct list_head	object_link;
@@ -59,7 +59,10 @@ static void stage_count_held(struct cachefs_glue *glue, long pages)
 		      (s64)pages * PAGE_SIZE);
 }
 
-/* Its pages serve again: a kernel may clear each page that it gives.  Any context. */
+/*
+ * Free a stage.  Its pages are kept for other stages, because a kernel may clear each
+ * page that it gives.  Any context.
+ */
 static void stage_free(struct stage *stage)
 {
 	struct cachefs_glue *glue = stage->glue;
@@ -101,7 +104,7 @@ static struct page *stage_spare_take(struct cachefs_glue *glue)
 	return page;
 }
 
-/* Give up to @nr spare pages back to the kernel; returns how many. */
+/* Give up to @nr spare pages back to the kernel.  Returns their number. */
 static unsigned long stage_spare_free(struct cachefs_glue *glue, unsigned long nr)
 {
 	unsigned long freed;
@@ -123,8 +126,8 @@ static void stage_give_room(struct cachefs_glue *glue, unsigned int nr)
 }
 
 /*
- * A stage with @nr pages, for which there is room, or with fewer but one; or NULL.
- * What it does not need of the room is given back.
+ * Allocate a stage with @nr pages, for which room was taken.  It may get fewer pages, but
+ * at least two; otherwise this returns NULL.  Room that it does not need is given back.
  */
 static struct stage *stage_alloc(struct cachefs_glue *glue, unsigned int nr)
 {
@@ -165,7 +168,7 @@ static void stage_unlink(struct cachefs_glue *glue, struct stage *stage)
 		      (u64)stage->unused << CACHEFS_BLOCK_SHIFT);
 }
 
-/* The references of stages that were taken off the lists onto one of ours. */
+/* Drop the references of stages that were moved from the lists to @stages. */
 static void stage_put_all(struct list_head *stages)
 {
 	struct stage *stage, *next;
@@ -196,8 +199,8 @@ static void stage_read_done(struct cachefs_read *read)
 }
 
 /*
- * Drop the oldest stages that have been read, until they have had @nr pages; none
- * that are younger than a second, which may be in use, unless @young.
+ * Drop the oldest stages that have been read, until @nr pages are dropped.  Stages that
+ * are younger than a second may be in use, and are only dropped if @young.
  */
 static void stage_drop_old(struct cachefs_glue *glue, long nr, bool young)
 {
@@ -209,7 +212,7 @@ static void stage_drop_old(struct cachefs_glue *glue, long nr, bool young)
 		if (nr <= 0 ||
 		    (!young && !time_after(jiffies, stage->born + HZ)))
 			break;
-		/* Else its reader would not find the rest, and read it again. */
+		/* Without this stage its reader would read the rest again. */
 		if (!completion_done(&stage->done))
 			continue;
 		nr -= stage->nr_pages;
@@ -221,9 +224,9 @@ static void stage_drop_old(struct cachefs_glue *glue, long nr, bool young)
 }
 
 /*
- * Take room for @nr pages, at the cost of old stages if need be.  What has not been
- * @asked for may take half of the room, and none from those that may be in use.  A
- * stage has its room until the last who uses it is done.
+ * Take room for @nr pages, and drop old stages if necessary.  Pages that were not @asked
+ * for may take half of the room, and none from stages that may be in use.  A stage keeps
+ * its room until its last user is done.
  */
 static bool stage_take_room(struct cachefs_glue *glue, unsigned int nr, bool asked)
 {
@@ -241,9 +244,10 @@ static bool stage_take_room(struct cachefs_glue *glue, unsigned int nr, bool ask
 }
 
 /*
- * Read @want blocks from @block on, at most a stage full, or as many of them as are
- * cached and get a page, into a new stage; @run: see there.  Returns it with a reference for the
- * caller, or NULL: less than two blocks are cached, or no memory.
+ * Read @want blocks from @block on into a new stage, or as many of them as are cached and
+ * get a page.  @want is at most a stage full.  @run: see struct stage.  Returns the stage
+ * with a reference for the caller, or NULL if less than two blocks are cached, or if
+ * there is no room or no memory.
  */
 static struct stage *stage_new(struct cachefs_op *op, u64 block,
 			       unsigned int want, unsigned int run, bool asked)
@@ -280,7 +284,7 @@ static struct stage *stage_new(struct cachefs_op *op, u64 block,
 	return stage;
 }
 
-/* Find the stage that has a block, with a reference; drop those out of date. */
+/* Find the stage that has a block, and take a reference.  Drop stages out of date. */
 static struct stage *stage_find(struct cachefs_op *op, u64 block)
 {
 	struct cachefs_glue *glue = cachefs_op_glue(op);
@@ -304,7 +308,7 @@ static struct stage *stage_find(struct cachefs_op *op, u64 block)
 	return found;
 }
 
-/* What the page cache has of a page.  Only looked at: it may change at once. */
+/* The state of a page in the page cache.  It may change at once. */
 enum stage_page_state {
 	PAGE_ABSENT,
 	PAGE_ASKED,		/* locked and empty, as readahead leaves it */
@@ -321,7 +325,7 @@ static enum stage_page_state stage_page_state(const struct folio *folio)
 	return PAGE_OTHER;
 }
 
-/* The number of pages from @index on that are in that state, at most @max. */
+/* The number of pages from @index on that are in @state, at most @max. */
 static unsigned int stage_count_pages(struct address_space *mapping, pgoff_t index,
 				      unsigned int max, enum stage_page_state state)
 {
@@ -337,7 +341,7 @@ static unsigned int stage_count_pages(struct address_space *mapping, pgoff_t ind
 	return nr;
 }
 
-/* The pages from @index on that NFS will ask for next, at most a stage full. */
+/* The number of pages from @index on that NFS will ask for next, at most a stage full. */
 static unsigned int stage_pages_asked(struct address_space *mapping, pgoff_t index)
 {
 	return stage_count_pages(mapping, index, STAGE_PAGES, PAGE_ASKED);
@@ -369,9 +373,10 @@ static void stage_run_remember(struct cachefs_object *object, u64 end,
 }
 
 /*
- * While NFS copies page @i of a stage, the disk reads what comes behind it: what
- * NFS is known to ask for, at once; and what it will only ask for if the sequence
- * goes on, from the middle on, and a quarter of what was read so.
+ * Let the disk read the pages behind a stage while NFS copies page @i of the stage.
+ * Pages that NFS is known to ask for are read at once.  Pages that NFS will only ask for
+ * if the sequence goes on are read from the middle of the stage on, or from its first
+ * page on after LONG_RUN pages, and at most a quarter of what was read in sequence.
  */
 static void stage_continue(struct cachefs_op *op, struct stage *stage,
 			   unsigned int i, struct address_space *mapping)
@@ -402,7 +407,10 @@ static void stage_continue(struct cachefs_op *op, struct stage *stage,
 		stage_run_remember(op->object, block, run);
 }
 
-/* The pages of a stage are not the reader's: it need not wait for a disk that hangs. */
+/*
+ * Wait until a stage has been read, but not for a disk that hangs: the disk writes to the
+ * pages of the stage, and not to the reader's pages.
+ */
 static bool stage_wait(struct cachefs_glue *glue, struct stage *stage)
 {
 	while (!completion_done(&stage->done)) {
@@ -438,7 +446,7 @@ static bool stage_copy(struct cachefs_op *op, struct stage *stage,
 /*
  * struct page_read - A read that its caller waits for
  * @read: the read
- * @done: when it has ended
+ * @done: the read has ended
  */
 struct page_read {
 	struct cachefs_read	read;
@@ -450,7 +458,7 @@ static void stage_page_read_done(struct cachefs_read *read)
 	complete(&container_of(read, struct page_read, read)->done);
 }
 
-/* Read one page where it is. */
+/* Read one page in place, without a stage. */
 static bool stage_read_direct(struct cachefs_op *op, struct page *page)
 {
 	struct page_read direct = {
@@ -468,7 +476,7 @@ static bool stage_read_direct(struct cachefs_op *op, struct page *page)
 	return !direct.read.error;
 }
 
-/* Whether it is the next page of a run that is not cached. */
+/* Whether @index is the next page of the run that is not cached. */
 static bool stage_known_miss(struct cachefs_op *op, pgoff_t index)
 {
 	struct cachefs_object *object = op->object;
@@ -478,14 +486,14 @@ static bool stage_known_miss(struct cachefs_op *op, pgoff_t index)
 	spin_lock(&object->lock);
 	known = miss->generation == op->generation && miss->next == index &&
 		index < miss->end;
-	/* Never back: what is read again may have been stored. */
+	/* @next never goes back: a page that is read again may have been stored. */
 	if (known)
 		miss->next++;
 	spin_unlock(&object->lock);
 	return known;
 }
 
-/* A page is not cached, and neither are those after it that come next. */
+/* Remember that a page is not cached, and neither are the pages that come next. */
 static void stage_remember_miss(struct cachefs_op *op, struct page *page)
 {
 	unsigned int nr = max(stage_pages_asked(page->mapping, page->index), 1U);
@@ -503,11 +511,11 @@ static void stage_remember_miss(struct cachefs_op *op, struct page *page)
 }
 
 /**
- * cachefs_stage_read - Fill a page with what is cached
+ * cachefs_stage_read - Fill a page from the cache
  * @op: the operation
  * @page: the page, locked
  *
- * What is cached of the pages that readahead will ask for next is read with it.
+ * The cached ones of the pages that NFS will ask for next are read with it.
  *
  * Context: process, sleeps.
  * Return: %false if it is not cached, or could not be read.
@@ -519,7 +527,7 @@ bool cachefs_stage_read(struct cachefs_op *op, struct page *page)
 
 	if (stage_known_miss(op, page->index))
 		return false;
-	/* What the server sends may wait until the device has read. */
+	/* Do not time the server: its answer may wait until the device has read. */
 	if (READ_ONCE(op->object->miss.asked))
 		WRITE_ONCE(op->object->miss.asked, 0);
 	stage = stage_find(op, page->index);
@@ -556,7 +564,7 @@ static unsigned long stage_shrink_count(struct shrinker *shrinker,
 		SHRINK_EMPTY;
 }
 
-/* What nobody has asked for yet is not worth memory that others lack. */
+/* Give back pages that nobody has asked for yet: others need the memory more. */
 static unsigned long stage_shrink_scan(struct shrinker *shrinker,
 				       struct shrink_control *sc)
 {
@@ -600,7 +608,7 @@ void cachefs_stages_exit(struct cachefs_glue *glue)
 }
 
 /**
- * cachefs_stages_drop - Drop what has been read ahead of an object
+ * cachefs_stages_drop - Drop the pages that were read ahead of an object
  * @object: no operation is open
  *
  * Context: process.

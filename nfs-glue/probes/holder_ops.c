@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Who holds a block device is told when it goes: Linux 6.5. */
+/* The holder of a block device is told when the device goes away: Linux 6.5. */
 #include <linux/blkdev.h>
 
 #ifndef ABSENT

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fs/netfs takes a read without this flag, and with nothing transferred, for a final
- * failure: Linux 6.13.
+ * If a read transferred nothing and does not have this flag, fs/netfs takes the read
+ * for a final failure: Linux 6.13.
  */
 #include <linux/netfs.h>
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Slices of a read donate to their neighbours, and one that failed with an errno is
- * not repeated: Linux 6.12 and 6.13.  With this member went that way of reading.
+ * Slices of a read donate to their neighbours, and a slice that failed with an errno is
+ * not repeated: Linux 6.12 and 6.13.  Later kernels have neither this member nor that
+ * way of reading.
  */
 #include <linux/netfs.h>
 

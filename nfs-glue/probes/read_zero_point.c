@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* netfs's zero point has a function that reads it: after Linux 6.12, by 7.3. */
+/* A function reads netfs's zero point: after Linux 6.12, by 7.3. */
 #include <linux/netfs.h>
 
 #ifndef ABSENT

@@ -64,7 +64,7 @@ static void wait_sealed(struct fixture *f, u32 region)
 					     CACHEFS_REGION_SEALED));
 }
 
-/* Wait until a power loss would spare the blocks that are in the open region so far. */
+/* Wait until a power loss would spare the @slots blocks of the open region. */
 static void wait_flushed(struct fixture *f, unsigned int slots)
 {
 	KUNIT_ASSERT_TRUE(f->test,
@@ -124,7 +124,7 @@ static void reattach_again_and_again_loses_nothing(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, found(f, "file", 0, 50), 50);
 	KUNIT_EXPECT_EQ(test, f->cache->attach_count, 6);
-	/* Attaching alone uses nothing up. */
+	/* An attach alone uses up no region. */
 	for (i = 0; i < FIXTURE_REGIONS; i++)
 		reattach(f);
 	KUNIT_EXPECT_EQ(test, found(f, "file", 0, 50), 50);
@@ -237,7 +237,7 @@ static void fresh_cache_is_attached_without_reading_it(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, f->cache->attach_count, 1);
 }
 
-/* While the cache is in use, neither anchor says anything else. */
+/* Both anchors are of this attach while the cache is in use. */
 static void both_anchors_are_of_this_attach(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -271,7 +271,7 @@ static void damaged_anchors_are_replaced_by_a_scan(struct kunit *test)
 	for (i = 1; i <= 3; i++) {
 		store_patiently(f, "file", 10 * i, 10);
 		fixture_detach(f);
-		/* One of them, the other, both. */
+		/* The first anchor, then the second, then both. */
 		if (i & 1)
 			ramdisk_block(f->ramdisk, CACHEFS_ANCHOR_BLOCK)[9] ^= 1;
 		if (i & 2)
@@ -535,7 +535,7 @@ static int detach_task(void *argument)
 	return 0;
 }
 
-/* No request has failed: the block layer tells the holder. */
+/* No request fails.  The block layer tells the holder that the device is gone. */
 static void vanished_device_fails_the_cache_without_io(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -596,7 +596,7 @@ static void regions_are_read_side_by_side(struct kunit *test)
 	wait_sealed(f, 1);
 	fixture_crash(f);
 	f->ramdisk->hold_from = CACHEFS_FIRST_BLOCK;
-	/* Not what is behind the last region: that is read before. */
+	/* Blocks behind the last region are not held, because they are read before. */
 	f->ramdisk->hold_to = f->ramdisk->blocks - CACHEFS_LAST_BLOCKS;
 	WRITE_ONCE(f->ramdisk->hold_reads, true);
 	helper = helper_start(test, attach_task, f);

@@ -26,7 +26,7 @@ static bool is_cached(struct fixture *f, const struct cachefs_version *version,
 	return cached;
 }
 
-/* Store blocks one by one.  Wait for a free region where there is none. */
+/* Store blocks one by one.  Wait for a free region if there is none. */
 static void store_patiently(struct fixture *f,
 			    const struct cachefs_version *version, u64 block,
 			    unsigned int nr)
@@ -100,7 +100,7 @@ static void read_of_what_is_cached_in_part_is_enodata(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 0, 4, 1), 0);
 	KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 5, 4, 1), 0);
 	KUNIT_EXPECT_EQ(test, fixture_read(f, &v, 0, 9, 1), -ENODATA);
-	/* The other blocks were right. */
+	/* The blocks that are cached can still be read. */
 	KUNIT_EXPECT_EQ(test, fixture_read(f, &v, 5, 4, 1), 0);
 }
 
@@ -204,7 +204,7 @@ static void write_error_is_told_and_the_block_not_found(struct kunit *test)
 	WRITE_ONCE(f->ramdisk->fail_writes, false);
 	KUNIT_EXPECT_FALSE(test, is_cached(f, &v, 0));
 	KUNIT_EXPECT_EQ(test, cachefs_state(f->cache), CACHEFS_DEGRADED);
-	/* It goes on. */
+	/* The cache stays in use. */
 	KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 0, 1, 1), 0);
 	KUNIT_EXPECT_EQ(test, fixture_read(f, &v, 0, 1, 1), 0);
 }
@@ -249,7 +249,7 @@ static void many_errors_take_the_cache_out_of_use(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture_read(f, &v, 0, 1, 1), -ENODATA);
 	KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 1, 1, 1), -ENOBUFS);
 	KUNIT_EXPECT_FALSE(test, wanted(f, PAGE_SIZE));
-	/* And an administrator puts it back. */
+	/* An administrator puts the cache back into use. */
 	KUNIT_EXPECT_EQ(test, cachefs_use_again(f->cache), 0);
 	KUNIT_EXPECT_EQ(test, cachefs_state(f->cache), CACHEFS_ACTIVE);
 	KUNIT_EXPECT_EQ(test, fixture_read(f, &v, 0, 1, 1), 0);
@@ -269,7 +269,7 @@ static void damaged_block_is_euclean_and_dropped(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture_read(f, &v, 0, 1, 1), -EUCLEAN);
 	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_CHECKSUM_ERRORS), 1);
 	KUNIT_EXPECT_EQ(test, fixture_read(f, &v, 0, 1, 1), -ENODATA);
-	/* The next store puts it right. */
+	/* The next store puts the block right. */
 	KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 0, 1, 1), 0);
 	KUNIT_EXPECT_EQ(test, fixture_read(f, &v, 0, 1, 1), 0);
 }
@@ -294,7 +294,7 @@ static void blocks_that_changed_places_are_euclean(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 0, 1, 1), 0);
 	KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 9, 1, 1), 0);
 	KUNIT_EXPECT_EQ(test, fixture_store(f, &other, 9, 1, 2), 0);
-	/* Another block of this version; this block of another. */
+	/* Another block of this version, and the same block of another version. */
 	memcpy(fixture_on_disk(f, &v, 0), fixture_on_disk(f, &v, 9),
 	       PAGE_SIZE);
 	memcpy(fixture_on_disk(f, &v, 9), fixture_on_disk(f, &other, 9),
@@ -316,7 +316,7 @@ static void stores_under_way_count_against_the_bound(struct kunit *test)
 	transfer_store(f, t, &v, 0, 6 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_STORES_IN_FLIGHT_BYTES),
 			6 * PAGE_SIZE);
-	/* There is some room, but not for all of it. */
+	/* There is some room, but not for the whole store. */
 	KUNIT_EXPECT_TRUE(test, wanted(f, 3 * PAGE_SIZE));
 	KUNIT_EXPECT_EQ(test, fixture_store(f, &v, 10, 3, 1), -ENOBUFS);
 	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_STORE_REFUSED_BYTES),
@@ -366,7 +366,7 @@ static void wrapped_log_has_the_newest(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, fixture_read(f, &v, block, 1, 1), 0);
 	}
 	KUNIT_EXPECT_EQ(test, hits, f->cache->live_blocks);
-	/* All but what is being reused and kept ready. */
+	/* All regions but those that are being reused or kept ready. */
 	KUNIT_EXPECT_GE(test, hits, (FIXTURE_REGIONS - 5) * SLOTS);
 	KUNIT_EXPECT_LE(test, hits, FIXTURE_REGIONS * SLOTS);
 	KUNIT_EXPECT_EQ(test, (fixture_stat(f, CACHEFS_STAT_EVICTED_BYTES) >>
@@ -402,7 +402,7 @@ static void region_that_is_read_from_is_not_reused(struct kunit *test)
 	ramdisk_kick(f->ramdisk);
 	KUNIT_EXPECT_EQ(test, transfer_wait(f, t), 0);
 	KUNIT_EXPECT_TRUE(test, transfer_matches(t, 0, 1, PAGE_SIZE));
-	/* And then it is; what was read may stay, elsewhere. */
+	/* Now the region is reused.  The block that was read may stay, elsewhere. */
 	store_patiently(f, &v, block, 3 * SLOTS);
 	KUNIT_EXPECT_GT(test, f->cache->regions[0].seq, seq);
 }
@@ -426,7 +426,7 @@ static void checksums_that_were_dropped_are_loaded_again(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, f->cache->regions[0].checksums);
 	KUNIT_EXPECT_EQ(test, fixture_read(f, &v, 0, SLOTS, 1), 0);
 	KUNIT_EXPECT_NOT_NULL(test, f->cache->regions[0].checksums);
-	/* Those of the open region are nowhere else: they stay. */
+	/* The checksums of the open region stay, because they are nowhere else. */
 	KUNIT_EXPECT_EQ(test, fixture_read(f, &v, SLOTS, 1, 1), 0);
 }
 

@@ -30,7 +30,7 @@ static void helper_stop(void *data)
 
 	if (!completion_done(&helper->ended)) {
 		helper_kill(helper);
-		/* If not even that helps, it stays where it is. */
+		/* If not even that ends the task, it stays where it is. */
 		if (!helper_ended(helper))
 			return;
 	}
@@ -157,7 +157,7 @@ int fixture_attach(struct fixture *f, unsigned int flags)
 		f->cache = NULL;
 		return ret;
 	}
-	/* Other cases may hold I/O as long as they like. */
+	/* No bounds in time: most cases may hold I/O as long as they like. */
 	f->cache->max_in_flight_ms = 0;
 	f->cache->read_bypass_ms = 0;
 	KUNIT_EXPECT_TRUE(f->test, fixture_eventually(!READ_ONCE(f->cache->recovery)));
@@ -195,10 +195,10 @@ void fixture_crash(struct fixture *f)
 }
 
 /**
- * fixture_version - The version of some file
+ * fixture_version - Make the version of some file
  * @f: the fixture
  * @name: of the file
- * @version: where it goes
+ * @version: the result
  */
 void fixture_version(struct fixture *f, const char *name,
 		     struct cachefs_version *version)
@@ -242,9 +242,9 @@ static void transfer_free(void *data)
 }
 
 /**
- * transfer_alloc - Pages for a store or a read
+ * transfer_alloc - Allocate pages for a store or a read
  * @f: the fixture
- * @nr: how many
+ * @nr: number of pages
  *
  * Return: the transfer, freed with the case.
  */
@@ -345,9 +345,9 @@ static void transfer_read_done(struct cachefs_read *read)
  * transfer_store - Start to store the pages
  * @f: the fixture
  * @t: the transfer
- * @version: as whose blocks
+ * @version: the version that the blocks belong to
  * @block: first file block
- * @bytes: how much of them
+ * @bytes: number of bytes
  */
 void transfer_store(struct fixture *f, struct transfer *t,
 		    const struct cachefs_version *version, u64 block,
@@ -408,12 +408,12 @@ int transfer_wait(struct fixture *f, struct transfer *t)
 /**
  * fixture_store - Store blocks with a pattern
  * @f: the fixture
- * @version: as whose blocks
+ * @version: the version that the blocks belong to
  * @block: first file block
  * @nr: number of blocks
  * @pattern: which pattern
  *
- * Return: how it ended.
+ * Return: the error of the store, or 0.
  */
 int fixture_store(struct fixture *f, const struct cachefs_version *version,
 		  u64 block, unsigned int nr, u64 pattern)
@@ -436,7 +436,7 @@ int fixture_store(struct fixture *f, const struct cachefs_version *version,
  * @nr: number of blocks
  * @pattern: which pattern
  *
- * Return: how it ended; 1 if it worked but a byte is wrong.
+ * Return: the error of the read, or 0; 1 if the read worked but a byte is wrong.
  */
 int fixture_read(struct fixture *f, const struct cachefs_version *version,
 		 u64 block, unsigned int nr, u64 pattern)
@@ -453,7 +453,7 @@ int fixture_read(struct fixture *f, const struct cachefs_version *version,
 }
 
 /**
- * fixture_on_disk - Where a cached block is on the device
+ * fixture_on_disk - Find a cached block on the device
  * @f: the fixture
  * @version: whose block
  * @block: file block

@@ -25,7 +25,7 @@
 /* The longest wait for an event that takes only the time of the machine. */
 #define FIXTURE_PATIENCE	(20 * HZ)
 
-/* Wait until @condition, but not for ever.  Gives its value in the end. */
+/* Wait until @condition, but not for ever.  The result is its value in the end. */
 #define fixture_eventually(condition)					\
 ({									\
 	unsigned long __end = jiffies + FIXTURE_PATIENCE;		\
@@ -56,13 +56,13 @@ struct fixture {
  * struct transfer - A store or a read of pages with a known pattern
  * @store: the store
  * @read: the read
- * @pages: for either
- * @stored: what the store is given, and may change
+ * @pages: the pages for either
+ * @stored: the pages that the store is given, and may replace
  * @nr: number of pages
- * @error: how it ended
- * @valid: what still_valid answers
- * @asked: how often it was asked
- * @ended: when @store or @read has ended
+ * @error: error of @store or @read, or 0
+ * @valid: still_valid answers that the store is valid
+ * @asked: how often still_valid was asked
+ * @ended: @store or @read has ended
  */
 struct transfer {
 	struct cachefs_store	store;
@@ -82,7 +82,7 @@ struct transfer {
  * @function: what it runs
  * @argument: the argument of @function
  * @ret: what @function returned
- * @ended: when it has
+ * @ended: @function has returned
  */
 struct helper {
 	struct task_struct	*task;

@@ -319,7 +319,7 @@ static void anchor_is_refused_for(struct kunit *test)
 	cachefs_anchor_seal(anchor, SEED);
 	KUNIT_EXPECT_EQ(test, cachefs_anchor_check(anchor, uuid, SEED, &geo),
 			c->why);
-	/* Of another cache, or damaged. */
+	/* An anchor of another cache, and a damaged anchor. */
 	if (c->why == CACHEFS_OK) {
 		KUNIT_EXPECT_EQ(test, cachefs_anchor_check(anchor, uuid,
 							   SEED + 1, &geo),
@@ -450,7 +450,7 @@ static void data_checksum_depends_on_what_the_block_is(struct kunit *test)
 	KUNIT_EXPECT_NE(test, cachefs_data_checksum(SEED, id, 5, data), sum);
 }
 
-/* Final blocks, then two scratch blocks, all zero. */
+/* Allocate final blocks, then two scratch blocks, all zero. */
 static struct cachefs_meta_block *blank_meta(struct kunit *test,
 					     struct cachefs_geometry *geo)
 {
@@ -463,7 +463,7 @@ static struct cachefs_meta_block *blank_meta(struct kunit *test,
 	return meta;
 }
 
-/* The block that holds the records of final block @index in round 7, or -1. */
+/* Find the block that holds the records of final block @index in round 7, or -1. */
 static int pick(struct cachefs_meta_block *meta, u32 index,
 		const struct cachefs_geometry *geo)
 {
@@ -500,7 +500,7 @@ static void meta_scratch_with_more_records_wins(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pick(meta, 2, &geo), one);
 	meta_init(&meta[two], 7, 1, 2, 12);
 	KUNIT_EXPECT_EQ(test, pick(meta, 2, &geo), two);
-	/* Torn while it was written: the other one is still good. */
+	/* Block @two was torn while it was written.  Block @one is still good. */
 	meta[two].records[0].where = cpu_to_le64(1);
 	KUNIT_EXPECT_EQ(test, pick(meta, 2, &geo), one);
 }

@@ -118,7 +118,7 @@ static void map_pins_the_region_of_each_run_found(struct kunit *test)
 	struct cachefs_version version;
 	u32 refs[8];
 
-	/* Two that follow each other, one elsewhere in the region, one in another. */
+	/* Two consecutive blocks, one elsewhere in the region, one in another region. */
 	insert(test, OLD, id_a, 1, 10, 2);
 	insert(test, OLD, id_a, 3, 30, 1);
 	insert(test, NEW, id_a, 5, 20, 1);
@@ -229,7 +229,7 @@ static void forget_takes_all_of_a_region(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, find(test, id_a, 8), ref_of(test, NEW, 0));
 	KUNIT_EXPECT_EQ(test, f->cache->live_blocks, 1);
 	KUNIT_EXPECT_EQ(test, f->cache->nr_extents, 1);
-	/* Only what is reused counts as evicted. */
+	/* Only blocks of a region that is reused count as evicted. */
 	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_EVICTED_BYTES), 0);
 }
 

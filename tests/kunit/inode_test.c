@@ -16,7 +16,7 @@
 #define CHANGE_ATTR	77
 
 /*
- * struct nfs_file - An inode of NFS, and an operation on its cookie that agrees
+ * struct nfs_file - An inode of NFS, and an operation on its cookie that agrees with it
  * @super: the superblock that leads to @server
  * @glue_volume: a volume of NFS
  */
@@ -100,7 +100,7 @@ static void inode_agrees(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, of_inode(file));
 }
 
-/* Each attribute that names the version, different in inode and cookie. */
+/* Each attribute that names the version differs once between inode and cookie. */
 static void inode_has_another_attribute(struct kunit *test)
 {
 	struct nfs_file *file = file_new(test);
@@ -178,7 +178,7 @@ static void recent_change_is_not_settled(struct kunit *test)
 
 	set_change_attr(file, 0);
 	KUNIT_EXPECT_TRUE(test, settled(file));
-	/* Either time; the clock may go on by some seconds meanwhile. */
+	/* Either time may be recent.  The clock may go on by some seconds meanwhile. */
 	set_times(file, now - 3600, now);
 	KUNIT_EXPECT_FALSE(test, settled(file));
 	set_times(file, now, now - 3600);
@@ -210,7 +210,7 @@ struct change_attr_case {
 	const char	*name;
 	int		type;
 	bool		with_time;	/* the attribute has the time added */
-	s64		count;		/* what else is in it */
+	s64		count;		/* the rest of the attribute */
 	bool		counts;
 };
 
@@ -232,7 +232,7 @@ static const struct change_attr_case change_attr_cases[] = {
 
 KUNIT_ARRAY_PARAM_DESC(change_attr, change_attr_cases, name);
 
-/* A change attribute that counts changes tells a file that has just changed. */
+/* If the change attribute counts changes, even a recent change is settled. */
 static void change_attr_counts(struct kunit *test)
 {
 	const struct change_attr_case *param = test->param_value;

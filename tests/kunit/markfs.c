@@ -2,8 +2,8 @@
 /*
  * markfs: the smallest file system that is wired to the cache.
  *
- * It has one file, whose server is a formula.  It uses the cache as any network file
- * system would: by the steps of the protocol in include/cachefs.h, and nothing else.
+ * It has one file.  A formula takes the place of a server.  markfs uses the cache as any
+ * network file system would: by the steps of the protocol in include/cachefs.h alone.
  */
 #include <linux/err.h>
 #include <linux/mount.h>
@@ -33,7 +33,7 @@ static struct markfs *markfs_of(struct inode *inode)
 }
 
 /**
- * markfs_expect - The bytes that the server has at some place
+ * markfs_expect - Return the bytes that the server has at some place
  * @fs: the file
  * @pos: where, a multiple of 8
  *
@@ -202,7 +202,7 @@ static const struct address_space_operations markfs_aops = {
 	.dirty_folio		= noop_dirty_folio,
 };
 
-/* A write fault: as cachefs_page_mkwrite() says. */
+/* Handle a write fault as cachefs_page_mkwrite() says. */
 static vm_fault_t markfs_page_mkwrite(struct vm_fault *vmf)
 {
 	struct inode *inode = file_inode(vmf->vma->vm_file);
@@ -304,7 +304,7 @@ no_mount:
 	return NULL;
 }
 
-/* Clear the marks that are left, because nobody else will. */
+/* Clear the marks that are left, because nobody else will.  Returns their number. */
 static unsigned int markfs_clear_marks(struct markfs *fs)
 {
 	pgoff_t index, end = i_size_read(file_inode(fs->file)) >> PAGE_SHIFT;
@@ -328,7 +328,7 @@ static unsigned int markfs_clear_marks(struct markfs *fs)
  * markfs_destroy - Close and forget the file
  * @fs: the file; nobody uses it, but stores may be under way
  *
- * Return: how many folios were marked although no store was under way, or
+ * Return: the number of folios that were marked although no store was under way, or of
  *	stores that have not ended within 20 seconds; 0 is right.
  */
 unsigned int markfs_destroy(struct markfs *fs)
@@ -347,7 +347,7 @@ unsigned int markfs_destroy(struct markfs *fs)
 }
 
 /**
- * markfs_folio - Look a folio up that is in the page cache
+ * markfs_folio - Look a folio up in the page cache
  * @fs: the file
  * @index: its first page
  *

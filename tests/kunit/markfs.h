@@ -25,9 +25,9 @@
  * @refused: folios that the cache would not take
  * @in_flight: stores not ended
  * @stored: stores ended
- * @store_error: how the last one ended
+ * @store_error: error of the last store, or 0
  * @faults: write faults that came to page_mkwrite
- * @faulted: and those that returned from it
+ * @faulted: write faults that returned from page_mkwrite
  */
 struct markfs {
 	struct vfsmount		*mount;

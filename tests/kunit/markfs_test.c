@@ -145,7 +145,7 @@ static void forget_pages(struct markfs_case *c)
 {
 	unsigned int page;
 
-	/* Otherwise it would wait for ever for a mark that nobody clears. */
+	/* The invalidation would wait for ever for a mark that nobody clears. */
 	for (page = 0; page < FILE_PAGES; page++)
 		KUNIT_ASSERT_FALSE(c->test, marked(c, page));
 	KUNIT_EXPECT_EQ(c->test,
@@ -518,7 +518,7 @@ static void large_folio_is_marked_as_a_whole(struct kunit *test)
 	hold_writes(c);
 	KUNIT_EXPECT_TRUE(test, looks_right(c, 5));
 	KUNIT_EXPECT_EQ(test, fixture_stat(c->f, CACHEFS_STAT_PAGES_MARKED), 4);
-	/* A page of it that nobody has looked at. */
+	/* A page of the folio that nobody has looked at. */
 	helper = touch(c, 7, 0);
 	KUNIT_EXPECT_TRUE(test, helper_goes_on(helper));
 	KUNIT_EXPECT_EQ(test, mkwrite_waits(c), 1);

@@ -27,7 +27,7 @@ static void read_took(struct fixture *f, unsigned int ms)
 	cachefs_pace_end(&io, false);
 }
 
-/* Make the cache believe that a write of @bytes has taken @ms, with this in flight. */
+/* Make the cache believe that a write took @ms, with @in_flight bytes in flight. */
 static void write_took(struct fixture *f, u64 bytes, unsigned int ms,
 		       u64 in_flight)
 {
@@ -68,10 +68,10 @@ static void unknown_device_is_bound_in_bytes_alone(struct kunit *test)
 	f->cache->write_rate = 0;
 	f->cache->max_in_flight_ms = 1000;
 	KUNIT_EXPECT_EQ(test, cachefs_pace_window(f->cache), 64 * MIB);
-	/* These say nothing about the speed: next to nothing was in flight ... */
+	/* These writes say nothing about the speed: too few bytes were in flight ... */
 	write_took(f, 4096, 2000, 4096);
 	KUNIT_EXPECT_EQ(test, cachefs_pace_window(f->cache), 64 * MIB);
-	/* ... or for next to no time. */
+	/* ... or the time was too short. */
 	write_took(f, 1 * MIB, 50, 2 * MIB);
 	KUNIT_EXPECT_EQ(test, cachefs_pace_window(f->cache), 64 * MIB);
 }
@@ -91,7 +91,7 @@ static void slow_device_is_bound_in_time(struct kunit *test)
 	f->cache->max_in_flight_ms = 500;
 	KUNIT_EXPECT_LE(test, cachefs_pace_window(f->cache), window / 2 + 1000);
 	KUNIT_EXPECT_GT(test, cachefs_pace_window(f->cache), 2 * MIB);
-	/* However slow it is, something may be stored. */
+	/* Something may be stored even if the device is very slow. */
 	f->cache->write_rate = 1;
 	KUNIT_EXPECT_EQ(test, cachefs_pace_window(f->cache), 2 * MIB);
 	f->cache->max_in_flight = 4096;
@@ -106,7 +106,7 @@ static void bound_follows_the_device(struct kunit *test)
 	f->cache->write_rate = 0;
 	f->cache->max_in_flight_ms = 1000;
 	write_took(f, 10 * MIB, 1000, 10 * MIB);
-	/* It paused once ... */
+	/* The device paused once ... */
 	write_took(f, 1 * MIB, 1000, 10 * MIB);
 	KUNIT_EXPECT_GT(test, cachefs_pace_window(f->cache), 5 * MIB);
 	/* ... or has become slow, which shows soon. */
@@ -116,7 +116,7 @@ static void bound_follows_the_device(struct kunit *test)
 	/* The device can do again what it did once. */
 	write_took(f, 2 * MIB, 100, 10 * MIB);
 	KUNIT_EXPECT_GT(test, cachefs_pace_window(f->cache), 15 * MIB);
-	/* A lower rate does not count: there was not more to write. */
+	/* A lower rate does not count if there was not more to write. */
 	for (i = 0; i < 10; i++)
 		write_took(f, MIB / 4, 100, MIB / 4);
 	KUNIT_EXPECT_GT(test, cachefs_pace_window(f->cache), 15 * MIB);
@@ -201,7 +201,7 @@ static void store_that_takes_too_long_is_released(struct kunit *test)
 	let_go(f);
 	KUNIT_EXPECT_EQ(test, transfer_wait(f, t), -ESTALE);
 	KUNIT_EXPECT_TRUE(test, t->store.released);
-	/* Its pages may have changed since, so it is not published. */
+	/* The pages may have changed since, so the store is not published. */
 	KUNIT_EXPECT_EQ(test, t->asked, 0);
 	KUNIT_EXPECT_EQ(test, t->store.stored, 0);
 	KUNIT_EXPECT_FALSE(test, is_cached(f, &v, 0));
@@ -222,7 +222,7 @@ static void store_that_ends_in_time_is_not_released(struct kunit *test)
 	transfer_store(f, t, &v, 0, 4 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, transfer_wait(f, t), 0);
 	msleep(300);
-	/* At the end, and no second time. */
+	/* The store is released at its end, and no second time. */
 	KUNIT_EXPECT_EQ(test, releases, 1);
 	KUNIT_EXPECT_FALSE(test, t->store.released);
 	KUNIT_EXPECT_TRUE(test, is_cached(f, &v, 3));

@@ -143,7 +143,7 @@ static void adopt_counts_and_leaves_the_folio_alone(struct kunit *test)
 {
 	struct mark_case *c = new_case(test, 1);
 
-	/* As netfs does it. */
+	/* Mark the folio as netfs does. */
 	folio_get(c->folio);
 	folio_set_private_2(c->folio);
 
@@ -283,7 +283,7 @@ static void mkwrite_waits_and_counts_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mkwrite_waits(c), 1);
 }
 
-/* Neither RETRY, which would let the fault succeed, nor NOPAGE. */
+/* The result is neither RETRY, which would let the fault succeed, nor NOPAGE. */
 static void mkwrite_ends_with_sigbus_when_killed(struct kunit *test)
 {
 	struct mark_case *c = new_case(test, 0);

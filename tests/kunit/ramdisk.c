@@ -90,7 +90,7 @@ static void bio_serve(struct ramdisk *ramdisk, struct bio *bio)
 	bio_endio(bio);
 }
 
-/* Never runs twice at a time. */
+/* A work item never runs twice at a time. */
 static void ramdisk_work(struct work_struct *work)
 {
 	struct ramdisk *ramdisk = container_of(work, struct ramdisk, work);
@@ -132,8 +132,8 @@ static const struct block_device_operations ramdisk_ops = {
 };
 
 /*
- * There is no udev and no devtmpfs yet when the suites run.  That is before the
- * kernel frees its init functions, so these two may call some.
+ * There is no udev and no devtmpfs yet when the suites run.  The suites run before the
+ * kernel frees its init functions, so these two functions may call some.
  */
 static int __ref make_node(struct ramdisk *ramdisk)
 {

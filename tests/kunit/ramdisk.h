@@ -18,7 +18,7 @@ struct cachefs_device;
  * @hold_reads: reads do not complete until this is cleared and ramdisk_kick()
  * @hold_from: only reads from this block of 4096 bytes on are held
  * @hold_to: and only reads before this block; 0: to the end
- * @hold_writes: the same for writes; data is taken from memory at that time
+ * @hold_writes: the same for writes; data is taken from memory when a write completes
  * @let_pass: the write of this page is not held
  * @fail_reads: reads end with an error
  * @fail_block: reads of this block of 4096 bytes end with an error; 0: none

@@ -98,7 +98,7 @@ struct refusal_case {
 	const char	*name;
 	const char	*key;
 	bool		by_netfs;	/* cached where fs/netfs reads */
-	bool		page_by_page;	/* and where NFS does it itself */
+	bool		page_by_page;	/* cached where NFS reads page by page */
 };
 
 static const struct refusal_case refusal_cases[] = {

@@ -1,3 +1,3 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Found last: for kernels that have only the older place. */
+/* Searched last: used by kernels that have only the older header. */
 #include <asm/unaligned.h>
