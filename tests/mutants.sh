@@ -2,10 +2,10 @@
 # shellcheck shell=bash
 #
 # For tests/user/mutants and tests/mutants-kernel: break one place in a copy of the
-# sources, and count what becomes of it.
+# sources, and count the results.
 #
-# With --dry-run as the first argument each of the two only looks whether all places
-# are in the sources, each exactly once.  Nothing is built.
+# With --dry-run as the first argument each of the two scripts only checks that all
+# places are in the sources, each exactly once.  Nothing is built.
 
 passed=0
 mutants_failed=0
@@ -30,8 +30,8 @@ wanted()	# NAME
 	return 1
 }
 
-# The only match of OLD, a fixed string, becomes NEW.  Without NEW nothing changes.
-# Prints what is wrong: no match, or more than one.
+# Replace the only match of OLD, a fixed string, by NEW.  Without NEW nothing changes.
+# Print the error: no match, or more than one.
 break_at()	# FILE OLD [NEW]
 {
 	OLD=$2 NEW=${3-$2} perl -0777 -e '
@@ -46,7 +46,7 @@ break_at()	# FILE OLD [NEW]
 		print $out $text' "$1"
 }
 
-# A copy of SOURCES to break.
+# Make a copy of SOURCES to break.
 copy_sources()	# DIR SOURCES...
 {
 	[ -z "$dry" ] || return 0
@@ -57,14 +57,14 @@ copy_sources()	# DIR SOURCES...
 	cp -r "$@" "$copy"
 }
 
-# What is compiled when goes by times: the copy is newer than its object.
+# Mend the broken file.  make compares times: the copy is newer than its object.
 mend()
 {
 	[ -z "$broken" ] || cp "$broken" "$copy/$broken"
 	broken=""
 }
 
-# Break a place.  False if that cannot be done, or if no more is asked for.
+# Break a place.  Return false if that fails, or if this is a dry run.
 break_copy()	# NAME FILE OLD NEW
 {
 	local why

@@ -18,11 +18,11 @@ void tiny(void)
 	model_new_version(2, 200);
 }
 
-/* Blocks of regions 0 and 1, in memory that has no checksums. */
+/* Store blocks in regions 0 and 1, and attach again: no checksums are in memory. */
 void two_regions(void)
 {
 	tiny();
-	/* In one I/O each. */
+	/* Base 0 makes each store a single I/O. */
 	model.versions[1].base = 0;
 	model.versions[2].base = 0;
 	EXPECT_EQ(model_store_now(1, 0, TINY_SLOTS), 0);
@@ -80,7 +80,7 @@ void store_all(unsigned int v)
 	}
 }
 
-/* All slots that there are before the log gets its turn; how many? */
+/* Take all slots that there are before the log runs.  Return their number. */
 u32 take_slots(bool last)
 {
 	struct cachefs_piece slots;
@@ -106,10 +106,10 @@ static void run_case(const struct test_case *test)
 	test->run();
 	if (model.device)
 		model_exit();
-	shim_reset(1);		/* has all memory been freed? */
+	shim_reset(1);		/* checks that all memory was freed */
 }
 
-/* In a process of its own; the status is its end. */
+/* Run a case in a process of its own.  Return the status of the process. */
 static int fork_case(const struct test_case *test)
 {
 	int status;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the cases share. */
+/* Functions that the cases share. */
 #ifndef _CASES_H
 #define _CASES_H
 
@@ -10,7 +10,7 @@ struct test_case {
 	void		(*run)(void);
 };
 
-/* The last data that was refused was refused for this, and none since this was asked. */
+/* Check the reason of the last refusal since the last such check, and clear it. */
 #define EXPECT_REFUSED(why) \
 	do { \
 		EXPECT_EQ(shim_refused, CACHEFS_WHY_##why); \
@@ -19,7 +19,7 @@ struct test_case {
 
 #define CASE(name) { #name, name }
 
-/* Each ends with an empty one. */
+/* Each array ends with an empty entry. */
 extern const struct test_case io_cases[];	/* cases_io.c */
 extern const struct test_case index_cases[];	/* cases_index.c */
 extern const struct test_case reinsert_cases[];	/* cases_reinsert.c */
@@ -35,19 +35,19 @@ extern const struct test_case golden_cases[];	/* cases_golden.c */
 
 /* The smallest cache, attached, with versions 1 and 2 of 200 blocks. */
 void tiny(void);
-/* tiny(), with blocks of regions 0 and 1, in memory that has no checksums. */
+/* tiny(), with blocks in regions 0 and 1 whose checksums are not in memory. */
 void two_regions(void);
 void bad_blocks(u64 start, unsigned int nr);
 void reattach(void);
 void cut_power(enum device_death death);
 void lose_power(enum device_death death);	/* and attach again */
 
-/* As readers do: no region can be reused, so none gets ready any more. */
+/* Pin all regions, as readers do: none can be reused, so none gets ready any more. */
 void pin_all(int change);
-/* More than the regions that are ready take at once. */
+/* Store all of a version, in steps: the ready regions may not take all at once. */
 void store_all(unsigned int v);
 s64 stat(enum cachefs_stat which);
-/* All slots that there are before the log gets its turn; how many? */
+/* Take all slots that there are before the log runs.  Return their number. */
 u32 take_slots(bool last);
 
 #endif

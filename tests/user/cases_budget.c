@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* How much is written in a day: the write budget. */
+/* The write budget: a bound on the bytes that are written in a day. */
 #include "cases.h"
 
-/* A bucket of 2160 blocks: one comes in every ten seconds. */
+/* A bucket of 2160 blocks: one block comes in every ten seconds. */
 #define BUDGET_DAY	(8640ULL * CACHEFS_BLOCK_SIZE)
 #define BUDGET_BUCKET	(BUDGET_DAY / 4)
 
@@ -11,14 +11,14 @@ static void set_budget(u64 day)
 	EXPECT_EQ(cachefs_budget_set(model.cache, day), 0);
 }
 
-/* Is there room for so many bytes that stay, and not for more? */
+/* Is there room for @bytes that stay, and not for more? */
 static bool room_is(s64 bytes)
 {
 	return cachefs_budget_admits(model.cache, bytes, true) &&
 		!cachefs_budget_admits(model.cache, bytes + 1, true);
 }
 
-/* Read all of version 1, as a reader does: what is not cached is stored.  Returns hits. */
+/* Read version 1 as a reader does: store blocks that are not cached.  Return the hits. */
 static unsigned int read_all(unsigned int blocks)
 {
 	unsigned int i, hits = 0;
@@ -34,7 +34,7 @@ static unsigned int read_all(unsigned int blocks)
 	return hits;
 }
 
-/* Four times as much as may be written, for three days: in no time more than the bound. */
+/* Store four times the budget, for three days: no period may exceed its bound. */
 static void never_more_than_the_budget(void)
 {
 	s64 now, lowest = S64_MAX, excess, hour = 0;
@@ -47,10 +47,10 @@ static void never_more_than_the_budget(void)
 			(s64)minute * 60 * (BUDGET_DAY / 86400);
 		lowest = min(lowest, excess);
 		model_new_version(1, 24);
-		/* Nobody reads on the second day: little of that is saved. */
+		/* There are no reads on the second day: little of its budget is saved. */
 		for (i = minute / 1440 == 1 ? 24 : 0; i < 24; i++)
 			model_store_now(1, i, 1);
-		/* What stays is written, too. */
+		/* Blocks that stay are written, too. */
 		if (minute / 1440 != 1)
 			read_all(24);
 		shim_advance_ms(60 * MSEC_PER_SEC);
@@ -63,12 +63,12 @@ static void never_more_than_the_budget(void)
 			hour = now;
 		}
 	}
-	/* And the budget is used. */
+	/* And most of the budget is used. */
 	EXPECT(now >= 2 * (s64)BUDGET_DAY * 9 / 10);
 	EXPECT_REFUSED(BUDGET);
 }
 
-/* Hits, of 300 reads an hour, in two days after two in which the bucket gets low. */
+/* Return the hits of two days, at 300 reads an hour, after two days of a low bucket. */
 static unsigned int hits_with_budget(u64 budget, s64 *written, unsigned int *least)
 {
 	unsigned int hour, pass, hits, all = 0;
@@ -136,7 +136,7 @@ static void without_a_budget_all_is_stored(void)
 	EXPECT_EQ(stat(CACHEFS_STAT_STORE_REFUSED_BYTES), 0);
 }
 
-/* Somebody who asks why nothing is stored is told.  What is stored is no reason. */
+/* A used budget is a reason why nothing is stored.  A budget with room is no reason. */
 static void used_budget_is_known(void)
 {
 	s64 sixteenth = BUDGET_DAY / 4 / 16;
@@ -151,10 +151,10 @@ static void used_budget_is_known(void)
 	EXPECT(cachefs_budget_is_used(model.cache));
 	EXPECT(!cachefs_budget_admits(model.cache, CACHEFS_BLOCK_SIZE, false));
 	EXPECT(cachefs_budget_admits(model.cache, CACHEFS_BLOCK_SIZE, true));
-	/* Time fills it. */
+	/* Time fills the bucket. */
 	shim_advance_ms(3600 * 1000);
 	EXPECT(!cachefs_budget_is_used(model.cache));
-	/* A block never fits into this one. */
+	/* A block never fits into this budget. */
 	set_budget(1);
 	EXPECT(cachefs_budget_is_used(model.cache));
 	set_budget(0);
@@ -169,7 +169,7 @@ static void another_budget_counts_at_once(void)
 	EXPECT(room_is(BUDGET_BUCKET));
 	EXPECT_EQ(model_store_now(1, 0, 20), 0);
 	EXPECT(!room_is(BUDGET_BUCKET));
-	/* The same one is no other one. */
+	/* The same budget, set again, changes nothing. */
 	set_budget(BUDGET_DAY);
 	EXPECT(!room_is(BUDGET_BUCKET));
 	set_budget(2 * BUDGET_DAY);
@@ -186,7 +186,7 @@ static void another_budget_counts_at_once(void)
 	EXPECT_REFUSED(NONE);
 }
 
-/* It is never used up, and a long time does not make a number too large. */
+/* The largest budget is never used up, and a long time makes no number too large. */
 static void largest_budget_is_none(void)
 {
 	unsigned int day;
@@ -201,7 +201,7 @@ static void largest_budget_is_none(void)
 	EXPECT_REFUSED(NONE);
 }
 
-/* All that was read stays, if the budget has room when its region is reused. */
+/* Return the bytes that stay, of data that was read, if @budget holds at the reuse. */
 static s64 reinserted_with(u64 budget)
 {
 	unsigned int i;
@@ -213,7 +213,7 @@ static s64 reinserted_with(u64 budget)
 		model_new_version(2, TINY_SLOTS);
 		set_budget(0);
 		model_store(2, 0, TINY_SLOTS, 0);
-		/* The store has begun.  Now the log moves what stays. */
+		/* The store has begun.  Now the log moves the blocks that stay. */
 		set_budget(budget);
 		shim_run();
 	}
@@ -228,7 +228,7 @@ static void what_stays_has_a_budget(void)
 	EXPECT_EQ(reinserted_with(1), 0);
 }
 
-/* A device that had no room is tried by a store that the budget lets through. */
+/* Only a store that the budget admits tries a device that had no room. */
 static void refused_store_is_no_try(void)
 {
 	tiny();

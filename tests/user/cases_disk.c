@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What is on the disk, and what an attach finds of it. */
+/* The content of the disk, and the blocks that an attach finds there. */
 #include <trace/events/cachefs.h>
 #include "cases.h"
 
-/* Of a region's metadata only that of its newest round and epoch counts. */
+/* Only the metadata of a region's newest round and epoch counts. */
 static void metadata_of_another_life_does_not_count(void)
 {
 	static struct cachefs_meta_block meta[2 + CACHEFS_SCRATCH_BLOCKS];
@@ -28,7 +28,7 @@ static void metadata_of_another_life_does_not_count(void)
 		h->nr = cpu_to_le32(i);
 		cachefs_block_seal(h, 5);
 	}
-	/* What is valid is found out, and then another round is looked for. */
+	/* Find the valid blocks, and then pick a block of another round. */
 #define PICK(index, of_seq, of_epoch) \
 	({ \
 		cachefs_meta_newest(&loaded, uuid, 5, &geo); \
@@ -42,7 +42,7 @@ static void metadata_of_another_life_does_not_count(void)
 	EXPECT(!PICK(1, 7, 6));
 	EXPECT(!PICK(0, 7, 4));
 	EXPECT(!PICK(0, 8, 5));
-	/* Of two epochs with the same number neither counts. */
+	/* Of two epochs with the same sequence number neither counts. */
 	EXPECT(cachefs_meta_newest(&loaded, uuid, 5, &geo));
 	EXPECT_EQ(loaded.seq, 7);
 	EXPECT_EQ(loaded.epoch, 0);
@@ -90,7 +90,7 @@ static void checksums_are_loaded_again(void)
 	check_index(model.cache);
 }
 
-/* Two metadata blocks and more: the records of each slot are its own. */
+/* Two metadata blocks and more: each slot has a record of its own. */
 static void larger_regions(void)
 {
 	unsigned int i;
@@ -114,7 +114,7 @@ static void larger_regions(void)
 	EXPECT_EQ(model_read_now(2, 0, 300), 0);
 }
 
-/* Any allocation of an attach may fail: nothing leaks, the next one works. */
+/* Any allocation of an attach may fail: nothing leaks, and the next attach works. */
 static void attach_without_memory(void)
 {
 	u64 n;
@@ -141,8 +141,8 @@ static void attach_without_memory(void)
 }
 
 /*
- * Detach with one region of single blocks, change the checkpoint, seal it.
- * What is wrong about it must make it unusable, and cost nothing.
+ * Detach with one region of single blocks, change the checkpoint, and seal it again.  The
+ * change must make the checkpoint unusable, and cost nothing.
  */
 static void forged_checkpoint(void (*forge)(struct cachefs_ckpt_record *records))
 {
@@ -163,7 +163,7 @@ static void forged_checkpoint(void (*forge)(struct cachefs_ckpt_record *records)
 	block = device_block(model.device, CACHEFS_FIRST_BLOCK +
 			     le32_to_cpu(anchor->ckpt_region) *
 			     TINY_REGION_BLOCKS);
-	/* The one region, and then its extents. */
+	/* Find the record of the region, which is just before its extents. */
 	for (i = 0; le32_to_cpu(block->records[i + 1].kind) != CACHEFS_CKPT_EXTENT;)
 		i++;
 	if (forge)
@@ -238,13 +238,13 @@ static void checkpoint_of_before_is_not_read(void)
 	forged_checkpoint(forge_kind);
 }
 
-/* After a clean detach, only one of the first two regions of the next life. */
+/* After a clean detach, the power fails when the next attach has written its anchors. */
 static void power_loss_during_attach(void)
 {
 	tiny();
 	EXPECT_EQ(model_store_now(1, 0, 50), 0);
 	model_detach();
-	/* The anchor, which counts before and after, and two regions. */
+	/* The two anchors, each of which counts before and after. */
 	model.device->death = DEVICE_KEEPS_ALL;
 	model.device->die_at = model.device->writes + 4;
 	EXPECT_EQ(model_attach(), 0);
@@ -256,7 +256,7 @@ static void power_loss_during_attach(void)
 	EXPECT_EQ(model_count_cached(1), 50);
 }
 
-/* Detach and attach, with a loss of power at write @at.  Returns whether there was one. */
+/* Detach and attach, with a loss of power at write @at.  Return whether there was one. */
 static bool lose_power_at(u64 at, enum device_death death)
 {
 	bool dead;
@@ -279,7 +279,7 @@ static bool lose_power_at(u64 at, enum device_death death)
 	return true;
 }
 
-/* What was safe before stays, whichever of the later writes were done. */
+/* Blocks that were safe before stay, whichever of the later writes were done. */
 static void power_loss_takes_back_nothing(void)
 {
 	unsigned int i;
@@ -301,7 +301,7 @@ static void power_loss_takes_back_nothing(void)
 	EXPECT(at > 8);
 }
 
-/* A checkpoint on a full device: what it overwrites it does not promise. */
+/* The states of regions, as their trace events tell them. */
 static unsigned int traced[TINY_REGIONS];
 
 static void trace_region(unsigned int nr, unsigned int from, unsigned int to)
@@ -326,7 +326,7 @@ static void attach_traced(void)
 	expect_traced();
 }
 
-/* Attach and detach included: after a clean stop, and after any other. */
+/* All states are traced, also at attach and detach, after a clean stop or any other. */
 static void region_states_are_all_traced(void)
 {
 	unsigned int i;
@@ -380,7 +380,7 @@ static void oldest_data_has_an_age(void)
 		i++;
 	}
 	EXPECT_EQ(cachefs_oldest_seconds(model.cache), i);
-	/* And so on, when the first one is the newest. */
+	/* The same is true when the first region is the newest. */
 	for (j = 0; j < 3; j++) {
 		model_new_version(2, 200);
 		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
@@ -388,17 +388,18 @@ static void oldest_data_has_an_age(void)
 		EXPECT_EQ(cachefs_oldest_seconds(model.cache), i);
 	}
 	EXPECT(model.cache->regions[0].live);
-	/* What was there before counts from the attach. */
+	/* Blocks that were there before count from the attach. */
 	reattach();
 	EXPECT_EQ(cachefs_oldest_seconds(model.cache), 0);
 	shim_advance_ms(3000);
 	EXPECT_EQ(cachefs_oldest_seconds(model.cache), 3);
-	/* And so it does with stores of this attach behind it. */
+	/* They still do with stores of this attach behind them. */
 	EXPECT_EQ(model_store_now(1, 0, TINY_SLOTS), 0);
 	shim_advance_ms(1000);
 	EXPECT_EQ(cachefs_oldest_seconds(model.cache), 4);
 }
 
+/* A checkpoint on a full device does not promise the blocks that it overwrites. */
 static void checkpoint_makes_room(void)
 {
 	unsigned int i;
@@ -412,7 +413,7 @@ static void checkpoint_makes_room(void)
 	pin_all(1);
 	for (i = 0; i < 3; i++)
 		model_store_now(7, 60 * i, 60);
-	/* Stores leave the last one alone. */
+	/* Stores leave the last ready region alone. */
 	EXPECT_EQ(model.cache->nr_ready, 1);
 	take_slots(true);
 	EXPECT_EQ(model.cache->nr_ready, 0);
@@ -453,10 +454,9 @@ static void checkpoint_counts_once(void)
 	EXPECT_EQ(model_count_cached(1), 10);
 }
 
-/* Nor a block of it in the place of a newer one. */
 /*
- * The system goes down: the cache stays where it is, and finds nothing any more.
- * What the device has is what a detach leaves, whatever is asked for afterwards.
+ * The system goes down: the cache stays attached, and finds nothing any more.  The device
+ * has what a detach leaves, whatever is asked for afterwards.
  */
 static void finished_cache_is_clean(void)
 {
@@ -482,6 +482,7 @@ static void finished_cache_is_clean(void)
 	EXPECT_EQ(model_read_now(2, 0, TINY_SLOTS), 0);
 }
 
+/* A block of an earlier checkpoint must not count in the place of a newer block. */
 static void checkpoint_of_another_detach(void)
 {
 	u8 old[CACHEFS_BLOCK_SIZE];
@@ -504,7 +505,7 @@ static void checkpoint_of_another_detach(void)
 	EXPECT_EQ(model_count_cached(1), 5);
 }
 
-/* Take what the device has there, and bring it back later. */
+/* Keep blocks of the device, and bring them back later. */
 static void keep_blocks(u64 from, u32 nr, void *buffer)
 {
 	EXPECT_EQ(cachefs_device_read(model.device, from, buffer, nr), 0);
@@ -517,8 +518,8 @@ static void bring_back_blocks(u64 from, u32 nr, const void *buffer)
 }
 
 /*
- * The device loses the anchor of an attach, so that the next one has the same
- * numbers.  Whatever is found then is right.
+ * The device loses the anchors of an attach, so that the next attach has the same
+ * numbers.  All blocks that are served then must be right.
  */
 static void lost_anchor_serves_nothing_wrong(void)
 {
@@ -547,8 +548,8 @@ static void lost_anchor_serves_nothing_wrong(void)
 }
 
 /*
- * A region is about to be reused, and what it had is stored elsewhere.  Without a
- * checkpoint that counts, the new copy must be found, for the old one goes at once.
+ * A region is about to be reused, and its blocks are stored elsewhere.  Without a
+ * checkpoint that counts, the new copies must be found, for the old ones go at once.
  */
 static void old_copies_do_not_come_back(void)
 {
@@ -569,8 +570,8 @@ static void old_copies_do_not_come_back(void)
 }
 
 /*
- * All that was written to the oldest regions since they were reused is lost, and
- * no more.  The first two are reused at once, but not the third.
+ * All writes to the oldest regions since they were reused are lost, and no others.
+ * The first two regions are reused at once, but not the third.
  */
 static void lost_reuse_brings_nothing_back(void)
 {
@@ -586,7 +587,7 @@ static void lost_reuse_brings_nothing_back(void)
 	shim_advance_ms(11000);
 	EXPECT_EQ(cache->regions[2].live, 5);
 	keep_blocks(CACHEFS_FIRST_BLOCK, 3 * TINY_REGION_BLOCKS, regions);
-	/* Until region 0 is the next one to be reused for the second time. */
+	/* Store until region 0 is the next one to be reused for the second time. */
 	while (cache->head || lower_32_bits(cache->next_seq) <= 2 * TINY_REGIONS) {
 		model_new_version(2, TINY_SLOTS);
 		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
@@ -599,7 +600,7 @@ static void lost_reuse_brings_nothing_back(void)
 	EXPECT(model.cache->live_blocks > TINY_SLOTS);
 }
 
-/* Of the newest region but one all metadata is lost: the others stay. */
+/* All metadata of the newest region but one is lost: the other regions stay. */
 static void lost_region_costs_no_other(void)
 {
 	u64 second = CACHEFS_FIRST_BLOCK + TINY_REGION_BLOCKS;
@@ -621,14 +622,14 @@ static void lost_region_costs_no_other(void)
 	EXPECT_EQ(model_read_now(1, 0, TINY_SLOTS), 0);
 }
 
-/* Metadata of the open region after a loss of power, to be changed. */
+/* Cut the power, and return a scratch block of the open region, to be changed. */
 static struct cachefs_meta_block *scratch_after_power_loss(unsigned int which)
 {
 	cut_power(DEVICE_KEEPS_ALL);
 	return device_block(model.device, CACHEFS_FIRST_BLOCK + 1 + which);
 }
 
-/* The write of a scratch block was torn: the other one is there. */
+/* The write of a scratch block was torn: the other scratch block is there. */
 static void torn_scratch_block_leaves_the_other(void)
 {
 	struct cachefs_meta_block *scratch;
@@ -647,7 +648,7 @@ static void torn_scratch_block_leaves_the_other(void)
 	EXPECT_EQ(model_count_cached(1), 5);
 }
 
-/* A block cannot have more bytes than a block has. */
+/* A record cannot have more bytes than a block has. */
 static void senseless_record_is_skipped(void)
 {
 	struct cachefs_meta_block *scratch;
@@ -667,7 +668,7 @@ static void senseless_record_is_skipped(void)
 	EXPECT(!model_cached(1, 2));
 }
 
-/* 1 TiB, all its metadata looked at, in memory that is in proportion. */
+/* A device of 1 TiB, in memory that is in proportion. */
 static void terabyte(void)
 {
 	model_format(1ULL << (40 - CACHEFS_BLOCK_SHIFT), 1024);
@@ -678,7 +679,7 @@ static void terabyte(void)
 	store_all(1);
 	reattach();
 	EXPECT_EQ(model_read_now(1, 0, 300), 0);
-	/* 0.1 MiB of index for a GiB. */
+	/* At most 0.1 MiB of index for each GiB. */
 	EXPECT(stat(CACHEFS_STAT_INDEX_BYTES) < 1024 * 100 << 10);
 }
 

@@ -48,7 +48,7 @@ static void errors_in_a_row_fail(void)
 	EXPECT_REFUSED(UNUSABLE);
 }
 
-/* All that was under way when a path failed, and time that heals. */
+/* Errors of I/O that was under way when a path failed count as one, and age. */
 static void errors_of_a_moment_are_one(void)
 {
 	unsigned int i;
@@ -85,14 +85,14 @@ static void read_that_works_ends_the_row(void)
 	for (i = 0; i < 3 * CACHEFS_MAX_ERRORS; i++) {
 		one_read_error();
 		shim_advance_ms(1000);
-		/* Large ones are verified elsewhere. */
+		/* Large reads are verified elsewhere. */
 		if (i % 8 == 7)
 			EXPECT_EQ(model_read_now(1, 0, i & 8 ? 1 : 50), 0);
 	}
 	EXPECT_EQ(cachefs_state(model.cache), CACHEFS_DEGRADED);
 }
 
-/* The block that could not be read or written. */
+/* A message names the block that could not be read or written. */
 static void log_names_the_block(void)
 {
 	char text[64];
@@ -136,7 +136,7 @@ static void device_without_room(void)
 		EXPECT_EQ(model_read_now(1, 0, 50), 0);
 		shim_advance_ms(500);
 	}
-	/* Every five seconds. */
+	/* One try every five seconds. */
 	EXPECT_EQ(tries, 20);
 	EXPECT_EQ(cachefs_state(model.cache), CACHEFS_ACTIVE);
 	EXPECT_EQ(stat(CACHEFS_STAT_WRITE_ERRORS), 0);
@@ -147,7 +147,7 @@ static void device_without_room(void)
 	EXPECT(!wanted());
 	EXPECT_REFUSED(NO_ROOM);
 	EXPECT(!cachefs_store_room(model.cache));
-	/* Nor does writeback try, which nobody has asked before. */
+	/* Writeback does not try either, though it does not ask before a store. */
 	model.may_wait = true;
 	EXPECT_EQ(model_store_now(2, 0, 1), -ENOBUFS);
 	EXPECT_REFUSED(NO_ROOM);
@@ -165,7 +165,7 @@ static void device_without_room(void)
 	EXPECT_EQ(model_read_now(2, 0, 10), 0);
 }
 
-/* Metadata for which there was no room is written when there is some. */
+/* Metadata for which there was no room is written when there is room again. */
 static void metadata_without_room(void)
 {
 	tiny();
@@ -185,7 +185,7 @@ static void metadata_without_room(void)
 	EXPECT_EQ(model_read_now(2, 0, 2), 0);
 }
 
-/* No region of the log comes before one of which the disk knows nothing. */
+/* The log does not go past a region of which the disk knows nothing. */
 static void log_waits_for_room(void)
 {
 	unsigned int i;
@@ -249,7 +249,7 @@ static u64 scratch_block(void)
 		model.cache->geo.meta_blocks;
 }
 
-/* One block of metadata in the open region is bad, and nobody stores for hours. */
+/* Both scratch blocks of the open region are bad, and nothing is stored for an hour. */
 static void bad_metadata_does_not_end_storing(void)
 {
 	unsigned int i, errors;
@@ -265,7 +265,7 @@ static void bad_metadata_does_not_end_storing(void)
 	errors = stat(CACHEFS_STAT_WRITE_ERRORS);
 	EXPECT(errors > 3 && errors < 30);
 	EXPECT(!shim_log_has("nothing can be written"));
-	/* A store that works is followed by a try. */
+	/* After a store that works, the log tries again. */
 	EXPECT_EQ(model_store_now(1, 5, 5), 0);
 	shim_advance_ms(11000);
 	EXPECT(stat(CACHEFS_STAT_WRITE_ERRORS) > errors);
@@ -276,7 +276,7 @@ static void bad_metadata_does_not_end_storing(void)
 	EXPECT_EQ(model_count_cached(1), 15);
 }
 
-/* The other scratch block takes the records at once, whichever has its turn. */
+/* The other scratch block takes the records at once, whichever of the two is next. */
 static void one_bad_scratch_block_costs_nothing(void)
 {
 	unsigned int bad, end;
@@ -304,7 +304,7 @@ static void one_bad_scratch_block_costs_nothing(void)
 	}
 }
 
-/* What the disk has taken in the end, a detach does not forget. */
+/* A detach does not forget records that the disk has taken in the end. */
 static void records_that_are_written_later_count(void)
 {
 	tiny();
@@ -319,7 +319,7 @@ static void records_that_are_written_later_count(void)
 	EXPECT_EQ(model_read_now(1, 0, 5), 0);
 }
 
-/* In regions of their own. */
+/* Store @nr versions, each as large as a region. */
 static void store_regions(unsigned int version, unsigned int nr)
 {
 	for (; nr; nr--) {
@@ -329,7 +329,7 @@ static void store_regions(unsigned int version, unsigned int nr)
 	}
 }
 
-/* The log is full, and lets go of hardly anything for writes that fail. */
+/* The log is full, and hardly any region is let go for writes that fail. */
 static void read_only_device_keeps_what_is_cached(void)
 {
 	unsigned int i, cached;
@@ -353,7 +353,7 @@ static void read_only_device_keeps_what_is_cached(void)
 	EXPECT_EQ(model_count_cached(1), 50);
 	EXPECT_EQ(model_read_now(1, 0, 50), 0);
 	EXPECT(regions_in_memory() <= cachefs_ready_regions(model.cache) + 1);
-	/* It was the cable. */
+	/* The device takes writes again. */
 	model.device->write_errors = 0;
 	shim_advance_ms(10000);
 	EXPECT(wanted());
@@ -366,8 +366,8 @@ static void read_only_device_keeps_what_is_cached(void)
 }
 
 /*
- * The log tries whether a region can be written of which only a scratch block says what is
- * in it, as it was open at a detach.
+ * The log tries whether a region can be written.  Only a scratch block has the records of
+ * the region, because the region was open at a detach.
  */
 static void trying_to_write_costs_no_records(void)
 {
@@ -382,7 +382,7 @@ static void trying_to_write_costs_no_records(void)
 	scratch = device_block(model.device, scratch_block());
 	reattach();
 	EXPECT_EQ(le32_to_cpu(scratch->header.nr), 10);
-	/* The first region is the next one, and there is room before it is needed. */
+	/* Let region 0 be the next one, with room before it is needed. */
 	while (model.cache->head) {
 		model_new_version(2, 20);
 		EXPECT_EQ(model_store_now(2, 0, 20), 0);
@@ -404,7 +404,7 @@ static void trying_to_write_costs_no_records(void)
 	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 0);
 }
 
-/* A device that has some data can neither be read nor written any more. */
+/* Store some data on a device that can neither be read nor written any more. */
 static void lose_device(void)
 {
 	tiny();
@@ -413,7 +413,7 @@ static void lose_device(void)
 	model.device->read_errors = 1000;
 }
 
-/* Nobody reads, and nobody stores after the region that was open. */
+/* There are no reads, and no stores after the region that was open. */
 static void log_notices_a_device_that_is_gone(void)
 {
 	unsigned int i;
@@ -431,7 +431,7 @@ static void log_notices_a_device_that_is_gone(void)
 	model.device->read_errors = 0;
 }
 
-/* It may be that nobody reads from it any more. */
+/* Stores alone notice the loss, because there may be no reads any more. */
 static void device_that_is_gone(void)
 {
 	unsigned int i;
@@ -488,7 +488,7 @@ static void count_told(struct cachefs_cache *cache)
 	told++;
 }
 
-/* Each state that sysfs can show, and nobody is told for nothing. */
+/* Each change that sysfs can show is told, and nothing else. */
 static void each_state_is_told(void)
 {
 	unsigned int i;
@@ -501,7 +501,7 @@ static void each_state_is_told(void)
 	EXPECT_EQ(told, 0);
 	one_read_error();
 	EXPECT_EQ(told, 1);
-	/* Of the same second. */
+	/* A second error in the same second. */
 	one_read_error();
 	EXPECT_EQ(told, 1);
 	for (i = 1; i < CACHEFS_MAX_ERRORS; i++) {
@@ -517,7 +517,7 @@ static void each_state_is_told(void)
 	EXPECT_EQ(told, CACHEFS_MAX_ERRORS + 3);
 	cachefs_device_gone(model.cache);
 	EXPECT_EQ(told, CACHEFS_MAX_ERRORS + 3);
-	/* For good. */
+	/* The device is gone for good. */
 	EXPECT_EQ(cachefs_use_again(model.cache), -ENODEV);
 	EXPECT_EQ(cachefs_state(model.cache), CACHEFS_FAILED);
 	EXPECT_EQ(told, CACHEFS_MAX_ERRORS + 3);
@@ -528,7 +528,7 @@ static void kill_reader(void)
 	shim_killed = true;
 }
 
-/* At each of its reads; a later attach finds everything. */
+/* Kill an attach while it reads.  A later attach finds everything. */
 static void killed_attach(bool clean)
 {
 	unsigned int killed = 0;
@@ -547,7 +547,7 @@ static void killed_attach(bool clean)
 	shim_killed = false;
 	EXPECT_EQ(ret, -EINTR);
 	EXPECT(!shim_log_has("unusable"));
-	/* Of a scan, not even a region of each reader. */
+	/* In a scan, each reader has read less than a region. */
 	killed = model.device->reads - reads;
 	EXPECT(killed < 4 + TINY_REGIONS);
 	EXPECT_EQ(model_attach(), 0);
@@ -566,7 +566,7 @@ static void killed_while_it_loads_the_checkpoint(void)
 	killed_attach(true);
 }
 
-/* Whatever goes through all regions of a large device lets others run. */
+/* Each loop over all regions of a large device lets others run. */
 static void others_run_meanwhile(void)
 {
 	struct cachefs_anchor *anchor;
@@ -592,7 +592,7 @@ static void others_run_meanwhile(void)
 	rescheds = shim_rescheds;
 	EXPECT_EQ(model_attach(), 0);
 	EXPECT(shim_log_has("checkpoint unusable"));
-	/* All is forgotten, and read. */
+	/* All regions are forgotten, and read. */
 	EXPECT(shim_rescheds - rescheds >= 2 * regions);
 }
 

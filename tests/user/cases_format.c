@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The format: what is refused, by which name; and where on its device a cache is. */
+/* The format: refused fields, by name; and the place of a cache on its device. */
 #include <crypto/blake2s.h>
 #include <linux/siphash.h>
 #include <linux/xxhash.h>
@@ -25,7 +25,7 @@ static void hashes_are_the_published_ones(void)
 			    0x1716151413121110ULL, &key) == 0xb8ad50c6f649af94ULL);
 }
 
-/* Change a field, seal the block again, and see what it is refused for. */
+/* Change a field, seal the block again, and check the reason of the refusal. */
 #define REFUSED(block, field, value, seal, check, why) \
 	do { \
 		__typeof__(*(block)) good = *(block); \
@@ -140,7 +140,7 @@ static void copy_of_superblock_is_compared(void)
 	EXPECT(shim_log_has("copy at the end of the device"));
 }
 
-/* Of another version of this module; the log says which, and how to go on. */
+/* Refuse a cache of another version.  The log says which version, and how to go on. */
 static void refused_cache(unsigned int version, unsigned int features,
 			  const char *line)
 {
@@ -193,17 +193,17 @@ static void foreign_is_left_alone(void)
 				 &model.cache), 0);
 }
 
-/* Has anything been written from block @from up to @end? */
+/* Are the blocks from @from up to @end blank? */
 static bool blank(u64 from, u64 end)
 {
 	return !memchr_inv(device_block(model.device, from), 0,
 			   (end - from) << CACHEFS_BLOCK_SHIFT);
 }
 
-/* Other formats are looked for at both ends: nothing else is there. */
+/* Other formats are looked for at both ends, so nothing else may be there. */
 static void both_ends_are_free(void)
 {
-	/* All that is left over, but for one block, is at the end. */
+	/* One block less than a region is left over at the end. */
 	u64 blocks = TINY_BLOCKS + TINY_REGION_BLOCKS - 1, block;
 	u8 junk[CACHEFS_BLOCK_SIZE];
 	unsigned int i;
@@ -229,7 +229,7 @@ static void both_ends_are_free(void)
 				      CACHEFS_LAST_BLOCKS - 1), 0x5a);
 }
 
-/* Whenever the power goes: what was on the device, or an empty cache. */
+/* Whenever the power fails, the device has its old cache or an empty one. */
 static void power_loss_during_format(void)
 {
 	u64 die_at = 1;
@@ -273,7 +273,7 @@ static void device_has_grown(void)
 	model_detach();
 	for (from = TINY_BLOCKS; from < blocks; from++)
 		EXPECT(blank(from, from + 1));
-	/* Shrunk, and as it was again. */
+	/* The device shrinks.  Then it has its size again, but the copy is damaged. */
 	model.device->blocks = TINY_BLOCKS - 1;
 	EXPECT_EQ(cachefs_attach(model.device, 0, &cache), -EUCLEAN);
 	model.device->blocks = blocks;
@@ -281,7 +281,7 @@ static void device_has_grown(void)
 	EXPECT_EQ(cachefs_attach(model.device, 0, &cache), -EUCLEAN);
 }
 
-/* Of the fewest regions there are, two are ready: stores find one. */
+/* With the fewest possible regions, two are ready: stores find one. */
 static void smallest_device(void)
 {
 	unsigned int i;

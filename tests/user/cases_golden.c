@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The disk format as files that stay as they are: what is written today is what
- * they say, byte for byte, and what they say is found.
+ * The disk format as files that stay as they are.  The cache must write exactly the
+ * bytes of a file, and an attach must find the blocks that a file describes.
  *
- * A file has the lines that are not zero of all blocks but data, as initialisers of
- * struct golden_line.  After a change of the format that is meant, the failing case
- * leaves what the file should be in build/.
+ * A file has the lines of all blocks except data, if they are not zero, as initialisers
+ * of struct golden_line.  If the format is changed on purpose, the failing case leaves
+ * the new file in build/.
  */
 #include "cases.h"
 
@@ -25,11 +25,11 @@ static const struct golden_line power_loss[] = {
 #include "golden/power_loss.inc"
 };
 
-/* Nine regions of 512 blocks, and more than 2 MiB that are in none. */
+/* Nine regions of 512 blocks, and more than 2 MiB that are in no region. */
 #define GOLDEN_REGION	512
 #define GOLDEN_BLOCKS	(CACHEFS_FIRST_BLOCK + 9 * GOLDEN_REGION + 500)
 
-/* What is in the cache, in the order in which it was stored. */
+/* The blocks in the cache, in the order in which they were stored. */
 static const struct {
 	u8	v;
 	u16	block;
@@ -42,7 +42,7 @@ static const struct {
 	{ 2, 7, 1 },
 };
 
-/* Which blocks of a version that is. */
+/* Is a block of a version in the cache? */
 static bool is_golden(unsigned int v, unsigned int block)
 {
 	bool is = false;
@@ -71,7 +71,7 @@ static void set_versions(void)
 	set_version(4, (1ULL << 32) - 50, 200, 4095);
 }
 
-/* With a detach, or without.  All that is random follows from the seed. */
+/* Make an image, with a detach or without.  Random numbers follow from the seed. */
 static void make_golden(bool detach)
 {
 	unsigned int i;
@@ -94,7 +94,7 @@ static void make_golden(bool detach)
 		cut_power(DEVICE_KEEPS_ALL);
 }
 
-/* Slots are data, and checksums in the metadata tell of them. */
+/* Slots are data, except those of a checkpoint.  The metadata has checksums of data. */
 static bool is_data(u32 block)
 {
 	const struct cachefs_block_header *header =
@@ -171,7 +171,7 @@ static void is_found(const struct golden_line *lines, unsigned int nr)
 	u8 bytes[LINE];
 	u8 *data;
 
-	/* Data is not in the file: it is stored, and all else made zero. */
+	/* Data is not in the file: store it, and make all other blocks zero. */
 	make_golden(true);
 	for (block = 0; block < GOLDEN_BLOCKS; block++)
 		if (!is_data(block))

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The index alone, and what a reader makes of an entry that is not, or no more, right. */
+/* The index alone, and readers that meet an entry that is wrong or out of date. */
 #include <pthread.h>
 #include <unistd.h>
 #include "cases.h"
 
-/* As if their hashes were the same: no damage, and no wrong byte. */
+/* As if two blocks had the same hash: no damage, and no wrong byte. */
 static void another_block_that_is_found_is_not_damaged(bool sealed)
 {
 	struct cachefs_cache *cache;
@@ -39,7 +39,7 @@ static void another_block_on_the_disk_is_not_damaged(void)
 
 /*
  * A reader that has found the blocks before they were dropped, and pins the region
- * after it was reused, must see that.
+ * after the region was reused, must see the reuse.
  */
 static void round_ends_also_if_all_was_dropped(void)
 {
@@ -55,7 +55,7 @@ static void round_ends_also_if_all_was_dropped(void)
 	EXPECT_EQ(r->nr_extents, 0);
 	cachefs_index_forget(model.cache, 0);
 	EXPECT(r->round != round);
-	/* To try again is no other round: there are only 256. */
+	/* Another try is not another round: there are only 256 rounds. */
 	round = r->round;
 	cachefs_index_forget(model.cache, 0);
 	EXPECT_EQ(r->round, round);
@@ -63,7 +63,7 @@ static void round_ends_also_if_all_was_dropped(void)
 
 static bool entries_are_moved;
 
-/* A writer whose processor is away while it moves an entry. */
+/* A writer that loses its processor while it moves an entry. */
 static void *held_up_writer(void *unused)
 {
 	struct cachefs_cache *cache = model.cache;
@@ -96,7 +96,7 @@ static void reader_waits_for_a_writer_that_is_held_up(void)
 	pthread_join(writer, NULL);
 }
 
-/* Without memory for pages: a cache of what is newest. */
+/* Without memory for pages, the index keeps the newest blocks. */
 static void index_without_memory_lets_the_oldest_go(void)
 {
 	enum { VERSIONS = 16000, OLD = 1000 };
@@ -138,7 +138,7 @@ static void index_without_memory_lets_the_oldest_go(void)
 	EXPECT_EQ(cache->live_blocks, 0);
 }
 
-/* Random inserts, drops and reuse beside a plain table of what must be found. */
+/* Random inserts, drops and reuse, compared with a plain table. */
 static void index_is_what_a_plain_table_is(void)
 {
 	enum { IDS = 40, BLOCKS = 256, REGIONS = 6 };
@@ -179,7 +179,7 @@ static void index_is_what_a_plain_table_is(void)
 					if (table[i][j] >> shift == region)
 						table[i][j] = CACHEFS_NO_REF;
 		} else if (shim_chance(10)) {
-			/* The whole extent goes, whichever that is. */
+			/* The whole extent goes, whichever blocks it has. */
 			cachefs_index_drop(cache, version.id, block, nr);
 			cachefs_index_sweep(cache, false);
 			for (j = 0; j < BLOCKS; j++) {
@@ -221,7 +221,7 @@ static void reuse_all(void)
 	}
 }
 
-/* A region is reused when a reader has found a block in it, and has not pinned it. */
+/* A region is reused after a reader has found a block in it, and before the pin. */
 static void region_reused_before_the_pin_is_not_read(void)
 {
 	struct cachefs_region *region;
@@ -287,7 +287,7 @@ static unsigned int count_many(u32 region)
 
 static u32 stored_meanwhile;
 
-/* Pages are split while the directory grows; there are some for that. */
+/* Split pages while the directory grows; there are some spare pages. */
 static void store_meanwhile(void)
 {
 	if (stored_meanwhile == MANY / 4)
@@ -315,7 +315,7 @@ static void directory_grows_while_it_is_used(void)
 	EXPECT(1U << index->directory_bits >= index->nr_allocated);
 	EXPECT_EQ(count_many(0), MANY);
 	EXPECT_EQ(count_many(1), stored_meanwhile);
-	/* It needs memory, too, and is not worth the last of that. */
+	/* The directory needs memory, too, but does not take the last pages. */
 	size = 1U << index->directory_bits;
 	do {
 		index->max_bytes = stat(CACHEFS_STAT_INDEX_BYTES) + (3 << 12);
@@ -350,7 +350,10 @@ static void age_the_index(u32 lap)
 	}
 }
 
-/* Pages that were split and merged are in no order, and have neighbours of the hash. */
+/*
+ * Pages that were split and merged are in no order.  The entries of a page have
+ * neighbouring hashes.
+ */
 static void aged_index_is_whole_after_an_attach(void)
 {
 	u64 extents;
@@ -395,14 +398,14 @@ static void index_becomes_small_again(void)
 	EXPECT_EQ(cachefs_index_reserve(model.cache, 1), 0);
 	EXPECT_EQ(model.cache->index.nr_pages, 1U << model.cache->index.low_bits);
 	EXPECT(stat(CACHEFS_STAT_INDEX_BYTES) < before + (bytes - before) / 4 + (256 << 10));
-	/* And large. */
+	/* And large again. */
 	insert_many(0);
 	EXPECT_EQ(count_many(0), MANY);
 }
 
 /*
- * The log goes round, and all that it has is single blocks.  There are so many of them that
- * most pages are split now and then, and seldom become one again.
+ * The log goes round, and all blocks are single.  There are so many of them that most
+ * pages are split now and then, and are seldom merged again.
  */
 static void single_blocks_fit_a_full_index(void)
 {
@@ -426,7 +429,7 @@ static void single_blocks_fit_a_full_index(void)
 			cachefs_index_insert(cache, nr, version.id, id, i, 1);
 		}
 		write_unlock(&cache->index_lock);
-		/* So no region goes before its turn: log_trim_index(). */
+		/* So log_trim_index() lets no region go before its turn. */
 		EXPECT(!cache->index.crowded);
 	}
 	EXPECT_EQ(cache->live_blocks, (u64)REGIONS * cache->geo.slots);
@@ -434,7 +437,7 @@ static void single_blocks_fit_a_full_index(void)
 		cachefs_index_forget(cache, nr);
 }
 
-/* The work that makes more regions ready is busy, and stores fill all that are. */
+/* Stores fill all ready regions while the work that makes more ready is busy. */
 static void pages_are_there_for_all_ready_regions(void)
 {
 	struct cachefs_cache *cache;
@@ -456,7 +459,7 @@ static void pages_are_there_for_all_ready_regions(void)
 	shim_run();
 	EXPECT_EQ(cache->nr_ready, 16);
 	EXPECT(!cache->index.crowded);
-	/* With the open one. */
+	/* All ready regions, and the open one. */
 	for (i = 0; i < 17; i++, nr++)
 		insert_some(nr, 0, cache->geo.slots);
 	EXPECT(!cache->index.crowded);
@@ -464,7 +467,7 @@ static void pages_are_there_for_all_ready_regions(void)
 		cachefs_index_forget(cache, nr);
 }
 
-/* A cache for 16,000 blocks. */
+/* Make a cache for 16,000 blocks. */
 static void with_many_regions(void)
 {
 	model_format(CACHEFS_FIRST_BLOCK + 64 * 256 + CACHEFS_LAST_BLOCKS, 256);
@@ -472,7 +475,7 @@ static void with_many_regions(void)
 	shim_run();
 }
 
-/* Versions of 150 extents of one block; so many as the model knows are there then. */
+/* Store @nr versions of 150 single blocks.  The model knows the last MODEL_VERSIONS. */
 static void store_versions(unsigned int nr)
 {
 	unsigned int i, block;
@@ -519,7 +522,7 @@ static void bound_on_memory_is_obeyed(void)
 	extents = cache->nr_extents;
 	EXPECT(extents > 2500 && extents < 10000);
 	versions_are_there(0);
-	/* Not entry by entry, here and there: the oldest regions. */
+	/* The oldest regions were let go, not single entries here and there. */
 	EXPECT(cache->let_go > 10);
 	for (i = cache->head; i < cache->head + cache->let_go; i++)
 		EXPECT(!cache->regions[i % cache->geo.nr_regions].checksums);
@@ -527,7 +530,7 @@ static void bound_on_memory_is_obeyed(void)
 	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 0);
 }
 
-/* What is newest is there then, and what was read. */
+/* The newest blocks are there then, and the blocks that were read. */
 static void lower_bound_lets_the_oldest_go(void)
 {
 	unsigned int v, evicted;
@@ -537,7 +540,7 @@ static void lower_bound_lets_the_oldest_go(void)
 	bytes = stat(CACHEFS_STAT_INDEX_BYTES);
 	store_versions(MODEL_VERSIONS);
 	versions_are_there(MODEL_VERSIONS - 1);
-	/* All others are new ones, ten times. */
+	/* All other versions are replaced, ten times. */
 	for (v = 0; v < 10; v++)
 		store_versions(MODEL_VERSIONS - 1);
 	EXPECT(model.cache->nr_extents > 10000);
@@ -548,7 +551,7 @@ static void lower_bound_lets_the_oldest_go(void)
 	EXPECT(evicted > 5000);
 	EXPECT(model.cache->nr_extents > 2500);
 	versions_are_there(0);
-	/* Less than an empty one has. */
+	/* A bound below the memory of an empty index. */
 	model.cache->index.max_bytes = 1;
 	cachefs_log_kick(model.cache);
 	shim_run();
@@ -562,7 +565,7 @@ static void lower_bound_lets_the_oldest_go(void)
 	versions_are_there(0);
 }
 
-/* More is on the device than there is memory for. */
+/* The device has more blocks than there is memory for. */
 static void bound_is_obeyed_at_attach(bool clean)
 {
 	u64 bytes;
@@ -584,7 +587,7 @@ static void bound_is_obeyed_at_attach(bool clean)
 	check_index(model.cache);
 }
 
-/* The administrator gives the index more than a sixteenth, and had done so before. */
+/* The administrator had given the index more than a sixteenth before the attach. */
 static void larger_bound_counts_at_attach(void)
 {
 	u64 bytes, extents;
@@ -606,7 +609,7 @@ static void larger_bound_counts_at_attach(void)
 	EXPECT_EQ(model.cache->nr_extents, extents);
 }
 
-/* The shrinker asks, and the log does it. */
+/* The shrinker asks for memory, and the log lets the oldest go. */
 static void memory_pressure_lets_the_oldest_go(void)
 {
 	struct cachefs_cache *cache;
@@ -620,11 +623,11 @@ static void memory_pressure_lets_the_oldest_go(void)
 	pages = cache->index.nr_pages;
 	bytes = stat(CACHEFS_STAT_INDEX_BYTES);
 	extents = cache->nr_extents;
-	/* The kernel has enough, or as much. */
+	/* The kernel has enough memory: as much as the index has. */
 	shim_ram_available = bytes / PAGE_SIZE;
 	EXPECT_EQ(cachefs_index_shrink(cache, true), 0);
 	EXPECT(!cache->index.asked);
-	/* Only to look changes nothing. */
+	/* A call that only counts changes nothing. */
 	shim_ram_available -= 60;
 	EXPECT_EQ(cachefs_index_shrink(cache, false), 31);
 	shim_run();
@@ -638,14 +641,14 @@ static void memory_pressure_lets_the_oldest_go(void)
 	EXPECT(cache->index.nr_pages < pages - 10);
 	EXPECT(cache->nr_extents > extents / 2);
 	versions_are_there(0);
-	/* There is nothing at all: what an empty index needs stays, and some entries. */
+	/* No memory is available: that of an empty index stays, and some entries. */
 	shim_ram_available = 0;
 	while (cachefs_index_shrink(cache, true))
 		shim_run();
 	EXPECT_EQ(cache->index.nr_pages, 1);
 	EXPECT(cache->nr_extents);
 	check_index(cache);
-	/* Not while it is taken out of service. */
+	/* The index does not shrink while the cache is taken out of service. */
 	store_versions(8);
 	EXPECT(cachefs_index_shrink(cache, false));
 	cachefs_finish(cache);

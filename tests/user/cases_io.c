@@ -13,7 +13,7 @@ static void stored_is_read(void)
 	check_index(model.cache);
 }
 
-/* In another order than the slots have. */
+/* Read blocks in another order than that of the slots. */
 static void read_in_another_order(void)
 {
 	int block;
@@ -52,7 +52,7 @@ static void blocks_that_no_file_has_are_not_stored(void)
 	EXPECT_EQ(model_read_now(1, 0, 5), 0);
 }
 
-/* The checksum knows which block of which version it is. */
+/* The checksum depends on the version and on the block. */
 static void block_elsewhere_is_not_served(void)
 {
 	struct cachefs_cache *cache;
@@ -122,7 +122,7 @@ static void damaged_metadata_is_counted(void)
 	EXPECT(!model_cached(1, 0));
 }
 
-/* The disk has lost what was written to the metadata since the log went round. */
+/* The disk has lost the writes to the metadata since the log went round. */
 static void metadata_of_an_earlier_round_is_damaged(void)
 {
 	u32 place = CACHEFS_NO_REF, size, i;
@@ -156,7 +156,7 @@ static void metadata_of_an_earlier_round_is_damaged(void)
 	EXPECT(!model_cached(2, 0));
 }
 
-/* The last block is not whole; what was let go of stays away after a detach. */
+/* The last block is not whole.  Blocks that were let go stay away after a detach. */
 static void cached_bytes_are_counted_and_let_go(void)
 {
 	const struct cachefs_version *version;
@@ -205,7 +205,7 @@ static void write_errors_count(void)
 	EXPECT_EQ(model_read_now(1, 0, 1), 0);
 }
 
-/* A store that is overtaken by an invalidation; what was there before stays. */
+/* An invalidation overtakes a store.  The blocks that were there before stay. */
 static void invalidated_store_is_not_published(void)
 {
 	tiny();
@@ -232,7 +232,7 @@ static void region_that_is_read_is_not_reused(void)
 	tiny();
 	EXPECT_EQ(model_store_now(1, 0, 5), 0);
 	for (i = 0; i < TINY_REGIONS * TINY_SLOTS; i++) {
-		/* The oldest block, again and again: it must not be torn. */
+		/* Read the oldest block again and again: it must not be torn. */
 		model_read(1, 0, 1);
 		model_store(2, i % 200, 1, 0);
 		model_new_version(2, 200);
@@ -337,7 +337,7 @@ static void note_end(struct cachefs_store *store)
 	store_has_ended = true;
 }
 
-/* All I/O is done, and what is left is work of the cache's own. */
+/* All I/O is done, and only work of the cache itself is left. */
 static void store_that_has_arrived_is_not_given_up(void)
 {
 	struct page *page = alloc_page(GFP_KERNEL | __GFP_NOFAIL);
@@ -363,7 +363,7 @@ static void store_that_has_arrived_is_not_given_up(void)
 	__free_page(page);
 }
 
-/* There may be none for the second part, when the first one has it all. */
+/* There may be no memory for the second part, because the first part has it all. */
 static void store_does_not_wait_for_memory(void)
 {
 	unsigned int i;
@@ -378,7 +378,7 @@ static void store_does_not_wait_for_memory(void)
 	model.device->reserve = 1;
 	EXPECT_EQ(model_store_now(2, 10, 10), 0);
 	model.device->reserve = -1;
-	/* What failed keeps no region busy. */
+	/* Stores that failed keep no region busy. */
 	for (i = 0; i < 2 * TINY_REGIONS; i++) {
 		model_new_version(2, TINY_SLOTS);
 		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
@@ -386,7 +386,7 @@ static void store_does_not_wait_for_memory(void)
 	}
 }
 
-/* Stores fail again and again, and no slot is taken for them: nothing old goes. */
+/* Stores fail again and again, but take no slot: no old block goes. */
 static void log_waits_without_memory(bool stable, int reserve)
 {
 	struct cachefs_open_region *open;
@@ -417,7 +417,7 @@ static void log_waits_without_memory(bool stable, int reserve)
 static void log_does_not_go_on_without_memory(void)
 {
 	log_waits_without_memory(false, 0);
-	/* There is an I/O, and not a copy of each page. */
+	/* There is an I/O, but not a copy of each page. */
 	log_waits_without_memory(true, 7);
 }
 
@@ -428,7 +428,7 @@ static void copies_are_for_the_next_region_too(void)
 	model.device->stable_pages = true;
 	model.versions[2].base = 0;
 	EXPECT_EQ(model_store_now(1, 0, TINY_SLOTS - 10), 0);
-	/* One of each page, and two I/Os. */
+	/* One copy of each page, and two I/Os. */
 	model.device->reserve = 20 + 2;
 	model_store(2, 0, 20, MODEL_SCRIBBLE);
 	shim_run();
@@ -449,7 +449,7 @@ static void copies_are_for_the_next_region_too(void)
 	pin_all(-1);
 }
 
-/* All readers of a region share the count of its pins. */
+/* A run takes one pin, because all readers of a region share the count of its pins. */
 static void region_is_pinned_once_for_a_run(void)
 {
 	struct cachefs_cache *cache;
@@ -473,7 +473,7 @@ static void region_is_pinned_once_for_a_run(void)
 	check_index(cache);
 }
 
-/* The reader's own context is no place to submit: the device may take nothing. */
+/* A store is not submitted in the reader's context, as the device may take nothing. */
 static void store_does_not_wait_for_the_device(void)
 {
 	tiny();
@@ -487,8 +487,8 @@ static void store_does_not_wait_for_the_device(void)
 }
 
 /*
- * A device that takes checksums of its own gets copies: whoever writes to the pages
- * meanwhile changes nothing.  And without memory for copies nothing is stored.
+ * A device that takes checksums of its own gets copies: a task that writes to the pages
+ * meanwhile changes nothing.  Without memory for copies nothing is stored.
  */
 static void device_wants_stable_pages(void)
 {
@@ -518,7 +518,7 @@ static void device_wants_stable_pages(void)
 	check_index(model.cache);
 }
 
-/* Somebody asks about a sparse file of an exabyte, and does not want to wait. */
+/* A signal ends a question about a sparse file of an exabyte. */
 static void question_ends_at_a_signal(void)
 {
 	tiny();

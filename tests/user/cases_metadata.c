@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Metadata of regions that the disk has lost, has not taken, or does not give. */
+/* Metadata of regions that the disk has lost, has not written, or cannot read. */
 #include "cases.h"
 
-/* Regions of five metadata blocks, for 507 slots. */
+/* Regions of five metadata blocks, for 505 slots. */
 #define LARGE_REGION	512
 #define LARGE_SLOTS	(LARGE_REGION - 5 - CACHEFS_SCRATCH_BLOCKS)
 
@@ -39,7 +39,7 @@ static void unreadable_metadata_is_read_once(void)
 	for (i = 0; i < 20; i++)
 		model_read(1, 2 * i, 1);
 	shim_run();
-	/* All of it, and then each block. */
+	/* All metadata blocks at once, and then each block. */
 	EXPECT_EQ(model.device->reads, reads + 4);
 	/* No walk over the index, which lets others run after each page. */
 	EXPECT_EQ(shim_rescheds, rescheds);
@@ -49,7 +49,7 @@ static void unreadable_metadata_is_read_once(void)
 	EXPECT_EQ(model_read_now(2, 0, 10), 0);
 	EXPECT_EQ(cachefs_state(model.cache), CACHEFS_DEGRADED);
 	check_index(model.cache);
-	/* When it is reused, all is well with it. */
+	/* When the region is reused, all is well with it. */
 	model.device->bad_end = 0;
 	for (i = 0; i < 3 * TINY_REGIONS; i++) {
 		model_new_version(2, TINY_SLOTS);
@@ -83,7 +83,7 @@ static void damaged_metadata_is_read_once(void)
 	EXPECT_EQ(cachefs_state(model.cache), CACHEFS_ACTIVE);
 }
 
-/* Two regions of 400 blocks and more; what the third metadata block says is lost. */
+/* The third metadata block of the second region cannot be read: its records are lost. */
 static void one_block_of_metadata_is_lost(bool clean)
 {
 	unsigned int v, live;
@@ -105,14 +105,14 @@ static void one_block_of_metadata_is_lost(bool clean)
 	for (v = 1; v < MODEL_VERSIONS; v++)
 		model_read_cached(v, 0);
 	EXPECT_EQ(model.mismatches, 0);
-	/* Also when the attach looks for the newest region, and when all is recovered. */
+	/* After a crash, the bisection and the recovery read the block, too. */
 	EXPECT_EQ(stat(CACHEFS_STAT_READ_ERRORS), clean ? 1 : 3);
 	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 0);
 	EXPECT_EQ(cachefs_state(model.cache), CACHEFS_DEGRADED);
 	EXPECT_EQ(model_count_cached(1), 200);
 	EXPECT_EQ(model_count_cached(2), 200);
 	EXPECT_EQ(model_count_cached(7), 200);
-	/* A little more from a checkpoint, where an extent lies in two blocks' slots. */
+	/* A checkpoint costs more: an extent may have slots of two metadata blocks. */
 	live = LARGE_SLOTS - CACHEFS_RECORDS_PER_BLOCK;
 	EXPECT(model.cache->regions[1].live <= live);
 	EXPECT(model.cache->regions[1].live >= live - (clean ? 2 * 60 : 0));
@@ -129,13 +129,13 @@ static void unreadable_block_at_a_scan_costs_what_it_says(void)
 	one_block_of_metadata_is_lost(false);
 }
 
-/* Each error counts. */
+/* Let a second pass at each read, so that each error counts. */
 static void time_passes(void)
 {
 	shim_now_ns += NSEC_PER_SEC;
 }
 
-/* More than 16 spots in one disk, and each region has one. */
+/* A disk has more than 16 bad spots, each in another region. */
 static void scan_of_a_bad_disk(void)
 {
 	unsigned int i;
@@ -152,14 +152,14 @@ static void scan_of_a_bad_disk(void)
 	EXPECT_EQ(model.cache->live_blocks, 50 * TINY_SLOTS);
 	shim_advance_ms(11000);
 	cut_power(DEVICE_KEEPS_ALL);
-	/* It looks as if the disk was gone. */
+	/* All regions are bad, as if the disk was gone. */
 	bad_blocks(CACHEFS_FIRST_BLOCK, 64 * TINY_REGION_BLOCKS);
 	EXPECT_EQ(model_attach(), -EIO);
-	/* Every second region. */
+	/* Every second region is bad. */
 	bad_blocks(CACHEFS_FIRST_BLOCK + TINY_REGION_BLOCKS, 3);
 	model.device->bad_period = 2 * TINY_REGION_BLOCKS;
 	EXPECT_EQ(model_attach_only(), 0);
-	/* Of the regions that the attach has looked at. */
+	/* Errors of the regions that the attach has looked at. */
 	errors = stat(CACHEFS_STAT_READ_ERRORS);
 	/* Three regions are ready to be reused, and are not read.  Two of them are bad. */
 	EXPECT_EQ(model.cache->unscanned, 61);
@@ -176,7 +176,7 @@ static void read_the_other(void)
 	EXPECT_EQ(model_read_now(2, 0, TINY_SLOTS), 0);
 }
 
-/* While those of one region are on their way. */
+/* Load the checksums of one region while those of another are on their way. */
 static void checksums_of_regions_are_loaded_at_a_time(void)
 {
 	two_regions();
@@ -196,7 +196,7 @@ static void each_cached_block_is_read(unsigned int v)
 	check_index(model.cache);
 }
 
-/* A checkpoint lies behind a block that takes no writes, and a READY region may have one. */
+/* A checkpoint lies behind a block that takes no writes.  A READY region may have one. */
 static void bad_block_where_the_checkpoint_comes(void)
 {
 	static const unsigned int places[] = { 0, 2, 20 };
@@ -225,8 +225,8 @@ static void bad_block_where_the_checkpoint_comes(void)
 }
 
 /*
- * If nothing takes writes where regions are READY, the oldest data makes room.  There are so
- * many extents that a checkpoint needs more than the scratch blocks of a region.
+ * If no READY region takes writes, the oldest data makes room.  There are so many extents
+ * that a checkpoint needs more than the scratch blocks of a region.
  */
 static void bad_ready_regions_at_a_detach(void)
 {
@@ -265,7 +265,7 @@ static void write_slowly(void)
 	shim_advance_ms(7000);
 }
 
-/* A device that takes long to refuse a write does not hold a detach for each of them. */
+/* A device that takes long to refuse a write does not hold a detach for each write. */
 static void slow_errors_at_a_detach(void)
 {
 	unsigned int before;
@@ -281,7 +281,7 @@ static void slow_errors_at_a_detach(void)
 	model.device->meanwhile = NULL;
 	model.device->write_errors = 0;
 	EXPECT(shim_log_has("no checkpoint"));
-	/* Two regions, and one try. */
+	/* Writes to two READY regions, and one try of a checkpoint. */
 	EXPECT_EQ(slow_writes - before, 3);
 	EXPECT_EQ(model_attach(), 0);
 	EXPECT_EQ(model_count_cached(1), TINY_SLOTS);
@@ -341,7 +341,7 @@ static void part_without_records(bool short_of_memory)
 		store_all(v);
 		shim_advance_ms(6000);
 	}
-	/* They can still be verified, until memory is short. */
+	/* The blocks can still be verified, until memory is short. */
 	each_cached_block_is_read(3);
 	EXPECT_EQ(model_count_cached(3), 200);
 	if (short_of_memory) {
@@ -387,7 +387,7 @@ static void bad_block_in_a_run_of_metadata(void)
 	model_detach();
 	bad_blocks(0, 0);
 	EXPECT_EQ(model_attach(), 0);
-	/* A scratch block has the records of the bad one. */
+	/* A scratch block has the records of the bad block. */
 	for (v = 1; v < 4; v++) {
 		cached += model_count_cached(v);
 		each_cached_block_is_read(v);
@@ -395,7 +395,7 @@ static void bad_block_in_a_run_of_metadata(void)
 	EXPECT_EQ(cached, 600);
 }
 
-/* No block of metadata can be written: none of them is tried by itself. */
+/* No block of metadata can be written, so none of them is tried by itself. */
 static void no_room_for_a_run_of_metadata(void)
 {
 	unsigned int v;
@@ -413,7 +413,7 @@ static void no_room_for_a_run_of_metadata(void)
 	EXPECT(model.device->writes - writes < 50);
 }
 
-/* Nor can the disk be asked what it has. */
+/* There is no memory to ask the disk which records it has. */
 static void no_memory_for_records(void)
 {
 	unsigned int n;
@@ -436,7 +436,7 @@ static void no_memory_for_records(void)
 	}
 }
 
-/* No walk over all regions for the checksums that are needed. */
+/* There is no walk over all regions for checksums that are needed. */
 static void needed_checksums_are_not_looked_for(void)
 {
 	tiny();
@@ -445,11 +445,11 @@ static void needed_checksums_are_not_looked_for(void)
 	model.cache->shrink_hand = 1000;
 	EXPECT_EQ(cachefs_region_drop_checksums(model.cache, 100), 0);
 	EXPECT_EQ(model.cache->shrink_hand, 1000);
-	/* Nor for those of the region that is written. */
+	/* Nor for the checksums of the region that is being written. */
 	EXPECT_EQ(model_store_now(3, 0, 5), 0);
 	EXPECT(model.cache->current_region);
 	EXPECT_EQ(cachefs_checksums_spare(model.cache), 0);
-	/* Those of a region that is full can go. */
+	/* The checksums of a full region can go. */
 	EXPECT_EQ(model_store_now(1, 0, TINY_SLOTS), 0);
 	shim_advance_ms(1000);
 	EXPECT_EQ(cachefs_checksums_spare(model.cache), 1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What is in flight to the device, and how fast the device is. */
+/* The bytes in flight to the device, and the speed of the device. */
 #include "cases.h"
 
 static bool wanted(unsigned int block, unsigned int nr)
@@ -19,7 +19,7 @@ static void what_is_in_flight_is_bounded(void)
 	tiny();
 	model.cache->max_in_flight = 10 * CACHEFS_BLOCK_SIZE;
 	model_store(1, 0, 6, 0);
-	/* What does not fit as a whole is left out. */
+	/* A store that does not fit as a whole is left out. */
 	model_store(1, 6, 5, 0);
 	EXPECT_EQ(in_flight(), 6);
 	EXPECT_EQ(stat(CACHEFS_STAT_STORE_REFUSED_BYTES), 5 * CACHEFS_BLOCK_SIZE);
@@ -37,10 +37,10 @@ static void what_is_in_flight_is_bounded(void)
 	shim_run();
 	EXPECT_EQ(in_flight(), 0);
 	EXPECT_EQ(model_count_cached(1), 10);
-	/* Of what never fits, as much as does. */
+	/* A store that never fits is stored as far as it fits. */
 	EXPECT_EQ(model_store_now(1, 20, 12), -ENOBUFS);
 	EXPECT_EQ(model_count_cached(1), 20);
-	/* What the log has no room for is not in flight. */
+	/* Blocks for which the log has no room are not in flight. */
 	pin_all(1);
 	model.cache->max_in_flight = 1 << 30;
 	model_new_version(2, 200);
@@ -53,7 +53,7 @@ static void what_is_in_flight_is_bounded(void)
 	EXPECT_EQ(model_store_now(1, 50, 1), -ENOBUFS);
 }
 
-/* Of a server that does not answer; the server of others does. */
+/* One server does not answer its reads; the server of others does. */
 static void reads_under_way_hold_no_room(void)
 {
 	unsigned int i;
@@ -66,7 +66,7 @@ static void reads_under_way_hold_no_room(void)
 	EXPECT_EQ(stat(CACHEFS_STAT_STORE_REFUSED_BYTES), 0);
 }
 
-/* As writeback stores: it can wait. */
+/* Store a block as writeback does: it can wait. */
 static void store_patiently(unsigned int block)
 {
 	model.may_wait = true;
@@ -109,7 +109,7 @@ static void nobody_waits_for_less_than_a_block(void)
 	EXPECT_EQ(model_store_now(1, 0, 1), 0);
 }
 
-/* All files of a sync, one after the other, wait for it no longer than one. */
+/* All files of a sync, in turn, wait for the device no longer than one file. */
 static void nobody_waits_long_for_a_device_that_hangs(void)
 {
 	unsigned int i;
@@ -128,7 +128,7 @@ static void nobody_waits_long_for_a_device_that_hangs(void)
 	EXPECT(shim_now_ns - began <= 2 * NSEC_PER_SEC);
 	EXPECT_EQ(stat(CACHEFS_STAT_STORE_REFUSED_BYTES),
 		  499 * CACHEFS_BLOCK_SIZE);
-	/* It answers: there is something to wait for again. */
+	/* The device answers: stores can wait for it again. */
 	model.device->hangs = false;
 	shim_run();
 	EXPECT_EQ(model_count_cached(1), 1);
@@ -138,7 +138,7 @@ static void nobody_waits_long_for_a_device_that_hangs(void)
 	EXPECT_EQ(model_count_cached(1), 20);
 }
 
-/* What the device would only get when it answers, if ever. */
+/* Nothing is stored that the device would only get when it answers, if ever. */
 static void nothing_is_stored_on_a_device_that_hangs(void)
 {
 	tiny();
@@ -159,7 +159,7 @@ static void nothing_is_stored_on_a_device_that_hangs(void)
 	EXPECT_EQ(model_store_now(1, 1, 1), 0);
 }
 
-/* 16 reads, to which the device does not answer before. */
+/* Do 16 reads that the device does not answer before @ms have passed. */
 static void reads_take(u64 ms)
 {
 	unsigned int i;
@@ -192,7 +192,7 @@ static void device_that_hung_is_soon_used_again(void)
 	}
 }
 
-/* A device that takes seconds is still the better one, or not. */
+/* A device that takes seconds may still be faster than the server, or not. */
 static void seconds_are_compared_with_the_server(void)
 {
 	unsigned int i;
@@ -200,7 +200,7 @@ static void seconds_are_compared_with_the_server(void)
 	tiny();
 	model.cache->read_bypass_ms = 100;
 	EXPECT_EQ(model_store_now(1, 0, 16), 0);
-	/* Neither of them is believed at once. */
+	/* Neither time is believed at once. */
 	for (i = 0; i < 16; i++) {
 		cachefs_server_answered(model.cache, 3 * NSEC_PER_SEC);
 		cachefs_server_answered(model.cache, 3 * NSEC_PER_SEC);
@@ -230,7 +230,7 @@ static void server_that_was_away_is_not_slow(void)
 	EXPECT(cachefs_pace_slow(model.cache));
 }
 
-/* What a histogram has in one bucket; all that it has is there or in @others. */
+/* Return the count of bucket @nr of a histogram.  @others gets the sum of the others. */
 static u64 bucket(enum cachefs_latency which, unsigned int nr, u64 *others)
 {
 	const struct cachefs_histogram *histogram = &model.cache->latencies[which];

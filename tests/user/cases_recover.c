@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * After an unclean stop: the attach finds where the log goes on, and all the rest is
- * found while the cache is in use.
+ * After an unclean stop, the attach finds where the log goes on.  The recovery finds all
+ * the rest while the cache is in use.
  */
 #include <linux/err.h>
 #include "cases.h"
@@ -14,7 +14,7 @@ static void format_regions(u32 nr)
 		     CACHEFS_LAST_BLOCKS, TINY_REGION_BLOCKS);
 }
 
-/* Store so many blocks, each call another version. */
+/* Store @nr blocks of a new version. */
 static void store_new(unsigned int v, unsigned int nr)
 {
 	model_new_version(v, nr);
@@ -23,14 +23,14 @@ static void store_new(unsigned int v, unsigned int nr)
 	shim_run();
 }
 
-/* Make some regions full, all with version 7 but the last few. */
+/* Fill @nr regions, the last five with versions 5 to 1, the others with version 7. */
 static void fill_regions(unsigned int nr)
 {
 	while (nr--)
 		store_new(nr < 5 ? 1 + nr : 7, TINY_SLOTS);
 }
 
-/* Go on as after a power loss that takes no write back; returns where the log was. */
+/* Cut the power, but lose no write that had ended.  Return the head of the log. */
 static u32 crash(void)
 {
 	u32 head;
@@ -41,7 +41,7 @@ static u32 crash(void)
 	return head;
 }
 
-/* Where did this attach find the end of the log?  It makes regions ready itself. */
+/* Return where the attach found the end of the log.  It makes regions ready itself. */
 static u32 found_head(void)
 {
 	const struct cachefs_cache *cache = model.cache;
@@ -71,7 +71,7 @@ static void all_is_right(void)
 	EXPECT_EQ(cachefs_state(model.cache), CACHEFS_ACTIVE);
 }
 
-/* 1 TiB: an attach reads of some hundred regions. */
+/* A device of 64 GiB: an attach reads only some hundred regions. */
 static void attach_after_a_crash_reads_little(void)
 {
 	u64 reads;
@@ -93,7 +93,7 @@ static void attach_after_a_crash_reads_little(void)
 	EXPECT_EQ(model_read_now(1, 0, 300), 0);
 }
 
-/* Wherever the log is, on whichever lap, in the first attach or a later one. */
+/* The log may be at any place, in any lap, in the first attach or a later one. */
 static void newest_region_is_found(void)
 {
 	unsigned int nr, attaches;
@@ -137,8 +137,8 @@ static void lose_metadata(u32 region)
 }
 
 /*
- * The metadata of 15 regions in a row is lost, anywhere; or cannot be read, which is
- * nearly all of this in a row.
+ * The metadata of 15 regions in a row is lost, at any place, or cannot be read.  An
+ * attach reads 16 regions at each step.
  */
 static void newest_region_is_found_past_lost_ones(void)
 {
@@ -157,7 +157,7 @@ static void newest_region_is_found_past_lost_ones(void)
 					   at * TINY_REGION_BLOCKS,
 					   15 * TINY_REGION_BLOCKS);
 			EXPECT_EQ(model_attach_only(), 0);
-			/* The newest one itself may be among them. */
+			/* The newest region itself may be among the lost ones. */
 			if ((head + MANY_REGIONS - 1) % MANY_REGIONS - at >= 15)
 				EXPECT_EQ(found_head(), head);
 			model_recover();
@@ -170,8 +170,8 @@ static void newest_region_is_found_past_lost_ones(void)
 }
 
 /*
- * More is lost than anybody reckons with, and of what was written after that a region
- * is there: the log goes on earlier.  What former attaches had stays.
+ * More regions are lost than an attach reckons with, and a region that was written after
+ * them is there.  The log goes on before them.  Data of former attaches stays.
  */
 static void newest_region_too_far_costs_nothing_older(void)
 {
@@ -188,7 +188,7 @@ static void newest_region_too_far_costs_nothing_older(void)
 	fill_regions(60);
 	shim_advance_ms(11000);
 	cut_power(DEVICE_KEEPS_ALL);
-	/* The last one has numbers up to 91 + 60 + 2. */
+	/* The last attach has used regions up to 91 + 60 + 2, modulo MANY_REGIONS. */
 	for (i = 0; i < 40; i++)
 		lose_metadata((92 + i) % MANY_REGIONS);
 	for (i = 0; i < 19; i++)
@@ -204,7 +204,7 @@ static void newest_region_too_far_costs_nothing_older(void)
 
 static unsigned int stored_meanwhile;
 
-/* While regions are on their way: stores for two regions at each read. */
+/* While regions are on their way, store as much as two regions hold at each read. */
 static void store_meanwhile(void)
 {
 	unsigned int i;
@@ -221,7 +221,7 @@ static void store_meanwhile(void)
 	model.device->reading = store_meanwhile;
 }
 
-/* A lookup finds nothing, a store works; and the log may reuse what is being read. */
+/* A lookup finds nothing, a store works, and the log may reuse a region that is read. */
 static void stores_go_on_meanwhile(void)
 {
 	unsigned int nr;
@@ -277,7 +277,7 @@ static void newest_before_others(void)
 	EXPECT_EQ(model_count_cached(1), TINY_SLOTS);
 	percent = cachefs_recovered_percent(model.cache);
 	EXPECT_EQ(percent, 100 - unscanned);
-	/* It is in region 10. */
+	/* Version 6 is in region 10. */
 	EXPECT_EQ(model_count_cached(6), (10 + MANY_REGIONS - model.cache->head) %
 		  MANY_REGIONS < unscanned ? 0 : TINY_SLOTS);
 }
@@ -301,7 +301,7 @@ static void newest_comes_first(void)
 	all_is_right();
 }
 
-/* Some of it has been found. */
+/* Wait until the recovery has gone on, but not to its end. */
 static void recover_some(void)
 {
 	u32 before = model.cache->unscanned;
@@ -335,7 +335,7 @@ static void detach_before_the_end_loses_nothing(void)
 	EXPECT(model.cache->unscanned);
 	model_detach();
 	EXPECT(shim_log_has("not recovered as a whole"));
-	/* What was stored is safe, as after any detach. */
+	/* Stored blocks are safe, as after any detach. */
 	device_power_cycle(model.device, DEVICE_KEEPS_NONE);
 	attach_only();
 	model_recover();
@@ -359,7 +359,7 @@ static void death_before_the_end_loses_nothing(void)
 	all_is_right();
 }
 
-/* A detach ends it at once, and so does a device that fails; then it can go on. */
+/* A detach ends a recovery at once.  A device that fails stops it; then it can go on. */
 static void recovery_ends_with_the_use(void)
 {
 	u64 reads;
@@ -385,7 +385,7 @@ static void recovery_ends_with_the_use(void)
 
 /*
  * Nothing can be read for some time.  Errors come at once, and a recovery does not run
- * through the device meanwhile.  Also when the time is so long that the cache fails.
+ * through the device meanwhile.  The time may be so long that the cache fails.
  */
 static void recovery_waits_for_a_device(void)
 {
@@ -398,7 +398,7 @@ static void recovery_waits_for_a_device(void)
 		model.device->read_errors = 1000;
 		reads = model.device->reads;
 		shim_advance_ms(1000 * seconds[i]);
-		/* 16 regions of three blocks, each read once whole and once alone. */
+		/* 16 regions of three blocks, each read whole and then block by block. */
 		EXPECT(model.device->reads > reads);
 		EXPECT(model.device->reads - reads <= (seconds[i] + 2) * (16 * 4 + 1));
 		model.device->read_errors = 0;
@@ -414,7 +414,7 @@ static void recovery_waits_for_a_device(void)
 	}
 }
 
-/* What can never be read is passed by. */
+/* Regions that can never be read are passed by. */
 static void recovery_passes_by_bad_regions(void)
 {
 	format_regions(MANY_REGIONS);
@@ -422,7 +422,7 @@ static void recovery_passes_by_bad_regions(void)
 	fill_regions(MANY_REGIONS + 20);
 	crash();
 	attach_only();
-	/* More than are read at a time, and many times. */
+	/* More regions than are read at a time, several times over. */
 	EXPECT(model.cache->head + 60 <= MANY_REGIONS);
 	EXPECT(model.cache->unscanned > 64);
 	bad_blocks(CACHEFS_FIRST_BLOCK + model.cache->head * TINY_REGION_BLOCKS,
@@ -455,7 +455,7 @@ static void recovery_waits_for_memory(void)
 	all_is_right();
 }
 
-/* The newest was found and the oldest was not, and that is all there is from now on. */
+/* The newest region was found and the oldest was not, and no more will be found. */
 static void recovery_has_ended_without_the_oldest(void)
 {
 	EXPECT_EQ(model_count_cached(6), 0);
@@ -467,7 +467,7 @@ static void recovery_has_ended_without_the_oldest(void)
 	EXPECT_EQ(model_count_cached(1), TINY_SLOTS);
 }
 
-/* The index may have no more memory: then the oldest is not looked for. */
+/* If the index may have no more memory, the oldest regions are not looked for. */
 static void recovery_ends_when_the_index_is_full(void)
 {
 	u64 reads;
@@ -478,7 +478,7 @@ static void recovery_ends_when_the_index_is_full(void)
 	model.cache->index.crowded = true;
 	cachefs_log_kick(model.cache);
 	model_recover();
-	/* What was on its way, at most twice 16 regions, and nothing more. */
+	/* Only the regions that were on their way are read, at most twice 16. */
 	EXPECT(model.device->reads - reads <= 32);
 	recovery_has_ended_without_the_oldest();
 }
@@ -491,7 +491,7 @@ static void ask_for_memory(void)
 
 static u32 unscanned_least;
 
-/* The oldest of what was found is let go. */
+/* Take memory away, and wait until the oldest regions that were found are let go. */
 static void memory_is_short(void)
 {
 	u32 unscanned;
@@ -509,8 +509,8 @@ static void memory_is_short(void)
 }
 
 /*
- * The kernel is short of memory for a time: the oldest that was found goes, nothing is
- * read meanwhile, and then all is found.
+ * The kernel is short of memory for a time: the oldest regions that were found go, and
+ * nothing is read meanwhile.  Then all regions are found.
  */
 static void recovery_goes_on_after_memory_pressure(void)
 {
@@ -521,7 +521,7 @@ static void recovery_goes_on_after_memory_pressure(void)
 	for (pass = 0; pass < 2; pass++) {
 		full_cache_recovers();
 		recover_some();
-		/* Also while regions are on their way that are older than what goes. */
+		/* Also while regions are read that are older than those that go. */
 		if (pass) {
 			model.device->reading = memory_is_short;
 			while (model.device->reading)
@@ -534,14 +534,14 @@ static void recovery_goes_on_after_memory_pressure(void)
 		EXPECT_EQ(model_count_cached(1), TINY_SLOTS);
 		EXPECT_EQ(model_count_cached(6), 0);
 		check_index(model.cache);
-		/* Nothing is read as long as there is none. */
+		/* Nothing is read as long as there is no memory. */
 		reads = model.device->reads;
 		unscanned = model.cache->unscanned;
 		shim_advance_ms(60000);
 		EXPECT_EQ(model.device->reads, reads);
 		EXPECT_EQ(model.cache->unscanned, unscanned);
 		EXPECT(model.cache->recovery);
-		/* What was let go is found again, and what was not found before. */
+		/* Regions that were let go are found again, and so are the others. */
 		shim_ram_available = 1L << 24;
 		model_recover();
 		EXPECT_EQ(model_count_cached(6), TINY_SLOTS);
@@ -589,8 +589,8 @@ static void region_that_was_lost_is_found_again(void)
 }
 
 /*
- * After an hour without memory there is nothing more to be found, and a detach has a
- * checkpoint.  If more was found meanwhile, the hour begins anew.
+ * After an hour without memory a recovery ends, and a detach has a checkpoint.  If more
+ * was found meanwhile, the hour begins anew.
  */
 static void recovery_does_not_wait_for_ever(void)
 {
@@ -640,7 +640,7 @@ static void log_does_not_wait_with_a_recovery(void)
 	all_is_right();
 }
 
-/* A page of the index was too full, and there are others: nothing goes for that. */
+/* One page of the index was too full, but there are others: no region goes for that. */
 static void recovery_goes_on_after_a_full_page(void)
 {
 	full_cache_recovers();
@@ -652,7 +652,7 @@ static void recovery_goes_on_after_a_full_page(void)
 	all_is_right();
 }
 
-/* What was found last is the oldest, and goes first. */
+/* The region that was found last is the oldest, and goes first. */
 static void oldest_goes_first_after_a_recovery(void)
 {
 	full_cache_recovers();
@@ -668,8 +668,8 @@ static void oldest_goes_first_after_a_recovery(void)
 static u8 old_metadata[3 * CACHEFS_BLOCK_SIZE];
 
 /*
- * A region was reused two attaches ago, and what said so was lost: a later region of
- * that attach tells.
+ * A region was reused two attaches ago, and the metadata that said so was lost.  A later
+ * region of that attach shows the reuse.
  */
 static void lost_reuse_is_noticed_later(void)
 {
@@ -690,7 +690,7 @@ static void lost_reuse_is_noticed_later(void)
 	all_is_right();
 	fill_regions(5);
 	crash();
-	/* The device has written the other one again. */
+	/* The power loss has brought back the newer metadata.  Lose it again. */
 	write_metadata(0, old_metadata);
 	EXPECT_EQ(model_attach(), 0);
 	EXPECT_EQ(model_count_cached(6), 0);

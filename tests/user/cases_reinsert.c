@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What was read since it was stored stays when its region is reused. */
+/* Blocks that were read since they were stored stay when their region is reused. */
 #include "cases.h"
 
-/* As many regions as there are, full of what nobody reads. */
+/* Fill as many regions as there are with data that is not read. */
 static void one_lap(void)
 {
 	unsigned int i;
@@ -14,7 +14,7 @@ static void one_lap(void)
 	}
 }
 
-/* Side by side in one region: one that will be read, and one that will not. */
+/* Store two versions side by side in one region.  Only version 1 is read. */
 static void read_and_not_read(void)
 {
 	tiny();
@@ -41,7 +41,7 @@ static void what_is_read_stays(void)
 	check_index(model.cache);
 }
 
-/* Nobody reads the two: the one that was stored to be kept stays a turn longer. */
+/* Neither version is read: the one that was stored to be kept stays a turn longer. */
 static void what_is_stored_to_be_kept_stays_a_turn_longer(void)
 {
 	tiny();
@@ -69,7 +69,7 @@ static s64 count_version(unsigned int version, enum cachefs_count count)
 	return bytes;
 }
 
-/* Nobody reads it: it is noted as read, again and again; its neighbours are counted. */
+/* Version 1 is only noted as read, again and again.  Its neighbours are counted. */
 static void what_is_noted_as_read_stays(void)
 {
 	unsigned int i;
@@ -92,13 +92,13 @@ static void what_is_noted_as_read_stays(void)
 	EXPECT_EQ(model_count_cached(3), 0);
 	EXPECT_EQ(model_read_now(1, 0, 25), 0);
 	check_index(model.cache);
-	/* It goes when nobody notes it any more. */
+	/* Version 1 goes when it is no longer noted. */
 	one_lap();
 	one_lap();
 	EXPECT_EQ(model_count_cached(1), 0);
 }
 
-/* Stores that come faster than regions are made ready wait for what stays. */
+/* Stores that come faster than regions are made ready wait for blocks that stay. */
 static void what_is_read_stays_in_a_hurry(void)
 {
 	unsigned int i;
@@ -121,13 +121,13 @@ static void store_while_others_are_moved(void)
 		model_store(2, 0, TINY_SLOTS, 0);
 }
 
-/* Stores that come while what stays is moved get nothing of its room. */
+/* Stores that come while blocks are moved do not get the room of these blocks. */
 static void stores_leave_room_for_what_stays(void)
 {
 	unsigned int i;
 
 	tiny();
-	/* Every other block: each is an extent. */
+	/* Store every other block, so that each is an extent. */
 	for (i = 0; i < 20; i++) {
 		EXPECT_EQ(model_store_now(1, 2 * i, 1), 0);
 		EXPECT_EQ(model_read_now(1, 2 * i, 1), 0);
@@ -191,7 +191,7 @@ static void extent_that_grew_stays(void)
 	EXPECT_EQ(model_count_cached(1), 20);
 }
 
-/* Even if all is read, there is room for what is new. */
+/* Even if all blocks are read, there is room for new data. */
 static void what_is_read_leaves_room(void)
 {
 	unsigned int i;
@@ -207,7 +207,7 @@ static void what_is_read_leaves_room(void)
 	       (4 * TINY_REGIONS + 2) * TINY_SLOTS * CACHEFS_BLOCK_SIZE);
 }
 
-/* A region of which all stays, where others had nothing that did. */
+/* All of a region stays, after regions of which nothing stayed. */
 static void whole_region_stays(void)
 {
 	tiny();
@@ -218,7 +218,7 @@ static void whole_region_stays(void)
 	EXPECT_EQ(model_count_cached(1), TINY_SLOTS);
 }
 
-/* To try again because of a reader is not to reuse a region again. */
+/* A second try, because of a reader, does not count as reusing a region again. */
 static void trying_again_makes_no_room(void)
 {
 	tiny();
@@ -233,7 +233,7 @@ static void trying_again_makes_no_room(void)
 	pin_all(-1);
 }
 
-/* The disk cannot read what would stay, or not write it: it goes. */
+/* Blocks go if the disk cannot read them, or cannot write their copies. */
 static void what_cannot_be_copied_goes(void)
 {
 	struct cachefs_cache *cache;
@@ -275,7 +275,7 @@ static void what_cannot_be_written_goes(void)
 	check_index(model.cache);
 }
 
-/* Slots for what stays, of which the first one is bad. */
+/* Make the slot bad that gets the first copy of blocks that stay. */
 static void first_copy_meets_a_bad_slot(void)
 {
 	struct cachefs_cache *cache = model.cache;
@@ -285,7 +285,7 @@ static void first_copy_meets_a_bad_slot(void)
 		bad_blocks(cachefs_slot_block(&cache->geo, open->nr, open->next_slot - 1), 1);
 }
 
-/* And room for five. */
+/* The same, and leave room for five blocks that stay. */
 static void first_of_five_copies_meets_a_bad_slot(void)
 {
 	bool first = !model.device->bad_end;
@@ -306,7 +306,7 @@ static void no_copy_has_room(void)
 	model.device->write_errno = -ENOSPC;
 }
 
-/* Every other block of version 1 is an extent of its own, and was read. */
+/* Twenty single blocks of version 1 were read.  Reuse their region, with @meanwhile. */
 static void twenty_extents_stay_but_for(void (*meanwhile)(void))
 {
 	unsigned int i;
@@ -331,7 +331,7 @@ static void twenty_extents_stay_but_for(void (*meanwhile)(void))
 	check_index(model.cache);
 }
 
-/* A slot takes no copy: that extent goes, and the others stay. */
+/* A slot takes no copy: the extent for this slot goes, and the others stay. */
 static void bad_slot_costs_what_should_stay_there(void)
 {
 	twenty_extents_stay_but_for(first_copy_meets_a_bad_slot);
@@ -341,14 +341,14 @@ static void bad_slot_costs_what_should_stay_there(void)
 	model_read_cached(1, 0);
 }
 
-/* It was taken all the same: stores keep the room that is theirs. */
+/* The bad slot uses up room of the blocks that stay: stores keep their own room. */
 static void bad_slot_takes_room_of_what_stays(void)
 {
 	twenty_extents_stay_but_for(first_of_five_copies_meets_a_bad_slot);
 	EXPECT_EQ(model_count_cached(1), 4);
 }
 
-/* Nothing is copied any more when nothing can be written. */
+/* No block is copied any more when nothing can be written. */
 static void copies_end_with_the_room(void)
 {
 	copies_tried = 0;
@@ -357,7 +357,7 @@ static void copies_end_with_the_room(void)
 	EXPECT_EQ(model_count_cached(1), 0);
 }
 
-/* Each region has a bad spot, which only the log reads; it can read what is beside it. */
+/* Each region has a bad block that only the log reads.  Its neighbours can be read. */
 static void bad_spots_in_what_stays_are_not_in_a_row(void)
 {
 	const u32 regions = 24, full = 20;
@@ -399,7 +399,7 @@ static void what_stayed_is_there_after_an_attach(void)
 	EXPECT_EQ(model_read_now(1, 0, 25), 0);
 }
 
-/* While the copy of what stays is written, a reader finds it damaged. */
+/* A reader finds a block damaged while the copy of the block is written. */
 static void drop_meanwhile(void)
 {
 	struct model_version *version = &model.versions[1];

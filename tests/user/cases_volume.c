@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What is counted for a volume, and its policy. */
+/* The counters of a volume, and its policy. */
 #include "cases.h"
 
 static struct cachefs_counters *counters(const char *key)
@@ -31,7 +31,7 @@ static void volume_that_comes_back_goes_on_with_its_numbers(void)
 	EXPECT_EQ(hits(other), 0);
 	cachefs_counters_put(model.cache, first);
 	EXPECT_EQ(hits(counters("first")), 5);
-	/* Another one with the same key is counted with it. */
+	/* Another volume with the same key has the same counters. */
 	EXPECT(counters("first") == counters("first"));
 	EXPECT_EQ(model.cache->nr_counters, 2);
 }
@@ -73,13 +73,13 @@ static struct cachefs_volume volume_with(u8 max_share, const char *identity)
 	};
 }
 
-/* Somebody stores, whose share does not matter: the log goes on. */
+/* Let the log go on: store data that counts for no share. */
 static void log_goes_on(s64 bytes)
 {
 	cachefs_count(model.cache, NULL, CACHEFS_STAT_STORED_BYTES, bytes);
 }
 
-/* How much more of a volume may be stored, up to a cache full of it. */
+/* Return the bytes of a volume that may still be stored, at most the capacity. */
 static u64 admitted(struct cachefs_volume *volume)
 {
 	u64 most = cachefs_capacity(model.cache), least = 0, middle;
@@ -110,20 +110,20 @@ static void volume_stores_its_share_and_no_more(void)
 	EXPECT(!cachefs_volume_admits(model.cache, &volume, CACHEFS_BLOCK_SIZE));
 	EXPECT(!cachefs_volume_admits(model.cache, &same, CACHEFS_BLOCK_SIZE));
 	EXPECT_EQ(admitted(&other), share);
-	/* What others store takes half of it, and then the rest. */
+	/* Stores of others take half of the volume's share, and then the rest. */
 	log_goes_on(capacity / 2);
 	EXPECT(admitted(&volume) > share * 4 / 10);
 	EXPECT(admitted(&volume) < share * 7 / 10);
 	log_goes_on(20 * capacity);
 	EXPECT_EQ(admitted(&volume), share);
-	/* The twenty turns count once. */
+	/* The twenty turns of the log count once. */
 	cachefs_count(model.cache, &volume, CACHEFS_STAT_STORED_BYTES, share);
 	EXPECT(admitted(&volume) < share / 10);
 	log_goes_on(CACHEFS_BLOCK_SIZE);
 	EXPECT(admitted(&volume) < share / 10);
 }
 
-/* Each step is less than what is counted at a time, and none of them is lost. */
+/* Each step is less than the unit that is counted, and no step is lost. */
 static void share_shrinks_in_small_steps(void)
 {
 	struct cachefs_volume volume;
@@ -139,7 +139,7 @@ static void share_shrinks_in_small_steps(void)
 		log_goes_on(capacity / 1000);
 		cachefs_volume_admits(model.cache, &volume, 1);
 	}
-	/* One turn of the log leaves 37 % of what was spread over it. */
+	/* One turn of the log leaves 37 % of the data that was spread over it. */
 	EXPECT(admitted(&volume) > share * 55 / 100);
 	EXPECT(admitted(&volume) < share * 70 / 100);
 }

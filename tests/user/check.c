@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What is true of a cache that is not busy. */
+/* Checks of a cache that is not busy. */
 #include "check.h"
 
 struct counted {
@@ -49,7 +49,7 @@ void check_index(struct cachefs_cache *cache)
 	u32 nr;
 
 	while (cachefs_index_save(cache, count_extent, &counted)) {
-		/* Without memory; it fails once. */
+		/* After an error, count again. */
 		memset(counted.live, 0, geo->nr_regions * sizeof(u32));
 		memset(counted.extents, 0, geo->nr_regions * sizeof(u32));
 	}

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What ends a run when it is not so. */
+/* Checks that end a test run if they fail. */
 #ifndef _CHECK_H
 #define _CHECK_H
 
 #include "../../fscache/internal.h"
 
-/* Do the counters and the chains of the index agree?  When nothing runs. */
+/* Check that the counters agree with the entries of the index, when nothing runs. */
 void check_index(struct cachefs_cache *cache);
 
 #define EXPECT(cond) \

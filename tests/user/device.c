@@ -3,9 +3,9 @@
  * The simulated block device: the functions that fscache/device.c has in the
  * kernel, and what a power loss leaves.
  *
- * Two images are kept: what a read sees, and what is durable; and a log of what
- * was written since the last flush.  When the power goes, each block in the log
- * becomes one of the contents that it has had since, or pieces of several.
+ * The device has two images, the content that a read sees and the durable content,
+ * and a log of the writes since the last flush.  When the power fails, each block in
+ * the log gets one of the contents that it has had since, or sectors of several.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -21,7 +21,7 @@ struct device_io {
 	struct cachefs_io	io;
 	struct list_head	link;
 	bool			write;
-	u8			*submitted;	/* the data at that time */
+	u8			*submitted;	/* the data when it was submitted */
 };
 
 struct device_losses device_losses;
@@ -30,9 +30,9 @@ static struct cachefs_device the_device;
 static struct device_write *log_blocks;
 
 /*
- * Zeroed, and only real where it is written to: not 2 MiB for each page, as where huge
- * pages are always used, which is Debian's default.  Not through the sanitizers' mmap(),
- * which would touch the shadow of it all.
+ * Allocate zeroed memory that takes pages only where it is written to.  Huge pages are
+ * off: if they are always used, as by default in Debian, each write takes 2 MiB.  The
+ * sanitizers' mmap() is avoided, because it would touch the shadow of all the memory.
  */
 static void *sparse(u64 bytes)
 {
@@ -84,7 +84,7 @@ static bool fails(struct cachefs_device *device, bool write, u64 block,
 	return bad;
 }
 
-/* Of a write that failed, does this block arrive all the same? */
+/* Does a block reach the device, although its write may have failed? */
 static bool arrives(int error)
 {
 	return !error || (error == -EIO && shim_chance(50));
@@ -112,7 +112,7 @@ static void log_write(struct cachefs_device *device, u64 block, const u8 *data)
 	if (device->dead)
 		return;
 	if (device->nr_log == MAX_LOG) {
-		/* Nothing volatile is that large: the oldest half is durable. */
+		/* No volatile cache is that large: the oldest half is durable. */
 		unsigned int i, half = MAX_LOG / 2;
 
 		for (i = 0; i < half; i++)
@@ -141,7 +141,7 @@ static void flush(struct cachefs_device *device)
 	device->nr_log = 0;
 }
 
-/* A block alone: what was written before it may be lost all the same. */
+/* Make one block durable.  Writes before this one may still be lost. */
 static void make_durable(struct cachefs_device *device, u64 block)
 {
 	unsigned int i, kept = 0;
@@ -153,7 +153,7 @@ static void make_durable(struct cachefs_device *device, u64 block)
 	for (i = 0; i < device->nr_log; i++) {
 		if (device->log[i].block == block)
 			continue;
-		/* Each entry has a buffer. */
+		/* Each entry keeps a buffer. */
 		swap(device->log[kept], device->log[i]);
 		kept++;
 	}
@@ -176,7 +176,10 @@ void device_poke(struct cachefs_device *device, u64 block, const void *bytes)
 /* Places in the log, during a loss of power. */
 static unsigned int oldest_missing, newest_there;
 
-/* A block has one of @n contents now; all but the first are in the log at @at. */
+/*
+ * Count a block whose content is one of the @n in @past, or torn.  All of these but the
+ * first are in the log, at @at.
+ */
 static void count_loss(const u8 *now, const u8 **past, const unsigned int *at,
 		       unsigned int n)
 {
@@ -198,7 +201,7 @@ static void count_loss(const u8 *now, const u8 **past, const unsigned int *at,
 		oldest_missing = min(oldest_missing, at[i]);
 }
 
-/* What is left of one block, which the log has at @first and maybe later. */
+/* Decide what is left of a block, which is in the log at @first and maybe later. */
 static void settle_block(struct cachefs_device *device, unsigned int first)
 {
 	unsigned int n = 0, i, sector, at[32];
@@ -258,7 +261,7 @@ static void die(struct cachefs_device *device)
 	oldest_missing = UINT_MAX;
 	newest_there = 0;
 	if (device->death != DEVICE_KEEPS_NONE) {
-		/* Each block once, where it comes first. */
+		/* Settle each block once, at its first entry. */
 		for (i = ended; i < device->nr_log; i++) {
 			for (j = ended; j < i; j++)
 				if (device->log[j].block == device->log[i].block)
@@ -272,7 +275,7 @@ static void die(struct cachefs_device *device)
 	device->dead = true;
 }
 
-/* One more write begins; is it the one at which the power goes? */
+/* Count a write that begins.  At write @die_at the power fails. */
 static void count_write(struct cachefs_device *device)
 {
 	device->writes++;
@@ -295,7 +298,7 @@ static void end_write(struct device_io *dio)
 					     (i << CACHEFS_BLOCK_SHIFT), page,
 					     sizeof(data)))
 			shim_panic("a page has changed while it was written");
-		/* A page that is written to meanwhile arrives in pieces. */
+		/* A page that changes meanwhile arrives in pieces. */
 		memcpy(data, dio->submitted + (i << CACHEFS_BLOCK_SHIFT),
 		       sizeof(data));
 		for (sector = 0; sector < sizeof(data); sector += SECTOR)
@@ -361,7 +364,7 @@ struct cachefs_device *device_init(u64 blocks)
 	struct cachefs_device *device = &the_device;
 	unsigned int i;
 
-	/* The memory of the last one of this size serves again. */
+	/* Use the memory of the last device again, if it had this size. */
 	if (spare.blocks != blocks) {
 		device_free(&spare);
 		spare.blocks = blocks;
@@ -440,7 +443,7 @@ int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
 	device->reads++;
 	if (device->reading)
 		device->reading();
-	/* Only completions: the caller may hold load_mutex, as work might. */
+	/* Run completions only: the caller may hold load_mutex, which work may take. */
 	while (device->nr_waiting && shim_chance(30)) {
 		shim_irq_enter();
 		end_one();
@@ -472,7 +475,7 @@ int cachefs_device_write(struct cachefs_device *device, u64 block,
 		if (arrives(ret))
 			put_block(device, block + i,
 				  bytes + (i << CACHEFS_BLOCK_SHIFT));
-		/* Somewhere within a longer write, or at its end. */
+		/* The power may also fail within a longer write, or at its end. */
 		if (i < nr - 1 || flags)
 			count_write(device);
 	}
@@ -495,7 +498,7 @@ int cachefs_device_signature(struct cachefs_device *device, const char **what)
 		CACHEFS_SIGNATURE_FOREIGN : CACHEFS_SIGNATURE_BLANK;
 }
 
-/* Zeros from one block to another. */
+/* Write zeros to the blocks from @block up to @end. */
 static int wipe(struct cachefs_device *device, u64 block, u64 end)
 {
 	static const u8 zeros[CACHEFS_BLOCK_SIZE];
@@ -514,7 +517,7 @@ int cachefs_device_wipe(struct cachefs_device *device)
 	return ret ?: wipe(device, CACHEFS_ANCHOR_BLOCK + 2, CACHEFS_FIRST_BLOCK);
 }
 
-/* Is there memory for a store? */
+/* Take memory for a store, if there is any. */
 static bool from_reserve(struct cachefs_device *device)
 {
 	if (device->reserve > 0)
@@ -532,7 +535,7 @@ struct cachefs_io *cachefs_io_alloc(struct cachefs_cache *cache, bool write,
 		return NULL;
 	if (!nr || nr > CACHEFS_IO_BLOCKS)
 		shim_panic("an I/O of %u blocks", nr);
-	/* Two such callers could wait for each other's reserve. */
+	/* Two callers with two reads each could wait for each other's reserve. */
 	if (!write) {
 		might_sleep();
 		if (device->unsubmitted++)

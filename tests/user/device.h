@@ -8,49 +8,49 @@
 
 #include "../../fscache/internal.h"
 
-/* What survives of the writes that no flush has made durable? */
+/* How a power loss treats the writes that no flush has made durable. */
 enum device_death {
-	DEVICE_KEEPS_ALL,	/* all that had ended; what had not may be torn */
+	DEVICE_KEEPS_ALL,	/* all that had ended; the others may be torn */
 	DEVICE_KEEPS_NONE,
-	DEVICE_KEEPS_WHOLE,	/* each on its own: kept, lost or older */
-	DEVICE_KEEPS_ANY,	/* or torn */
+	DEVICE_KEEPS_WHOLE,	/* each block by itself: kept, lost or older */
+	DEVICE_KEEPS_ANY,	/* the same, or torn */
 	DEVICE_NR_DEATHS,
 };
 
 /**
  * struct cachefs_device - A simulated block device
- * @blocks: its size
- * @now: what a read returns; sparse
- * @stable: what a power loss leaves, but for what is in @log; sparse
+ * @blocks: its size in blocks
+ * @now: the content that a read returns; sparse
+ * @stable: the durable content: a power loss leaves it, and some of @log; sparse
  * @touched: blocks that were written, each once
- * @nr_touched: how many
- * @is_touched: the same by block
+ * @nr_touched: number of entries in @touched
+ * @is_touched: the same as @touched, by block
  * @log: writes since the last flush, oldest first
- * @nr_log: how many
+ * @nr_log: number of entries in @log
  * @waiting: I/O that was submitted and has not ended
- * @nr_waiting: how many
+ * @nr_waiting: number of I/Os in @waiting
  * @liar: flushes are acknowledged and not done
- * @stable_pages: it wants pages not to change while they are written
+ * @stable_pages: pages must not change while they are written
  * @hangs: data reads and writes do not end
- * @dead: the power is out; what is written goes nowhere
- * @writes: writes that have begun
+ * @dead: the power is out; writes are lost
+ * @writes: writes that have begun; a synchronous write may count several times
  * @reads: synchronous reads that have begun
- * @die_at: the power goes at this write, counted by @writes; 0: never
- * @death: what is left then
- * @on_death: called then
+ * @die_at: the power fails at this write, counted by @writes; 0: never
+ * @death: how this power loss treats writes
+ * @on_death: called when the power fails
  * @meanwhile: called while the core waits for a write
- * @reading: called while it waits for a read of its own
- * @read_errors: of 1000 reads so many fail
- * @write_errors: of 1000 writes so many fail
- * @write_errno: what a write that fails says, and then nothing is written; 0: -EIO,
- *	and parts of it may be
- * @bad_start: blocks from here on cannot be read or written ...
- * @bad_end: ... up to this one
- * @bad_period: and again after so many blocks, to the end; 0: not
- * @bad_is_readable: but they can be read
- * @reserve: I/O and pages that stores get; -1: as many as they like
+ * @reading: called while the core waits for a synchronous read
+ * @read_errors: number of reads that fail, of 1000
+ * @write_errors: number of writes that fail, of 1000
+ * @write_errno: error of a write that fails and writes nothing; 0: the error is -EIO,
+ *	and parts of the data may be written
+ * @bad_start: first of the blocks that cannot be read or written
+ * @bad_end: end of these blocks
+ * @bad_period: these blocks come again after this number of blocks; 0: they do not
+ * @bad_is_readable: these blocks can be read
+ * @reserve: number of I/Os and pages that stores can still get; -1: no limit
  * @unsubmitted: reads allocated but not submitted
- * @blocks_writers: who submits a write would wait for ever
+ * @blocks_writers: a task that submits a write would wait for ever
  */
 struct cachefs_device {
 	u64			blocks;
@@ -93,12 +93,12 @@ struct device_write {
 };
 
 /**
- * struct device_losses - What power losses have left of blocks that were written
- * @newest: blocks with what was written last
- * @older: with what was written before that
- * @lost: with nothing of what the log had
- * @torn: with sectors of several
- * @reordered: losses after which an earlier write was missing and a later one there
+ * struct device_losses - Written blocks, by the content that power losses left
+ * @newest: blocks with the content that was written last
+ * @older: blocks with content that was written earlier
+ * @lost: blocks with no content from the log
+ * @torn: blocks with sectors of several contents
+ * @reordered: power losses that lost an earlier write and kept a later one
  */
 struct device_losses {
 	u64	newest;
@@ -110,11 +110,11 @@ struct device_losses {
 
 extern struct device_losses device_losses;
 
-/* The one device there is, blank; an earlier one is gone. */
+/* Return the only device, blank.  The device before it is gone. */
 struct cachefs_device *device_init(u64 blocks);
-/* After @dead, or at any quiet time: the next machine finds what is left. */
+/* Switch the power on, after @dead or when no I/O waits.  Reads see what is left. */
 void device_power_on(struct cachefs_device *device);
-/* Off and on again, at a quiet time and between two writes. */
+/* Switch the power off and on again, between two writes, when no I/O waits. */
 void device_power_cycle(struct cachefs_device *device, enum device_death death);
 
 /* Write a block from outside. */

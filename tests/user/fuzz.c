@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every function that interprets bytes of the disk, for libFuzzer: the input is
- * a superblock, an anchor, the metadata of a region and a block of a checkpoint.
+ * All functions that interpret bytes of the disk, for libFuzzer.  The input is a
+ * superblock, an anchor, the metadata of a region and a block of a checkpoint.
  *
- * A third of the mutations knows the structures: it puts in what is valid, and
- * changes single fields of that.
+ * A third of the mutations knows the structures: these mutations put in valid
+ * blocks, and change single fields of them.
  */
 #include <linux/xxhash.h>
 #include "model.h"
@@ -16,7 +16,7 @@ size_t LLVMFuzzerCustomMutator(u8 *data, size_t size, size_t max_size,
 
 static const u8 uuid[CACHEFS_UUID_SIZE] = "0123456789abcdef";
 
-/* Fields come first in each of the blocks, then some records. */
+/* The bytes of each block that are in the input: all fields, then some records. */
 #define HEAD	192
 
 static void part(void *block, const u8 **data, size_t *size)
@@ -99,7 +99,7 @@ static void change_field(u8 *part, const struct field *fields, unsigned int nr)
 	memcpy(part + field->at, &value, min(field->size, 8U));
 }
 
-/* A superblock, an anchor and metadata that pass. */
+/* Put in a superblock, an anchor and metadata that pass.  Return their size, or 0. */
 static size_t put_valid(u8 *data, size_t max_size)
 {
 	struct cachefs_super_block sb = { .checksum_seed = cpu_to_le64(1) };
@@ -125,7 +125,7 @@ static size_t put_valid(u8 *data, size_t max_size)
 	for (n = 0; n < nr; n++) {
 		header = (void *)(data + (2 + n) * HEAD);
 		header->magic = cpu_to_le32(CACHEFS_META_MAGIC);
-		/* As the target takes it from the first byte. */
+		/* The target takes the region from the first byte. */
 		header->region = cpu_to_le32((u8)CACHEFS_META_MAGIC %
 					     geo.nr_regions);
 		header->epoch = cpu_to_le64(5);

@@ -2,24 +2,25 @@
 /*
  * Images that somebody has changed, with checksums that fit.
  *
- * A cache with content is made once; then bytes of it are mutated as the input
- * says, the blocks are sealed again, and it is attached: refused with a reason,
- * or harmless.  Bytes served are what was stored even so.
+ * A cache with content is made once.  Then bytes of it are changed as the input
+ * says, the blocks are sealed again, and the cache is attached.  The attach must
+ * refuse the cache with a reason, or do no harm.  Bytes that are served must be
+ * those that were stored.
  *
  * usage: hostile [IMAGES [SEED]]	random inputs
  *	  hostile FILE			one input, as the fuzzer left it
  *	  hostile dump IMAGES SEED CLEAN UNCLEAN
  *					images for a guest, on stdout, made of the
  *					two in these files, which a kernel has
- *					filled: of each one its base and the blocks
- *					that are different
+ *					filled: for each image its base and the
+ *					blocks that are different
  *
  * With -DFUZZER it is a target for libFuzzer instead.
  */
 #include <linux/xxhash.h>
 #include "model.h"
 
-/* What the input is made of: change @bytes of a field, or copy a block. */
+/* A part of the input: change @bytes of a field, or copy a block. */
 struct mutation {
 	u8	kind;
 	u8	which;		/* block, among those that the format knows */
@@ -76,7 +77,7 @@ static void make_images(void)
 	}
 }
 
-/* Of each region the metadata, what says that it is ready, and the block after it. */
+/* Return the number of known blocks of a region: metadata, scratch, and the next one. */
 static unsigned int known_of_region(void)
 {
 	return geo.meta_blocks + CACHEFS_SCRATCH_BLOCKS + 1;
@@ -108,7 +109,7 @@ static u64 block_of(u8 which)
 	return known_block(which % nr_known());
 }
 
-/* The right checksum for whatever the block claims to be. */
+/* Give a block the checksum that is right for its place. */
 static void seal(u64 block, u8 *bytes)
 {
 	struct cachefs_super_block *sb = (void *)bytes;
@@ -131,7 +132,7 @@ static void mutate(const struct mutation *m)
 	unsigned int nr = min(1U << (m->kind >> 2 & 3),
 			      CACHEFS_BLOCK_SIZE - at);
 
-	/* Fields are where the headers and the first records are. */
+	/* Change the headers and the first records, which have the fields. */
 	if (m->kind & 0x20)
 		at %= 160;
 	switch (m->kind & 3) {
@@ -153,13 +154,13 @@ static void mutate(const struct mutation *m)
 	}
 	if (!(m->kind & 0x80))
 		seal(block, bytes);
-	/* A superblock and its copy, as if nobody had touched one alone. */
+	/* Change the copy of the superblock as well, so that both are the same. */
 	if (block == CACHEFS_SUPER_BLOCK && m->kind & 0x40)
 		memcpy(device_block(model.device, image_blocks - 1), bytes,
 		       CACHEFS_BLOCK_SIZE);
 }
 
-/* A device with the image that an input stands for. */
+/* Make a device with the image that an input stands for. */
 static void make_image(const u8 *data, size_t size, bool with_data)
 {
 	const struct mutation *m = (const void *)(data + 1);
@@ -195,7 +196,7 @@ static void one_image(const u8 *data, size_t size, bool with_data)
 
 	ret = model_attach();
 	if (ret) {
-		/* Never without a word that names what is wrong. */
+		/* A refusal always names the error. */
 		EXPECT(ret == -EUCLEAN || ret == -EOPNOTSUPP ||
 		       ret == -EMEDIUMTYPE);
 		EXPECT(shim_log_has("bad superblock: ") || ret == -EMEDIUMTYPE);
@@ -249,7 +250,7 @@ static unsigned int random_input(u64 n)
 	return size;
 }
 
-/* What make_image() left, as a list of blocks: block number and bytes. */
+/* Write the blocks that make_image() has changed, each as block number and bytes. */
 static void dump_image(void)
 {
 	const u8 *base = images[input[0] & 1], *bytes;
@@ -267,7 +268,7 @@ static void dump_image(void)
 	fwrite(&end, sizeof(end), 1, stdout);
 }
 
-/* An image that a kernel has filled. */
+/* Load an image that a kernel has filled. */
 static u8 *load_image(const char *name)
 {
 	FILE *file = fopen(name, "r");
@@ -319,7 +320,7 @@ int main(int argc, char **argv)
 		size = random_input(n);
 		one_image(input, size, true);
 	}
-	/* The first wrong byte would have been the last. */
+	/* The first wrong byte would have ended the run. */
 	printf("# %llu images: %llu attached, %llu of them from a checkpoint, %llu refused; %llu blocks served, 0 wrong bytes\n",
 	       nr, attached, clean, refused, served);
 	EXPECT(nr < 1000 || (attached > nr / 10 && refused > nr / 100 &&

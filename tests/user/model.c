@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Operations on a cache, and what they may and may not return. */
+/* Operations on a cache, and checks of their results. */
 #include "model.h"
 
 struct model model;
@@ -15,7 +15,7 @@ struct operation {
 	unsigned int		flags;
 	struct page		**pages;
 	struct page		**given;	/* the core may replace entries */
-	int			*result;	/* where somebody waits for it */
+	int			*result;	/* if a caller waits for it */
 	bool			*ended;
 };
 
@@ -96,7 +96,7 @@ static void operation_end(struct operation *op, int result)
 	model.pending--;
 }
 
-/* As the glue has it: the pages are of the version and generation of now. */
+/* As in the glue: are the pages of the current version and generation? */
 static enum cachefs_reason still_valid(struct cachefs_store *store)
 {
 	struct operation *op = container_of(store, struct operation, store);
@@ -151,7 +151,7 @@ static struct operation *store_start(unsigned int v, unsigned int block,
 	op->store.bytes = (size_t)nr << CACHEFS_BLOCK_SHIFT;
 	if (block + nr == version->blocks) {
 		op->store.bytes -= CACHEFS_BLOCK_SIZE - version->tail;
-		/* What is behind the end of a file is anything. */
+		/* The bytes beyond the end of a file are arbitrary. */
 		memset(page_address(op->pages[nr - 1]) + version->tail, 0x5a,
 		       CACHEFS_BLOCK_SIZE - version->tail);
 	}
@@ -161,7 +161,7 @@ static struct operation *store_start(unsigned int v, unsigned int block,
 	op->store.still_valid = still_valid;
 	op->store.done = store_done;
 	cachefs_store(&op->store);
-	/* Nothing has run since: @op is there, its pages are on their way. */
+	/* Nothing has run since: @op still exists, and its pages are on their way. */
 	for (i = 0; flags & MODEL_SCRIBBLE && i < 1 + shim_below(8); i++) {
 		at = shim_below(nr << CACHEFS_BLOCK_SHIFT);
 		((u8 *)page_address(op->pages[at >> CACHEFS_BLOCK_SHIFT]))
@@ -260,7 +260,7 @@ unsigned int model_count_cached(unsigned int v)
 
 void model_read_cached(unsigned int v, unsigned int block)
 {
-	/* Not again from the model: it may change under a read. */
+	/* Use a copy, because the model may change during a read. */
 	const struct model_version version = model.versions[v];
 	unsigned int nr;
 	bool cached;

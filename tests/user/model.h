@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What a cache may answer, and operations on it that check that it does.
+ * Operations on a cache that check whether its answers are allowed.
  *
  * The content of a block is a function of version and block.  An invalidation
- * begins a new generation of the version: what was read from the server before may
- * be of another version, and is not published any more.
+ * begins a new generation of the version: data that was read from the server before
+ * may be of another version, and is not published any more.
  */
 #ifndef _MODEL_H
 #define _MODEL_H
@@ -26,13 +26,13 @@
 
 /**
  * struct model_version - A version of a file
- * @number: no other version has it
+ * @number: unique number
  * @base: file block of its first block
- * @blocks: how many it has
- * @tail: valid bytes in the last one
- * @gen: how often it was invalidated
- * @scribbled: blocks that were stored with other bytes than were summed
- * @core: the core's idea of it
+ * @blocks: number of blocks
+ * @tail: valid bytes in the last block
+ * @gen: number of invalidations
+ * @scribbled: blocks whose stored bytes may differ from the bytes that were summed
+ * @core: the version as the core knows it
  */
 struct model_version {
 	u32			number;
@@ -55,17 +55,17 @@ struct model {
 	u64			stored;		/* blocks */
 	u64			stores;
 	u64			mismatches;	/* reads that failed with EUCLEAN */
-	bool			may_wait;	/* stores may */
-	bool			keep;		/* what is stored counts as read */
-	void			(*asked)(void);	/* after each answer of still_valid */
+	bool			may_wait;	/* stores may wait */
+	bool			keep;		/* stored blocks count as read */
+	void			(*asked)(void);	/* at each call of still_valid() */
 };
 
 extern struct model model;
 
 enum model_flags {
-	MODEL_POISON	= 1,	/* wrong bytes; still_valid says so */
-	MODEL_SCRIBBLE	= 2,	/* written to after the checksum was taken */
-	MODEL_BLAME	= 4,	/* and still_valid says so */
+	MODEL_POISON	= 1,	/* wrong bytes; still_valid() rejects them */
+	MODEL_SCRIBBLE	= 2,	/* the pages change after the checksum */
+	MODEL_BLAME	= 4,	/* still_valid() rejects the store */
 };
 
 /* A blank device with a new cache of this geometry, not attached. */
@@ -81,12 +81,12 @@ void model_store(unsigned int v, unsigned int block, unsigned int nr,
 		 unsigned int flags);
 void model_read(unsigned int v, unsigned int block, unsigned int nr);
 void model_invalidate(unsigned int v);
-/* The same, waiting for the end; the core's error. */
+/* The same, but wait for the end, and return the core's error. */
 int model_store_now(unsigned int v, unsigned int block, unsigned int nr);
 int model_read_now(unsigned int v, unsigned int block, unsigned int nr);
 bool model_cached(unsigned int v, unsigned int block);
 unsigned int model_count_cached(unsigned int v);
-/* Read what is cached from there on, a run at a time, and wait. */
+/* Read all cached blocks from @block on, at most a run at a time, and wait. */
 void model_read_cached(unsigned int v, unsigned int block);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Work that is queued and timers that run; who runs them is another matter, see
- * work.c and bench/scale_sim.c.
+ * Queued work and running timers.  The code that runs them is in work.c and in
+ * bench/scale_sim.c.
  */
 #include <linux/slab.h>
 #include "queue.h"
@@ -35,7 +35,7 @@ bool queue_work(struct workqueue_struct *wq, struct work_struct *work)
 	return true;
 }
 
-/* Take an item out of the queue, to run it or not. */
+/* Take an item out of the queue, whether it will be run or not. */
 void unqueue_work(struct work_struct *work)
 {
 	list_del(&work->entry);
@@ -81,7 +81,7 @@ bool mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *dwork,
 	return was_pending;
 }
 
-/* The timer that ends first, or %NULL. */
+/* Return the timer that ends first, or %NULL. */
 struct delayed_work *next_timer(void)
 {
 	struct delayed_work *dwork, *first = NULL;
@@ -92,7 +92,7 @@ struct delayed_work *next_timer(void)
 	return first;
 }
 
-/* A timer has ended: its work is queued. */
+/* Queue the work of a timer that has ended. */
 void fire_timer(struct delayed_work *dwork)
 {
 	struct workqueue_struct *wq = dwork->work.wq;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Work that is queued and timers that run, for those who run them one at a time:
+ * Queued work and running timers, for programs that run one item at a time:
  * work.c and bench/scale_sim.c.
  */
 #ifndef _QUEUE_H
@@ -11,8 +11,8 @@
 /**
  * struct workqueue_struct - A workqueue
  * @flags: WQ_... and SHIM_WQ_ORDERED
- * @max: so many of its items run at a time; 0: any number
- * @running: items that run, counted by who runs them
+ * @max: the largest number of its items that run at a time; 0: no limit
+ * @running: items that run; the code that runs them counts them
  * @queued: items in queued_work
  */
 struct workqueue_struct {

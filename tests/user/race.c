@@ -6,8 +6,8 @@
  *
  * usage: race [SECONDS [SEED]]
  *
- * A block's content is a function of version and block.  What is stored is what a
- * server has at some time after the store's read began: maybe another version's.
+ * A block's content is a function of version and block.  A store gets the content that
+ * a server has at some time after the store's read began, maybe of another version.
  */
 #include <pthread.h>
 #include <time.h>
@@ -15,7 +15,7 @@
 #include "check.h"
 #include "shim.h"
 
-/* With one block of metadata, and with two: half of the time each. */
+/* Regions have one block of metadata for half of the time, and two for the other half. */
 #define REGION_BLOCKS	256		/* the most */
 static const u32 region_sizes[] = { CACHEFS_MIN_REGION_BLOCKS, REGION_BLOCKS };
 #define REGIONS		(CACHEFS_MIN_REGIONS + 2)
@@ -55,7 +55,7 @@ static struct workqueue_struct *device_wq;
 static bool device_fails;
 /* The cache has said that it does not use the device any more. */
 static bool device_idle;
-/* As cachefs_attach_mutex: no shrinker while the cache is finished. */
+/* Like cachefs_attach_mutex: no shrinker runs while the cache is finished. */
 static pthread_mutex_t attach_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 static struct cachefs_cache *cache;
@@ -73,7 +73,7 @@ static void count(u64 *counter, u64 n)
 	__atomic_add_fetch(counter, n, __ATOMIC_RELAXED);
 }
 
-/* The device.  No lock: whoever reads what is being written has a race. */
+/* The device.  It has no lock: a read of a block that is being written is a race. */
 
 u64 cachefs_device_blocks(struct cachefs_device *device)
 {
@@ -157,7 +157,7 @@ static void transfer(struct work_struct *work)
 		else
 			memcpy(bytes, at(io->device_block + i),
 			       CACHEFS_BLOCK_SIZE);
-		/* Not what is on the disk. */
+		/* Sometimes a read returns other bytes than the disk has. */
 		if (!rio->write && shim_below(500) == 0)
 			bytes[shim_below(CACHEFS_BLOCK_SIZE)] ^= 1;
 	}
@@ -223,7 +223,7 @@ static void fill(u8 *bytes, u64 number, unsigned int block)
 	}
 }
 
-/* Of that version. */
+/* Check that a page has the content of the operation's version. */
 static void check_page(const struct operation *op, unsigned int i)
 {
 	u8 right[CACHEFS_BLOCK_SIZE];
@@ -293,12 +293,12 @@ static enum cachefs_reason still_valid(struct cachefs_store *store)
 
 	might_sleep();
 	shim_pause();
-	/* Not the lock: it would put too much into an order. */
+	/* Do not take the lock: it would put too much into an order. */
 	return __atomic_load_n(&op->file->state, __ATOMIC_ACQUIRE) == op->state ?
 		CACHEFS_WHY_NONE : CACHEFS_WHY_VERSION;
 }
 
-/* If it is early, the device may still read the pages. */
+/* If this is called too early, the device may still read the pages. */
 static void store_release(struct cachefs_store *store)
 {
 	might_sleep();
@@ -394,7 +394,7 @@ static void read_some(void)
 	cachefs_read(&op->read);
 }
 
-/* Under its lock. */
+/* The caller holds the lock of @file. */
 static void new_version(struct file *file)
 {
 	u64 number = __atomic_add_fetch(&next_number, 1, __ATOMIC_RELAXED);
@@ -430,7 +430,7 @@ static void shrink_some(void)
 	usleep(shim_below(500));
 }
 
-/* As sysfs does, at any time. */
+/* Read counters at any time, as sysfs does. */
 static void look_at_counters(void)
 {
 	EXPECT(READ_ONCE(cache->live_blocks) <= REGIONS * REGION_BLOCKS);
@@ -479,7 +479,7 @@ static void stop_all(struct thread *threads, unsigned int nr)
 		pthread_join(threads[nr].thread, NULL);
 }
 
-/* The index alone, with many more entries than there are slots. */
+/* Tests of the index alone, with many more entries than there are slots. */
 #define MANY	500
 
 static u32 place_of(u32 n)
@@ -498,7 +498,7 @@ static void find_some(void)
 	count(&found, place != CACHEFS_NO_REF);
 }
 
-/* A region gets others, or none: then there are fewer pages. */
+/* Give a region other entries, or none: then there are fewer pages. */
 static void replace_some(void)
 {
 	struct cachefs_version version = {};
@@ -542,7 +542,7 @@ static void one_round_of_the_index(u64 seed)
 	cachefs_detach(cache);
 }
 
-/* An attach, what threads do meanwhile, and a detach under them. */
+/* An attach, threads that use the cache, and a detach under them. */
 static void one_round(u64 seed)
 {
 	struct thread threads[ARRAY_SIZE(jobs)];
@@ -561,7 +561,7 @@ static void one_round(u64 seed)
 	usleep(200000 + shim_below(200000));
 	WRITE_ONCE(device_fails, shim_chance(20));
 	usleep(200000);
-	/* It fails, and an administrator has it used again. */
+	/* The cache fails, and an administrator has it used again. */
 	if (shim_chance(40)) {
 		cmpxchg(&cache->state, CACHEFS_ACTIVE, CACHEFS_FAILED);
 		usleep(shim_below(20000));
@@ -571,7 +571,7 @@ static void one_round(u64 seed)
 			usleep(100000);
 		}
 	}
-	/* Not the end: they go on for a while and are refused. */
+	/* The threads do not end yet: they go on for a while and are refused. */
 	if (shim_chance(50)) {
 		pthread_mutex_lock(&attach_mutex);
 		cachefs_finish(cache);
@@ -583,7 +583,7 @@ static void one_round(u64 seed)
 	}
 	usleep(shim_below(5000));
 	stop_all(threads, ARRAY_SIZE(jobs));
-	/* What was refused meanwhile ends in work that may not have run yet. */
+	/* Refused operations end in work that may not have run yet. */
 	cachefs_quiesce(cache);
 	EXPECT_EQ(__atomic_load_n(&pending, __ATOMIC_ACQUIRE), 0);
 	EXPECT_EQ(atomic64_read(cachefs_in_flight(cache)), 0);
@@ -620,7 +620,7 @@ int main(int argc, char **argv)
 		do {
 			one_round(seed++ * 100);
 			one_round_of_the_index(seed++ * 100);
-			/* A busy machine takes longer to get to each of them. */
+			/* A busy machine takes longer until all of this has happened. */
 		} while (time(NULL) < end - (i ? 0 : seconds / 2) ||
 			 (!all_happened() && rounds < 200));
 	}
@@ -630,7 +630,7 @@ int main(int argc, char **argv)
 	       rounds, failed_rounds, regions_used);
 	printf("# %llu stores refused, %llu stale, %llu released; %llu invalidations; %llu reads missed, %llu did not match\n",
 	       refused, stale, released, invalidations, missed, mismatches);
-	/* The first wrong one would have been the last. */
+	/* The first wrong byte would have ended the run. */
 	printf("# %llu blocks stored, %llu served, 0 wrong bytes\n",
 	       stored, served);
 	printf("# %llu entries of the index found, %llu pages became one with another\n",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * RCU for threads.  A reader counts, and writes nothing that others write.  The kernel
- * puts a barrier into all threads when somebody waits for readers.
+ * RCU for threads.  A reader only writes a counter of its own.  The kernel puts a barrier
+ * into all threads when synchronize_rcu() waits for readers.
  */
 #include <sched.h>
 #include <stdlib.h>
@@ -12,9 +12,9 @@
 #include <linux/rcupdate.h>
 #include "shim.h"
 
-/* Of a thread.  Never freed. */
+/* The state of a thread.  Never freed. */
 struct reader {
-	unsigned long	sections;	/* that have begun or ended: odd inside of one */
+	unsigned long	sections;	/* begins and ends: odd inside of a section */
 	struct reader	*next;
 };
 
@@ -34,8 +34,8 @@ void rcu_read_lock(void)
 {
 	if (!self)
 		reader_add();
-	shim_atomic(1);		/* nobody who reads sleeps */
-	/* Release is for ThreadSanitizer. */
+	shim_atomic(1);		/* a reader must not sleep */
+	/* The release is for ThreadSanitizer. */
 	__atomic_store_n(&self->sections, self->sections + 1, __ATOMIC_RELEASE);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }

@@ -7,11 +7,11 @@
  *	  replay LOG CACHE CURVE PREFIXES SEED IMAGES FILE
  *
  * CACHE is the device as the recording left it.  PREFIXES of all prefixes (0: each
- * one) are attached twice: as the device was if all that had ended is there, and
- * with some writes since the last flush lost or torn.  Each block that the cache
- * serves must be what a version of a file has there, and a version id must mean
- * the same version of the same file in all of them.  CURVE gets what is warm
- * after each, and FILE the images of IMAGES of them, one after the other.
+ * one) are attached twice: with all writes that had ended, and with some writes since
+ * the last flush lost or torn.  Each block that the cache serves must be that block of
+ * a version of a file.  A version id must mean the same version of the same file in
+ * all prefixes.  CURVE gets the amount of warm data after each prefix.  FILE gets the
+ * images of IMAGES prefixes, one after the other.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 #include <unistd.h>
 #include "model.h"
 
-/* The files: blocks that tell what they are. */
+/* The files.  Each block has the numbers of its file, its version and itself. */
 #define NR_FILES	200
 #define NR_VERSIONS	5
 #define FILE_MAGIC	0x656c6966796c7065ULL
@@ -40,7 +40,7 @@ struct log_super {
 	__le32	sector_size;
 };
 
-/* One sector, then the data. */
+/* An entry takes one sector; its data follows. */
 struct log_entry {
 	__le64	sector;
 	__le64	nr_sectors;
@@ -51,10 +51,10 @@ struct log_entry {
 static u64 device_bytes;
 static struct log_entry **entries, **unflushed;
 static u64 nr_entries, next_entry;
-static u64 nr_unflushed, nr_flushed;	/* those since the last but one flush */
-static u64 nr_writes, prefix;	/* counting what has data */
-static u64 formatted;		/* the prefix that has block 0 */
-static u8 *image, *stable;	/* all there is, and all that was flushed */
+static u64 nr_unflushed, nr_flushed;	/* writes since the last but one flush */
+static u64 nr_writes, prefix;	/* of the writes with data */
+static u64 formatted;		/* the first prefix with a write of block 0 */
+static u8 *image, *stable;	/* all writes; only those that cannot be lost */
 
 static u64 seed;
 static bool torn;
@@ -85,7 +85,7 @@ static u64 mix(u64 z)
 	return z ^ z >> 31;
 }
 
-/* A fifth of the files stays as it is, each other fifth changes once. */
+/* A fifth of the files stays the same, each other file changes once. */
 static bool changes(u32 file, u32 version)
 {
 	return version == 1 || (file + version) % 5 == 0;
@@ -101,7 +101,7 @@ static u64 file_size(u32 file, u32 version)
 		(dice % 4 ? dice % (CACHEFS_BLOCK_SIZE - FILE_HEADER) : 0);
 }
 
-/* A block as the cache has it; returns how many bytes of it are the file's. */
+/* Make a block as the cache has it.  Return the number of bytes that are in the file. */
 static unsigned int fill(u32 file, u32 version, u64 block, u64 *words)
 {
 	u64 left = file_size(file, version) - (block << CACHEFS_BLOCK_SHIFT);
@@ -143,8 +143,8 @@ static void write_files(const char *dir, u32 version)
 }
 
 /*
- * One id for one version of a file, and the other way round: nothing changes a
- * file's attributes but a new content.
+ * Each version of a file has one id, and each id one version: only new content changes
+ * a file's attributes.  Does an id fit?
  */
 static bool id_fits(const u8 id[16], u32 file, u32 version)
 {
@@ -220,7 +220,7 @@ static void read_blocks(const struct cachefs_version *version, u64 block,
 		check_block(version->id, block + i, page_address(pages[i]));
 }
 
-/* Read all that the index finds, in pieces. */
+/* Read all blocks that the index finds, one by one. */
 static void read_all(void)
 {
 	struct cachefs_geometry *geo = &cache->geo;
@@ -277,7 +277,7 @@ static void try_device(void)
 	memset(&got, 0, sizeof(got));
 	ret = attach();
 	if (ret) {
-		/* The write of the superblock was the last, at most. */
+		/* The write of the superblock is missing, or is the last one and torn. */
 		EXPECT(prefix < formatted + torn);
 		EXPECT(ret == -EMEDIUMTYPE || shim_log_has("bad superblock: "));
 		return;
@@ -287,7 +287,7 @@ static void try_device(void)
 	all_mismatches += got.mismatches;
 	/* The data had ended before its record was written. */
 	EXPECT(torn || !got.mismatches);
-	/* From when it has wrapped, some regions are always complete. */
+	/* Once the log has wrapped, some regions are always complete. */
 	EXPECT(torn || prefix < nr_writes / 2 ||
 	       got.bytes > device_bytes / 8);
 	first = got.blocks;
@@ -308,7 +308,7 @@ static bool has_flag(const struct log_entry *entry, u64 flag)
 	return le64_to_cpu(entry->flags) & flag;
 }
 
-/* Do a write; each sector of it gets there with this probability. */
+/* Do a write.  Each of its sectors arrives with a probability of @percent. */
 static void apply(u8 *to, const struct log_entry *entry, u32 percent)
 {
 	const u8 *data = (const u8 *)entry + SECTOR;
@@ -321,9 +321,9 @@ static void apply(u8 *to, const struct log_entry *entry, u32 percent)
 }
 
 /*
- * The last of the unflushed writes may be lost or torn, and on a device that lies
- * some of those that were flushed.  What went to stable storage by itself is
- * there, unless it is the very last one.
+ * Apply the unflushed writes.  The last of them may be lost or torn, and on a device that
+ * lies some of the flushed ones, too.  A write with FUA is there, unless it is the very
+ * last write.
  */
 static void apply_unflushed(u8 *to)
 {
@@ -343,7 +343,7 @@ static void apply_unflushed(u8 *to)
 	}
 }
 
-/* The next write gets to the device, and the flushes before it. */
+/* Apply the next write, and the flushes before it. */
 static void advance(void)
 {
 	struct log_entry *entry;
@@ -353,7 +353,7 @@ static void advance(void)
 		entry = entries[next_entry++];
 		if (!has_flag(entry, LOG_FLUSH))
 			continue;
-		/* What the flush before this one was for cannot be lost. */
+		/* Writes that the flush before this one made durable cannot be lost. */
 		for (i = 0; i < nr_flushed; i++)
 			apply(stable, unflushed[i], 100);
 		nr_flushed = nr_unflushed - nr_flushed;
@@ -453,13 +453,13 @@ int main(int argc, char **argv)
 
 	fprintf(curve, "prefix\twarm_kib\ttorn_warm_kib\ttorn_mismatches\n");
 	for (i = 0; i < nr; i++) {
-		/* One of each part of the log; the last is all of it. */
+		/* One prefix of each part of the log; the last is the whole log. */
 		from = i * (nr_writes + 1) / nr;
 		to = (i + 1) * (nr_writes + 1) / nr;
 		last = from + mix(seed + i) % (to - from);
 		while (prefix < (i == nr - 1 ? nr_writes : last))
 			advance();
-		/* So is the last of the images; each second is torn. */
+		/* So is the last image.  Every second image is torn. */
 		from = i * nr_images / nr;
 		to = (i + 1) * nr_images / nr;
 		now = from < to ? images : NULL;
@@ -469,7 +469,7 @@ int main(int argc, char **argv)
 			printf("# prefix %llu of %llu: %llu KiB warm\n", prefix,
 			       nr_writes, exact);
 		try_prefix(1, (nr_images - to) % 2 ? now : NULL);
-		/* There is more to tear where something was flushed. */
+		/* A prefix that ends with a FUA write has more to tear. */
 		turn = 2;
 		while (nr_unflushed && turn < 50 &&
 		       has_flag(unflushed[nr_unflushed - 1], LOG_FUA))
@@ -479,9 +479,9 @@ int main(int argc, char **argv)
 	}
 	EXPECT(!fclose(curve) && !fclose(images));
 	EXPECT(!memcmp(image, left, device_bytes));
-	/* After the detach, all that is in use. */
+	/* After the detach, all blocks in use are warm. */
 	EXPECT(exact << 10 > device_bytes / 3);
-	/* The first one would have been the end. */
+	/* The first wrong byte would have ended the run. */
 	printf("# %llu prefixes of %llu, also with losses: %llu blocks served, 0 wrong bytes\n",
 	       nr, nr_writes + 1, all_blocks);
 	printf("# %llu reads did not match, none without losses; %u versions of files\n",

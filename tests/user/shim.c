@@ -45,7 +45,7 @@ void shim_inc_call(void)
 	inc_before();
 }
 
-/* Random numbers: splitmix64, one for the core and one for the test. */
+/* Random numbers: splitmix64, one generator for the core and one for the test. */
 
 static u64 core_rng;
 static __thread u64 test_rng;

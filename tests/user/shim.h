@@ -4,8 +4,9 @@
  *
  * With work.c one thread runs everything.  Work items and completions of block
  * I/O wait in lists until the test calls shim_run() or the core waits for
- * something; which one comes next is decided by a seed.  Time moves only when it
- * is moved.  With threads.c workqueues have threads, and time goes by itself.
+ * something.  A seed decides which of them comes next.  Time moves only when the
+ * test moves it, or when the core waits.  With threads.c workqueues have threads,
+ * and time goes by itself.
  */
 #ifndef _SHIM_H
 #define _SHIM_H
@@ -24,13 +25,13 @@ bool shim_chance(u32 percent);
 
 /* Run work and completions until there are none; delayed work does not fire. */
 void shim_run(void);
-/* Run at most @n of them; how many were run. */
+/* Run at most @n of them.  Return the number that were run. */
 unsigned int shim_run_some(unsigned int n);
 /* Run everything, move the clock step by step, and let delayed work fire. */
 void shim_advance_ms(u64 ms);
-/* Take the next one at random instead of the oldest. */
+/* Take the next item at random instead of the oldest. */
 void shim_random_order(bool on);
-/* Where completions come from: runs one of @waiting if there is any. */
+/* The source of completions: run_one() runs one of those that are waiting(). */
 struct shim_io_source {
 	unsigned int (*waiting)(void);
 	void (*run_one)(void);
@@ -39,30 +40,30 @@ void shim_set_io_source(const struct shim_io_source *source);
 void shim_irq_enter(void);	/* completions run as softirqs do */
 void shim_irq_exit(void);
 
-void shim_atomic(int change);	/* more or less of what must not sleep */
+void shim_atomic(int change);	/* 1: begin, -1: end a section that must not sleep */
 
-/* How often somebody has offered to let others run. */
+/* The number of times that the core has offered to let others run. */
 extern u64 shim_rescheds;
-/* They do this then. */
+/* Called at each of these offers. */
 extern void (*shim_others)(void);
-/* The task is killed: what can be killed does not wait any more. */
+/* The task is killed: a killable wait ends at once. */
 extern bool shim_killed;
-/* It has a signal that need not kill. */
+/* The task has a signal, which need not be fatal. */
 extern bool shim_signalled;
 
-/* Once, before atomic_inc() of @counter: call @before, as if others ran there. */
+/* Call @before once, before atomic_inc() of @counter, as if others ran there. */
 void shim_before_inc(const void *counter, void (*before)(void));
 
-/* With threads: now and then, let others go first. */
+/* With threads: let others go first, now and then. */
 void shim_pause(void);
 
 /* Memory */
-void shim_fail_alloc(u64 nth);	/* fail that allocation; 1 is the next; 0: none */
-bool shim_alloc_failed(void);	/* has it come to that? */
-/* An allocation that would bring the sum above this ends the run. */
+void shim_fail_alloc(u64 nth);	/* fail allocation @nth from now on; 0: none */
+bool shim_alloc_failed(void);	/* has that allocation failed? */
+/* An allocation that would bring the sum above @bytes ends the run. */
 void shim_alloc_limit(u64 bytes);
 
-/* What the core said */
+/* The messages of the core */
 bool shim_log_has(const char *text);
 void shim_log_clear(void);
 const char *shim_log(void);

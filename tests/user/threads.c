@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Workqueues and waiting, with threads: the other implementation of what work.c
- * does in one.
+ * Workqueues and waiting, with threads.  work.c does the same in one thread.
  *
- * Each worker has a queue and a lock of its own, and who queues work picks one
- * at random.  A single lock for all would put everything into an order that the
- * kernel does not promise, and hide races.
+ * Each worker has a queue and a lock of its own, and queued work goes to a random
+ * worker.  A single lock for all workers would put everything into an order that
+ * the kernel does not promise, and hide races.
  */
 #include <errno.h>
 #include <time.h>
@@ -17,18 +16,18 @@
 #include "shim.h"
 
 #define WORKERS		4
-/* How much faster than ours the core's clock goes. */
+/* The core's clock goes faster than real time by this factor. */
 #define CLOCK_RATE	50
 #define HANG_SECONDS	60
 
 /**
  * struct worker - A worker of a workqueue
- * @thread: that it is
- * @lock: for all of the following
- * @changed: broadcast when something is queued, ends, or is to stop
+ * @thread: its thread
+ * @lock: protects all of the following
+ * @changed: broadcast when work is queued or has ended, or the worker is to stop
  * @queue: work to be done now
  * @timers: delayed work
- * @running: being done
+ * @running: work that is being done
  * @stop: the thread ends when there is nothing to do
  */
 struct worker {
@@ -54,7 +53,7 @@ static u64 monotonic_ns(void)
 	return (u64)ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
 }
 
-/* Whoever waits moves the clock on. */
+/* Move the clock on.  Each thread that waits calls this. */
 static void tick(void)
 {
 	static u64 start_ns;
@@ -162,7 +161,7 @@ bool queue_work(struct workqueue_struct *wq, struct work_struct *work)
 	return true;
 }
 
-/* Delayed work belongs to the first worker of its queue, whose lock is for it, too. */
+/* Delayed work belongs to the first worker of its queue, and to that worker's lock. */
 static struct worker *worker_of(struct workqueue_struct *wq)
 {
 	return &wq->workers[0];
@@ -235,7 +234,7 @@ bool flush_delayed_work(struct delayed_work *dwork)
 	if (dwork->timer)
 		dwork->expires_ns = 0;
 	pthread_cond_broadcast(&worker->changed);
-	/* If it has queued itself again, with a delay, it was done. */
+	/* Work that has queued itself again, with a delay, was done. */
 	while (worker->running == &dwork->work ||
 	       (dwork->work.pending && !(dwork->timer && dwork->expires_ns)))
 		wait_a_little(worker);
@@ -297,7 +296,7 @@ void destroy_workqueue(struct workqueue_struct *wq)
 	kfree(wq);
 }
 
-/* Now and then, so that threads meet in other places each time. */
+/* Pause now and then, so that threads meet in other places each time. */
 void shim_pause(void)
 {
 	if (shim_chance(5))

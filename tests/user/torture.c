@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Torture: random operations, and at a random write the power goes.
+ * Torture: random operations, and a power failure at a random write.
  *
  * usage: torture [DEATHS [SEED]]	random lives until so many have died
  *	  torture short [wrapped]	all short lives, and each of their deaths;
@@ -18,20 +18,20 @@
 struct promise {
 	u64	seq;		/* of the region that it is in */
 	u32	region;
-	u32	number;		/* of the version ... */
-	u8	v;		/* ... that had this place */
+	u32	number;		/* of the version */
+	u8	v;		/* the place of the version in the model */
 	u16	block;
 	bool	found;
 };
 
 #define MAX_REGIONS	(TINY_REGIONS + 3)
-/* So many each attach makes ready, and what they had is forgotten. */
+/* The largest number of regions that an attach makes ready, and so forgets. */
 #define MAX_LOST	2
 
 static struct promise promises[MAX_REGIONS * TINY_REGION_BLOCKS];
 static unsigned int nr_promises;
 static bool promised_at_death;
-/* What has happened since: regions that were reused, and attaches without stores. */
+/* Events since the promises: regions reused, attaches without stores, and stores. */
 static bool reused[MAX_REGIONS];
 static unsigned int interruptions;
 static bool stored_since;
@@ -41,9 +41,9 @@ static const char *what = "";	/* what the run does, for the report */
 static u64 deaths, lives, served;
 static u64 kept, kept_after_death;	/* promises */
 static u64 interrupted;		/* recoveries that did not come to their end */
-static u64 busy_recoveries;	/* others, with operations meanwhile */
+static u64 busy_recoveries;	/* other recoveries, with operations meanwhile */
 static bool tainted;		/* there were I/O errors in this run */
-static bool lied;		/* the device did, in this run */
+static bool lied;		/* the device lied in this run */
 static bool busy;		/* in an operation that is called meanwhile */
 
 static void report_seed(void)
@@ -52,7 +52,7 @@ static void report_seed(void)
 		deaths);
 }
 
-/* What has this id, or MODEL_VERSIONS. */
+/* Return the version that has this id, or MODEL_VERSIONS. */
 static unsigned int version_of(const u8 id[16])
 {
 	unsigned int v;
@@ -64,8 +64,9 @@ static unsigned int version_of(const u8 id[16])
 }
 
 /*
- * What the device says, and what it could say after a loss of power: in which slots
- * there are records that count, and which blocks have records in several places.
+ * recorded: the slots with records that count, on the device as it is now.
+ * place_of: the place of each block's records, or SEVERAL.  Records that a power loss
+ * could bring back are included.
  */
 static bool recorded[MAX_REGIONS][TINY_SLOTS];
 static u16 place_of[MODEL_VERSIONS][MODEL_MAX_BLOCKS];
@@ -140,9 +141,8 @@ static void promise_block(unsigned int v, unsigned int block, u32 place)
 	u32 slot = place & ((1U << model.cache->ref_shift) - 1);
 
 	/*
-	 * Of two copies on the disk a scan takes either, maybe one that
-	 * did not match and was dropped, and that may be in the region
-	 * to be reused.
+	 * If the disk has two copies, a scan takes either of them: maybe a copy that did
+	 * not match and was dropped, and maybe in the region that is reused next.
 	 */
 	if (promised_at_death &&
 	    (!recorded[nr][slot] || place_of[v][block] == SEVERAL))
@@ -154,9 +154,9 @@ static void promise_block(unsigned int v, unsigned int block, u32 place)
 }
 
 /*
- * Note what the index finds and the device has: after a detach, all; after a death
- * that keeps what was acknowledged, those whose records are written; after one that
- * does not, those of former lives, as the anchors of this one made them durable.
+ * Note the blocks that the index finds and the device has.  After a detach: all blocks.
+ * After a death that keeps acknowledged writes: blocks whose records are written.  After
+ * another death: blocks of former lives, as the anchors of this life made them durable.
  */
 static void make_promises(bool death)
 {
@@ -188,7 +188,7 @@ static void make_promises(bool death)
 	}
 }
 
-/* Those that were found have to be served, but for what was spoiled. */
+/* Read the promised blocks that were found.  All must be served, except spoiled ones. */
 static void read_promises(void)
 {
 	unsigned int i;
@@ -200,7 +200,7 @@ static void read_promises(void)
 		if (!p->found || model.versions[p->v].scribbled[p->block])
 			continue;
 		ret = model_read_now(p->v, p->block, 1);
-		/* Since it was found, its region may have been reused. */
+		/* The region may have been reused since the block was found. */
 		if (ret == -ENODATA &&
 		    model.cache->regions[p->region].seq != p->seq)
 			continue;
@@ -222,8 +222,8 @@ static void note_reused(void)
 }
 
 /*
- * All must be found, but for what was in the regions that were made ready since: these
- * are few, and the ones that come next in the log.
+ * All promised blocks must be found, except those in regions that were made ready since.
+ * These regions are few, and they are the next ones in the log.
  */
 static void check_promises(void)
 {
@@ -243,7 +243,7 @@ static void check_promises(void)
 		/* After a death the test went on for a while. */
 		if (model.versions[p->v].number != p->number)
 			continue;
-		/* A reader may have found a bad one, and dropped its neighbours. */
+		/* A reader may have found a bad block, and dropped its neighbours. */
 		if (stored_since && memchr(model.versions[p->v].scribbled, true,
 					   MODEL_MAX_BLOCKS))
 			continue;
@@ -251,7 +251,7 @@ static void check_promises(void)
 			nr_regions;
 		p->found = model_cached(p->v, p->block);
 		if (p->found) {
-			/* Or it was stored again. */
+			/* Or the block was stored again. */
 			if (!stored_since || !reused[p->region])
 				oldest_found = max(oldest_found, back);
 			continue;
@@ -302,7 +302,7 @@ static void random_operation(unsigned int dice)
 	if (dice < 50) {
 		if (shim_chance(5))
 			flags = MODEL_POISON;
-		/* Found first, a bad copy takes the place of a good one. */
+		/* If a bad copy is found first, it replaces a good one. */
 		else if (!model.cache->recovery && shim_chance(10))
 			flags = MODEL_SCRIBBLE |
 				(shim_chance(50) ? MODEL_BLAME : 0);
@@ -317,7 +317,7 @@ static void random_operation(unsigned int dice)
 		model_new_version(v, 1 + shim_below(MODEL_MAX_BLOCKS));
 	} else if (dice < 96) {
 		cachefs_region_drop_checksums(model.cache, 1 + shim_below(8));
-		/* One page, or as many as are needed; and the oldest goes. */
+		/* Bound the index to one page, or not.  Sometimes the oldest goes. */
 		model.cache->index.max_bytes = shim_chance(30);
 		model.cache->index.crowded |= shim_chance(5);
 		cachefs_log_kick(model.cache);
@@ -326,7 +326,7 @@ static void random_operation(unsigned int dice)
 	}
 }
 
-/* While the core waits for a write, others go on. */
+/* While the core waits for a write, other operations go on. */
 static void meanwhile(void)
 {
 	if (!model.cache || busy || !shim_chance(20))
@@ -338,8 +338,8 @@ static void meanwhile(void)
 }
 
 /*
- * The recovery is on its way, and has not come to its end.  A detach or another death
- * takes nothing back.
+ * Interrupt a recovery before its end, by a power loss in a detach or after it.  Neither
+ * takes anything back.
  */
 static void interrupt_recovery(enum device_death death)
 {
@@ -361,7 +361,7 @@ static void interrupt_recovery(enum device_death death)
 	device->on_death = on_death;
 }
 
-/* What the attach has left to do, in one of three ways. */
+/* Do what the attach has left to do, in one of three ways. */
 static void recover(bool strict)
 {
 	struct cachefs_device *device = model.device;
@@ -382,7 +382,7 @@ static void recover(bool strict)
 		busy_recoveries++;
 		shim_random_order(true);
 		for (n = shim_below(30); n; n--) {
-			/* But what lets go of regions: then the oldest are not found. */
+			/* Nothing that lets regions go: then the oldest are not found. */
 			random_operation(shim_below(92));
 			shim_run_some(shim_below(3));
 		}
@@ -392,7 +392,7 @@ static void recover(bool strict)
 	shim_advance_ms(stored_since ? 1000 : 0);
 }
 
-/* Attach; with failing allocations and bad reads it may take two. */
+/* Attach.  With failing allocations and bad reads this may take two tries. */
 static void attach(bool clean, bool errors)
 {
 	int ret;
@@ -407,7 +407,7 @@ static void attach(bool clean, bool errors)
 	if (ret) {
 		EXPECT(errors || (ret == -ENOMEM && shim_alloc_failed()));
 		shim_fail_alloc(0);
-		/* An attempt that failed may have taken the clean flag back. */
+		/* An attach that failed may have taken the clean flag back. */
 		clean = false;
 		nr_promises = 0;
 		shim_log_clear();
@@ -446,12 +446,12 @@ static bool live(bool clean)
 	strict = !tainted && !device->dead && !shim_alloc_failed();
 	if (strict) {
 		check_index(model.cache);
-		/* With a lost anchor, sequences come twice: cold, not wrong. */
+		/* With a lost anchor sequences come twice: blocks are cold, not wrong. */
 		if (!lied)
 			check_promises();
 		check_usable();
 	}
-	/* Whatever it is, it is right. */
+	/* All blocks that are served must be right. */
 	for (v = 0; v < MODEL_VERSIONS; v++)
 		model_read_cached(v, 0);
 	nr_promises = 0;
@@ -489,7 +489,7 @@ static bool live(bool clean)
 	if (!strict && !device->dead)
 		nr_promises = 0;
 	strict = strict && !device->dead && !tainted;
-	/* Whatever the power loss takes, a detach that has returned is safe. */
+	/* A detach that has returned is safe, whatever a power loss takes. */
 	if (!device->dead && shim_chance(30)) {
 		device_power_cycle(device, shim_below(DEVICE_NR_DEATHS));
 		if (device->liar) {
@@ -557,8 +557,8 @@ static void step(unsigned int what_step, enum device_death death)
 #define STEPS 6
 
 /*
- * The life number @life, whose power goes at write @die_at, or not at all; and perhaps
- * once more, before all has been found.
+ * Live life number @life.  The power fails at write @die_at, if that is not 0, and if
+ * @again once more, before all has been found.  Return the number of writes.
  */
 static u64 short_life(unsigned int life, bool wrapped, u64 die_at,
 		      enum device_death death, bool again)
@@ -580,7 +580,7 @@ static u64 short_life(unsigned int life, bool wrapped, u64 die_at,
 		EXPECT_EQ(model_store_now(2, 40, 40), 0);
 		shim_run();
 	}
-	/* Of this one there are no older copies, which promises are not about. */
+	/* This version has no older copies: promises are not about older copies. */
 	if (wrapped)
 		model_new_version(2, 200);
 	tainted = false;
@@ -683,7 +683,7 @@ int main(int argc, char **argv)
 		printf("# %llu blocks stored, %llu reads did not match\n",
 		       stored, mismatches);
 	}
-	/* The first wrong byte would have been the last. */
+	/* The first wrong byte would have ended the run. */
 	printf("# %llu %s in %llu lives, %llu promises kept, %llu blocks served, 0 wrong bytes\n",
 	       deaths, is_short ? "prefixes" : "deaths", lives, kept, served);
 	printf("# %llu recoveries were interrupted, and %llu had stores and reads meanwhile\n",

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Workqueues and waiting, without threads: what is queued runs when the test
- * says so, or when somebody waits.  A wait inside a work item lets others run
- * on top of it; an ordered queue stays busy meanwhile.
+ * Workqueues and waiting, without threads.  Queued work runs when the test says
+ * so, or when some code waits.  A wait inside a work item lets other items run on
+ * top of it; an ordered queue stays busy meanwhile.
  */
 #include <linux/slab.h>
 #include <linux/wait.h>
@@ -64,7 +64,7 @@ static struct work_struct *next_work(void)
 	return NULL;
 }
 
-/* One step of something that is ready. */
+/* Run one completion or work item that is ready.  Return whether there was one. */
 static bool run_one(void)
 {
 	unsigned int ios = io_source ? io_source->waiting() : 0;

@@ -2,7 +2,7 @@
 #ifndef _SHIM_LINUX_BLKDEV_H
 #define _SHIM_LINUX_BLKDEV_H
 
-/* What is submitted is not merged here. */
+/* Submitted I/O is not merged here. */
 struct blk_plug {
 	int unused;
 };

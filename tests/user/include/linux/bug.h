@@ -4,7 +4,7 @@
 
 #include <linux/compiler.h>
 
-/* Whatever the kernel would warn about ends the test run. */
+/* Each warning of the kernel ends the test run. */
 void shim_panic(const char *format, ...) __printf(1, 2)
 	__attribute__((noreturn));
 

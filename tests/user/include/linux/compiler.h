@@ -30,7 +30,7 @@
 #define data_race(x)		(x)
 #define barrier()		__asm__ __volatile__("" : : : "memory")
 #ifdef __SANITIZE_THREAD__
-/* ThreadSanitizer knows no fences, but that one thread writes what another reads. */
+/* ThreadSanitizer knows no fences, but sees a variable that several threads use. */
 extern int shim_fence;
 #define smp_mb()		((void)__atomic_fetch_add(&shim_fence, 1, __ATOMIC_SEQ_CST))
 #define smp_rmb()		smp_mb()

@@ -16,7 +16,7 @@ struct llist_head {
 #define init_llist_head(list)	((list)->first = NULL)
 #define llist_entry(ptr, type, member) container_of(ptr, type, member)
 
-/* Returns whether it was empty. */
+/* Return whether the list was empty. */
 static inline bool llist_add(struct llist_node *node, struct llist_head *head)
 {
 	struct llist_node *first = __atomic_load_n(&head->first,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #ifdef __SANITIZE_THREAD__
-/* That is where a reader has an address, and has not used it. */
+/* At a prefetch a reader has an address, and has not used it yet. */
 void shim_pause(void);
 #define prefetch(p) shim_pause()
 #else

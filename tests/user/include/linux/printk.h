@@ -14,7 +14,7 @@
 #define pr_fmt(fmt)	fmt
 #endif
 
-/* Kept in a buffer, see shim_log_has(); the kernel's %p extensions: %pU. */
+/* Messages are kept in a buffer, see shim_log_has().  Of the kernel's %p: %pU, %pe. */
 int shim_printk(const char *format, ...);
 
 #define printk(...)		shim_printk(__VA_ARGS__)

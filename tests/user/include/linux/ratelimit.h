@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Nothing is too much for the buffer of shim_printk(). */
+/* No limit: the buffer of shim_printk() takes all messages. */
 #ifndef _SHIM_LINUX_RATELIMIT_H
 #define _SHIM_LINUX_RATELIMIT_H
 

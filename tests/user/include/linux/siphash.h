@@ -30,8 +30,8 @@ static inline void shim_sip_rounds(u64 v[4], unsigned int nr)
 }
 
 /*
- * SipHash-2-4 of three words, as the kernel has it: a checkpoint that a kernel wrote has
- * such hashes.  Aumasson and Bernstein, "SipHash: a fast short-input PRF".
+ * SipHash-2-4 of three words, as in the kernel, because a checkpoint that a kernel wrote
+ * has such hashes.  Aumasson and Bernstein, "SipHash: a fast short-input PRF".
  */
 static inline u64 siphash_3u64(u64 a, u64 b, u64 c, const siphash_key_t *key)
 {

@@ -16,9 +16,9 @@ typedef struct {
 #define wake_up_all(w)		((void)(w))
 #define wake_up_interruptible(w) ((void)(w))
 
-/* Let work and I/O go on; the test ends if there is nothing that could. */
+/* Let work and I/O go on.  The test fails if nothing can go on. */
 void shim_wait_progress(const char *what);
-/* The same, up to a time; false when that has come. */
+/* The same, but only up to @until_ns.  Return false when that time has come. */
 bool shim_wait_until(u64 until_ns);
 
 #define wait_event(w, cond) \

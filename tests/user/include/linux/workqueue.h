@@ -54,7 +54,7 @@ struct workqueue_struct *shim_alloc_workqueue(unsigned int flags,
 #define alloc_ordered_workqueue(fmt, flags, ...) \
 	shim_alloc_workqueue((flags) | SHIM_WQ_ORDERED, 1)
 
-/* Work runs when the test says so, or when somebody waits for something. */
+/* Work runs when the test says so, or when some code waits. */
 bool queue_work(struct workqueue_struct *wq, struct work_struct *work);
 bool queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *dwork,
 			unsigned long delay);

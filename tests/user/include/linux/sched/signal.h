@@ -4,9 +4,9 @@
 
 #include <linux/sched.h>
 
-/* Set by a test: whoever waits for something was killed. */
+/* Set by a test: the waiting task was killed. */
 extern bool shim_killed;
-/* Set by a test: a signal has come that need not kill. */
+/* Set by a test: a signal has come, which need not be fatal. */
 extern bool shim_signalled;
 
 #define current				NULL

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * No tracing in user space, but that a test may follow the states of regions, and ask why
- * the last data was refused.
+ * There is no tracing in user space.  But a test may follow the states of regions, and
+ * ask why the last data was refused.
  */
 extern int shim_refused;
 extern void (*shim_trace_region)(unsigned int nr, unsigned int from, unsigned int to);
