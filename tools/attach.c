@@ -67,7 +67,7 @@ static bool attach_is_device(const char *path)
 	return is;
 }
 
-/* What the device holds decides; may it be attached?  An exit status. */
+/* Check whether the content of a device allows an attach.  Returns an exit status. */
 static int attach_check(const char *device, bool create, bool *make)
 {
 	struct core_super super;
@@ -99,13 +99,13 @@ static int attach_check(const char *device, bool create, bool *make)
 	return status;
 }
 
-/* A detach is under way, and the cache is not one that is attached. */
+/* Is a detach under way?  Such a cache does not count as attached. */
 static bool attach_must_wait(const struct system_cache *cache)
 {
 	return !strcmp(cache->state, "detaching") || !strcmp(cache->state, "detached");
 }
 
-/* Is a cache attached, and this device the one?  An exit status. */
+/* Set @done if a cache is attached.  Fail if it has failed, or is on another device. */
 static int attach_check_other(const char *device, bool *done)
 {
 	const struct system_problem *problem;
@@ -138,8 +138,8 @@ static int attach_check_other(const char *device, bool *done)
 }
 
 /*
- * Wait for the end of a detach, for as long as the configuration says.  Not in the kernel:
- * whoever waits there attaches even if the unit was stopped meanwhile.
+ * Wait for the end of a detach, no longer than the configuration says.  Do not wait in
+ * the kernel: a process that waits there attaches even if the unit was stopped meanwhile.
  */
 static int attach_wait(const char *device, const struct config *config)
 {
@@ -165,15 +165,15 @@ static int attach_wait(const char *device, const struct config *config)
 	}
 }
 
-/* The bound on the index that a cache has while it is attached. */
+/* The bound on the memory of the index that an attach begins with. */
 static const char attach_index_bound[] = "/sys/module/cachefs/parameters/max_index_bytes";
 
-/* Write a value of a configuration, if it has one, to a file of the kernel; @path is freed. */
+/* Write a value to a file of the kernel, unless @value is NULL.  @path is freed. */
 static int attach_set(char *path, const char *value)
 {
 	int status = EXIT_SUCCESS, ret = 0;
 
-	/* A write of nothing is none. */
+	/* A write of 0 bytes does not set a value. */
 	if (value)
 		ret = root_write(path, *value ? value : "\n");
 	if (ret)
@@ -182,7 +182,7 @@ static int attach_set(char *path, const char *value)
 	return status;
 }
 
-/* Write the options of a configuration to the module.  An exit status: all are tried. */
+/* Write each option of a configuration to the module.  Returns an exit status. */
 static int attach_set_options(const struct config *config)
 {
 	int status = EXIT_SUCCESS;
@@ -195,9 +195,9 @@ static int attach_set_options(const struct config *config)
 }
 
 /*
- * Have the module, with the options of a configuration.  It must have them when it is
- * loaded: an option cache= in /etc/modprobe.d attaches a cache then, and mounts that are
- * there look for what is cached of them.
+ * Load the module with the options of a configuration, or set them if it is loaded.
+ * The load itself must set the options: an option cache= in /etc/modprobe.d attaches a
+ * cache then, and the present mounts look up their cached data.
  */
 static int attach_load(const struct config *config)
 {
@@ -217,7 +217,7 @@ static int attach_load(const struct config *config)
 }
 
 /*
- * Attach after the module was loaded, unless its option cache= in /etc/modprobe.d has
+ * Load the module, and attach, unless the module's option cache= in /etc/modprobe.d has
  * attached a cache meanwhile.
  */
 static int attach_loaded(const char *device, const struct config *config)
@@ -233,7 +233,7 @@ static int attach_loaded(const char *device, const struct config *config)
 		      status ? "the other one" : device);
 	if (status || done)
 		return status;
-	/* The attach loads the index.  An older module has no such parameter. */
+	/* Set this first: the attach loads the index.  An older module has no bound. */
 	if (config->limits[CONFIG_MAX_INDEX_BYTES])
 		before = root_text("%s", attach_index_bound);
 	if (before)
@@ -246,8 +246,8 @@ static int attach_loaded(const char *device, const struct config *config)
 }
 
 /*
- * Write the limits of a configuration, which an attach sets back.  An exit status: all are
- * tried, and what the kernel refuses is said.
+ * Write the limits of a configuration, because an attach resets the limits.  All are
+ * tried, and refused ones are reported.  Returns an exit status.
  */
 static int attach_set_limits(const struct config *config)
 {
@@ -263,7 +263,7 @@ static int attach_set_limits(const struct config *config)
 	return status;
 }
 
-/* The limits, and the options of the module, of a configuration. */
+/* Write the limits and the module's options of a configuration. */
 static int attach_set_all(const struct config *config)
 {
 	int status = attach_set_options(config);
@@ -287,9 +287,9 @@ static int attach_detach_again(const char *device)
 }
 
 /*
- * Attach, with the limits of the configuration.  A limit may protect the disk from wear or
- * the machine's memory, and without a cache all goes on: so a cache without one of them is
- * not left attached, unless it was before.
+ * Attach, with the limits of the configuration.  A limit may protect the disk from wear,
+ * or the machine's memory, and mounts work without a cache.  So a cache that lacks one of
+ * the limits is detached again, unless the cache was attached before.
  */
 static int attach_device(const char *device, const struct config *config, bool create,
 			 bool dry)
@@ -321,7 +321,7 @@ static int attach_device(const char *device, const struct config *config, bool c
 	return status;
 }
 
-/* Another disk can have such a name at the next boot. */
+/* Can another disk have this name at the next boot? */
 static bool attach_name_changes(const char *device)
 {
 	char path[2];
@@ -354,7 +354,7 @@ static int attach_configured(const struct config *config, bool dry)
 	return status;
 }
 
-/* Has a child ended, and with which exit status? */
+/* Has a child ended?  @status becomes its exit status. */
 static bool attach_ended(pid_t pid, int *status)
 {
 	if (waitpid(pid, status, WNOHANG) != pid)
@@ -364,9 +364,8 @@ static bool attach_ended(pid_t pid, int *status)
 }
 
 /*
- * At boot nobody may be kept waiting by a disk that does not answer, be it this one or
- * one that is looked at to find it: a child attaches, and goes on when this process has
- * given up.
+ * A disk that does not answer must not delay the boot, also if it is only read to find
+ * the cache's device.  So a child attaches, and continues when this process has given up.
  */
 static int attach_in_child(const struct config *config)
 {
@@ -413,7 +412,7 @@ static int attach_boot(bool dry)
 	return status;
 }
 
-/* A device that the administrator names, with the limits of the configuration. */
+/* Attach a device that the administrator names, with the limits of the configuration. */
 static int attach_named(const char *name, bool create, bool dry)
 {
 	struct config config;
@@ -474,7 +473,7 @@ int cmd_attach(int argc, char **argv)
 	return attach_named(argv[optind], create, dry);
 }
 
-/* The cache that was meant, or NULL, which has been said. */
+/* Find a cache by its UUID or device; any if @name is NULL.  Returns NULL if none. */
 static const struct system_cache *attach_find(const struct system *sys,
 					      const char *name)
 {
@@ -499,7 +498,7 @@ static int detach_now(const struct system_cache *cache)
 	return status;
 }
 
-/* The device has everything, and what the module still waits for are servers. */
+/* Does the device have all data, so that the module waits only for servers? */
 static bool detach_is_written(const char *uuid)
 {
 	char *state = root_text("/sys/fs/cachefs/%s/state", uuid);
@@ -510,9 +509,9 @@ static bool detach_is_written(const char *uuid)
 }
 
 /*
- * A detach that waits cannot be interrupted: a child detaches, and goes on when this
- * process has given up.  A shutdown waits for all processes but those of root whose
- * names begin with an @; see systemd.io/ROOT_STORAGE_DAEMONS.
+ * A waiting detach cannot be interrupted.  So a child detaches, and continues when this
+ * process has given up.  A shutdown waits for all processes, except for those of root
+ * whose names begin with an @; see systemd.io/ROOT_STORAGE_DAEMONS.
  */
 static int detach_in_child(const struct system_cache *cache, unsigned int wait)
 {
@@ -588,7 +587,7 @@ int cmd_detach(int argc, char **argv)
 	return status;
 }
 
-/* The limits as they are, to be set again. */
+/* Note the present limits, to set them again. */
 static void reload_note_limits(struct config *config, const char *uuid)
 {
 	unsigned int i;
@@ -598,7 +597,7 @@ static void reload_note_limits(struct config *config, const char *uuid)
 					      config_limits[i]);
 }
 
-/* The options of the module as they are, unless nobody has set them. */
+/* Note the present options of the module, except for those that are not set. */
 static void reload_note_options(struct config *config)
 {
 	unsigned int i;
@@ -613,7 +612,7 @@ static void reload_note_options(struct config *config)
 	}
 }
 
-/* After the module was taken out. */
+/* After the module was removed, load it again, and attach @device unless it is NULL. */
 static int reload_load(const char *device, const struct config *config)
 {
 	int status = device ? attach_loaded(device, config) : attach_load(config);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Commands to the module (control.c), and devices by their names (device.c).
+ * Commands to the module (control.c), devices by their names (device.c), and
+ * /etc/cachefs.conf (config.c).
  */
 #ifndef _TOOLS_ATTACH_H
 #define _TOOLS_ATTACH_H
@@ -29,7 +30,7 @@ struct config {
 	char		*device;
 	bool		create;
 	unsigned int	wait;
-	unsigned int	patience;	/* seconds, for a detach; 0: any number */
+	unsigned int	patience;	/* seconds to wait for a detach; 0: no bound */
 	char		*limits[CONFIG_LIMITS];
 	char		*options[CONFIG_OPTIONS];
 };

@@ -62,7 +62,7 @@ int cmd_help(const char *usage)
 }
 
 /**
- * cmd_misused - End a verb of which getopt has complained
+ * cmd_misused - End a verb after getopt has reported an error
  * @verb: its name
  *
  * Return: the exit status.
@@ -83,8 +83,8 @@ static void cmd_vwarn(int error, const char *format, va_list args)
 }
 
 /**
- * cmd_warn - Say something on stderr
- * @format: as for printf; of names only what no terminal obeys is printed as it is
+ * cmd_warn - Print a message on stderr
+ * @format: as for printf; utf8_vshown() escapes the characters that a terminal obeys
  */
 void cmd_warn(const char *format, ...)
 {
@@ -97,7 +97,7 @@ void cmd_warn(const char *format, ...)
 
 /**
  * cmd_shown - Format a text for people
- * @format: as for printf; of names only what no terminal obeys is kept as it is
+ * @format: as for printf; utf8_vshown() escapes the characters that a terminal obeys
  *
  * Return: the text, to be freed.
  */
@@ -113,8 +113,8 @@ char *cmd_shown(const char *format, ...)
 }
 
 /**
- * cmd_say - Print something for people
- * @format: as for printf; of names only what no terminal obeys is printed as it is
+ * cmd_say - Print a text for people
+ * @format: as for printf; utf8_vshown() escapes the characters that a terminal obeys
  */
 void cmd_say(const char *format, ...)
 {
@@ -129,7 +129,7 @@ void cmd_say(const char *format, ...)
 }
 
 /**
- * cmd_bad_usage - Say what is wrong about a verb's words
+ * cmd_bad_usage - Report an error in the arguments of a verb
  * @verb: its name
  * @format: as for printf
  *
@@ -146,7 +146,7 @@ int cmd_bad_usage(const char *verb, const char *format, ...)
 }
 
 /**
- * cmd_fails - Say why a verb fails
+ * cmd_fails - Report why a verb fails
  * @error: an errno whose text is added, or 0
  * @format: as for printf
  *
@@ -163,10 +163,10 @@ int cmd_fails(int error, const char *format, ...)
 }
 
 /**
- * cmd_text - A formatted text in memory of its own
+ * cmd_text - Format a text into new memory
  * @format: as for printf
  *
- * Return: the text, to be freed.  Without memory the program ends.
+ * Return: the text, to be freed.  The program ends if there is no memory.
  */
 char *cmd_text(const char *format, ...)
 {
@@ -183,10 +183,10 @@ char *cmd_text(const char *format, ...)
 /**
  * cmd_grow - Make room for one more member of an array
  * @array: the array or %NULL
- * @nr: how many members it has
- * @size: of each
+ * @nr: the number of its members
+ * @size: the size of a member
  *
- * Return: the array; the new member is zero.  Without memory the program ends.
+ * Return: the array; the new member is zero.  The program ends if there is no memory.
  */
 void *cmd_grow(void *array, size_t nr, size_t size)
 {
@@ -230,7 +230,7 @@ static int cmd_run(int argc, char **argv)
 	return EXIT_USAGE;
 }
 
-/* What could not be written, to a full disk for one, must not look complete. */
+/* Fail if output is missing, for example on a full disk: it must not look complete. */
 int main(int argc, char **argv)
 {
 	int status = cmd_run(argc, argv);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the verbs of cachefsctl share.
+ * Declarations that the verbs of cachefsctl share.
  */
 #ifndef _TOOLS_CACHEFSCTL_H
 #define _TOOLS_CACHEFSCTL_H
@@ -17,7 +17,7 @@
 #define __printf(a, b)	__attribute__((format(printf, a, b)))
 #endif
 
-/* cachefsctl.c: how a verb ends */
+/* cachefsctl.c: messages, and the end of a verb */
 #define EXIT_USAGE	1
 int cmd_help(const char *usage);
 int cmd_misused(const char *verb);
@@ -47,11 +47,11 @@ char *unit_ratio(int64_t hit, int64_t miss);
 int unit_parse_size(const char *text, uint64_t *bytes);
 int unit_parse_number(const char *text, unsigned int max, unsigned int *number);
 
-/* terminal.c: how much of a text can be seen */
+/* terminal.c: the part of a text that can be seen */
 void terminal_size(int fd, unsigned int *columns, unsigned int *rows);
 size_t terminal_fit(const char *line, size_t bytes, unsigned int columns);
 
-/* utf8.c: names that are not UTF-8, or that a terminal obeys */
+/* utf8.c: names that are not UTF-8, or have characters that a terminal obeys */
 const char *utf8_print(FILE *out, const char *text);
 int utf8_control(const char *text);
 char *utf8_vshown(const char *format, va_list args) __printf(1, 0);
@@ -59,7 +59,7 @@ char *utf8_vshown(const char *format, va_list args) __printf(1, 0);
 /* device.c */
 void device_print_label(const char *label);
 
-/* One file each */
+/* The verbs */
 int cmd_attach(int argc, char **argv);
 int cmd_cached(int argc, char **argv);
 int cmd_detach(int argc, char **argv);

@@ -3,9 +3,8 @@
 #
 # bash completion of cachefsctl
 
-# Complete to those words that begin with what was typed, quoted as what was typed.  The
-# names of devices and mount points are text of others: "compgen -W" would run what is in
-# them.
+# Offer the words that begin with the typed text, quoted like the typed text.  Other users
+# choose the names of devices and mount points: "compgen -W" would run commands in them.
 _cachefsctl_words()	# WORD...
 {
 	local word quoted c
@@ -26,7 +25,7 @@ _cachefsctl_words()	# WORD...
 	done
 }
 
-# The same with what a command prints in its raw format: a line for each name, with \xNN for
+# Offer the names that a command prints in its raw format: one name a line, with \xNN for
 # blanks, backslashes and the like.
 _cachefsctl_raw()	# COMMAND...
 {
@@ -39,7 +38,7 @@ _cachefsctl_raw()	# COMMAND...
 	_cachefsctl_words "${lines[@]}"
 }
 
-# bash quotes the names of files.
+# Offer the names of files.  bash quotes them.
 _cachefsctl_files()
 {
 	compopt -o filenames 2> /dev/null

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /etc/cachefs.conf: which cache is attached at boot.
+ * /etc/cachefs.conf: the cache that is attached at boot.
  */
 #include <err.h>
 #include <errno.h>
@@ -20,7 +20,7 @@ const char *const config_limits[CONFIG_LIMITS] = {
 /* Options of the module that an administrator may write to. */
 const char *const config_options[CONFIG_OPTIONS] = { "server_alias", "policy" };
 
-/* Cut blanks off, and what ends a line in a file of DOS. */
+/* Cut off blanks and line ends, also those of a DOS file. */
 static char *config_trim(char *text)
 {
 	char *end;
@@ -66,8 +66,8 @@ static bool config_set(struct config *config, const char *key, const char *value
  * config_read - Read the configuration
  * @config: the result
  *
- * Return: 0; -ENOENT if there is no file; -EINVAL for a line that is not understood, or a
- * file that cannot be read to its end, which has been said.
+ * Return: 0; -ENOENT if there is no file; -EINVAL, after a message, if a line is not
+ * understood, or the file cannot be read to its end.
  */
 int config_read(struct config *config)
 {
@@ -111,8 +111,8 @@ int config_read(struct config *config)
 }
 
 /**
- * config_free - Free what config_read() has allocated
- * @config: what it has read
+ * config_free - Free the memory that config_read() has allocated
+ * @config: the configuration
  */
 void config_free(struct config *config)
 {

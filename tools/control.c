@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Commands to the module, and what the kernel says to them.
+ * Commands to the module, and the kernel's messages about them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,9 +16,9 @@
 extern char **environ;
 
 /**
- * control_log_open - Begin to listen to the kernel's log
+ * control_log_open - Begin to read the kernel's log
  *
- * Return: for control_log_print(); -1 if it cannot be read.
+ * Return: the log, for control_log_print(); -1 if it cannot be read.
  */
 int control_log_open(void)
 {
@@ -31,7 +31,10 @@ int control_log_open(void)
 	return log;
 }
 
-/* What the kernel says of a module that is not signed with a key that it trusts, or locked down. */
+/*
+ * Find the message that the kernel does not trust a module's signature, or does not load
+ * unsigned modules because it is locked down.  Returns NULL for other messages.
+ */
 static const char *control_distrust(const char *record)
 {
 	const char *text = strstr(record, ";Loading of ");
@@ -43,10 +46,10 @@ static const char *control_distrust(const char *record)
 }
 
 /**
- * control_log_print - Print what the module has said meanwhile, on stderr
- * @log: from control_log_open(); closed
+ * control_log_print - Print the module's messages since control_log_open() on stderr
+ * @log: from control_log_open(); is closed
  *
- * Return: whether the kernel has said that it does not trust a module.
+ * Return: whether there was a message that the kernel does not trust a module.
  */
 bool control_log_print(int log)
 {
@@ -79,7 +82,7 @@ static bool control_secure_boot(void)
 {
 	FILE *file = root_open("/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c");
 	char *lockdown = root_text("/sys/kernel/security/lockdown");
-	unsigned char value[5];		/* the first four are no part of it */
+	unsigned char value[5];		/* the value is the fifth byte */
 	bool on;
 
 	on = file && fread(value, 1, sizeof(value), file) == sizeof(value) && value[4] == 1;
@@ -93,7 +96,7 @@ static bool control_secure_boot(void)
 
 /**
  * control_run - Run a program
- * @argv: its words
+ * @argv: its name and its arguments, up to a %NULL
  *
  * Return: its exit status, or an errno.
  */
@@ -114,7 +117,7 @@ int control_run(const char *const *argv)
 
 /**
  * control_load - Load the module unless it is loaded
- * @options: NAME=VALUE, up to a %NULL, which count more than /etc/modprobe.d; or %NULL
+ * @options: NAME=VALUE, up to a %NULL, which override /etc/modprobe.d; or %NULL
  *
  * Return: the exit status.
  */
@@ -151,7 +154,7 @@ int control_load(char *const *options)
 }
 
 /**
- * control_attach - Attach a cache that is there
+ * control_attach - Attach an existing cache
  * @device: its path, without blanks
  *
  * Return: the exit status.
@@ -173,7 +176,7 @@ int control_attach(const char *device)
 
 /**
  * control_detach - Detach a cache
- * @uuid: which
+ * @uuid: its UUID
  *
  * Return: the exit status.
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the module's own code for the disk format needs in user space, over the
- * headers in tests/user/include: a device that is a file descriptor, memory, and
+ * Functions that the module's own code for the disk format needs in user space, beside
+ * the headers in tests/user/include: a device that is a file descriptor, memory, and
  * random numbers.
  */
 #define XXH_INLINE_ALL
@@ -60,7 +60,7 @@ const char *cachefs_device_name(struct cachefs_device *device)
 	return device->name;
 }
 
-/* Memory that O_DIRECT can use, whatever the caller's is. */
+/* Read or write bytes of a device through aligned memory, which O_DIRECT needs. */
 static int image_transfer(struct cachefs_device *device, bool write, u64 at,
 			  void *buffer, size_t bytes)
 {
@@ -120,7 +120,7 @@ static int image_clear(struct cachefs_device *device, u64 at, size_t bytes)
 	return ret ?: fsync(device->fd) ? -errno : 0;
 }
 
-/* Zeros to the last MiB, and to the first one behind superblock and anchors. */
+/* Write zeros to the last MiB, and to the first MiB behind the superblock and anchors. */
 int cachefs_device_wipe(struct cachefs_device *device)
 {
 	u64 first = (CACHEFS_ANCHOR_BLOCK + 2) << CACHEFS_BLOCK_SHIFT;
@@ -132,8 +132,8 @@ int cachefs_device_wipe(struct cachefs_device *device)
 
 /**
  * image_init - Begin to use a device or an image
- * @device: for the rest of this file's functions
- * @fd: open
+ * @device: is set up for the other functions of this file
+ * @fd: the open file
  * @name: for messages
  *
  * Return: 0 or an errno.
@@ -157,11 +157,11 @@ int image_init(struct cachefs_device *device, int fd, const char *name)
 
 /**
  * image_open - Open a device or an image for reading
- * @device: for the rest of this file's functions
- * @path: where it is
+ * @device: is set up for the other functions of this file
+ * @path: its path
  *
- * A cache that is in use can be read: not out of the page cache, which knows nothing
- * of the module's writes.
+ * A cache that is in use can be read, too.  The page cache is bypassed, because it does
+ * not see the module's writes.
  *
  * Return: 0 or an errno.
  */
@@ -170,7 +170,7 @@ int image_open(struct cachefs_device *device, const char *path)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_DIRECT);
 	int ret;
 
-	/* Not every file system has O_DIRECT for an image. */
+	/* Some file systems do not support O_DIRECT for an image. */
 	if (fd < 0 && errno == EINVAL)
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -186,8 +186,8 @@ int image_open(struct cachefs_device *device, const char *path)
  * @device: the device
  * @sb: the superblock
  * @geo: the layout, if it is valid
- * @content: what is there
- * @why: if it is not valid: the field
+ * @content: the kind of content
+ * @why: the field that is not valid, if there is one
  *
  * Return: 0, or an errno if the device cannot be read.
  */
@@ -237,7 +237,7 @@ void core_uuid_text(char *text, const unsigned char *uuid)
 /**
  * core_probe - Is there a cache on a device?
  * @fd: the device, open for reading
- * @super: what its superblock says, if it is valid
+ * @super: the content of its superblock, if it is valid
  * @why: the field that is not valid; for a message
  *
  * Return: an enum core_content, or an errno.
@@ -302,7 +302,7 @@ int core_is_blank(int fd)
 
 /**
  * core_format - Make an empty cache on a device
- * @fd: the device, open for reading and writing, and nobody else's
+ * @fd: the device, open for reading and writing, and not in use elsewhere
  * @path: for messages
  * @label: up to 32 bytes, or %NULL
  *
@@ -313,7 +313,7 @@ int core_format(int fd, const char *path, const char *label)
 	struct cachefs_device device;
 	int ret = image_init(&device, fd, path);
 
-	/* That clock begins somewhere. */
+	/* Set the clock of the headers, which has a fixed start, to the real time. */
 	shim_now_ns = 0;
 	shim_now_ns = (time(NULL) - ktime_get_real_seconds()) * NSEC_PER_SEC;
 	return ret ?: cachefs_format(&device, label, CACHEFS_REGION_BLOCKS);
@@ -321,10 +321,11 @@ int core_format(int fd, const char *path, const char *label)
 
 /**
  * core_erase - Take a cache from a device
- * @fd: the device, open for reading and writing, and nobody else's
+ * @fd: the device, open for reading and writing, and not in use elsewhere
  * @path: for messages
  *
- * Zeros in its first and its last MiB, the superblock first: then the device is blank.
+ * Zeros are written to its first MiB, with the superblock, and then to its last MiB.
+ * Then the device is blank.
  *
  * Return: 0 or the device's error.
  */

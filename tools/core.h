@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A cache's disk as the tools see it.  core.c stands between this and the code of
- * the kernel module, which is compiled into the tools unchanged: fscache/format.c
- * checks the blocks, and cachefs_format() writes them.
+ * The disk of a cache, as the tools see it.  core.c connects the tools with the code of
+ * the kernel module, which is compiled into the tools unchanged: fscache/format.c checks
+ * the blocks, and cachefs_format() writes them.
  */
 #ifndef _TOOLS_CORE_H
 #define _TOOLS_CORE_H
@@ -17,7 +17,7 @@
  * @label: with a zero at its end
  * @version: of the format
  * @device_bytes: size of the device when it was formatted
- * @capacity_bytes: how much data it has room for
+ * @capacity_bytes: bytes of data that it has room for
  * @format_time: seconds since 1970
  */
 struct core_super {
@@ -32,7 +32,7 @@ struct core_super {
 enum core_content {
 	CORE_NO_CACHE,		/* no magic number */
 	CORE_CACHE,
-	CORE_BAD_CACHE,		/* the magic number, but not valid */
+	CORE_BAD_CACHE,		/* has the magic number, but is not valid */
 };
 
 int core_probe(int fd, struct core_super *super, const char **why);

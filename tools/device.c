@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A device by its name, and what is on it.
+ * Find a device by its name, and look at its content.
  */
 #include <blkid.h>
 #include <err.h>
@@ -29,7 +29,7 @@ static bool device_is(const char *path, const char *tag, const char *value)
 	return is;
 }
 
-/* libblkid does not know caches, so all block devices are looked at. */
+/* Find all devices with the cache.  libblkid knows no caches, so each device is read. */
 static size_t device_find_all(const char *tag, const char *value, char ***names)
 {
 	FILE *file = root_open("/proc/partitions");
@@ -52,7 +52,7 @@ static size_t device_find_all(const char *tag, const char *value, char ***names)
 	return nr;
 }
 
-/* Does another one of the devices lie over this one, as multipath over its disks? */
+/* Is another one of the devices made of this one, as a multipath device of its disks? */
 static bool device_is_below(char *const *names, size_t nr, const char *name)
 {
 	bool is = false;
@@ -67,7 +67,7 @@ static bool device_is_below(char *const *names, size_t nr, const char *name)
 	return is;
 }
 
-/* The device that holds the cache, the topmost one; one alone may hold it. */
+/* Find the topmost device that holds the cache.  It is an error if several do. */
 static char *device_find_cache(const char *tag, const char *value, char **why)
 {
 	const char *found = NULL;
@@ -95,9 +95,9 @@ static char *device_find_cache(const char *tag, const char *value, char **why)
 /**
  * device_find - Find a device
  * @spec: a path, or UUID=, LABEL=, PARTUUID=, PARTLABEL= and a value
- * @why: if there is none: the cause, to be freed; else %NULL
+ * @why: the cause if there is none, to be freed; else %NULL
  *
- * Return: its path, to be freed, without links; %NULL if there is none.
+ * Return: its path without links, to be freed; %NULL if there is none.
  */
 char *device_find(const char *spec, char **why)
 {
@@ -105,7 +105,7 @@ char *device_find(const char *spec, char **why)
 	char *tag, *path, *real = NULL;
 
 	*why = NULL;
-	/* An empty label would be that of any cache without one. */
+	/* An empty label would match any cache without a label. */
 	if (value && *spec != '/' && !value[1]) {
 		*why = cmd_text("%s", strerror(EINVAL));
 		return NULL;
@@ -147,7 +147,7 @@ void device_print_label(const char *label)
 	free(text);
 }
 
-/* What libblkid says of a device, or NULL; a cache, if it knows those, is no news. */
+/* Name the content that libblkid finds on a device; NULL for none, or for a cache. */
 static char *device_signature(int fd)
 {
 	blkid_probe probe = blkid_new_probe();
@@ -173,14 +173,13 @@ out:
 }
 
 /**
- * device_look - What is on a device?
+ * device_look - Look at the content of a device
  * @path: the device
- * @super: if it is a cache: its superblock
- * @why: if its superblock is not valid: the field
- * @foreign: if it is something else: what, to be freed; else %NULL
+ * @super: the superblock, if it is a cache
+ * @why: the field of the superblock that is not valid, if there is one
+ * @foreign: a name for other content, to be freed; else %NULL
  *
- * Also a device with a cache's superblock is something else when another format is
- * found on it.
+ * If another format is found, @foreign names it, even beside the superblock of a cache.
  *
  * Return: an enum core_content, or an errno.
  */

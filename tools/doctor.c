@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * cachefsctl doctor: is a mount cached?  Step by step, and at the end a proof: a file
- * is read twice, and the second time it must come from the cache.
+ * cachefsctl doctor: check step by step whether a mount is cached.  The last step is a
+ * proof: a file is read twice, and the second time it must come from the cache.
  */
 #include <err.h>
 #include <errno.h>
@@ -31,9 +31,9 @@ static const char doctor_usage[] =
 
 #define DOCTOR_MIN	4096
 #define DOCTOR_MAX	(16 << 20)
-#define DOCTOR_LOOK	20000	/* names that are looked at for a file */
-#define DOCTOR_AGE	10	/* seconds since its last change */
-#define DOCTOR_WAIT	60	/* seconds, for a disk */
+#define DOCTOR_LOOK	20000	/* names to look at for a file, at most */
+#define DOCTOR_AGE	10	/* seconds since the file's last change, at least */
+#define DOCTOR_WAIT	60	/* seconds to wait for a disk */
 
 static bool doctor_failed;
 
@@ -50,7 +50,7 @@ static void doctor_bad(const char *about, const char *what, const char *advice)
 	doctor_failed = true;
 }
 
-/* One step: what is wrong with something, or that it is well. */
+/* Print one step: the problems of something, or that it is well. */
 static bool doctor_step(const struct system *sys, const char *about,
 			const char *well)
 {
@@ -75,7 +75,7 @@ static bool doctor_may_read(const struct stat *st)
 		st->st_ctime + DOCTOR_AGE < time(NULL);
 }
 
-/* A file of the mount that can be read twice; NULL: none was found. */
+/* Find a file of the mount that can be read twice.  Returns NULL if there is none. */
 static char *doctor_find_file(const char *mount)
 {
 	char *const paths[] = { (char *)mount, NULL };
@@ -112,7 +112,7 @@ static int doctor_read(int fd, char *buffer, size_t bytes)
 	return 0;
 }
 
-/* What counts for the mount, or else for the cache. */
+/* Return a number of the mount's volume, or of the cache if there is no volume. */
 static int64_t doctor_count(const struct system_cache *cache,
 			    const struct system_mount *mount, const char *name)
 {
@@ -138,7 +138,7 @@ static bool doctor_is_stored(const struct system_cache *cache,
 	    answer.cached_bytes < answer.file_bytes) {
 		stored = false;
 		why = files_reason(answer.reason);
-		/* It was read just now. */
+		/* The text of this reason does not fit: the file was read just now. */
 		if (answer.reason == CACHEFS_FILE_OK)
 			why = pages_stat(cache->uuid, "store_refused_bytes") > refused ?
 				"stores were refused: the device does not keep up, or gave an error; see dmesg" :
@@ -155,8 +155,8 @@ static bool doctor_is_stored(const struct system_cache *cache,
 }
 
 /*
- * What others read of the mount counts, too.  So hits are needed, but prove nothing unless
- * the kernel has said that the file is cached.
+ * Judge the second reading.  Hits of other readers of the mount count, too.  So hits are
+ * needed, but prove nothing unless the kernel has said that the file is cached.
  */
 static void doctor_judge(const struct system_mount *mount, int64_t hits, size_t bytes,
 			 bool same)
@@ -190,7 +190,7 @@ static void doctor_prove_fd(const struct system_cache *cache,
 	refused = pages_stat(cache->uuid, "store_refused_bytes");
 	pages_drop(fd, 0, 0);
 	ret = doctor_read(fd, first, bytes);
-	/* All but NFS stores what was read when dirty pages are written. */
+	/* Except for NFS, read data is stored when dirty pages are written. */
 	if (!ret && strncmp(mount->type, "nfs", 3))
 		fsync(fd);
 	if (!ret && !pages_settle(cache->uuid, DOCTOR_WAIT)) {
@@ -313,7 +313,7 @@ int cmd_doctor(int argc, char **argv)
 		return cmd_bad_usage("doctor", "--file needs the MOUNT that it is in");
 	target = argv[optind] ? realpath(argv[optind], NULL) ?:
 		cmd_text("%s", argv[optind]) : NULL;
-	/* It may be mounted by that. */
+	/* This mounts an automount. */
 	if (target)
 		tree_stat(target, &st);
 	system_read(&sys);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * cachefsctl dump: what is on a cache's disk, or in an image of one.  Nothing is
- * written, and nothing is believed that format.c has not checked.
+ * cachefsctl dump: show the content of a cache's disk, or of an image of the disk.
+ * Nothing is written, and only data that format.c has checked is believed.
  */
 #include <linux/slab.h>
 #include "internal.h"
@@ -28,17 +28,17 @@ static const char dump_usage[] =
 	" -h, --help      display this help\n";
 
 /**
- * struct dump - One run
- * @device: what is read
+ * struct dump - One dump
+ * @device: the device or image
  * @sb: its superblock
- * @geo: and what follows from it
- * @seed: of its checksums
- * @json: where JSON goes, if it is asked for
- * @as_json: whether it is
+ * @geo: the layout that follows from @sb
+ * @seed: the seed of its checksums
+ * @json: the JSON that is printed, with @as_json
+ * @as_json: print JSON
  * @regions: list regions
- * @extents: and extents
- * @verify: and read the data, and go on when something is damaged or cannot be read
- * @bad: with @verify: in how many places that is so
+ * @extents: list extents, too
+ * @verify: read the data, and go on when something is damaged or cannot be read
+ * @bad: the number of places that are damaged or unreadable, with @verify
  */
 struct dump {
 	struct cachefs_device		device;
@@ -57,17 +57,17 @@ enum dump_verdict { DUMP_GOOD, DUMP_DAMAGED, DUMP_UNREADABLE };
 
 static const char *const dump_words[] = { NULL, "damaged", "unreadable" };
 
-/* What is known of a region once its metadata was read; @verdicts: one for each slot. */
+/* A region whose metadata was read.  @verdicts has one verdict for each slot. */
 struct dump_region {
 	struct cachefs_region_meta	meta;
 	u8				*verdicts;
 	u32				resolved;
 	u32				blocks;
-	u32				nr[3];		/* of each verdict */
+	u32				nr[3];		/* blocks with each verdict */
 	u32				bad_meta;
 };
 
-/* The same of all regions. */
+/* The sums over all regions. */
 struct dump_sum {
 	u32	used;
 	u32	empty;
@@ -83,7 +83,7 @@ static void dump_hex(char *text, const u8 *bytes, unsigned int n)
 		text += sprintf(text, "%02x", *bytes++);
 }
 
-/* A field, as a line or as JSON. */
+/* Print a field, as a line or as JSON. */
 static void dump_number(struct dump *dump, const char *key, u64 value)
 {
 	if (dump->as_json)
@@ -143,7 +143,7 @@ static void dump_super(struct dump *dump)
 }
 
 /*
- * Read a block.  What cannot be read ends the dump, unless it verifies: then the place is
+ * Read a block.  A read error ends the dump, unless the dump verifies: then the place is
  * counted, and @verdict says so.
  */
 static int dump_read(struct dump *dump, u64 block, void *buffer, enum dump_verdict *verdict)
@@ -158,8 +158,8 @@ static int dump_read(struct dump *dump, u64 block, void *buffer, enum dump_verdi
 }
 
 /*
- * Was a block written by this cache?  What another one has left, or nothing, is no damage:
- * a new cache has one anchor, and in its regions what was on the disk before.
+ * Was a block written by this cache?  An empty block, or a block of another cache, is no
+ * damage: a new cache has one anchor, and its regions have the old content of the disk.
  */
 static bool dump_is_ours(const struct dump *dump, const u8 *uuid)
 {
@@ -179,7 +179,7 @@ static void dump_anchor(struct dump *dump, const struct cachefs_anchor *anchor)
 	dump_number(dump, "ckpt_seq", le64_to_cpu(anchor->ckpt_seq));
 }
 
-/* Both anchors; @newest: the one that counts, if any does. */
+/* Print both anchors.  @newest becomes the newest valid anchor, if there is one. */
 static int dump_anchors(struct dump *dump, struct cachefs_anchor *newest)
 {
 	enum cachefs_refusal why = CACHEFS_OK;
@@ -215,12 +215,12 @@ static int dump_anchors(struct dump *dump, struct cachefs_anchor *newest)
 		dump_close(dump, '}');
 	}
 	dump_close(dump, ']');
-	/* Every cache has one. */
+	/* Every cache has a valid anchor. */
 	dump->bad += !dump->bad && !newest->magic;
 	return 0;
 }
 
-/* One block of the checkpoint that @anchor names. */
+/* Check a block of the checkpoint that @anchor names. */
 static enum cachefs_refusal dump_check_ckpt(struct dump *dump,
 					    const struct cachefs_anchor *anchor,
 					    const struct cachefs_ckpt_block *block,
@@ -238,7 +238,7 @@ static enum cachefs_refusal dump_check_ckpt(struct dump *dump,
 	return why;
 }
 
-/* The first fault is said; all blocks are looked at if the dump verifies. */
+/* Print the first fault of the checkpoint.  A dump that verifies checks all blocks. */
 static int dump_checkpoint(struct dump *dump, const struct cachefs_anchor *anchor)
 {
 	u64 nr = le64_to_cpu(anchor->ckpt_blocks), i, regions = 0, extents = 0, bad = 0;
@@ -291,7 +291,7 @@ static u64 dump_region_block(struct dump *dump, u32 region)
 	return CACHEFS_FIRST_BLOCK + (u64)region * dump->geo.region_blocks;
 }
 
-/* The record of a slot, or NULL. */
+/* Find the record of a slot, or NULL. */
 static const struct cachefs_slot_record *
 dump_record(struct dump *dump, const struct dump_region *region, u32 slot)
 {
@@ -321,7 +321,7 @@ static bool dump_is_block(const struct cachefs_slot_record *record)
 		dump_bytes(record) <= CACHEFS_BLOCK_SIZE;
 }
 
-/* Does @next go on where @record ends? */
+/* Does @next continue the run of @record? */
 static bool dump_continues(const struct cachefs_slot_record *record,
 			   const struct cachefs_slot_record *next)
 {
@@ -330,7 +330,7 @@ static bool dump_continues(const struct cachefs_slot_record *record,
 		dump_file_block(next) == dump_file_block(record) + 1;
 }
 
-/* A run of blocks; @bad: what is wrong with them, or NULL. */
+/* Print a run of blocks.  @bad is the fault of these blocks, or NULL. */
 static void dump_extent(struct dump *dump, u32 slot, u32 nr,
 			const struct cachefs_slot_record *first, const char *bad)
 {
@@ -353,7 +353,7 @@ static void dump_extent(struct dump *dump, u32 slot, u32 nr,
 	}
 }
 
-/* The runs of blocks of a region: all, or those that are bad, each with one verdict. */
+/* Print the runs of a region: all runs, or the bad runs, each with one verdict. */
 static void dump_extents(struct dump *dump, const struct dump_region *region, bool bad)
 {
 	const struct cachefs_slot_record *first, *last, *next;
@@ -382,7 +382,7 @@ static void dump_extents(struct dump *dump, const struct dump_region *region, bo
 	dump_close(dump, ']');
 }
 
-/* What is wrong with a block of a region's metadata?  A checkpoint lies there, too. */
+/* Check a block of a region's metadata.  It may be a block of a checkpoint, too. */
 static enum cachefs_refusal dump_check_meta(struct dump *dump,
 					    const struct dump_region *region, u32 i)
 {
@@ -422,7 +422,7 @@ static void dump_bad_meta(struct dump *dump, const struct dump_region *region)
 	dump_close(dump, ']');
 }
 
-/* Does a slot hold what its record says? */
+/* Does a slot hold the data that its record describes? */
 static enum dump_verdict dump_verify(struct dump *dump, u32 region, u32 slot,
 				     const struct cachefs_slot_record *record)
 {
@@ -489,7 +489,7 @@ static void dump_region(struct dump *dump, const struct dump_region *region)
 		json_close(&dump->json, '}');
 }
 
-/* A region whose metadata cannot be read. */
+/* Print a region whose metadata cannot be read. */
 static void dump_unreadable(struct dump *dump, u32 region)
 {
 	dump->bad++;
@@ -589,7 +589,7 @@ static int dump_all(struct dump *dump)
 	return ret;
 }
 
-/* As udev's own probe of file systems would. */
+/* Print what udev's own probe of file systems would print. */
 static void dump_udev(const struct cachefs_super_block *sb)
 {
 	char uuid[37], label[CACHEFS_LABEL_SIZE + 1] = "";
@@ -603,7 +603,7 @@ static void dump_udev(const struct cachefs_super_block *sb)
 		device_print_label(label);
 }
 
-/* An exit status. */
+/* Report a bad superblock.  Returns an exit status. */
 static int dump_refused(const char *path, const struct cachefs_super_block *sb,
 			enum cachefs_refusal why)
 {

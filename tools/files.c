@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * cachefsctl cached, why and evict: what the kernel says of files, over /dev/cachefs.
- * pin.c and warm.c ask here, too.
+ * cachefsctl cached, why and evict: ask the kernel about files, through /dev/cachefs.
+ * doctor.c, pin.c and warm.c use these functions, too.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -47,7 +47,7 @@ static const char evict_usage[] =
 	" -q, --quiet             print no sum\n"
 	" -h, --help              display this help\n";
 
-/* For each enum cachefs_file_reason a word for programs, and what people are told. */
+/* Each enum cachefs_file_reason has a word for programs, and a text for people. */
 static const struct {
 	const char	*word;
 	const char	*text;
@@ -103,10 +103,10 @@ static struct {
 } files;
 
 /**
- * files_reason - What people are told
+ * files_reason - Find the text for people of a reason
  * @reason: of enum cachefs_file_reason
  *
- * Return: words, to be printed as they are.
+ * Return: the text, to be printed as it is.
  */
 const char *files_reason(unsigned int reason)
 {
@@ -114,15 +114,15 @@ const char *files_reason(unsigned int reason)
 		"a reason that this tool does not know: it is older than the module";
 }
 
-/* The cache does not serve this mount now, or not this file. */
+/* Is this a reason why the cache does not serve the mount, or the file, now? */
 static bool files_not_served(uint32_t reason)
 {
 	return reason >= CACHEFS_FILE_UNSUPPORTED && reason <= CACHEFS_FILE_OPEN_BEFORE;
 }
 
 /**
- * files_open_quietly - Begin to ask
- * @question: of the ioctls
+ * files_open_quietly - Open /dev/cachefs
+ * @question: the ioctl that is asked
  *
  * Return: 0 or an errno.
  */
@@ -137,10 +137,10 @@ int files_open_quietly(unsigned long question)
 }
 
 /**
- * files_open - Begin to ask, and say what is wrong
- * @question: of the ioctls
+ * files_open - Open /dev/cachefs, and report an error
+ * @question: the ioctl that is asked
  *
- * Return: EXIT_SUCCESS, or EXIT_FAILURE, which has been said.
+ * Return: EXIT_SUCCESS, or EXIT_FAILURE after a message.
  */
 int files_open(unsigned long question)
 {
@@ -153,14 +153,14 @@ int files_open(unsigned long question)
 }
 
 /**
- * files_close - End what files_open() has begun
+ * files_close - Close /dev/cachefs
  */
 void files_close(void)
 {
 	close(files.device);
 }
 
-/* Of what is no regular file the kernel would say the same. */
+/* Ask about a file.  The kernel would answer the same for one that is not regular. */
 static int files_question(const char *path, dev_t dev, unsigned long question,
 			  struct cachefs_file *answer)
 {
@@ -194,7 +194,7 @@ int files_ask_quietly(const char *path, dev_t dev, struct cachefs_file *answer)
 }
 
 /**
- * files_ask - Ask the kernel, and say what is wrong
+ * files_ask - Ask the kernel, and report an error
  * @path: a file
  * @dev: the device of its file system, as a walk has found it; 0: any
  * @answer: the answer
@@ -267,7 +267,7 @@ static char *files_size(uint64_t bytes)
 		unit_size(bytes);
 }
 
-/* 100.0 % is all, and nothing less. */
+/* Format a percentage.  100.0 % means all, and nothing less. */
 static char *files_percent(uint64_t cached, uint64_t bytes)
 {
 	unsigned int part = bytes ? 1000.0L * cached / bytes : 0;
@@ -294,7 +294,7 @@ static void files_print(const char *path, const struct file_sum *sum)
 	free(percent);
 }
 
-/* An object with one list, of all that is asked about. */
+/* Begin an object with one list of everything that is asked about. */
 static void files_json_begin(struct json *json, const char *name)
 {
 	json_open(json, NULL, '{');
@@ -336,8 +336,8 @@ static const struct option files_options[] = {
 };
 
 /*
- * Read the options of a verb, of which only @letters are its own.  Returns -1 if the
- * verb goes on, or the exit status.
+ * Read the options of a verb, which accepts only @letters, and open /dev/cachefs.
+ * Returns -1 if the verb goes on, or the exit status.
  */
 static int files_begin(int argc, char **argv, const char *letters, const char *usage,
 		       unsigned long question, bool *as_json)
@@ -390,7 +390,7 @@ static int files_show_each(char *const *paths, size_t nr, bool as_json)
 /**
  * files_show - Show how much of all files below some paths is cached
  * @paths: files and directories
- * @nr: how many
+ * @nr: the number of paths
  * @as_json: print JSON
  *
  * Return: the exit status.

@@ -40,7 +40,7 @@ static const char wipe_usage[] =
 	" -n, --dry-run   only say what would be lost\n"
 	" -h, --help      display this help\n";
 
-/* Says what is on the device.  May it go?  An exit status. */
+/* Print the content of a device.  Returns EXIT_FAILURE if the content may not be lost. */
 static int format_check(const char *path, bool force, bool wipe)
 {
 	char made[32] = "", *size, *foreign;
@@ -74,7 +74,7 @@ static int format_check(const char *path, bool force, bool wipe)
 	return status;
 }
 
-/* The loop device whose file this is, to be freed; or NULL. */
+/* Find the loop device that uses this file.  Returns its name, to be freed; or NULL. */
 static char *format_loop(const struct stat *file)
 {
 	char *name, *backing, *dir = root_path("/sys/class/block");
@@ -96,7 +96,7 @@ static char *format_loop(const struct stat *file)
 	return name;
 }
 
-/* Open a device that nobody else uses, or a file; the errno has been said. */
+/* Open a device that nobody else uses, or a file.  Returns -1 after a message. */
 static int format_open(const char *path)
 {
 	char *loop = NULL;
@@ -128,7 +128,7 @@ static int format_open(const char *path)
 	return fd;
 }
 
-/* Find and open a device if what is on it may go.  If not, -1: the reason was said. */
+/* Find and open a device if its content may be lost; else return -1 after a message. */
 static int format_begin(const char *spec, bool force, bool wipe, char **path)
 {
 	char *why;
@@ -148,7 +148,7 @@ static int format_begin(const char *spec, bool force, bool wipe, char **path)
 	return fd;
 }
 
-/* A file gets its blocks back, a device zeros, as fast as it can do that. */
+/* Free the blocks of a file, or write zeros to a device, as fast as it can do that. */
 static int format_zero_all(int fd)
 {
 	uint64_t range[2] = {};
@@ -168,7 +168,7 @@ static int format_zero_all(int fd)
 	return 0;
 }
 
-/* What is cached has the modes of the servers there; here whoever reads the disk reads it. */
+/* Warn if all users may use the device: modes on the server do not protect its data. */
 static void format_warn_mode(int fd, const char *path)
 {
 	struct stat st;

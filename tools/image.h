@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What core.c and dump.c share, over the module's own types.
+ * Declarations that core.c and dump.c share.  They use the module's own types.
  */
 #ifndef _TOOLS_IMAGE_H
 #define _TOOLS_IMAGE_H

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Printing of JSON.
+ * Print JSON.
  */
 #include "cachefsctl.h"
 #include "json.h"
 
-/* JSON may be printed to a terminal, too. */
+/* Escape a control character, because JSON may be printed to a terminal, too. */
 static const char *json_control(struct json *json, const char *text)
 {
 	int c = utf8_control(text);
@@ -88,7 +88,7 @@ void json_string(struct json *json, const char *key, const char *value)
  * json_bool - Print true or false
  * @json: the document
  * @key: its name, or %NULL in a list
- * @value: which
+ * @value: the value
  */
 void json_bool(struct json *json, const char *key, bool value)
 {

@@ -8,9 +8,9 @@
 
 /**
  * struct json - JSON while it is printed
- * @out: where to
- * @depth: how many objects and lists are open
- * @more: the innermost one has something in it already
+ * @out: the output
+ * @depth: the number of objects and lists that are open
+ * @more: the innermost object or list is not empty
  */
 struct json {
 	FILE	*out;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * cachefsctl metrics: the numbers as Prometheus reads them.
+ * cachefsctl metrics: print the numbers as Prometheus reads them.
  */
 #include <getopt.h>
 #include <stdlib.h>
@@ -28,7 +28,7 @@ static void metrics_head(const char *name, const char *type, const char *help)
 	       type);
 }
 
-/* A label's value, quoted. */
+/* Print a label with its value, quoted. */
 static void metrics_label(const char *name, const char *value, const char *before)
 {
 	printf("%s%s=\"", before, name);
@@ -171,7 +171,10 @@ static void metrics_refused(const struct system *sys)
 		}
 }
 
-/* Not cached is what alerts are for, unless nobody has asked for it: label fsc. */
+/*
+ * Print whether each mount is cached, for alerts.  If nobody asked for a cache, the label
+ * fsc is "no", and there is no alert.
+ */
 static void metrics_cached(const struct system *sys)
 {
 	const struct system_mount *mount;
@@ -194,8 +197,9 @@ static void metrics_cached(const struct system *sys)
 }
 
 /*
- * Is this volume printed?  What it is called is for root alone.  One that has just come has
- * key and numbers of one that is about to go.
+ * Is this volume printed?  Its key is for root alone.  A volume that has just come has
+ * the key and the numbers of a volume that is about to go, so only the first one is
+ * printed.
  */
 static bool metrics_has_volume(const struct system_cache *cache, size_t k)
 {
@@ -251,7 +255,7 @@ static void metrics_volume_counter(const struct system_cache *cache, const char 
 	}
 }
 
-/* Also those of which no mount is in sight. */
+/* Print all volumes, also those without a visible mount. */
 static void metrics_volumes(const struct system *sys)
 {
 	static const struct {

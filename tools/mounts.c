@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which mounts there are, and which volume of FS-Cache each of them has.
+ * Find the mounts, and the volume of FS-Cache of each mount.
  */
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -11,18 +11,18 @@
 #include "cachefsctl.h"
 #include "system.h"
 
-/* What /proc/fs/nfsfs/volumes says of an NFS superblock. */
+/* The line of an NFS superblock in /proc/fs/nfsfs/volumes. */
 struct mount_nfs {
 	dev_t			dev;
 	unsigned int		version;
-	unsigned int		words[5];	/* port, address, as in a key */
+	unsigned int		words[5];	/* port and address, as in a key */
 	int			nr_words;
 	unsigned long long	fsid[2];
 	bool			fsc;
 };
 
 /**
- * mount_free - Free what a mount has allocated
+ * mount_free - Free the memory of a mount
  * @mount: the mount
  */
 void mount_free(struct system_mount *mount)
@@ -35,11 +35,11 @@ void mount_free(struct system_mount *mount)
 }
 
 /**
- * mount_option - The value of a mount option
+ * mount_option - Find the value of a mount option
  * @options: all options
- * @name: which
+ * @name: the option
  *
- * Return: the value, to be freed, empty for one without; or %NULL.
+ * Return: the value, to be freed; empty if it has none; %NULL if there is no such option.
  */
 char *mount_option(const char *options, const char *name)
 {
@@ -59,7 +59,7 @@ static bool mount_has_option(const char *options, const char *name)
 	return value;
 }
 
-/* Is FS-Cache asked for?  9p shows it as a word or as a bit, 128. */
+/* Does the mount ask for FS-Cache?  9p shows that as a word, or as the bit 128. */
 static bool mount_wants_cache(const struct system_mount *mount)
 {
 	char *mode;
@@ -75,7 +75,7 @@ static bool mount_wants_cache(const struct system_mount *mount)
 	return wants;
 }
 
-/* An address as rpc_peeraddr2str() prints it: 8 or 32 digits. */
+/* Parse an address of 8 or 32 digits, as rpc_peeraddr2str() prints it. */
 static int mount_parse_address(const char *text, unsigned int *words)
 {
 	unsigned char bytes[16];
@@ -90,7 +90,7 @@ static int mount_parse_address(const char *text, unsigned int *words)
 	return n / 4;
 }
 
-/* The table of NFS: it is read once, since it has a line for each mount. */
+/* Read the table of NFS.  It is read only once, because it has a line for each mount. */
 static struct mount_nfs *mount_read_nfs(size_t *nr)
 {
 	char line[512], address[64], fsc[8];
@@ -125,7 +125,7 @@ static const struct mount_nfs *mount_find_nfs(dev_t dev, const struct mount_nfs 
 	return NULL;
 }
 
-/* The next word of a key, a number in hexadecimal; none is 0. */
+/* Read the next word of a key, a hexadecimal number.  An empty word is 0. */
 static bool mount_key_number(const char **key, unsigned long long *number)
 {
 	char *end;
@@ -140,7 +140,7 @@ static bool mount_key_number(const char **key, unsigned long long *number)
 /*
  * Is this the key of an NFS superblock?  "nfs,VERSION.MINOR,FAMILY,PORT,ADDRESS,FSID,
  * FSID,FLAGS,FLAGS,RSIZE,WSIZE,...[,TAG]", as nfs_fscache_get_super_cookie() makes it.
- * Superblocks that do not share can be told apart by little more than the sizes.
+ * Superblocks that are not shared differ in little more than the sizes.
  */
 static bool mount_is_nfs_key(const struct system_mount *mount,
 			     const struct mount_nfs *nfs, const char *key)
@@ -175,7 +175,7 @@ static bool mount_is_nfs_key(const struct system_mount *mount,
 		if (number != sizes[i])
 			return false;
 	}
-	/* Four times, the flavour, and the tag. */
+	/* Skip four time values and the flavour.  The tag follows. */
 	for (i = 0; i < 5; i++)
 		if (!mount_key_number(&key, &number))
 			return false;
@@ -185,7 +185,7 @@ static bool mount_is_nfs_key(const struct system_mount *mount,
 	return !i;
 }
 
-/* "cifs,ADDRESS:PORT,SHARE", with the share of //server/share/directory. */
+/* Is this "cifs,ADDRESS:PORT,SHARE", with the share of //server/share/directory? */
 static bool mount_is_cifs_key(const struct system_mount *mount, const char *key)
 {
 	char *address = mount_option(mount->options, "addr");
@@ -209,7 +209,7 @@ static bool mount_is_cifs_key(const struct system_mount *mount, const char *key)
 	return is;
 }
 
-/* "9p,DEVICE,TAG", with semicolons for slashes. */
+/* Is this "9p,DEVICE,TAG", with semicolons for slashes? */
 static bool mount_is_9p_key(const struct system_mount *mount, const char *key)
 {
 	char *tag = mount_option(mount->options, "cachetag"), *wanted, *c;
@@ -256,11 +256,11 @@ static void mount_find_volume(struct system *sys, struct system_mount *mount,
 }
 
 /**
- * mount_of_volume - The mount that has a volume's numbers in a table
- * @sys: has all mounts
+ * mount_of_volume - Find the mount that has a volume's numbers in a table
+ * @sys: the system, with all mounts
  * @volume: a volume of FS-Cache; its mounts share it
  *
- * Return: the first mount of this volume; %NULL: none.
+ * Return: the first mount of this volume; %NULL if there is none.
  */
 const struct system_mount *mount_of_volume(const struct system *sys,
 					   const struct system_volume *volume)
@@ -273,7 +273,10 @@ const struct system_mount *mount_of_volume(const struct system *sys,
 	return NULL;
 }
 
-/* Room for a mount.  One that covers another one, or is bound to its own place, replaces it. */
+/*
+ * Make room for a mount.  A mount that covers another mount, or is bound to its own
+ * place, replaces the earlier mount.
+ */
 static struct system_mount *mount_new(struct system *sys, const char *target)
 {
 	struct system_mount *mount;
@@ -323,7 +326,7 @@ static void mount_add(struct system *sys, struct libmnt_fs *fs, const struct mou
 
 /**
  * system_read_mounts - Find all mounts that could be cached
- * @sys: has what FS-Cache and the cache say
+ * @sys: the system, with the tables of FS-Cache and the caches
  */
 void system_read_mounts(struct system *sys)
 {

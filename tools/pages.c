@@ -13,7 +13,7 @@
 
 /**
  * pages_sleep_ms - Wait
- * @ms: so many milliseconds
+ * @ms: the number of milliseconds
  */
 void pages_sleep_ms(unsigned int ms)
 {
@@ -25,9 +25,9 @@ void pages_sleep_ms(unsigned int ms)
 }
 
 /**
- * pages_stat - One of the numbers of a cache
+ * pages_stat - Read a number of a cache
  * @uuid: the cache
- * @name: of the file in stats/
+ * @name: the name of the file in stats/
  *
  * Return: the number; -1 if it is not known.
  */
@@ -39,9 +39,9 @@ int64_t pages_stat(const char *uuid, const char *name)
 /**
  * pages_settle - Wait until nothing is on its way to the cache's disk
  * @uuid: the cache
- * @seconds: no longer than this
+ * @seconds: the longest time to wait
  *
- * Return: whether nothing is.
+ * Return: whether nothing is on its way.
  */
 bool pages_settle(const char *uuid, unsigned int seconds)
 {
@@ -58,7 +58,7 @@ bool pages_settle(const char *uuid, unsigned int seconds)
 /**
  * pages_drop - Drop a part of a file from the page cache
  * @fd: the file
- * @start: of the part, in bytes
+ * @start: the begin of the part, in bytes
  * @bytes: its size
  *
  * Pages that are dirty, mapped, or on their way to the cache's disk stay.
@@ -90,9 +90,9 @@ static bool pages_resident(int fd, off_t bytes)
  * pages_dropped - Drop all of a file from the page cache
  * @fd: the file
  * @bytes: its size
- * @seconds: try for so long
+ * @seconds: the longest time to try
  *
- * Return: whether no page of it is there any more.
+ * Return: whether no page of the file is left.
  */
 bool pages_dropped(int fd, off_t bytes, unsigned int seconds)
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * cachefsctl pin: keep files in the cache, though nobody reads them.
+ * cachefsctl pin: keep files in the cache, even if nobody reads them.
  *
- * What was read since it was stored stays when its place on the disk is reused.  So a timer
- * notes all pinned files as read, and fetches what of them is not cached.  The list of the
- * paths is a file, one a line.
+ * A block that was read since it was stored stays when its region is reused.  So a timer
+ * notes all pinned files as read, and fetches their missing data.  The list of the paths
+ * is a file with one path a line.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -38,14 +38,14 @@ static const char pin_usage[] =
 
 #define PIN_DIR		"/var/lib/cachefs"
 #define PIN_LIST	PIN_DIR "/pins"
-/* On average half of what is in a region stays when the region is reused. */
+/* On average, at most half of the blocks in a region stay when the region is reused. */
 #define PIN_PERCENT	40
 
 /*
- * struct pins - The list
- * @paths: of files and directories, absolute
- * @nr: how many
- * @kept: so many of them, the first ones, are in the file already
+ * struct pins - The list of what is pinned
+ * @paths: absolute paths of files and directories
+ * @nr: the number of paths
+ * @kept: the number of paths that are in the file already, which are the first ones
  */
 struct pins {
 	char	**paths;
@@ -67,7 +67,7 @@ static void pins_append(struct pins *pins, const char *path)
 	pins->paths[pins->nr++] = cmd_text("%s", path);
 }
 
-/* No list is an empty list. */
+/* Read the list.  A missing file is an empty list. */
 static int pins_read(struct pins *pins)
 {
 	char *name = root_path(PIN_LIST), *line = NULL;
@@ -118,7 +118,7 @@ static int pins_write(const struct pins *pins)
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* A change of the list needs a lock on its directory.  Returns the lock, or -1. */
+/* Lock the directory of the list, for a change of the list.  Returns the lock, or -1. */
 static int pins_lock(void)
 {
 	char *name = root_path(PIN_DIR);
@@ -137,9 +137,9 @@ static int pins_lock(void)
 }
 
 /*
- * Locks and reads the list, for a change.  Nobody may look at a path meanwhile: with a server
- * that does not answer all others would wait for the lock.  Returns the lock; or -1, which has
- * been said, and the list is empty.
+ * Lock and read the list, for a change.  Do not look at a path with this lock: if the
+ * path's server does not answer, all others wait for the lock.  Returns the lock; or -1,
+ * after a message, with an empty list.
  */
 static int pins_begin(struct pins *pins)
 {
@@ -154,7 +154,7 @@ static int pins_begin(struct pins *pins)
 	return lock;
 }
 
-/* Ends what pins_begin() has begun.  An exit status. */
+/* Write and unlock the list, after pins_begin().  Returns an exit status. */
 static int pins_end(const struct pins *pins, int lock)
 {
 	int status;
@@ -188,7 +188,7 @@ struct pin_sum {
 	uint64_t	bytes;
 };
 
-/* Sparse files may have more bytes together than a number can say. */
+/* Add numbers of bytes.  The sum of sparse files may be larger than the type can hold. */
 static uint64_t pin_plus(uint64_t bytes, uint64_t more)
 {
 	return more < INT64_MAX - bytes ? bytes + more : INT64_MAX;
@@ -232,7 +232,7 @@ static void pin_warn(const struct system *sys, uint64_t bytes)
 	free(limit);
 }
 
-/* Looks at a path that is to be pinned.  Returns its real name, or NULL, which has been said. */
+/* Check a path that is to be pinned.  Returns its real name, or NULL after a message. */
 static char *pin_resolve(struct system *sys, const char *path)
 {
 	char *resolved = realpath(path, NULL);
@@ -260,7 +260,7 @@ static void pins_add(struct pins *pins, const char *path, const char *resolved)
 			return;
 		}
 	}
-	/* What is below it is pinned with it. */
+	/* Paths below the new path are pinned with it. */
 	for (i = pins->nr; i--;)
 		if (pin_is_below(pins->paths[i], resolved))
 			pins_take_out(pins, i);
@@ -275,7 +275,7 @@ static void pin_say(const char *path, const struct pin_sum *sum)
 	free(size);
 }
 
-/* Each file is looked at once: there may be millions. */
+/* Sum up all pinned files.  Look at each file once, because there may be millions. */
 static int pin_sum_all(const struct system *sys, const struct pins *pins)
 {
 	int status = EXIT_SUCCESS;
@@ -287,7 +287,7 @@ static int pin_sum_all(const struct system *sys, const struct pins *pins)
 		int ret = pin_sum(pins->paths[i], &sum);
 
 		bytes = pin_plus(bytes, sum.bytes);
-		/* Another one that cannot be read is said, and no fault of these. */
+		/* An error of an old path is printed, but add does not fail. */
 		if (i < pins->kept)
 			continue;
 		status = ret ?: status;
@@ -325,7 +325,7 @@ static int pin_add(struct system *sys, char **paths)
 	return status;
 }
 
-/* Which number in the list has a path?  Beyond the list: none. */
+/* Return the index of a path in the list, or the length of the list if there is none. */
 static size_t pins_find(const struct pins *pins, const char *path)
 {
 	size_t i;
@@ -337,8 +337,8 @@ static size_t pins_find(const struct pins *pins, const char *path)
 }
 
 /*
- * The names of the list are real names.  So a path is looked up only if the list does not have
- * it as it is given: it may not be there any more, or on a server that does not answer.
+ * Return the names of paths as in the list.  The list has real names.  A path that the
+ * list has as it is given is not looked up: it may be gone, or its server may not answer.
  */
 static char **pin_names(char **paths)
 {
@@ -399,11 +399,14 @@ struct pin_run {
 	uint64_t	limit;
 	struct pin_sum	all;
 	struct pin_sum	noted;
-	struct pin_sum	missing;	/* and to be fetched */
-	size_t		not_now;	/* files that miss something which cannot be stored */
+	struct pin_sum	missing;	/* to be fetched */
+	size_t		not_now;	/* files whose data cannot be stored now */
 };
 
-/* Such a file is never fetched.  The kernel takes weeks for an answer about a sparse one. */
+/*
+ * Count a file that is larger than the cache.  Such a file is never fetched.  The kernel
+ * takes weeks for an answer about a sparse file.
+ */
 static void pin_run_too_large(struct pin_run *run, const FTSENT *entry)
 {
 	char *size = unit_size(entry->fts_statp->st_size);
@@ -414,7 +417,10 @@ static void pin_run_too_large(struct pin_run *run, const FTSENT *entry)
 	free(size);
 }
 
-/* The kernel knows best: a file that changed a moment ago is for the next run. */
+/*
+ * Note a file as read, and add it to those to be fetched if the kernel gives no reason
+ * against it: a file that changed a moment ago is left for the next run.
+ */
 static int pin_run_file(struct pin_run *run, const FTSENT *entry)
 {
 	dev_t dev = entry->fts_statp->st_dev;
@@ -490,7 +496,7 @@ static int pin_run(struct system *sys, const struct pins *pins, bool quiet)
 	return warm_all(sys->caches[0].uuid, 1, quiet) ?: status;
 }
 
-/* What add, which has @paths, and run need: a cache. */
+/* Do add, which has @paths, or run.  Both need a cache. */
 static int pin_with_cache(const struct pins *pins, char **paths, bool quiet)
 {
 	struct system sys;
@@ -507,7 +513,7 @@ static int pin_with_cache(const struct pins *pins, char **paths, bool quiet)
 	return status;
 }
 
-/* list and run, which only read the list. */
+/* Do list or run, which only read the list. */
 static int pin_read(const char *action, bool as_json, bool quiet)
 {
 	struct pins pins;

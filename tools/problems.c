@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is wrong, in words, and what to do about it.
+ * Problems in words, with advice.
  */
 #include <stdlib.h>
 #include <string.h>
 #include "cachefsctl.h"
 #include "system.h"
 
-/* Linux before 6.12 has only NFS in the cache, and not every mount of it. */
+/* Is this a Linux before 6.12, which caches only NFS, and not every mount of NFS? */
 static bool problem_old_kernel(const struct system *sys)
 {
 	unsigned int major = 0, minor = 0;
@@ -165,8 +165,8 @@ static void problem_mount(struct system *sys, const struct system_mount *mount)
 }
 
 /**
- * system_find_problems - Say what is wrong
- * @sys: all else of it was read
+ * system_find_problems - Find what is wrong
+ * @sys: the system; all else of it was read
  */
 void system_find_problems(struct system *sys)
 {
@@ -181,8 +181,8 @@ void system_find_problems(struct system *sys)
 }
 
 /**
- * system_problem_of - The first thing that is wrong with something
- * @sys: all of it
+ * system_problem_of - Find the first problem of something
+ * @sys: the system
  * @about: a mount, a device, or "module"
  *
  * Return: the problem or %NULL.
@@ -209,13 +209,13 @@ static const struct system_mount *system_find_mount(const struct system *sys, de
 }
 
 /**
- * system_check_device - Say why the files of a file system cannot be cached
- * @sys: a cache is attached; read anew if it does not have the mount, which may have come
- *	meanwhile, by an automount
- * @path: a file of it
- * @dev: its device
+ * system_check_device - Report why the files of a file system cannot be cached
+ * @sys: the system, with a cache; it is read again if it does not have the mount, because
+ *	an automount may have come meanwhile
+ * @path: a file of the file system
+ * @dev: the device of the file system
  *
- * Return: EXIT_SUCCESS, or EXIT_FAILURE, which has been said.
+ * Return: EXIT_SUCCESS, or EXIT_FAILURE after a message.
  */
 int system_check_device(struct system *sys, const char *path, dev_t dev)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a cache refuses to store, and what leaves it, while files are read.
+ * Count the bytes that a cache refuses to store, or that leave it, while files are read.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "cachefsctl.h"
 #include "refused.h"
 
-/* The cache, unless it was detached or has failed. */
+/* Find the cache.  Returns NULL if it was detached or has failed. */
 static const struct system_cache *refused_cache(const struct system *sys, const char *uuid)
 {
 	size_t i;
@@ -26,7 +26,7 @@ static void refused_add(struct refused *refused, const char *reason, int64_t byt
 {
 	char *text, *size;
 
-	/* What is cached already, and read from the server all the same, is not missing. */
+	/* Data that is cached, but was read from the server, is not missing. */
 	if (bytes <= 0 || !strcmp(reason, "bypassed"))
 		return;
 	size = unit_size(bytes);
@@ -39,11 +39,11 @@ static void refused_add(struct refused *refused, const char *reason, int64_t byt
 }
 
 /**
- * refused_attached - A number of the attach of a cache
+ * refused_attached - Find the number of an attach of a cache
  * @uuid: the cache
  *
- * Return: the number; 0 if the cache is not attached.  Another number than before means
- * that the cache was detached and attached again.
+ * Return: the number; 0 if the cache is not attached.  If the number has changed, the
+ * cache was detached and attached again.
  */
 ino_t refused_attached(const char *uuid)
 {
@@ -56,8 +56,8 @@ ino_t refused_attached(const char *uuid)
 }
 
 /**
- * refused_begin - Begin to look at what a cache does not keep
- * @refused: refused_end() ends it
+ * refused_begin - Begin to count the bytes that a cache does not keep
+ * @refused: the state, for refused_end()
  * @uuid: the cache
  */
 void refused_begin(struct refused *refused, const char *uuid)
@@ -67,7 +67,7 @@ void refused_begin(struct refused *refused, const char *uuid)
 }
 
 /**
- * refused_end - Say what a cache has not kept since refused_begin()
+ * refused_end - Count the bytes that a cache has not kept since refused_begin()
  * @refused: the answer; its reasons are to be freed
  * @uuid: the cache
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What a cache does not keep of what is read (refused.c).
+ * The data that is read and that a cache does not keep (refused.c).
  */
 #ifndef _TOOLS_REFUSED_H
 #define _TOOLS_REFUSED_H
@@ -11,13 +11,13 @@
 #include "system.h"
 
 /*
- * struct refused - What a cache did not keep between refused_begin() and refused_end()
+ * struct refused - Data not kept between refused_begin() and refused_end()
  * @lost: the cache has failed or was detached meanwhile, and the rest is 0
- * @bytes: what it refused to store, of all readers
+ * @bytes: bytes that it refused to store, of all readers
  * @evicted: bytes that left the cache
  * @reasons: "; stores were refused: " and the reasons with their bytes, or ""
- * @sys: private: at the begin
- * @attached: private: a number of this attach
+ * @sys: private: the system at refused_begin()
+ * @attached: private: the number of this attach
  */
 struct refused {
 	bool		lost;

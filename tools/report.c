@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * cachefsctl report: the cache as one page of HTML, and what was read over time.
+ * cachefsctl report: print the cache, and what was read over time, as one page of HTML.
  *
- * The kernel's counters have no past.  So each call may add a line to a file, and the
+ * The kernel's counters have no history.  So each call may add a line to a file, and the
  * page shows the lines of the last days.
  */
 #include <errno.h>
@@ -29,7 +29,7 @@ static const char report_usage[] =
 	" -o, --output FILE    write the page to this file, when it is complete\n"
 	" -h, --help           display this help\n";
 
-/* Wide tables scroll on their own; the text of a picture does not grow and shrink with it. */
+/* Wide tables scroll by themselves.  The text of a picture does not grow with it. */
 static const char report_style[] =
 	":root { color-scheme: light dark; --back: #fff; --text: #111; --plot: #f6f6f6;\n"
 	"  --grid: #ccc; --a: #05b; --b: #b50; --bad: #c00; --good: #080 }\n"
@@ -72,7 +72,7 @@ struct report_history {
 	size_t			nr;
 };
 
-/* What stands for a character that HTML takes for its own; NULL: nothing. */
+/* Find the entity for a character that is special in HTML.  Returns NULL for others. */
 static const char *report_entity(char c)
 {
 	switch (c) {
@@ -89,7 +89,7 @@ static const char *report_entity(char c)
 	}
 }
 
-/* Text that may have any byte but 0. */
+/* Print a text that may have any byte but 0. */
 static void report_text(FILE *out, const char *text)
 {
 	while (*text)
@@ -169,7 +169,7 @@ static void report_numbers(FILE *out, int64_t hit, int64_t miss)
 	report_cell(out, " class=\"n\"", unit_ratio(hit, miss));
 }
 
-/* The numbers of a volume once, however many mounts share it. */
+/* Print the mounts.  Mounts that share a volume print its numbers only once. */
 static void report_mounts(FILE *out, const struct system *sys)
 {
 	const struct system_mount *mount, *first;
@@ -218,7 +218,7 @@ static void report_problems(FILE *out, const struct system *sys)
 	}
 }
 
-/* What was counted between two lines; counters begin at 0 when a cache is attached. */
+/* Return the rate between two lines.  Counters begin at 0 when a cache is attached. */
 static double report_rate(const struct report_sample *sample, int counter)
 {
 	int64_t now = sample->counts[counter], before = sample[-1].counts[counter];
@@ -261,7 +261,7 @@ static double report_most(const struct report_history *history, int first, int s
 	return most;
 }
 
-/* The numbers beside a picture, from above. */
+/* Print the numbers beside a picture, the highest one first. */
 static void report_scale(FILE *out, double most)
 {
 	char *top = unit_size(most), *middle = unit_size(most / 2);
@@ -272,7 +272,7 @@ static void report_scale(FILE *out, double most)
 	free(middle);
 }
 
-/* The times below a picture: when, without the year. */
+/* Print the times below a picture, without the year. */
 static void report_times(FILE *out, const struct report_history *history)
 {
 	int64_t first = history->samples[0].time;
@@ -289,7 +289,7 @@ static void report_times(FILE *out, const struct report_history *history)
 	fputs("</div>\n", out);
 }
 
-/* Two counters, as bytes per second. */
+/* Draw two counters, as bytes per second. */
 static void report_chart(FILE *out, const struct report_history *history,
 			 int first, const char *first_name, int second,
 			 const char *second_name)
@@ -364,8 +364,8 @@ static void report_add(struct report_history *history, struct report_sample samp
 }
 
 /*
- * The lines of a file but for those that are older than a week, in their order.  A line may
- * be later than now: the clock may be behind, or was ahead.  Returns an errno.
+ * Read the lines of a file in their order, except for those that are older than a week.
+ * A line may be later than now: the clock may be behind, or was ahead.  Returns an errno.
  */
 static int report_read(const char *path, struct report_history *history, int64_t now)
 {
@@ -390,8 +390,8 @@ static int report_read(const char *path, struct report_history *history, int64_t
 }
 
 /*
- * The lines that are drawn: from the last one back, each earlier than the one behind it.  So
- * lines of a clock that was ahead or behind are left out.
+ * Keep only the lines that are drawn.  A line is left out if it is not earlier than all
+ * lines behind it: its clock was ahead, or the clock of a line behind it was behind.
  */
 static void report_keep_drawn(struct report_history *history)
 {
@@ -423,8 +423,9 @@ static void report_write_history(FILE *out, const struct system *sys,
 }
 
 /*
- * A new file for writing; or NULL with errno.  What had its name is removed: the directory may
- * be that of another user, whose link root must not follow.
+ * Make a new file for writing.  Returns NULL with errno on failure.  An old file of this
+ * name is removed: another user may own the directory, and root must not follow that
+ * user's link.
  */
 static FILE *report_create(const char *path)
 {
@@ -442,7 +443,10 @@ static FILE *report_create(const char *path)
 	return file;
 }
 
-/* Replace a file by what @write writes, or leave it as it is.  An exit status. */
+/*
+ * Replace a file by the output of @write.  On failure, the file stays as it is.  Returns
+ * an exit status.
+ */
 static int report_replace(const char *path, const struct system *sys,
 			  const struct report_history *history,
 			  void (*write)(FILE *out, const struct system *sys,
@@ -467,8 +471,8 @@ static int report_replace(const char *path, const struct system *sys,
 }
 
 /*
- * Root would replace /dev/null or /dev/stdout by a file, and a FIFO would never be read.  An
- * exit status.
+ * Refuse a special file.  Root would replace /dev/null or /dev/stdout by a file, and a
+ * FIFO would never be read.  Returns an exit status.
  */
 static int report_check(const char *path)
 {

@@ -25,7 +25,7 @@ static char *root_vpath(const char *format, va_list args)
 }
 
 /**
- * root_path - The path of a file
+ * root_path - Make the path of a file
  * @format: its name, which begins with a slash; as for printf
  *
  * Return: the path, to be freed.
@@ -70,7 +70,7 @@ static char *root_vtext(const char *format, va_list args)
 }
 
 /**
- * root_text - The first line of a file
+ * root_text - Read the first line of a file
  * @format: its name; as for printf
  *
  * Return: the line, to be freed, or %NULL if it cannot be read.
@@ -87,7 +87,7 @@ char *root_text(const char *format, ...)
 }
 
 /**
- * root_number - The number in a file
+ * root_number - Read the number in a file
  * @format: its name; as for printf
  *
  * Return: the number, or -1 if there is none.
@@ -125,10 +125,10 @@ FILE *root_open(const char *path)
 }
 
 /**
- * root_has - Is there a file?
+ * root_has - Check whether a file exists
  * @path: its name
  *
- * Return: whether there is.
+ * Return: whether it exists.
  */
 bool root_has(const char *path)
 {
@@ -142,7 +142,7 @@ bool root_has(const char *path)
 /**
  * root_write - Write to one of the kernel's files
  * @path: its name
- * @text: what is written, at once
+ * @text: the text that is written, at once
  *
  * Return: 0 or an errno.
  */

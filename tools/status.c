@@ -26,9 +26,9 @@ static const char status_usage[] =
 
 /**
  * struct status_table - A table while it is filled
- * @table: the library's
+ * @table: the table of the library
  * @line: the line that is filled
- * @column: the next one in it
+ * @column: the next column of the line
  */
 struct status_table {
 	struct libscols_table	*table;
@@ -36,7 +36,10 @@ struct status_table {
 	unsigned int		column;
 };
 
-/* The first letter of a column: "<" left, ">" right, "~" left, and cut on a terminal. */
+/*
+ * Begin a table.  The first character of a column aligns the column: "<" left, ">" right,
+ * "~" left, and cut on a terminal.
+ */
 static void status_begin(struct status_table *status, const struct status_view *view,
 			 const char *const *columns)
 {
@@ -66,7 +69,7 @@ static void status_line(struct status_table *status)
 	status->column = 0;
 }
 
-/* The next column; @text is freed. */
+/* Fill the next column.  @text is freed. */
 static void status_add(struct status_table *status, char *text)
 {
 	if (scols_line_refer_data(status->line, status->column++, text))
@@ -86,7 +89,7 @@ static char *status_bytes(int64_t bytes, bool plain)
 	return unit_size(bytes);
 }
 
-/* After an unclean stop also how much of the device the index knows. */
+/* Return the state; after an unclean stop, with the part that is recovered. */
 static char *status_state(const struct system_cache *cache)
 {
 	if (cache->recovered < 0 || cache->recovered >= 100)
@@ -135,7 +138,7 @@ static void status_caches(const struct system *sys, const struct status_view *vi
 	status_end(&status);
 }
 
-/* What most reads took, of the caches from which something was read. */
+/* Print the time that most reads took, of each cache with reads. */
 static void status_latencies(const struct system *sys, FILE *out)
 {
 	const struct system_histogram *device, *server;
@@ -163,7 +166,7 @@ static const char *status_policy(const struct system_mount *mount)
 	return (mount->volume ? mount->volume->policy : NULL) ?: "-";
 }
 
-/* Is there a mount for which the administrator wants something? */
+/* Is there a mount with a policy of the administrator? */
 static bool status_has_policies(const struct system *sys)
 {
 	const char *policy;
@@ -177,7 +180,7 @@ static bool status_has_policies(const struct system *sys)
 	return false;
 }
 
-/* The mount whose line has the numbers of a mount, if it is another one. */
+/* Find the other mount whose line has the numbers of a mount.  Returns NULL if none. */
 static const struct system_mount *status_shared_with(const struct system *sys,
 						     const struct system_mount *mount)
 {
@@ -197,7 +200,7 @@ static bool status_has_shared(const struct system *sys)
 	return false;
 }
 
-/* Numbers of a volume, once; "=": another line has them. */
+/* Print the numbers of a volume, or "=" if another line has them. */
 static void status_volume(struct status_table *status, const struct system_volume *volume,
 			  bool shared, bool plain)
 {
@@ -253,7 +256,7 @@ static void status_mounts(const struct system *sys, const struct status_view *vi
 /**
  * status_print - Print tables of the caches and the mounts
  * @sys: what is printed
- * @view: how
+ * @view: how they are printed
  */
 void status_print(const struct system *sys, const struct status_view *view)
 {
@@ -266,7 +269,7 @@ void status_print(const struct system *sys, const struct status_view *view)
 		status_mounts(sys, view);
 }
 
-/* What is wrong, or the notes. */
+/* Print the problems, or the notes. */
 static void status_print_problems(const struct system *sys, bool notes)
 {
 	const struct system_problem *problem;
@@ -296,7 +299,7 @@ static void status_json_latency(struct json *json, const char *name,
 {
 	int i;
 
-	/* An older module has none. */
+	/* An older module has no histograms. */
 	if (histogram->total_us < 0) {
 		json_string(json, name, NULL);
 		return;

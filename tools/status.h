@@ -7,10 +7,10 @@
 
 /**
  * struct status_view - How status_print() prints
- * @out: where to
- * @plain: numbers of bytes, without units
- * @columns: of the terminal, for which long names are cut; 0: nothing is cut
- * @mounts: only so many of them
+ * @out: the output
+ * @plain: print numbers of bytes, without units
+ * @columns: the width of the terminal, for which long names are cut; 0: nothing is cut
+ * @mounts: the largest number of mounts that are printed
  */
 struct status_view {
 	FILE		*out;

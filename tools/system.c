@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the kernel says of the module, its cache, and FS-Cache.
+ * Read the kernel's files about the module, its cache, and FS-Cache.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -21,7 +21,7 @@ const struct system_latency_info system_latencies[NR_LATENCIES] = {
 	SYSTEM_LATENCIES(SYSTEM_LATENCY_INFO)
 };
 
-/* Calls @each for what is in a directory, in the order of the names. */
+/* Call @each for each entry of a directory, in the order of the names. */
 static void system_for_each(const char *path,
 			    void (*each)(const char *name, void *data),
 			    void *data)
@@ -39,7 +39,7 @@ static void system_for_each(const char *path,
 		free(entries);
 }
 
-/* An older module has no policies. */
+/* Read the policy of a volume.  An older module has no policies. */
 static char *system_read_policy(const char *dir)
 {
 	int64_t share = root_number("%s/max_share", dir);
@@ -99,12 +99,12 @@ static void system_read_histogram(const char *dir, const char *name,
 }
 
 /**
- * system_quantile - How long the fastest part of what a histogram counts took at most
+ * system_quantile - Find the longest time of the fastest part of a histogram
  * @histogram: the histogram
- * @percent: the part
+ * @percent: the size of the part
  *
- * Return: microseconds: the upper end of a bucket; -1: nothing was counted; INT64_MAX: more
- * than the histogram tells apart.
+ * Return: microseconds, the upper end of a bucket; -1 if nothing was counted; INT64_MAX for
+ * the last bucket.
  */
 int64_t system_quantile(const struct system_histogram *histogram, unsigned int percent)
 {
@@ -121,7 +121,7 @@ int64_t system_quantile(const struct system_histogram *histogram, unsigned int p
 	return INT64_MAX;
 }
 
-/* When the kernel was started, in seconds since 1970. */
+/* Return the time when the kernel was started, in seconds since 1970. */
 static int64_t system_boot_time(void)
 {
 	FILE *file = root_open("/proc/stat");
@@ -137,8 +137,8 @@ static int64_t system_boot_time(void)
 }
 
 /*
- * When a cache was attached, by the kernel's log, as long as it is there; -1: not
- * known.  Each read of the log gives one record.
+ * Find the time when a cache was attached, while the kernel's log has it.  Returns -1 if
+ * it is not known.  Each read of the log gives one record.
  */
 static int64_t system_attached_at(const char *uuid)
 {
@@ -209,7 +209,7 @@ static void system_read_cache(const char *name, void *data)
 	free(dir);
 }
 
-/* The lines of a table that FS-Cache prints, below its two lines of heading. */
+/* Read the lines of a table of FS-Cache, below the two lines of its heading. */
 static void system_read_table(const char *path, struct system_fscache **table,
 			      size_t *nr, bool volumes)
 {
@@ -238,7 +238,7 @@ static void system_read_table(const char *path, struct system_fscache **table,
 		fclose(file);
 }
 
-/* Has the running kernel a module that modprobe finds? */
+/* Does modprobe find the module for the running kernel? */
 static bool system_has_module(const char *kernel)
 {
 	char *path = cmd_text("/lib/modules/%s/modules.dep", kernel), line[65536];
@@ -256,7 +256,7 @@ static bool system_has_module(const char *kernel)
 }
 
 /**
- * system_read - Read all of it
+ * system_read - Read the state of the system
  * @sys: the result, to be freed by system_free()
  */
 void system_read(struct system *sys)
@@ -279,7 +279,7 @@ void system_read(struct system *sys)
 }
 
 /**
- * system_read_again - Read all of it anew, if a cache is attached
+ * system_read_again - Read the state of the system again, if a cache is attached
  * @sys: from system_read(); stays as it is if none is attached any more
  */
 void system_read_again(struct system *sys)
@@ -324,8 +324,8 @@ static void system_free_table(struct system_fscache *table, size_t nr)
 }
 
 /**
- * system_free - Free what system_read() has allocated
- * @sys: what it has read
+ * system_free - Free the memory that system_read() has allocated
+ * @sys: the system
  */
 void system_free(struct system *sys)
 {

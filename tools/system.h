@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the kernel says of caches and mounts (system.c, mounts.c), and what is wrong
- * with it (problems.c).
+ * The kernel's data about caches and mounts (system.c, mounts.c), and the problems with
+ * them (problems.c).
  */
 #ifndef _TOOLS_SYSTEM_H
 #define _TOOLS_SYSTEM_H
@@ -80,7 +80,7 @@ struct system_stat_info {
 
 extern const struct system_stat_info system_stats[NR_STATS];
 
-/* A volume in sysfs: what its mounts share.  What is not known is -1 or NULL. */
+/* A volume in sysfs, which its mounts share.  Unknown values are -1 or NULL. */
 struct system_volume {
 	int	number;
 	char	*key;
@@ -116,7 +116,10 @@ extern const struct system_latency_info system_latencies[NR_LATENCIES];
 
 #define LATENCY_BUCKETS		24
 
-/* Number n of @counts had less than 2^n us; the last one has the rest.  @nr is their sum. */
+/*
+ * The requests in entry n of @counts took less than 2^n us.  The last entry has the rest.
+ * @nr is the sum of the entries.
+ */
 struct system_histogram {
 	int64_t	total_us;	/* -1: not known */
 	int64_t	counts[LATENCY_BUCKETS];
@@ -162,9 +165,9 @@ struct system_mount {
 	char		*type;
 	char		*options;
 	dev_t		dev;
-	bool		fsc;		/* mounted with it */
+	bool		fsc;		/* mounted with the option */
 	bool		ignored;	/* the kernel does not use FS-Cache for it */
-	char		*cache;		/* which its volume is bound to, or NULL */
+	char		*cache;		/* of its volume, or NULL */
 	const struct system_volume *volume;
 };
 

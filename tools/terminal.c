@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How much a terminal shows.
+ * The size of a terminal, and the part of a line that it shows.
  */
 #include <string.h>
 #include <sys/ioctl.h>
@@ -8,10 +8,10 @@
 #include "cachefsctl.h"
 
 /**
- * terminal_size - How large the terminal is
+ * terminal_size - Find the size of a terminal
  * @fd: a file
- * @columns: the result; 0: not known, or @fd is no terminal
- * @rows: the same
+ * @columns: the columns; 0: not known, or @fd is no terminal
+ * @rows: the rows; 0: the same
  */
 void terminal_size(int fd, unsigned int *columns, unsigned int *rows)
 {
@@ -26,12 +26,12 @@ void terminal_size(int fd, unsigned int *columns, unsigned int *rows)
 }
 
 /**
- * terminal_fit - How much of a line a terminal shows in one row
+ * terminal_fit - Find the part of a line that a terminal shows in one row
  * @line: the line, without a newline
- * @bytes: of the line
- * @columns: of the terminal; 0: all of the line
+ * @bytes: the length of the line
+ * @columns: the width of the terminal; 0: all of the line is shown
  *
- * Return: so many bytes.
+ * Return: the length of the part, in bytes.
  */
 size_t terminal_fit(const char *line, size_t bytes, unsigned int columns)
 {

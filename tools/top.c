@@ -23,7 +23,7 @@ static const char top_usage[] =
 	" -b, --batch           do not clear the screen, and show all mounts\n"
 	" -h, --help            display this help\n";
 
-/* What is printed is the difference of two readings; -1: there is none. */
+/* Format the difference of two readings as a rate.  A reading of -1 is not known. */
 static char *top_rate(int64_t now, int64_t before, double seconds)
 {
 	char *size, *text;
@@ -61,7 +61,7 @@ static const struct system_cache *top_cache(const struct system *sys,
 	return NULL;
 }
 
-/* A line: a name, then rates of hits, misses and stores, then the part of hits. */
+/* Print a line: rates of hits, misses and stores, then the part of hits, then a name. */
 static void top_line(FILE *out, const char *name, const int64_t *now, const int64_t *before,
 		     double seconds)
 {
@@ -80,7 +80,7 @@ static void top_line(FILE *out, const char *name, const int64_t *now, const int6
 	free(shown);
 }
 
-/* A line for a volume, with the name of its first mount. */
+/* Print a line for a volume, with the name of its first mount. */
 static void top_volume_line(FILE *out, const struct system *sys, const struct system_mount *mount,
 			    const int64_t *before, double seconds)
 {
@@ -121,7 +121,7 @@ static void top_rates(FILE *out, const struct system *sys, const struct system *
 	}
 }
 
-/* What was read of a volume since the last look. */
+/* Return the bytes that were read of a volume since the last look. */
 static int64_t top_bytes(const struct system_volume *volume, const struct system *old)
 {
 	const struct system_volume *was = top_volume(old, volume->key);
@@ -133,7 +133,7 @@ static int64_t top_bytes(const struct system_volume *volume, const struct system
 
 struct top_mount {
 	struct system_mount	mount;
-	int64_t			bytes;	/* read; -1: without numbers of its own */
+	int64_t			bytes;	/* read; -1: no numbers of its own */
 };
 
 static int top_compare(const void *a, const void *b)
@@ -145,7 +145,7 @@ static int top_compare(const void *a, const void *b)
 	return strcmp(one->mount.target, two->mount.target);
 }
 
-/* Put those first from which most was read.  Of mounts that share, the first name has all. */
+/* Sort by bytes read, most first.  Of mounts that share, the first name has all bytes. */
 static void top_sort(struct system *sys, const struct system *old)
 {
 	struct top_mount *mounts = NULL;
@@ -169,7 +169,7 @@ static void top_sort(struct system *sys, const struct system *old)
 	free(mounts);
 }
 
-/* All that is shown at a time, with so many mounts; to be freed. */
+/* Return the text that is shown at a time, with up to @mounts mounts, to be freed. */
 static char *top_frame(const struct system *sys, const struct system *old, double seconds,
 		       unsigned int columns, size_t mounts)
 {
@@ -198,7 +198,7 @@ static size_t top_lines(const char *text)
 	return lines;
 }
 
-/* How many mounts there is room for, if all of them have so many lines. */
+/* Return the number of mounts that fit into @rows, if all mounts need @lines. */
 static size_t top_room(const struct system *sys, size_t lines, size_t rows)
 {
 	size_t volumes = 0, rest, i;
@@ -206,7 +206,7 @@ static size_t top_room(const struct system *sys, size_t lines, size_t rows)
 	for (i = 0; i < sys->nr_mounts; i++)
 		volumes += sys->mounts[i].volume &&
 			mount_of_volume(sys, sys->mounts[i].volume) == &sys->mounts[i];
-	/* A mount has a line in the upper table, and its volume has one in the lower one. */
+	/* Each mount has a line in the upper table, and each volume in the lower one. */
 	rest = lines - sys->nr_mounts - volumes + 1;
 	if (rows <= rest + 1)
 		return 1;
@@ -214,7 +214,7 @@ static size_t top_room(const struct system *sys, size_t lines, size_t rows)
 	return rows / 2 > volumes ? rows - volumes : rows / 2;
 }
 
-/* As much as the terminal has room for: the last row is the cursor's. */
+/* Show as many lines as the terminal has room for.  The last row is for the cursor. */
 static void top_show(const char *text, unsigned int columns, unsigned int rows)
 {
 	size_t bytes;

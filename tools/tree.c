@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Files, and all that is below directories.
+ * Walk through files, and everything below directories.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,9 +15,9 @@
 /**
  * tree_stat - Look at a file or a directory
  * @path: a symbolic link counts as its target
- * @st: what is found
+ * @st: the result
  *
- * A directory is opened, since stat() does not mount what is automounted there.
+ * A directory is opened, because stat() does not mount an automount.
  *
  * Return: 0, or -1 with errno.
  */
@@ -39,14 +39,14 @@ int tree_stat(const char *path, struct stat *st)
  * @path: a file or a directory; a symbolic link counts as its target
  * @one_device: stay on the file system of @path
  *
- * Return: EXIT_SUCCESS; or EXIT_FAILURE, which has been said, and nothing is open.
+ * Return: EXIT_SUCCESS; or EXIT_FAILURE after a message, and nothing is open.
  */
 int tree_open(struct tree *tree, const char *path, bool one_device)
 {
 	char *const paths[] = { (char *)path, NULL };
 	struct stat st;
 
-	/* The walk begins on the file system that is mounted there now. */
+	/* This mounts an automount, so that the walk begins on its file system. */
 	tree_stat(path, &st);
 	tree->status = EXIT_SUCCESS;
 	tree->fts = fts_open(paths, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR |
@@ -58,7 +58,7 @@ int tree_open(struct tree *tree, const char *path, bool one_device)
  * tree_next - Go to the next entry
  * @tree: the walk
  *
- * Entries that cannot be read are said and left out.
+ * Entries that cannot be read are reported and left out.
  *
  * Return: the entry, or %NULL at the end.
  */
@@ -88,7 +88,7 @@ static int tree_try_file(const char *path, dev_t dev)
 
 	if (found < 0)
 		return -errno;
-	/* Neither type nor device ever changes: the server need not be asked. */
+	/* The type and the device never change, so the server need not be asked. */
 	if (statx(found, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st)) {
 		fd = -errno;
 	} else if (!S_ISREG(st.stx_mode) ||
@@ -109,11 +109,11 @@ static int tree_try_file(const char *path, dev_t dev)
  * @path: a symbolic link counts as its target
  * @dev: the device of the file system that it is on, as a walk has found it; 0: any
  *
- * The file may have been replaced since the walk.  To open a FIFO may take for ever, and to
- * open a device may do something.  So the path is looked up first, and what it leads to is
- * opened after that.
+ * The file may have been replaced since the walk.  The open of a FIFO may take for ever,
+ * and the open of a device may do something.  So the path is looked up first, and only a
+ * regular file is opened.
  *
- * Return: the file; -EMEDIUMTYPE: it is no regular file, or elsewhere; or another errno.
+ * Return: the file; -EMEDIUMTYPE if it is not regular, or on another device; or an errno.
  */
 int tree_open_file(const char *path, dev_t dev)
 {
@@ -121,8 +121,8 @@ int tree_open_file(const char *path, dev_t dev)
 	struct statx st;
 
 	/*
-	 * Another file has the name on the server, and NFS has looked the path up in what it
-	 * remembers.  open() of the path would look again; here statx() does that.
+	 * Another file has the name on the server now, and NFS has used its old lookup of
+	 * the path.  open() of the path would look it up again.  Here statx() does that.
 	 */
 	for (i = 0; fd == -ESTALE && i < TREE_RETRIES; i++) {
 		statx(AT_FDCWD, path, AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &st);

@@ -8,8 +8,8 @@
 
 /**
  * struct tree - A file, or all that is below a directory, while it is walked through
- * @fts: of the C library
- * @status: EXIT_FAILURE if something could not be read, which has been said
+ * @fts: the walk of the C library
+ * @status: EXIT_FAILURE if something could not be read, after a message
  */
 struct tree {
 	FTS	*fts;

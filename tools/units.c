@@ -9,9 +9,9 @@
 #include "cachefsctl.h"
 
 /**
- * unit_time - A moment, in local time
+ * unit_time - Format a time as local time
  * @when: seconds since 1970; negative: not known
- * @seconds: with seconds
+ * @seconds: print seconds, too
  *
  * Return: the text, to be freed.
  */
@@ -29,8 +29,8 @@ char *unit_time(int64_t when, bool seconds)
 }
 
 /**
- * unit_age - How long ago something was
- * @seconds: how long; negative: not known
+ * unit_age - Format an age
+ * @seconds: the age; negative: not known
  *
  * Return: the text, to be freed.
  */
@@ -48,8 +48,8 @@ char *unit_age(int64_t seconds)
 }
 
 /**
- * unit_within - The time within which most of what a histogram counts was done
- * @us: as system_quantile() gives it
+ * unit_within - Format the time within which most requests of a histogram were done
+ * @us: the time, from system_quantile()
  *
  * Return: the text, to be freed.
  */
@@ -65,8 +65,8 @@ char *unit_within(int64_t us)
 }
 
 /**
- * unit_size - A number of bytes, as lsblk prints it
- * @bytes: how many; negative: not known
+ * unit_size - Format a number of bytes, as lsblk does
+ * @bytes: the number; negative: not known
  *
  * Return: the text, to be freed.
  */
@@ -84,9 +84,9 @@ char *unit_size(int64_t bytes)
 }
 
 /**
- * unit_ratio - Which part came from the cache
- * @hit: bytes that did; negative: not known
- * @miss: bytes that did not
+ * unit_ratio - Format the part that came from the cache
+ * @hit: bytes from the cache; negative: not known
+ * @miss: other bytes; negative: not known
  *
  * Return: the text, to be freed.
  */
@@ -98,8 +98,8 @@ char *unit_ratio(int64_t hit, int64_t miss)
 }
 
 /**
- * unit_parse_size - Understand a number of bytes
- * @text: a number, and K, M, G or T behind it, if wanted
+ * unit_parse_size - Parse a number of bytes
+ * @text: a number, with or without K, M, G or T behind it
  * @bytes: the result
  *
  * Return: 0 or -EINVAL.
@@ -124,9 +124,9 @@ int unit_parse_size(const char *text, uint64_t *bytes)
 }
 
 /**
- * unit_parse_number - Understand a number
+ * unit_parse_number - Parse a number
  * @text: a number
- * @max: the largest that is allowed
+ * @max: the largest number that is allowed
  * @number: the result
  *
  * Return: 0 or -EINVAL.

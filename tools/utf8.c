@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Names are bytes, and what others read is UTF-8, which no terminal obeys.
+ * Print names, which may have any bytes, as UTF-8 that no terminal obeys.
  */
 #include <err.h>
 #include <stdlib.h>
 #include <string.h>
 #include "cachefsctl.h"
 
-/* The length of the UTF-8 character at @c; 0: it is none.  A zero ends the text. */
+/* Return the length of the UTF-8 character at @c, or 0.  A zero byte ends the text. */
 static unsigned int utf8_length(const unsigned char *c)
 {
-	/* What may follow some first bytes: else the character is too long, or none. */
+	/* The range of the second byte.  Others make a character too long, or none. */
 	unsigned char least = *c == 0xe0 ? 0xa0 : *c == 0xf0 ? 0x90 : 0x80;
 	unsigned char most = *c == 0xed ? 0x9f : *c == 0xf4 ? 0x8f : 0xbf;
 	unsigned int length, i;
@@ -30,11 +30,11 @@ static unsigned int utf8_length(const unsigned char *c)
 
 /**
  * utf8_print - Print the next character of a text
- * @out: where to
+ * @out: the output
  * @text: the text, not at its end
  *
- * A byte that is no UTF-8, and what a terminal obeys but the line break, is printed as
- * U+FFFD.
+ * A byte that is no UTF-8 is printed as U+FFFD, and so is a character that a terminal
+ * obeys, except for a line break.
  *
  * Return: the text behind the character.
  */
@@ -51,10 +51,10 @@ const char *utf8_print(FILE *out, const char *text)
 }
 
 /**
- * utf8_control - Is the next character of a text one that a terminal obeys?
+ * utf8_control - Check whether a terminal obeys the next character of a text
  * @text: the text, not at its end
  *
- * Return: its number: of C0, DEL or C1; -1: it is another one, or no UTF-8.
+ * Return: its number, of C0, DEL or C1; -1 if it is another character, or no UTF-8.
  */
 int utf8_control(const char *text)
 {
@@ -75,14 +75,14 @@ static size_t utf8_lines(const char *text)
 }
 
 /**
- * utf8_vshown - A formatted text for people
+ * utf8_vshown - Format a text for people
  * @format: as for printf; its line breaks stay
- * @args: names among them, which other users may have chosen
+ * @args: with names that other users may have chosen
  *
- * A byte of a character that a terminal obeys, or of no UTF-8, is \xNN.  If a name has a
- * line break, all line breaks are.
+ * A byte of a character that a terminal obeys, or a byte that is no UTF-8, becomes \xNN.
+ * If a name has a line break, all line breaks become \x0a.
  *
- * Return: the text, to be freed.  Without memory the program ends.
+ * Return: the text, to be freed.  The program ends if there is no memory.
  */
 char *utf8_vshown(const char *format, va_list args)
 {

@@ -2,15 +2,15 @@
 /*
  * cachefsctl warm: read files in parallel, so that they are cached.
  *
- * Threads take pieces of files, and read them with buffered reads, since that is what
- * fills the cache.  They go no faster than the cache's disk takes it, and drop the pages
- * behind them.  Pages that are on their way to the disk cannot be dropped at once, so the
- * last pieces stay open and are dropped again later.
+ * Threads take pieces of files, and read them with buffered reads, because buffered reads
+ * fill the cache.  The threads read no faster than the cache's disk can write, and drop
+ * the pages behind them.  Pages that are on their way to the disk cannot be dropped at
+ * once, so the last pieces stay open, and their pages are dropped again later.
  *
- * The cache counts what it refuses to store, of all readers, and what leaves it.  If one
- * of these numbers has grown in a round, the kernel is asked of each file whether all of it
- * is cached.  Those of which something is missing are read again, and at last they are an
- * error.
+ * The cache counts the bytes that it refuses to store, of all readers, and the bytes that
+ * leave it.  If one of these numbers has grown in a round, the kernel is asked whether
+ * each file is completely cached.  Incomplete files are read again, and are an error at
+ * the end.
  */
 #include <err.h>
 #include <errno.h>
@@ -50,19 +50,19 @@ static const char warm_usage[] =
 #define WARM_CHUNK	1048576
 #define WARM_PIECE	(64LL * WARM_CHUNK)
 #define WARM_LATE	128		/* pieces whose pages are dropped again */
-#define WARM_ROUNDS	3		/* for what was refused */
-#define WARM_SETTLED_MS	4100		/* nfs-glue: more than SETTLED_SECONDS, in whole ones */
+#define WARM_ROUNDS	3		/* at most, if stores are refused */
+#define WARM_SETTLED_MS	4100		/* nfs-glue: more than SETTLED_SECONDS + 1 */
 #define WARM_MAX_JOBS	256
 
 struct warm_file {
 	char	*path;
 	dev_t	dev;			/* of its file system, as the walk has found it */
 	off_t	size;
-	off_t	new_size;		/* if something is missing */
+	off_t	new_size;		/* its present size, if something is missing */
 	int64_t	missing;		/* bytes that are not known to be cached */
-	struct timespec changed;	/* before it was read */
-	bool	recent;			/* they are missing because it changed a moment ago */
-	bool	failed;			/* it is gone, or cannot be read, which has been said */
+	struct timespec changed;	/* its ctime, before it was read */
+	bool	recent;			/* bytes are missing: it has just changed */
+	bool	failed;			/* it is gone; or unreadable, after a message */
 };
 
 struct warm_late {
@@ -72,21 +72,21 @@ struct warm_late {
 };
 
 static struct {
-	pthread_mutex_t	 lock;		/* of all below but the options */
+	pthread_mutex_t	 lock;		/* protects next, at, late, nr_late, failed */
 	struct warm_file *files;
-	size_t		 nr;		/* of this round, the first ones */
+	size_t		 nr;		/* files of this round, the first ones */
 	size_t		 all;
-	size_t		 recent;	/* so many of @nr, after a round */
+	size_t		 recent;	/* files of @nr that are recent, after a round */
 	size_t		 next;		/* the file of the next piece */
-	off_t		 at;		/* and where it begins */
+	off_t		 at;		/* the offset where that piece begins */
 	struct warm_late late[WARM_LATE];
-	unsigned int	 nr_late;	/* how often one was added */
+	unsigned int	 nr_late;	/* number of pieces that were added */
 	int64_t		 done;		/* bytes read in all rounds */
 	int64_t		 total;		/* bytes to be read in this round */
 	int64_t		 before;	/* done before this round */
 	size_t		 failed;
 	unsigned int	 running;
-	int		 error;		/* the kernel answers no questions */
+	int		 error;		/* an errno if the kernel answers no questions */
 	/* options */
 	const char	 *uuid;		/* of the cache */
 	uint64_t	 limit;
@@ -166,7 +166,7 @@ static int warm_read_list(struct system *sys, const char *list)
 	return status;
 }
 
-/* While more is on its way to the disk than half of what may be, or too fast. */
+/* Wait while more than half of the limit is in flight, or the reads are too fast. */
 static void warm_pace(void)
 {
 	int64_t limit, in_flight;
@@ -207,7 +207,7 @@ static void warm_drop_later(int fd, off_t start, off_t bytes)
 	}
 }
 
-/* Has the disk taken all of it? */
+/* Drop the pages of all open pieces.  Returns whether the disk has taken all data. */
 static bool warm_drop_all(void)
 {
 	unsigned int n = warm.nr_late < WARM_LATE ? warm.nr_late : WARM_LATE, i;
@@ -254,14 +254,14 @@ static void warm_piece(struct warm_file *file, off_t start, char *buffer)
 	if (fd >= 0) {
 		if (!start && !fstat(fd, &st))
 			file->changed = st.st_ctim;
-		/* What is in the page cache already need not be in the cache. */
+		/* Pages that are in the page cache already need not be in the cache. */
 		pages_drop(fd, start, end - start);
 		posix_fadvise(fd, start, end - start, POSIX_FADV_SEQUENTIAL);
 		ret = warm_read(fd, start, end, buffer);
 		warm_drop_later(fd, start, end - start);
 	}
 	pthread_mutex_lock(&warm.lock);
-	/* Gone, or something else instead: a later walk would not have found it. */
+	/* A file that is gone or replaced is no error: a later walk would not find it. */
 	if (ret && ret != -ENOENT && ret != -EMEDIUMTYPE) {
 		cmd_fails(-ret, "%s", file->path);
 		warm.failed++;
@@ -271,7 +271,7 @@ static void warm_piece(struct warm_file *file, off_t start, char *buffer)
 	pthread_mutex_unlock(&warm.lock);
 }
 
-/* The next piece; false: there is none. */
+/* Take the next piece.  Returns false if there is none. */
 static bool warm_next(struct warm_file **file, off_t *start)
 {
 	bool found = false;
@@ -304,7 +304,7 @@ static void *warm_thread(void *data)
 	return NULL;
 }
 
-/* What is missing for another reason could not be stored anyway. */
+/* Does this reason count?  For other reasons, missing data could not be stored anyway. */
 static bool warm_counts(uint32_t reason)
 {
 	return reason == CACHEFS_FILE_OK || reason == CACHEFS_FILE_SLOW ||
@@ -313,8 +313,8 @@ static bool warm_counts(uint32_t reason)
 }
 
 /*
- * How much of a file is missing?  Without an answer it is all.  A file may be gone.  What is
- * cached of one that changed after it was read is of no use.
+ * Find the missing bytes of a file.  Without an answer, all bytes are missing, except if
+ * the file is gone.  If a file changed after it was read, its cached data is of no use.
  */
 static void warm_ask(struct warm_file *file)
 {
@@ -353,7 +353,7 @@ static void *warm_ask_thread(void *data)
 	return NULL;
 }
 
-/* One line, whatever the width of the terminal: a narrow one gets no bar. */
+/* Show the progress in one line of any terminal.  A narrow terminal gets no bar. */
 static void warm_show(bool end)
 {
 	int64_t done = __atomic_load_n(&warm.done, __ATOMIC_RELAXED) - warm.before;
@@ -375,7 +375,7 @@ static void warm_show(bool end)
 	line = cmd_text("[%s] %3d%%  %s of %s  %s/s  %d:%02d left", bar, part, text[0], text[1],
 			text[2], (int)left / 60, (int)left % 60);
 	terminal_size(STDERR_FILENO, &columns, &rows);
-	/* The last column is the cursor's. */
+	/* The last column is for the cursor. */
 	columns = columns > 1 ? columns - 1 : 0;
 	numbers = columns && strlen(line) > columns ? strchr(line, ']') + 2 : line;
 	fprintf(stderr, "\r%.*s\033[K%s",
@@ -386,7 +386,7 @@ static void warm_show(bool end)
 	free(text[2]);
 }
 
-/* Go through the list once, and show how far that is if there is a progress. */
+/* Go through the list once with @jobs threads.  Show the progress if @progress is set. */
 static void warm_go(unsigned int jobs, void *(*thread)(void *data), bool progress)
 {
 	pthread_t threads[WARM_MAX_JOBS];
@@ -410,7 +410,7 @@ static void warm_go(unsigned int jobs, void *(*thread)(void *data), bool progres
 		pthread_join(threads[i], NULL);
 }
 
-/* Read all files of the list once.  Has the disk taken all of it? */
+/* Read all files of the list once.  Returns whether the disk has taken all data. */
 static bool warm_round(unsigned int jobs)
 {
 	bool settled;
@@ -426,7 +426,7 @@ static bool warm_round(unsigned int jobs)
 	return settled;
 }
 
-/* Ask of each file how much is missing.  Returns an errno if nobody knows. */
+/* Find the missing bytes of each file.  Returns an errno if the kernel does not know. */
 static int warm_ask_all(unsigned int jobs)
 {
 	size_t i;
@@ -444,8 +444,8 @@ static int warm_ask_all(unsigned int jobs)
 }
 
 /*
- * Keep only the files of which something is missing, as large as they are now.  Returns how
- * many bytes are missing, but for files that changed a moment ago.
+ * Keep only the files with missing bytes, with their present sizes.  Returns the number
+ * of missing bytes, without those of files that changed a moment ago.
  */
 static int64_t warm_keep_missing(void)
 {
@@ -488,7 +488,7 @@ static int warm_fails(const struct refused *refused, int64_t missing, bool no_ro
 	return status;
 }
 
-/* Keep what is to be read again; or fail, which has been said. */
+/* Keep the files that are to be read again; or fail, after a message. */
 static int warm_judge(unsigned int jobs, const struct refused *refused, bool settled,
 		      bool last)
 {
@@ -496,7 +496,7 @@ static int warm_judge(unsigned int jobs, const struct refused *refused, bool set
 	bool no_room;
 	int error;
 
-	/* Also those that were not read in this round may have left the cache. */
+	/* Files that were not read in this round may have left the cache, too. */
 	if (refused->evicted)
 		warm.nr = warm.all;
 	error = warm_ask_all(jobs);
@@ -506,13 +506,13 @@ static int warm_judge(unsigned int jobs, const struct refused *refused, bool set
 		return cmd_fails(error, "the kernel does not say which files are cached%s; /dev/cachefs",
 				 refused->reasons);
 	missing = warm_keep_missing();
-	/* To read again what was evicted evicts the rest. */
+	/* To read evicted files again would evict the rest. */
 	no_room = refused->evicted && missing > refused->bytes;
 	return missing && (last || no_room) ? warm_fails(refused, missing, no_room) :
 		EXIT_SUCCESS;
 }
 
-/* Read the list, and keep what is not all cached.  Fails, which has been said. */
+/* Read the list, and keep the files that are not all cached; or fail, after a message. */
 static int warm_try(unsigned int jobs, bool last)
 {
 	int status = EXIT_SUCCESS;
@@ -535,7 +535,7 @@ static int warm_try(unsigned int jobs, bool last)
 	return status;
 }
 
-/* Until files that changed a moment ago can be stored. */
+/* Wait until files that changed a moment ago can be stored. */
 static void warm_wait(void)
 {
 	int i;
@@ -576,7 +576,7 @@ static int warm_stopped_at(void)
 /**
  * warm_all - Read all files that were added
  * @uuid: the cache that is to have them
- * @jobs: so many pieces at a time
+ * @jobs: the number of pieces that are read at a time
  * @quiet: print no progress and no sum
  *
  * Return: the exit status.
@@ -586,7 +586,7 @@ int warm_all(const char *uuid, unsigned int jobs, bool quiet)
 	static const char *const names[] = {
 		"hit_bytes", "stored_bytes", "store_refused_bytes",
 	};
-	/* The first signal ends it in order; the second one also if a server hangs. */
+	/* The first signal ends it in order, the second one even if a server hangs. */
 	struct sigaction action = { .sa_handler = warm_stop, .sa_flags = SA_RESETHAND };
 	int status = EXIT_SUCCESS, round, i;
 	int64_t before[ARRAY_SIZE(names)];

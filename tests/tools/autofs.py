@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# Run a command that finds DIR automounted: when the command opens DIR, SOURCE is bound to it.
-# Needs a mount namespace of its own (unshare --mount) and Linux with autofs; status 77
-# without.
+# Run a command with DIR as an automount: when the command opens DIR, SOURCE is bound to
+# DIR.  This needs a mount namespace of its own (unshare --mount) and Linux with autofs.
+# The exit status is 77 without autofs.
 #
 # usage: autofs.py DIR SOURCE COMMAND...
 import ctypes, fcntl, os, struct, subprocess, sys, threading
@@ -20,7 +20,7 @@ def serve(requests, control, directory, source):
 		fcntl.ioctl(control, AUTOFS_IOC_READY if done else AUTOFS_IOC_FAIL, token)
 
 directory, source, *command = sys.argv[1:]
-# The group of this process sees what is below the automount.
+# This process group sees the directory below the automount.
 os.setpgid(0, 0)
 requests, pipe = os.pipe()
 options = f"fd={pipe},pgrp={os.getpgrp()},minproto=5,maxproto=5,direct"

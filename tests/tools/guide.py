@@ -5,10 +5,10 @@
 #
 # usage: guide.py RST
 #
-# Each line of the output has the section, a tab and the command.  A command that ends with a
-# backslash or "&&" goes on in the next line.  Blocks that show a file are left out: "/etc/" or
-# "in a map" stands in the last line before the block.  Blocks whose paragraph says
-# "(no test does this)" are left out, too.
+# Each line of the output has the section, a tab and the command.  A command that ends
+# with a backslash or "&&" goes on in the next line.  Blocks that show a file are left
+# out: the last line before such a block has "/etc/" or "in a map".  Blocks whose
+# paragraph says "(no test does this)" are left out, too.
 import sys
 
 with open(sys.argv[1]) as file:

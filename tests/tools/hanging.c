@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * LD_PRELOAD: a server that does not answer.  Who walks through directories, if the
- * environment variable HANGS is "walk", or looks up the real name of a path, if it is
- * "name", makes the file HANG and never goes on.
+ * LD_PRELOAD: a server that does not answer.  A process makes the file HANG and never
+ * goes on when it walks through directories, if the environment variable HANGS is "walk",
+ * or when it looks up the real name of a path, if HANGS is "name".
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

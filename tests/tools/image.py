@@ -77,7 +77,7 @@ class Image:
 		with open(self.path, "wb") as file:
 			file.write(self.data)
 
-# Metadata blocks, final and scratch, with new checksums.
+# Fill the slots, and give the metadata blocks, final and scratch, new checksums.
 def fill(path):
 	image = Image(path)
 	data = image.data
@@ -108,8 +108,8 @@ def break_(path, region, *slots):
 		image.data[image.slot(int(region), int(slot)) + 99] ^= 1
 	image.write()
 
-# Superblock, its copy, anchors and metadata, bytes or whole blocks; with damage under a
-# checksum that does not fit, and sometimes a shorter file.
+# Damage bytes or whole blocks of the superblock, its copy, anchors and metadata.  The
+# checksums do not fit the damage.  Sometimes the file becomes shorter.
 def damage(image, copy, seed):
 	rand = random.Random(int(seed))
 	with open(image, "rb") as file:
@@ -127,8 +127,7 @@ def damage(image, copy, seed):
 	with open(copy, "wb") as file:
 		file.write(data)
 
-# By number of the file in the order of the first appearance: blocks that were stored,
-# as cases_golden.c has them.
+# Check that the dump has the blocks of each file that cases_golden.c stores.
 def check(source, image, text):
 	with open(text) as file:
 		dump = json.load(file)

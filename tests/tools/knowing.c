@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * LD_PRELOAD: a libblkid that finds on each device what the environment variable TYPE says,
- * and the partition table PTTYPE, if there are such variables.
+ * LD_PRELOAD: a libblkid that finds on each device the format in the environment variable
+ * TYPE, and the partition table in PTTYPE, if there are such variables.
  */
 #include <stddef.h>
 #include <stdlib.h>

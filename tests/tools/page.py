@@ -5,10 +5,10 @@
 #
 # usage: page.py PAGE STATUS [POINTS]
 #
-# PAGE is whole and needs nothing from elsewhere; it has all mounts, problems and numbers
-# of STATUS, the JSON of "cachefsctl status"; it is as wide as a phone, and dark where
-# the reader's other pages are; and each of its lines has POINTS points, none of them outside
-# of the picture, and numbers and times beside it.
+# PAGE is whole and needs nothing from elsewhere.  It has all mounts, problems and numbers
+# of STATUS, the JSON of "cachefsctl status".  It is as wide as a phone, and dark if the
+# reader's other pages are dark.  Each line of a picture has POINTS points, all inside the
+# picture, and numbers and times beside it.
 import html.parser, json, re, sys
 
 VOID = "meta", "br", "path"

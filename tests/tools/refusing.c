@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * LD_PRELOAD: a cache that refuses to store what is read of the file with the name in the
- * environment variable REFUSE, for the first REFUSALS reads.  They count in the file
- * REFUSED, as in refused_bytes/.  /dev/cachefs answers that nothing of a file is cached of
- * which something was refused since it was read from its start.  For one thread that
- * reads.  Waiting for files that changed a moment ago, which is in steps of NAP, takes no
- * time.  Other variables:
+ * LD_PRELOAD: a cache that refuses to store the first REFUSALS reads of the file with the
+ * name in the environment variable REFUSE.  The refused bytes count in the file REFUSED,
+ * as in refused_bytes/.  After a refusal, /dev/cachefs answers that nothing of the file
+ * is cached, until the file is read from its start again.  Only one thread may read.
+ * Waiting for files that changed a moment ago, in steps of NAP, takes no time.  Other
+ * variables:
  *
  * CACHED=1        /dev/cachefs answers that all is cached
- * REASON=N        and why a file is not
- * WHY=N           only to CACHEFS_IOC_WHY; none: there are no such questions; error: they
- *                 fail
- * STATE=TEXT      the first read writes it to the file STATE_FILE
+ * REASON=N        /dev/cachefs answers this reason
+ * WHY=N           the same for CACHEFS_IOC_WHY alone; none: there is no such ioctl;
+ *                 error: the ioctl fails
+ * STATE=TEXT      each read writes the text to the file STATE_FILE
  * RECENT=1        the file has changed at its first read: reads are refused, and that is
- *                 the reason, until it can be stored, after so much waiting
+ *                 the reason, until SETTLED_NAPS steps of waiting are over
  * ASKED=PATH      the names of the files that are asked about are added to this file
  * HANG=PATH       the first read makes this file, and never ends
- * INTERRUPT=1     the first step of waiting is interrupted, and there is no other
- * EVICTS=others   what is read takes the place of something else, counted in EVICTED
- * EVICTS=own      and of the file that was read before
- * GROW=BYTES      the file changes at its first read, and grows; what was cached is not
+ * INTERRUPT=1     the first step of waiting is interrupted; there must be no second step
+ * EVICTS=others   each read evicts as many bytes of other data, which count in EVICTED
+ * EVICTS=own      each read also evicts the file that was read before
+ * GROW=BYTES      the file changes at its first read, and grows; no old data is cached
  * GONE=PATH       the first read removes this file
- * FIFOS=DIR       the first read makes FIFOs of the other files of this directory
- * LINKS=DIR       the first read or question makes links to /dev/zero of them
- * STALE=N         so often somebody has replaced the file on the server when it is opened
+ * FIFOS=DIR       the first read replaces the other files of this directory by FIFOs
+ * LINKS=DIR       the first read or question replaces them by links to /dev/zero
+ * STALE=N         the first N opens of a file find that it was replaced on the server
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -42,7 +42,7 @@
 #include "../../include/uapi/cachefs.h"
 
 #define NAP		100000000	/* ns */
-/* nfs-glue/inode.c: more than SETTLED_SECONDS, in whole ones. */
+/* More than SETTLED_SECONDS of nfs-glue/inode.c, in whole seconds. */
 #define SETTLED_NAPS	40
 
 static int refusals;
@@ -110,7 +110,7 @@ static void grow(int fd)
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	if (fstat(fd, &st))
 		abort();
-	/* Its time may be one of a clock that ticks. */
+	/* Repeat this until the time has changed: the clock may tick slowly. */
 	do {
 		if (truncate(link, st.st_size + atol(getenv("GROW"))) || fstat(fd, &now))
 			abort();
@@ -243,7 +243,7 @@ static void note_question(int fd)
 	fclose(file);
 }
 
-/* How much of a file is cached? */
+/* Return the number of bytes of a file that are cached. */
 static off64_t cached(int fd, const struct stat *st)
 {
 	if (getenv("CACHED"))

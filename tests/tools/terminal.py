@@ -1,14 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# Run a command on a terminal of so many columns and rows, and print what can be seen at its
-# end, as such a terminal shows it: longer lines go on in the next row, and more rows than
-# there are push the first ones out.
+# Run a command on a terminal with COLUMNS columns and ROWS rows, and print the screen at
+# the end, as such a terminal shows it: long lines go on in the next row, and too many
+# rows push the first rows out.
 #
 # usage: terminal.py COLUMNS ROWS COMMAND...
 #
-# BUSY="FILE=STEP ..." adds STEP to the number in each FILE before each look of the command, and
-# the command is ended when LAST, a regular expression, is seen.
+# BUSY="FILE=STEP ..." adds STEP to the number in each FILE before each look of the
+# command.  The command is ended when the screen matches LAST, a regular expression.
 import fcntl, os, pty, re, struct, sys, termios, time
 
 class Terminal:

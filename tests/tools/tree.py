@@ -5,14 +5,16 @@
 #
 # usage: tree.py DIR SCENARIO [MOUNTPOINT [STATE]]
 #
-# With MOUNTPOINT the NFS mount is that directory of this machine; STATE is the cache's.
+# With MOUNTPOINT, the NFS mount is that directory of this machine.  STATE is the state of
+# the cache.
 import os, re, shutil, sys
 
 UUID = "b5f1a1c0-1111-4222-8333-444455556666"
 ABI = os.path.join(os.path.dirname(__file__), "../../Documentation/ABI/testing/sysfs-fs-cachefs")
 NFS_KEY = "nfs,4.2,2,108,100630a,1,2,1000000,4,100000,100000,2ee,3a98,1d4c,3a98,1"
 NFS6_KEY = "nfs,3.0,a,108,fd,,1000000,7000000,10,,,4,40000,40000,2ee,3a98,1d4c,3a98,1,red"
-# 1000 reads of the device: 99 of 100 took less than 8.2 ms.  100 of a server: less than 4.1.
+# Of 1000 reads of the device, 99 of 100 took less than 8.2 ms.  Of 100 reads of a server,
+# 99 took less than 4.1 ms.
 LATENCIES = {
 	"device_reads": " ".join(["0"] * 7 + ["900", "80", "0", "0", "0", "0", "12"] +
 				 ["0"] * 9 + ["8"]) + "\n",
@@ -34,8 +36,8 @@ class Tree:
 		self.installed = True
 		self.attached = False
 		self.mounts = []
-		self.volumes = []	# number, key, identity, hit, miss, stored
-		self.policies = {}	# of a key: max_share, keep
+		self.volumes = []	# key, identity, hit, miss, stored
+		self.policies = {}	# for a key: max_share, keep
 		self.bound = []		# cache, key
 		self.nfs = []		# version, address, device, fsid, fsc
 
@@ -156,11 +158,11 @@ def policies(tree):
 	tree.policies = { NFS_KEY: (20, 0), NFS6_KEY: (0, 0), CIFS_KEY: (100, 1) }
 	healthy(tree)
 
-# After an upgrade; and the version that is not old.
+# The module is of an old version, as after an upgrade of the tool; or of @version.
 def old_module(tree, version="0.0.9"):
 	tree.write("sys/module/cachefs/version", version + "\n")
 	healthy(tree)
-	if version == "0.0.9":	# it has no histograms
+	if version == "0.0.9":	# it has no histograms and no policies
 		shutil.rmtree(f"{tree.root}/sys/fs/cachefs/{UUID}/latency")
 		for number in range(4):
 			for name in "max_share", "keep":
@@ -171,7 +173,7 @@ def same_module(tree):
 	with open(changelog) as file:
 		old_module(tree, re.search(r"\((.*)\)", file.readline())[1])
 
-# Each with a volume of its own.
+# Each mount has a volume of its own.
 def many(tree):
 	tree.cache()
 	for number in range(1, 501):
@@ -182,9 +184,9 @@ def many(tree):
 			    number, 0, 0)
 	tree.finish()
 
-# Three mounts of one superblock, with one volume; one with another rsize, so with a volume
-# of its own that finds the same blocks; and volumes without a mount that this process sees:
-# one comes while the one before with this key goes.
+# Three mounts share one superblock, with one volume.  One mount has another rsize, so it
+# has a volume of its own, which finds the same blocks.  Two volumes with one key have no
+# mount that this process sees: one volume comes while the other volume goes.
 def shared(tree):
 	tree.cache()
 	for number, name in (1, "u2"), (1, "u1"), (1, "u3"), (2, "big"):
@@ -199,13 +201,14 @@ def shared(tree):
 		tree.volume(NFS_KEY.replace(",1,2,", ",1,9,"), identity[:-1] + "9", 7, 8, 9)
 	tree.finish()
 
-# Names that are HTML.
+# Names look like HTML.
 def markup(tree):
 	tree.cache()
 	add_nfs(tree, target='/mnt/<script>&amp;"', fsc="no")
 	tree.finish()
 
-# Names that a terminal obeys, and a byte that is no UTF-8: as in tools-names.sh.
+# Names have characters that a terminal obeys, and a byte that is no UTF-8, as in
+# tools-names.sh.
 def control(tree):
 	name = b"a\x1b]0;b\x07\x7f\xc2\x9bc\xfc\xc3\xbc".decode(errors="surrogateescape")
 	tree.cache()
@@ -255,7 +258,7 @@ def ignored(tree):
 	add_nfs(tree, fsc="no")
 	tree.finish()
 
-# One that nobody wants cached, and one that somebody wants cached, and that is not.
+# The first mount is not to be cached.  The second mount is to be cached, and is not.
 def mixed(tree):
 	tree.cache()
 	tree.mount(4, "/mnt/9p", "9p", "host", "access=client,cache=0xf")
@@ -281,7 +284,7 @@ def not_cached(tree):
 		    0, 0, 0)
 	tree.finish()
 
-# Another user than root cannot read which export a volume is of.
+# A user other than root cannot read the export of a volume.
 def user(tree):
 	healthy(tree)
 	for number in range(4):

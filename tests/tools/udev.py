@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# Which devices does a file of udev's rules probe, that is, run a program for?
+# Say whether a file of udev's rules probes a device, that is, runs a program for it.
 #
 # usage: udev.py RULES KEY=VALUE...
 #

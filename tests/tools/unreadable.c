@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * LD_PRELOAD: reads of the blocks of 4096 bytes whose numbers are in the environment
- * variable UNREADABLE fail with EIO, and reads of the file CUT behind its first line.  Each
- * file that fopen() opens is a line of the file OPENS.
+ * LD_PRELOAD: reads fail with EIO in the blocks of 4096 bytes whose numbers are in the
+ * environment variable UNREADABLE, and behind the first line of the file CUT.  The name
+ * of each file that fopen() opens is a line of the file OPENS.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
