@@ -6,10 +6,10 @@
 bed_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repo=$(cd "$bed_dir/../.." && pwd)
 cache=$(realpath -m "${CACHEFS_CACHE:-$repo/.cache}")
-# The QEMU that prepare.sh has put there comes before the host's.
+# The QEMU that prepare.sh has unpacked comes before the host's.
 PATH=$cache/qemu/bin:$PATH
-# The kernel series where no other one is asked for.  "debug", "debug-6.1" and
-# "debug-kcsan" are the tests' own kernels.
+# The default kernel series.  "debug", "debug-6.1" and "debug-kcsan" are the tests' own
+# kernels.
 # shellcheck disable=SC2034 # used by those who source this
 default_series=6.12
 
@@ -24,7 +24,7 @@ die()
 	exit 125
 }
 
-# The exact kernel version that prepare.sh found for a series such as 6.12.
+# Print the exact kernel version that prepare.sh found for a series such as 6.12.
 kver_of_series()
 {
 	[ -r "$cache/kver-$1" ] ||
@@ -32,8 +32,8 @@ kver_of_series()
 	cat "$cache/kver-$1"
 }
 
-# Where the tests' own kernel of a series is.  The kernel with KCSAN is apart, because no
-# kernel can have KCSAN and KASAN.  See kernel-debug.sh.
+# Find the tests' own kernel of a series.  The kernel with KCSAN is a separate one,
+# because no kernel can have KCSAN and KASAN.  See kernel-debug.sh.
 own_kernel()	# [SERIES|debug[-SERIES]|debug-kcsan]: sets these variables
 {
 	series=${1:-}
@@ -51,9 +51,9 @@ own_kernel()	# [SERIES|debug[-SERIES]|debug-kcsan]: sets these variables
 	tree=$cache/src/linux-source-$series
 }
 
-# kunit.py's arguments for fragments of its configuration.  kunit.py refuses options that
-# the source does not have, or that nobody can choose.  Series other than the default one
-# may lack some options, so these are taken out.
+# Print kunit.py's arguments for fragments of its configuration.  kunit.py refuses options
+# that the source does not have, or that cannot be chosen.  Series other than the default
+# one may lack some options, so these are taken out.
 own_config()	# FRAGMENT...; after own_kernel
 {
 	local fragment file
@@ -85,7 +85,7 @@ own_config()	# FRAGMENT...; after own_kernel
 	done
 }
 
-# Build.  FILE gets the compiler's messages about our files, or a line that the build
+# Run a build.  FILE gets the compiler's messages about our files, and a line if the build
 # failed.  The compiler warns only about files that are built anew.
 build_complaints()	# FILE COMMAND...
 {
@@ -100,7 +100,7 @@ build_complaints()	# FILE COMMAND...
 	rm -f "$out.all"
 }
 
-# One word that changes with everything that a build of the module depends on.
+# Print a word that changes with everything that a build of the module depends on.
 build_stamp()	# WORD...: of what is not in the sources
 {
 	(
@@ -111,7 +111,7 @@ build_stamp()	# WORD...: of what is not in the sources
 	) | sha256sum | cut -c 1-32
 }
 
-# If a check has passed with the same input before, print its results of then.
+# If a check has passed before with the same input, print the results of that time.
 passed_before()	# NAME STAMP
 {
 	local file=$cache/passed/${1//[^a-zA-Z0-9.]/_} results

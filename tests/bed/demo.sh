@@ -1,10 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The demo: a stock Debian kernel reads an NFS export through cachefs, cold and
-# then warm after everything that makes it forget, a reboot among them.  Ends
-# with a status other than zero when a warm step sent a READ to the server or
-# any byte differs.
+# The demo: a stock Debian kernel reads an NFS export through cachefs.  It reads cold, and
+# then warm after drop_caches, a new mount, a new load of the module and a reboot.  The
+# status is not zero if a warm step sent a READ to the server, or if any byte differs.
 #
 # usage: demo.sh [SERIES [GUEST-OPTION...]]
 #

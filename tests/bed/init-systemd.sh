@@ -1,15 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A guest's init, second part, where systemd is the init: the units of the test bed, and
-# then systemd.  bed.service runs /bed/script when the machine is up, and reboots as an
-# administrator does.  An NFS server with the disk "srv" is there before the first mount
-# of NFS, and until the last one is gone.
+# The second part of a guest's init, with systemd: it makes the units of the test bed, and
+# then starts systemd.  bed.service runs /bed/script when the machine is up, and reboots
+# as an administrator does.  bed-server.service is an NFS server with the disk "srv".  It
+# is there before the first mount of NFS, and until the last mount is gone.
 
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 mount -t tmpfs -o mode=755 run /run
-# The image of the modules is read-only; what is installed beside them is kept.
+# The image of the modules is read-only.  An overlay keeps files that are installed beside
+# them.
 modprobe overlay
 mkdir -p /var/lib/bed/upper /var/lib/bed/work
 mount -t overlay -o \
@@ -26,7 +27,7 @@ done
 units=/run/systemd/system
 mkdir -p "$units/multi-user.target.wants"
 
-# Each boot is emulated: without what these tests have no part in.
+# Each boot is emulated, so modules and units that these tests do not need are left out.
 mkdir -p /run/modprobe.d
 printf 'blacklist %s\n' kvm_amd kvm_intel ccp aesni_intel crc32_pclmul crct10dif_pclmul \
 	ghash_clmulni_intel sha512_ssse3 sha256_ssse3 sha1_ssse3 polyval_clmulni \

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A guest's init, second part: runs /bed/script and reports how it ended.
+# The second part of a guest's init: it runs /bed/script and reports how the script ended.
 
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export HOME=/root LC_ALL=C.UTF-8 TERM=dumb
@@ -20,11 +20,11 @@ ln -sf fd/1 /dev/stdout
 ln -sf fd/2 /dev/stderr
 hostname cachefs-guest
 ip link set lo up
-# The first connection makes the kernel change its own code, which emulated
-# processors do not always see at the right moment: let one of them be alone.
+# The first connection makes the kernel change its own code.  Emulated processors do not
+# always see the change at the right moment, so only one of them makes the connection.
 taskset -c 0 bash -c ': < /dev/tcp/127.0.0.1/9' 2>/dev/null
 
-# The disks and ports by the names that the host gave them.
+# Name the disks and ports as the host named them.
 mkdir -p /dev/disk /dev/virtio-ports
 for serial in /sys/block/vd*/serial; do
 	read -r name < "$serial" || [ "$name" ] || continue
@@ -44,7 +44,7 @@ for setting in kernel/watchdog_thresh=30 kernel/hung_task_timeout_secs=240 \
 	[ -e "$file" ] && echo "${setting#*=}" > "$file"
 done
 
-# Whether all is gone that a script may leave; $left names the rest.
+# Remove things that a script may have left.  Are all of them gone?  $left names the rest.
 is_clean()
 {
 	local name path
@@ -61,8 +61,8 @@ is_clean()
 	[ -z "$left" ]
 }
 
-# One script in clean surroundings: the mounts that it makes are its own, and none of
-# its processes outlives it.  A server ends before its processes do.
+# Run one script in clean surroundings.  Its mounts are its own, and none of its processes
+# outlives it.  An NFS server ends before its processes do.
 # shellcheck disable=SC2016 # for the other bash
 surroundings='
 	for dir in /run /tmp /mnt /var/lib/nfs; do
@@ -77,7 +77,7 @@ surroundings='
 	[ ! -s /run/srv.pid ] || nsenter -t "$(< /run/srv.pid)" -n -m rpc.nfsd 0
 	exit "$status"'
 
-# Run all scripts, each with the disks that are its own.
+# Run all scripts, each with its own disks.
 in_turn()
 {
 	local nr=1 all=0 link name tries

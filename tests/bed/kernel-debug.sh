@@ -10,8 +10,9 @@
 #       bzImage          a kernel to boot
 #       build            what a module is built against (kernel-module.sh)
 #
-# Both are directories of the cache (see prepare.sh), of another series than the
-# default one kernel-debug-SERIES*.  Up to date costs nothing.
+# Both are directories in the cache directory (see prepare.sh).  For a series other than
+# the default one they are called kernel-debug-SERIES*.  Nothing is done if they are up to
+# date.
 #
 # usage: kernel-debug.sh [SERIES|debug-kcsan]
 
@@ -48,12 +49,14 @@ fi
 rm -rf "$image"
 mkdir -p "$image/build"
 
-# Kconfig would stumble over a link that 20-kunit made to what has gone since.
+# 20-kunit may have made a link to a directory that is gone now.  Kconfig would fail
+# there.
 sed -i '/"fs\/cachefs\/Kconfig"/d' "$tree/fs/Kconfig"
 sed -i '/[^b]cachefs\//d' "$tree/fs/Makefile"
 
-# Stable 6.1 looks for NFS's cookie where newer ones have it, which is behind the
-# inode.  After one report KASAN and lockdep say no more.
+# Stable 6.1 looks for NFS's cookie at the place that newer kernels have, which is behind
+# the end of the inode.  Correct that, because KASAN and lockdep report nothing after
+# their first report.
 if grep -q 'nfsi->fscache = ' "$tree/fs/nfs/fscache.c"; then
 	sed -i 's/netfs_inode(inode)->cache/nfsi->fscache/' "$tree/fs/nfs/fscache.c"
 fi
@@ -70,7 +73,7 @@ if ! python3 tools/testing/kunit/kunit.py config --arch=x86_64 \
 	die "no kernel; more is in $log"
 fi
 
-# 20-kunit changes the object tree: take out what has to stay as it is.
+# 20-kunit changes the object tree, so copy the files that must stay as they are.
 cd "$objects"
 cp arch/x86/boot/bzImage .config System.map "$image/"
 tar -c --exclude='*.o' --exclude='.*.cmd' .config Makefile Module.symvers \

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Have the Debian packages in build/deb: made when anything of them has changed, by one
-# step at a time.
+# Make the Debian packages in build/deb, if any of their sources has changed.  Only one
+# step at a time makes them.
 #
 # usage: packages.sh
 

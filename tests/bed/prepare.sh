@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Fetch and build what the tests need: host packages, kernel headers, stock
-# kernels to boot, the guests' root image and the kernel source.  Everything but
-# the host packages lives in one directory, .cache in the repository unless
-# CACHEFS_CACHE names another.  No kernel is installed on the host.
+# Fetch and build everything that the tests need: host packages, kernel headers, stock
+# kernels to boot, the guests' root image and the kernel source.  Everything except the
+# host packages is in one directory, .cache in the repository unless CACHEFS_CACHE names
+# another.  No kernel is installed on the host.
 #
 # usage: prepare.sh [SERIES|PIECE|PIECE-SERIES]...
 #
@@ -25,8 +25,8 @@
 #
 # With BED_UPDATED in the environment apt's lists are not fetched again.
 #
-# Pieces that are up to date cost nothing.  The exit status is 77 when Debian 13 is
-# needed and out of reach.
+# Pieces that are up to date cost nothing.  The exit status is 77 if Debian 13 is needed
+# and out of reach.
 
 set -eu
 # shellcheck source-path=SCRIPTDIR source=common.sh
@@ -75,8 +75,8 @@ check_space()	# PIECE...
 	[ "$have" -ge "$need" ] || die "not enough disk space in $cache"
 }
 
-# Other sources of the machine may be broken; what counts is that Debian's own
-# work, and that shows in what can be found afterwards.
+# Other sources of the machine may be broken.  Only Debian's own sources must work, and
+# they do if their packages are found afterwards.
 apt_update()
 {
 	[ "${updated:-${BED_UPDATED:-}}" ] && return
@@ -87,8 +87,8 @@ apt_update()
 		die "apt offers no Debian 12 (bookworm); this test bed needs one"
 }
 
-# What Debian 12 lacks comes from Debian 13 and its backports, which are found
-# where the machine finds Debian 12.  The machine's apt does not learn of them.
+# Packages that Debian 12 lacks come from Debian 13 and its backports, from the servers
+# where the machine finds Debian 12.  The machine's own apt does not learn of them.
 try_trixie()
 {
 	local dir=$cache/trixie/apt
@@ -104,12 +104,12 @@ try_trixie()
 		-o "APT::Default-Release=trixie-backports")
 	[ "${trixie_updated:-}" ] && return
 	trixie_updated=1
-	# That of a moment ago.
+	# The lists were fetched a moment ago.
 	[ -z "${BED_UPDATED:-}" ] || ! compgen -G "$dir/lists/*_Packages*" >/dev/null || return 0
 	apt-get "${apt_quiet[@]}" "${from[@]}" -o APT::Update::Error-Mode=any \
 		update >"$dir/update.log" 2>&1 && return
 	say "apt-get update complained, see $dir/update.log"
-	# What was known before will do.
+	# The lists of an earlier time are good enough.
 	compgen -G "$dir/lists/*_dists_trixie_main_*_Packages*" >/dev/null && return
 	say "Debian 13 is out of reach"
 	return 1
@@ -120,7 +120,7 @@ use_trixie()
 	try_trixie || exit 77
 }
 
-# The machine's own Debian sources in one-line form.
+# Print the machine's own Debian sources in one-line form.
 debian_sources()
 {
 	# shellcheck disable=SC2016 # apt expands these
@@ -153,7 +153,7 @@ make_packages()
 	apt_install $(words_of "$bed_dir/host-packages")
 }
 
-# The first of the packages named that apt can install.
+# Print the first of the named packages that apt can install.
 first_known()
 {
 	local package
@@ -178,9 +178,9 @@ version_of()
 	apt-cache "${from[@]}" show --no-all-versions "$1" | awk '/^Version:/ { print $2 }'
 }
 
-# Find the newest kernel of the series through Debian's meta packages.  6.1 is
-# bookworm's default kernel, and the newest one that of trixie's backports: their
-# meta package has no series in its name.
+# Find the newest kernel of the series through Debian's meta packages.  The meta package
+# of bookworm's default kernel, which is 6.1, and the one of the newest kernel in trixie's
+# backports have no series in their names.
 find_kernel()
 {
 	local want flavour="" release=${series%%-*}
@@ -204,7 +204,7 @@ find_kernel()
 	found=$series found_from=("${from[@]}")
 }
 
-# What an older point release of the series has left in DIR.
+# Remove the files of an older point release of the series from DIR.
 drop_older()	# DIR
 {
 	local old
@@ -245,8 +245,8 @@ make_headers()
 	rm -rf "$dir"
 	unpack "linux-headers-$kver" "$debver" "$dir"
 	unpack "$common" "$debver" "$dir"
-	# Any version from that of the headers on: an archive that is between two
-	# point releases has a newer one only.
+	# kbuild may be newer than the headers, because an archive that is between two
+	# point releases has only a newer one.
 	unpack "$kbuild" "$(version_of "$kbuild")" "$dir"
 	for file in "$dir"/usr/src/*/Makefile "$dir"/usr/src/*/.kernelvariables; do
 		sed -i "s@\\(^\\|[ =]\\)/usr/\\(src\\|lib\\)/@\\1$dir/usr/\\2/@g" "$file"
@@ -277,17 +277,17 @@ make_source()
 	stamp "source-$series" "$version"
 }
 
-# Modules that no guest of ours has the hardware for.
+# Modules for hardware that no guest has.
 unwanted_modules="sound drivers/gpu drivers/media drivers/infiniband
 	drivers/net/ethernet drivers/net/wireless drivers/iio drivers/hid
 	drivers/staging drivers/usb drivers/comedi drivers/isdn drivers/mtd
 	drivers/hwmon drivers/input drivers/bluetooth net/bluetooth net/wireless
 	net/mac80211 drivers/scsi drivers/platform drivers/power drivers/mfd"
 
-# The ELF file in a bzImage, which QEMU starts by its PVH entry: an emulated processor
-# needs one to three seconds to decompress the kernel.  The fields and their offsets are
-# those of Documentation/arch/x86/boot.rst: setup_sects, payload_offset, payload_length.
-# The last four bytes of the payload are the size of the ELF file.
+# Print the ELF file in a bzImage.  QEMU starts the ELF file by its PVH entry, because an
+# emulated processor needs one to three seconds to decompress the kernel.  The fields and
+# their offsets are those of Documentation/arch/x86/boot.rst: setup_sects, payload_offset,
+# payload_length.  The last four bytes of the payload are the size of the ELF file.
 vmlinux_of()	# BZIMAGE
 {
 	local sectors offset length
@@ -312,7 +312,7 @@ make_image()
 	rm -rf "$dir" "$work"
 	mkdir -p "$dir"
 	unpack "linux-image-$kver" "$debver" "$work"
-	# Newer ones are in parts.
+	# Newer kernels come in several packages.
 	for part in $(depends_on "linux-image-$kver" \
 			'^linux-(base|binary|modules)-.*-amd64$'); do
 		unpack "$part" "$debver" "$work"
@@ -329,7 +329,7 @@ make_image()
 		cd "$work/lib/modules/$kver/kernel"
 		# shellcheck disable=SC2086 # a list
 		rm -rf $unwanted_modules
-		# Decompressed here once rather than in every emulated guest.
+		# Decompress them here once, and not in every emulated guest.
 		find . -name '*.ko.xz' -print0 | xargs -0 -r -n 50 -P 2 xz -d
 	)
 	depmod -b "$work" "$kver" 2>/dev/null
@@ -340,7 +340,7 @@ make_image()
 	stamp "image-$series" "$name"
 }
 
-# An ext4 image of a directory with some MiB to spare.
+# Make an ext4 image of a directory, with some MiB to spare.
 ext4_from()	# DIR IMAGE SPARE
 {
 	local size
@@ -352,7 +352,8 @@ ext4_from()	# DIR IMAGE SPARE
 		"$((size * 110 / 100 + $3))M" >/dev/null
 }
 
-# What an initramfs and an image of modules depend on beside the kernel package.
+# Print a hash of all that an initramfs and an image of modules depend on, except the
+# kernel package.
 initrd_words()
 {
 	{
@@ -362,8 +363,8 @@ initrd_words()
 	} | sha256sum | cut -c 1-16
 }
 
-# A small initramfs: busybox, our first init, and the modules that lead to the
-# root image (none for a kernel that has everything built in).
+# Make a small initramfs: busybox, our first init, and the modules that are needed to
+# mount the root image (none for a kernel that has everything built in).
 make_initrd()	# FILE [MODULES_ROOT KVER]
 {
 	local file=$1 dir module path
@@ -390,7 +391,7 @@ make_initrd()	# FILE [MODULES_ROOT KVER]
 	rm -rf "$dir"
 }
 
-# A Debian 13 to build in: its kernels' headers and tools run nowhere else.
+# Make a Debian 13 to build in, because its kernels' headers and tools run nowhere else.
 make_trixie()
 {
 	local dir=$cache/trixie words release
@@ -408,12 +409,12 @@ make_trixie()
 	stamp trixie "$words"
 }
 
-# A tree of Debian, as small as it gets, without a package's documentation.
+# Make the smallest tree of Debian with these packages, without their documentation.
 debian_tree()	# RELEASE PACKAGES DIR SOURCES
 {
 	local option=() line
 
-	# A proxy that the host's apt has been told about.
+	# Use the proxy that the host's apt uses.
 	while read -r line; do
 		option+=(--aptopt="$line")
 	done < <(apt-config dump | grep -iE '^Acquire::https?::Proxy ')
@@ -428,9 +429,9 @@ debian_tree()	# RELEASE PACKAGES DIR SOURCES
 	rm -rf "$3"/var/cache/apt/* "$3"/var/lib/apt/lists/*
 }
 
-# QEMU 7.2 of Debian 12 runs, rarely, what was in the place of an instruction that
-# the kernel has just changed (the kernel dies of an "int3"), and is slower by a
-# quarter.  That of Debian 13 runs here with the libraries it came with.
+# QEMU 7.2 of Debian 12 rarely runs the old bytes of an instruction that the kernel has
+# just changed (the kernel dies of an "int3"), and it is slower by a quarter.  Debian 13's
+# QEMU runs here with the libraries that it came with.
 make_qemu()
 {
 	local dir=$cache/qemu name=qemu-system-x86_64
@@ -478,7 +479,8 @@ make_root()
 	rm -rf "$dir/tree"
 	debian_sources > "$dir/sources.list"
 	debian_tree bookworm "$packages" "$dir/tree" "$dir/sources.list"
-	# Its package and ksmbd-tools exclude each other; its daemon does not.
+	# The packages samba and ksmbd-tools exclude each other, but samba's daemon can be
+	# used.
 	unpack samba "$(version_of samba)" "$dir/samba"
 	rsync -aK "$dir/samba/" "$dir/tree/"
 	rm -rf "$dir/samba"
@@ -490,7 +492,8 @@ make_root()
 	stamp root "$words"
 }
 
-# The tests' own units are not in it: see init-systemd.sh.
+# Make a root image with systemd.  The tests' own units are not in it: see
+# init-systemd.sh.
 make_systemd()
 {
 	local words dir=$cache/systemd
@@ -506,14 +509,14 @@ make_systemd()
 	mkdir -p "$dir/tree/bed" "$dir/tree/lib/modules"
 	: > "$dir/tree/etc/fstab"
 	echo cachefs-guest > "$dir/tree/etc/hostname"
-	# Otherwise systemd takes each boot for the first one, and enables all units.
+	# Without this, systemd takes each boot for the first one, and enables all units.
 	echo 63616368656673000000000000000001 > "$dir/tree/etc/machine-id"
 	ext4_from "$dir/tree" "$dir/root.ext4" 300
 	rm -rf "$dir/tree"
 	stamp systemd "$words"
 }
 
-# With the machine's sources for apt.
+# Make the smallest Debian 12, with the machine's sources for apt.
 make_minimal()
 {
 	local dir=$cache/minimal
@@ -553,7 +556,7 @@ done
 [ "$(id -u)" = 0 ] || die "this needs root"
 [ "$(dpkg --print-architecture)" = amd64 ] || die "this needs an amd64 host"
 
-# Two preparations of one piece at the same time wait for each other.
+# Only one prepare.sh at a time works in this directory.  Others wait.
 exec 9>"$cache/lock"
 flock 9
 check_space "${pieces[@]}"

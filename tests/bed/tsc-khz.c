@@ -13,8 +13,8 @@ struct sample {
 	uint64_t ns;
 };
 
-/* One reading of both clocks, the tightest of some: a preemption between the
- * two would spoil it.
+/* Read both clocks some times, and take the reading with the least time between
+ * them: a preemption between the two would spoil a reading.
  */
 static struct sample read_both(void)
 {

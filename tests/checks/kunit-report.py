@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Turn what kunit.py left behind into one line for each case.
+"""Turn the results of kunit.py into one line for each case.
 
 usage: kunit-report.py RESULTS.json KERNEL.log "CASE..."
 
-The results come from kunit.py's own parser; the kernel's log says why a case
-failed or was skipped, and whether the kernel complained about anything.  Each CASE
-must be among the results.
+The results come from kunit.py's own parser.  The kernel's log says why a case failed or
+was skipped, and whether the kernel complained about anything.  Each CASE must be among
+the results.
 """
 
 import json
@@ -28,12 +28,12 @@ SUBTEST = re.compile(r'^(\s+)# Subtest: (\S+)')
 
 
 def name_of(words):
-    """A name of one word, without the "# SKIP why" that may follow it."""
+    """Return a name of one word, without the "# SKIP why" that may follow it."""
     return re.sub(r'\s+', '_', words.split(' # ')[0].strip())
 
 
 def cases_of(group, path=()):
-    """Yield (name, status) of everything that has nothing below it."""
+    """Yield (name, status) of each case."""
     for sub in group['sub_groups']:
         yield from cases_of(sub, path + (sub['name'],))
     for case in group['test_cases']:
@@ -42,7 +42,7 @@ def cases_of(group, path=()):
 
 
 def read_log(path):
-    """Why cases failed or were skipped, the kernel's complaints, the end."""
+    """Return why cases failed or were skipped, the complaints, and if the log ends."""
     why, bad, notes, path_now, ended = {}, [], [], [], False
     with open(path, errors='replace') as log:
         for line in log:

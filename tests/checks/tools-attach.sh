@@ -22,7 +22,7 @@ check_attach()
 	ends "attach: the path was written" 0 '/dev/vdd$' cat "$tmp/tree/sys/fs/cachefs/attach"
 	ends "attach UUID=" 0 'vdd: would be attached' sys attach -n \
 		"UUID=$(sys dump -u "$image" | sed -n 's/^ID_FS_UUID=//p')"
-	# The same cache on two devices; then one is made of the other.
+	# The same cache is on two devices.  Later one of the devices lies over the other.
 	cp "$image" "$tmp/tree/dev/vdc"
 	ends "attach LABEL=: two devices have it" 1 'is on /dev/vdc and on /dev/vdd: ' \
 		sys attach -n LABEL=quick
@@ -93,7 +93,8 @@ check_attach()
 			sys attach --boot -n
 		ends "no word about that name" 1 '' grep 'formats any' "$tmp/said"
 	done
-	# A disk that does not answer: the module's file, or a look for the label, that blocks.
+	# A disk that does not answer.  Either a write to the module's file blocks, or the
+	# search for the label.
 	tree no_cache
 	mkdir -p "$tmp/tree/etc"
 	truncate -s 64M "$image"
@@ -102,10 +103,10 @@ check_attach()
 	for fifo in sys/fs/cachefs/attach proc/partitions; do
 		rm "$tmp/tree/$fifo"
 		mkfifo "$tmp/tree/$fifo"
-		# Whoever has the lock lives.
+		# The process that still waits holds the lock as long as it lives.
 		ends "attach --boot does not wait for $fifo" 0 'not attached yet after 3 seconds' \
 			timeout 120 flock "$tmp/lives" "$ctl" --sysroot "$tmp/tree" attach --boot
-		# Who waits goes on.
+		# The process that waits goes on.
 		ln "$tmp/tree/$fifo" "$tmp/held"
 		rm "$tmp/tree/$fifo"
 		: > "$tmp/tree/$fifo"
@@ -123,7 +124,7 @@ check_attach()
 	sys format "$image" > "$tmp/out"
 	ends "attach: no module" 1 'no module cachefs for the running kernel, 6.12' \
 		sys attach "$image"
-	# The module attaches what its option says.
+	# The module attaches the device of its option.
 	tree not_loaded
 	truncate -s 64M "$image"
 	sys format "$image" > "$tmp/out"
@@ -164,7 +165,7 @@ check_attach()
 		sys reload --dry-run
 }
 
-# The label that lsblk shows is the label that attach takes.  lsblk decodes what udev has.
+# attach takes the label that lsblk shows.  lsblk decodes the label of udev.
 check_attach_label()
 {
 	local label shown
@@ -193,7 +194,7 @@ check_attach_label()
 	rm "$tmp/tree/dev/vdc"
 }
 
-# A libblkid that knows the format says what the superblock says, too.
+# With a libblkid that knows the format, the tool still checks the superblock.
 check_attach_known()
 {
 	tree no_cache
@@ -220,7 +221,7 @@ knowing()	# VARIABLES WORD...: with a libblkid that finds them
 		"$ctl" --sysroot "$tmp/tree" "${@:2}"
 }
 
-# A line of any length is one line; and half of a file is none.
+# A line of any length is one line.  A file that cannot be read to its end is not used.
 check_attach_config()
 {
 	local config=$tmp/tree/etc/cachefs.conf
@@ -239,8 +240,9 @@ check_attach_config()
 	rm "$config"
 }
 
-# The kernel, when a device is written to attach: the cache is there, without taking the
-# limit max_index_bytes, before the write returns.  A full pipe holds that up.
+# Stand in for the kernel when a device is written to attach: the cache appears before the
+# write returns.  In that cache the limit max_index_bytes may be refused.  A full pipe
+# delays the end of the write.
 attached_meanwhile()	# WORD...
 {
 	local fifo=$tmp/tree/sys/fs/cachefs/attach pid status=0 size i
@@ -261,7 +263,7 @@ print(size)')
 	"$ctl" --sysroot "$tmp/tree" "$@" 9>&- &
 	pid=$!
 	for ((i = 0; i < 1200; i++)); do
-		# Its shell has had 9 for a moment.
+		# The shell that starts the tool has had descriptor 9 for a moment.
 		! find "/proc/$pid/fd" ! -name 9 -lname "$fifo" 2> /dev/null | grep -q . || break
 		[ -e "/proc/$pid/fd/0" ] || break
 		sleep 0.1
@@ -274,7 +276,7 @@ print(size)')
 	return "$status"
 }
 
-# What the kernel refuses leaves no cache attached that was not attached before.
+# If the kernel refuses a limit, a cache that was not attached before is detached again.
 check_attach_limits()
 {
 	local image=$tmp/tree/dev/vdc dir=$tmp/tree/sys/fs/cachefs words
@@ -305,7 +307,7 @@ check_attach_limits()
 		ends "and the cache stays" 0 'vdc: stays attached, without a limit' cat "$tmp/said"
 		ends "and is not detached" 1 '' grep 1 "$dir/uuid/detach"
 	done
-	# Now the verb attaches it.
+	# Now the verb itself attaches the cache.
 	mv "$dir/uuid" "$tmp/attached"
 	mkdir -p "$tmp/tree/sys/module/cachefs/parameters"
 	echo 1 > "$tmp/tree/sys/module/cachefs/parameters/max_index_bytes"
@@ -346,8 +348,9 @@ check_attach_limits()
 	ends "and nothing is attached" 1 '' grep . "$dir/attach"
 }
 
-# A module that is not signed with a key that the kernel trusts: what the kernel says then, and
-# what to do if Secure Boot is on.  The last byte of the variable says so.
+# A module that is not signed with a key that the kernel trusts.  The tool prints the
+# kernel's message, and advice if Secure Boot is on, which the last byte of the variable
+# says.
 check_attach_secure_boot()
 {
 	local variable lockdown line advice='mokutil --import /var/lib/dkms/mok.pub, and reboot'
@@ -387,7 +390,7 @@ check_attach_secure_boot()
 	ends "and nothing is said about keys" 1 '' grep mokutil "$tmp/said"
 }
 
-# The options of the module in cachefs.conf: modprobe gets them, or a module that is there.
+# Options of the module in cachefs.conf go to modprobe, or to the module if it is loaded.
 check_attach_options()
 {
 	local image=$tmp/tree/dev/vdd params=$tmp/tree/sys/module/cachefs/parameters
@@ -434,8 +437,8 @@ check_attach_options()
 	ends "and the other one is set" 0 '^x=keep$' cat "$params/policy"
 }
 
-# A cache that is being detached is not one that is attached: an attach waits for its end,
-# at boot not for long.
+# A cache that is being detached does not count as attached.  An attach waits for the end
+# of the detach, but at boot not for long.
 check_attach_waits()
 {
 	local image=$tmp/tree/dev/vdc state pid i
@@ -468,7 +471,8 @@ check_attach_waits()
 	done
 }
 
-# What an administrator has written to server_alias and policy, modprobe gets.
+# reload gives modprobe the values that an administrator has written to server_alias and
+# policy.
 check_reload_option()
 {
 	local alias=10.0.0.2=10.0.0.1,127.0.0.1=10.0.0.1:2049 params name value wanted
@@ -500,7 +504,8 @@ check_reload_option()
 		env "PATH=$tmp/bin:$PATH" "$ctl" --sysroot "$tmp/tree" reload
 	ends "and modprobe gets both" 0 \
 		"^cachefs;server_alias=$alias;policy=scratch=20%,10.0.0.3=keep;\$" cat "$tmp/options"
-	# Set to nothing by hand: /etc/modprobe.d may have another value.
+	# server_alias was set to nothing by hand, and /etc/modprobe.d may have another
+	# value.
 	tree healthy
 	mkdir -p "$params"
 	echo > "$params/server_alias"

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# What completion.bash does, for the part of 45-tools that is called "words".  45-tools has
-# the functions and variables that are used here.
+# The checks of completion.bash, for the part of 45-tools that is called "words".
+# 45-tools has the functions and variables that are used here.
 #
 # shellcheck disable=SC2154
 
-# bash completes what was typed, "~" for the key, and then runs the line, which prints its
-# words.  The names of devices and mount points are not run, and are one word each.
+# bash completes the typed words, where "~" stands for the Tab key.  Then bash runs the
+# line, which prints its words.  The names of devices and mount points are one word each,
+# and no part of them is run.
 completes()	# NAME TYPED WORD...
 {
 	local name=$1 typed=$2
@@ -33,7 +34,8 @@ check_completion()
 	local quote names=$tmp/names ran=$tmp/ran
 
 	mkdir -p "$tmp/files"
-	# What lsblk and findmnt print, but for a name that is not as they would print it.
+	# The output of lsblk and findmnt, except for a name that they would print in
+	# another way.
 	cat > "$names" <<-END
 		lsblk() { cat "$names.raw"; }
 		findmnt() { cat "$names.raw"; }

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# The part of 45-tools that is called "names": what other users have named is printed so
-# that no terminal obeys it.  45-tools has the functions and variables that are used here,
-# and tools-warm.sh has refusing().
+# The part of 45-tools that is called "names": names that other users chose are printed so
+# that no terminal obeys them.  45-tools has the functions and variables that are used
+# here, and tools-warm.sh has refusing().
 #
 # shellcheck disable=SC2154
 
-# A name with ESC, BEL, DEL, CSI as one character, and a byte that is no UTF-8; as shown.
+# A name with ESC, BEL, DEL, CSI as one character, and a byte that is not UTF-8.  And the
+# form that is shown.
 evil=$'a\e]0;b\a\177\302\233c\374\303\274'
 shown='a\\x1b\]0;b\\x07\\x7f\\xc2\\x9bc\\xfcü'
 
-# ends(), with nothing printed that a terminal obeys: no control character but the line break.
+# As ends(), and the output has no control character except the line break, so that no
+# terminal obeys it.
 shows()		# NAME STATUS REGEX COMMAND...
 {
 	ends "$@"

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# The part of 45-tools that is called "pin".  45-tools has the functions and variables that
-# are used here, and tools-warm.sh has refusing().
+# The part of 45-tools that is called "pin".  45-tools has the functions and variables
+# that are used here, and tools-warm.sh has refusing().
 #
 # shellcheck disable=SC2154
 
-# No kernel answers here.
+# There is no kernel that answers here.
 check_pin()
 {
 	local mount=$tmp/pinned pins=$tmp/tree/var/lib/cachefs/pins
@@ -83,7 +83,7 @@ check_pin()
 	ends "pin add: no cache" 1 'no cache is attached' sys pin add "$mount/sub"
 }
 
-# A file with more bytes than the cache, which may be sparse: nobody asks the kernel.
+# A file that is larger than the cache may be sparse.  The kernel is not asked about it.
 check_pin_huge()
 {
 	local huge=$mount/huge sizes
@@ -105,7 +105,7 @@ check_pin_huge()
 	[ "$(wc -l < "$tmp/asked")" = 1 ] && result "and about no other" 0 ||
 		result "and about no other" 1 "$(xargs < "$tmp/asked")"
 	rm -r "$huge"
-	# More bytes than a number can say.
+	# More bytes than a number can hold.
 	for sizes in 7E 4E; do
 		if unshare --mount true 2> /dev/null; then
 			ends "pin add: files of $sizes" 0 \
@@ -132,7 +132,7 @@ sparse_files()	# SIZE WORD...: with five files of this size on a mount
 		exec "$3" --sysroot "$2/tree" "${@:5}"' - "$mount" "$tmp" "$ctl" "$@"
 }
 
-# Who cannot read all of the list writes no shorter one.
+# If the list cannot be read to its end, no shorter list is written.
 check_pin_unreadable()
 {
 	local word
@@ -153,7 +153,7 @@ check_pin_unreadable()
 	done
 }
 
-# While one waits for a server, the others go on: see tests/tools/hanging.c.
+# While one process waits for a server, other processes go on: see tests/tools/hanging.c.
 check_pin_hanging()
 {
 	local where pid i preload

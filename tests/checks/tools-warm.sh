@@ -6,7 +6,7 @@
 #
 # shellcheck disable=SC2154
 
-# Interrupts warm when it has one of the files open.
+# Interrupt warm when it has one of the files open.
 interrupted()	# MOUNT
 {
 	local pid status=0 i
@@ -29,7 +29,7 @@ interrupted()	# MOUNT
 	return "$status"
 }
 
-# Sends signals to a warm whose server hangs, as somebody who hits ^C until it helps.
+# Send signals to a warm whose server hangs, as a user who types ^C until warm ends.
 hanging()	# SIGNAL MOUNT
 {
 	local pid status=0 i
@@ -53,7 +53,8 @@ hanging()	# SIGNAL MOUNT
 	return "$status"
 }
 
-# A mount that comes when the directory is opened, and one that comes after the table was read.
+# A mount that appears when the directory is opened, and one that appears after the table
+# was read.
 check_automount()
 {
 	local mount=$tmp/mount auto=$tmp/auto verb status=0
@@ -93,7 +94,7 @@ automounted()	# WORD...
 		"$ctl" --sysroot "$tmp/tree" "$@"
 }
 
-# The first who reads the table of mounts finds one without a mount of NFS.
+# The first reader of the table of mounts finds no mount of NFS in it.
 mounted_meanwhile()	# WORD...
 {
 	local table=$tmp/tree/proc/self/mountinfo pid status=0
@@ -110,7 +111,7 @@ mounted_meanwhile()	# WORD...
 	return "$status"
 }
 
-# With a cache that refuses stores of the file: see tests/tools/refusing.c.
+# Run the tool with a cache that refuses stores of FILE: see tests/tools/refusing.c.
 refusing()	# FILE REFUSALS VARIABLES WORD...
 {
 	local dir
@@ -125,7 +126,7 @@ refusing()	# FILE REFUSALS VARIABLES WORD...
 		"$ctl" --sysroot "$tmp/tree" "${@:4}"
 }
 
-# What others read of the mount is no proof: the kernel is asked about the file.
+# Reads of others on the mount prove nothing, so the kernel is asked about the file.
 check_doctor()
 {
 	local mount=$tmp/mount i
@@ -152,7 +153,7 @@ check_doctor()
 		sys doctor -F /proc/version "$mount"
 }
 
-# What was not stored is read again, and an error if that does not help.
+# A file that was not stored is read again.  It is an error if that does not help.
 check_refused()
 {
 	local mount=$tmp/mount state
@@ -201,8 +202,8 @@ check_refused()
 	ends "and nothing is said" 1 '^0$' grep -c . "$tmp/said"
 }
 
-# Files that are something else when they are opened, after the walk has found them.  What
-# they are now may wait for ever, or do something when it is opened.
+# Files that were replaced after the walk has found them.  An open of the new file may
+# wait for ever, or may have an effect.
 check_replaced()
 {
 	local mount=$tmp/replaced pins=$tmp/tree/var/lib/cachefs/pins name
@@ -235,7 +236,7 @@ check_replaced()
 		refusing one 0 STALE=2 warm -j 1 "$mount"
 	ends "warm: and again and again" 1 'Stale file handle' \
 		refusing one 0 STALE=99 warm -j 1 "$mount"
-	# A link that somebody names is meant.
+	# A link that the user names is followed.
 	two_files "$mount"
 	ln -s one "$mount/link"
 	ends "warm: a link" 0 '^1 files, 4.9K read' refusing one 0 X= warm "$mount/link"
@@ -252,7 +253,7 @@ two_files()	# DIR: of 5000 bytes each
 	head -c 5000 /dev/urandom > "$1/two"
 }
 
-# What can never be cached is not missing.
+# Data that can never be cached is not missing.
 check_refused_reasons()
 {
 	local reason
@@ -268,7 +269,7 @@ check_refused_reasons()
 	done
 }
 
-# What leaves the cache while more is read.
+# Data is evicted from the cache while more is read.
 check_refused_evicted()
 {
 	ends "warm: the cache has no room for all" 1 \
@@ -306,7 +307,8 @@ check_refused_changed()
 	truncate -s 3000000 "$mount/large"
 	ends "warm: a file that changes, and a full cache" 0 '^2 files, 5.7M read' \
 		refusing large 0 "GROW=0 EVICTS=others" warm -j 1 "$mount"
-	# The list has the large one first: it is gone before it can be asked about.
+	# The list has the large file first, which is gone before the kernel is asked
+	# about it.
 	ends "warm: a file is gone before the question" 0 '' \
 		refusing large 2 "GONE=$mount/large" warm -q -j 1 -f "$tmp/list"
 	ends "and nothing is said" 1 '^0$' grep -c . "$tmp/said"
@@ -318,7 +320,7 @@ check_refused_changed()
 	head -c 3000000 /dev/urandom > "$mount/large"
 }
 
-# Without answers of the kernel nothing is read again.
+# Nothing is read again if the kernel does not answer.
 check_refused_unanswered()
 {
 	local cause
@@ -370,7 +372,7 @@ check_warm()
 	check_refused
 	check_replaced
 	tree local "$mount"
-	# ^C while it reads, at a rate at which it would take hours.
+	# ^C while warm reads at a rate at which it would take hours.
 	ends "warm: interrupted" 130 'stopped after .*, at file . of 2: ' interrupted "$mount"
 	ends "warm: a server hangs, and SIGINT comes twice" 130 '' hanging INT "$mount"
 	ends "warm: a server hangs, and SIGTERM comes twice" 143 '' hanging TERM "$mount"

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# Random changes on the server and on the client, and reads on the client that
-# must give, after each open, what the server has: what NFS promises without a
-# cache.  The server's own directory is the model.
+# Make random changes on the server and on the client, and read on the client.  After each
+# open a read must give the server's content, as NFS promises without a cache.  The
+# server's own directory is the model.
 #
 # usage: coherency.py SERVER_DIR CLIENT_DIR OPERATIONS SEED
 import mmap, os, random, sys
@@ -73,8 +73,8 @@ def client_truncate():
 	if os.path.exists(name):
 		os.truncate(name, size())
 
-# For reading only: while a file is open for writing, NFS itself takes a change
-# on the server for an effect of its own writes.
+# Open for reading only, because NFS takes a change on the server for an effect of its own
+# writes while a file is open for writing.
 def client_hold():
 	if len(held) > 6:
 		os.close(held.pop(rng.randrange(len(held))))

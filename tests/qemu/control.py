@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# Questions to /dev/cachefs.
+# Ask questions to /dev/cachefs.
 #
 # usage: control.py ask VERB FILE [FLAGS]	prints "REASON CACHED SIZE", or the errno
 #	 control.py all VERB FILE...		prints the reasons, and the sums of the numbers
@@ -9,7 +9,7 @@
 #	 control.py hammer FILE DIRECTORY	asks, reads, notes and lets go, until there is FILE
 #
 # FILE may be a number: the descriptor that the caller has open.  FLAGS are those of an
-# open: read (the default), write, both, direct, path.  CACHEFS_IOC_... is a number in
+# open: read (the default), write, both, direct, path.  The numbers CACHEFS_IOC_... are in
 # include/uapi/cachefs.h.
 import ctypes, errno, fcntl, os, random, struct, sys, threading
 
@@ -76,7 +76,7 @@ def hammer(stop, directory, tally, device):
 			name = os.path.join(directory, random.choice(os.listdir(directory)))
 			fd = os.open(name, os.O_RDONLY)
 		except OSError as error:
-			# Unmounted just now.
+			# The mount has just gone.
 			tally[error.errno] = tally.get(error.errno, 0) + 1
 			continue
 		try:

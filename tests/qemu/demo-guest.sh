@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The demo inside a guest, started by tests/bed/demo.sh: reads a tree cold and
-# warm through cachefs and prints one line of the table for each step.
+# The demo inside a guest, started by tests/bed/demo.sh.  It reads a tree cold and warm
+# through cachefs, and prints one line of the table for each step.
 #
 # usage: demo-guest.sh first | second
 #
@@ -29,7 +29,7 @@ make_tree()
 	sync
 }
 
-# Read the whole tree: one line of the table, and the two checks.
+# Read the whole tree.  Print one line of the table, and make the checks.
 step()		# NAME cold|warm
 {
 	local begin end reads hits sum size

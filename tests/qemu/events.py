@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# What the kernel tells of a cache, a line each, until it is killed.
+# Print the kernel's events of a cache, one a line, until this program is killed.
 #
 # usage: events.py uevents	ACTION and CACHEFS_STATE of each uevent of cachefs
 #        events.py poll FILE	the content of FILE, whenever poll() says that it changed

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# Read a page of FILE by a page fault, without readahead; it ought to be that of
+# Read a page of FILE by a page fault, without readahead.  The page must be that of
 # ORIGINAL.
 #
 # usage: fault.py FILE ORIGINAL OFFSET

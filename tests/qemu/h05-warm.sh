@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What is cached is not read from the server again: a file of 64 MiB and 250 small
-# ones (LONG=1: 512 MiB and 2,000), after drop_caches, a new mount, a new attach, a
-# reboot, and a reboot into another kernel.  Less of each where all is slow.
+# Cached data is not read from the server again: a file of 64 MiB and 250 small ones
+# (LONG=1: 512 MiB and 2,000), after drop_caches, a new mount, a new attach, a reboot, and
+# a reboot into another kernel.  The debug kernels read less of each.
 #
 # run: slow all:debug all:debug-6.1 all:debug-kcsan
 #

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A reboot leaves a clean cache, though NFS is mounted and read from: the next boot
-# finds the checkpoint, and reads nothing from the server.  A server that is gone does
-# not change that.  A disk that hangs does not hold the reboot.
+# A reboot leaves a clean cache, even if NFS is mounted and is being read.  The next boot
+# finds the checkpoint, and reads nothing from the server.  A server that is gone does not
+# change that.  A disk that hangs does not hold the reboot.
 #
 # run: slow sleeps
 #
@@ -16,7 +16,7 @@ set -eu
 new_disk cache 256M
 new_disk srv 512M
 
-# The lines of the last guest's kernel.
+# Print the console of the last guest.
 # shellcheck disable=SC2317,SC2154 # called by host_check; boots is host.sh's
 console()
 {
@@ -49,8 +49,8 @@ says_not()	# REGEX
 	! console | grep -E "$1"
 }
 
-# A guest that leaves by itself, with all mounted; the status says that its script got
-# so far.
+# Leave the guest at once, with all mounted.  The status says that the script came this
+# far.
 reboot_now='echo 0 > /dev/virtio-ports/status; sync; /bed/busybox reboot -f; sleep 600'
 
 in_guest <<END
@@ -101,7 +101,7 @@ host_check "the attach after a reboot is clean" says 'cachefs: .* MiB cached in 
 host_check "it is no unclean stop" says_not 'unclean stop'
 host_check "without a server, too, all is written" says 'cachefs: vd.: written'
 
-# A detach that waits for a server that hangs has written all before.
+# A detach that waits for a server that hangs has written all data before.
 in_guest <<END
 nfs_server_start
 cachefs_load
@@ -125,7 +125,7 @@ esac
 $reboot_now
 END
 
-# The disk takes nothing any more.
+# The disk does not answer any more.
 in_guest <<END
 nfs_server_start
 held_disk held cache

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Power cuts: QEMU is killed while the cache is being filled, while it wraps,
-# while files change on the server, and while it is attached and detached.  The
-# next boot attaches, serves no wrong byte, and has what was cached some seconds
-# before, also of a file that was held open.  The last power cut comes while the cache
-# is recovered after another one.
+# Power cuts: QEMU is killed while the cache is being filled, while it wraps, while files
+# change on the server, and while it is attached and detached.  The next boot attaches,
+# and serves no wrong byte.  It has the data that was cached some seconds before, also of
+# a file that was held open.  The last power cut comes while the cache is recovered after
+# another power cut.
 #
-# CUTS=n chooses how many (3, or 50 with LONG=1), SEED=n which.
+# CUTS=n is the number of cuts (3, or 50 with LONG=1).  SEED=n chooses other moments.
 #
 # shellcheck source-path=SCRIPTDIR
 
@@ -31,8 +31,8 @@ cachefs_unload
 check "prepared" true
 END
 
-# The first one: what was cached seven seconds ago is still there, though the
-# file is open when the power goes.
+# The first cut.  Data that was cached seven seconds ago is still there, even if the file
+# is open at the cut.
 in_guest --cut-at 'CUT NOW' <<'END'
 nfs_server_start
 cachefs_load
@@ -45,7 +45,7 @@ echo CUT NOW
 sleep 60
 END
 
-# What each boot begins with.
+# Print the begin of each boot's script.
 after_cut()	# WHAT
 {
 	cat <<END
@@ -69,7 +69,7 @@ cachefs_unload
 END
 } | in_guest
 
-# The others: one of these is going on, and ends at any moment.
+# The other cuts: one of these actions is under way, and is cut at a random moment.
 for ((cut = 2; cut <= cuts + 1; cut++)); do
 	{
 		[ "$cut" = 2 ] || after_cut "cut $((cut - 1)), $doing"
@@ -109,8 +109,8 @@ END
 	fi
 done
 
-# A cache that is recovered for as long as the disk does not read its oldest regions: of
-# 4 MiB each, from 1 MiB on.
+# The recovery of this cache goes on for as long as the disk does not read the oldest
+# regions.  A region has 4 MiB, and the first one begins at 1 MiB.
 new_disk cache 1G
 in_guest <<'END'
 nfs_server_start

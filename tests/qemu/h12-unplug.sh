@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The cache's disk is pulled out of the running machine while files are read and
-# stored.  NFS goes on, and a disk that is put in then becomes the cache.
+# The cache's disk is pulled out of the running machine while files are read and stored.
+# NFS goes on.  A disk that is put in then becomes the cache.
 #
 # run: long
 #

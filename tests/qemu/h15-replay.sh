@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Real writes, cut off anywhere: dm-log-writes records what a kernel writes to its
-# cache while that is filled, wraps, is detached and attached again.  In user space
-# the core attaches what is there after a prefix of these writes, with and without
-# the loss of some that were not flushed, and must not serve a wrong byte.  Some of
-# these images are put under real NFS as well.
+# Cut real writes off anywhere.  dm-log-writes records a kernel's writes to its cache
+# while the cache is filled, wraps, is detached and is attached again.  In user space the
+# core attaches the result of a prefix of these writes, with and without the loss of some
+# that were not flushed.  The core must not serve a wrong byte.  Some of these images are
+# put under real NFS as well.
 #
 # usage: h15-replay.sh	50 prefixes, 3 of them in a guest; LONG=1: each one, and 50;
 #			SEED= chooses others
@@ -24,7 +24,7 @@ replay=$root/build/user/san/replay
 mkdir -p "$root/build"
 flock "$root/build/user.lock" make -s -C "$root/tests/user" ../../build/user/san/replay
 
-# The server's disk: the files, and what they are changed to.
+# The server's disk has the files, and their later versions.
 for version in 1 2 3 4 5; do
 	mkdir -p "$BED_SCRATCH/tree/v$version"
 	"$replay" files "$BED_SCRATCH/tree/v$version" "$version"
@@ -90,7 +90,7 @@ else
 	exit 1
 fi
 
-# The server has what was there at the end, whatever the cache has.
+# The server has the files of the end, whatever image the cache has.
 {
 	echo "images=("
 	sed -n 's/^image \(.*\)/"\1"/p' "$run"

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Images of a cache that NFS has filled, which somebody has changed, with checksums
-# that fit, are attached in a kernel with KASAN while NFS reads through them.
+# Attach hostile images in a kernel with KASAN, while NFS reads through them.  They are
+# images of a cache that NFS has filled, with changes and with checksums that fit.
 #
-# IMAGES=n chooses how many, SEED=n which.
+# IMAGES=n is the number of images.  SEED=n chooses other images.
 #
 # run: slow
 #
@@ -20,7 +20,7 @@ nr=${nr:-24}
 mkdir -p "$bed/../../build"
 flock "$bed/../../build/user.lock" make -s -C "$bed/../user" only-fast
 
-# Two images: as a detach leaves it, and as it is while it is in use.
+# Make two images: one of a detached cache, and one of a cache in use.
 new_disk srv 64M
 for name in cache clean unclean; do
 	new_disk $name 34M

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Network file systems other than NFS: 9p and CIFS.  What they read is cached,
-# and found again; what is changed on the server or here is not served from what
-# was cached before, also not after a power cut.
+# Network file systems other than NFS: 9p and CIFS.  Data that they read is cached, and
+# found again.  Data that is changed on the server or here is not served from the old
+# cached blocks, also not after a power cut.
 #
 # run: sleeps
 #
@@ -17,7 +17,7 @@ new_disk cache 128M
 new_disk srv 64M
 mkdir "$BED_SCRATCH/share"
 
-# A guest with QEMU's export of a directory, which it sees as two.
+# Boot a guest with a directory that QEMU exports twice.
 others_guest()	# [OPTION...] < SCRIPT
 {
 	in_guest --share "share:$BED_SCRATCH/share" \

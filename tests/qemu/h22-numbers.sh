@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# CIFS with inode numbers that the client makes up, noserverino: they start anew at
-# each boot, so a file may get the number that another file had.  200 files of one
-# size and one time are read in one order, and after a reboot in the other one.
-# With the server's numbers they are cached all the same.
+# CIFS with inode numbers that the client makes up (noserverino).  They start anew at each
+# boot, so a file may get the number that another file had.  200 files of one size and one
+# time are read in one order, and after a reboot in the reverse order.  With the server's
+# numbers the files are cached all the same.
 #
 # shellcheck source-path=SCRIPTDIR
 

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A machine with systemd, Debian 12, on which cachefs-utils is installed from its package:
-# the cache at boot, at a reboot and at a shutdown.  Its /etc/fstab has one NFS mount with
-# fsc.
+# The cache at boot, at a reboot and at a shutdown.  The machine is a Debian 12 with
+# systemd, with cachefs-utils installed from its package.  Its /etc/fstab has one NFS
+# mount with fsc.
 #
 # run: slow
 #
@@ -30,7 +30,7 @@ new_disk cache 256M
 new_disk srv 256M
 failed=0
 
-# A later version of the package, with the same in it.
+# Make a later version of the package, with the same files.
 later_package()
 {
 	local dir=$BED_SCRATCH/later
@@ -56,13 +56,13 @@ machine_failed()	# STATUS
 	[ "$1" = 1 ] || echo "not ok the machine of boot $boots - ended with $1"
 }
 
-# Without the colours.
+# Print the console, without the colours.
 console()
 {
 	tr -d '\r' < "$BED_LOG.boot$boots.console" | sed 's/\x1b\[[0-9;]*[mK]//g'
 }
 
-# A check of what the last machine's console has.
+# Check the console of the last machine with a command.
 host_check()	# NAME COMMAND...
 {
 	if "${@:2}" > "$BED_SCRATCH/check.out" 2>&1; then
@@ -83,7 +83,8 @@ says_not()	# REGEX
 	! says "$1"
 }
 
-# The last line with the one comes before that with the other.
+# Does the last line that matches the first REGEX come before the last line that matches
+# the second REGEX?
 says_before()	# REGEX REGEX
 {
 	console | awk -v one="$1" -v other="$2" '
@@ -246,7 +247,7 @@ EOF
 configure /dev/mapper/cache 300
 END
 
-# --- crypttab, with another key at each boot; then nothing any more
+# --- crypttab, with another key at each boot; then the package is removed
 
 mv "$BED_SCRATCH/cache.img" "$BED_SCRATCH/unused.img"
 new_disk secret 128M

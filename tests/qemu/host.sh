@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# Sourced by the host's test scripts tests/qemu/h*.sh, which boot guests one
-# after another, cut their power, and look at what is left on the disks.
+# Sourced by the host's test scripts tests/qemu/h*.sh, which boot guests one after
+# another, cut their power, and look at the disks afterwards.
 #
-# tests/run gives them BED_SCRATCH, a directory that it removes afterwards, and
-# BED_SERIES, whose kernel is booted where no other is asked for.  BED_SMP is there when
-# guests are to have other than one processor.
+# tests/run gives them BED_SCRATCH, a directory that tests/run removes afterwards, and
+# BED_SERIES, the default series of the kernel.  BED_SMP is set if guests are to have
+# another number of processors than one.
 
 bed=$(cd "$(dirname "${BASH_SOURCE[0]}")/../bed" && pwd)
 : "${BED_SCRATCH:=$(mktemp -d)}" "${BED_LOG:=$BED_SCRATCH/log}"
 export BED_SERIES="${BED_SERIES:-6.12}"
 boots=0
 
-# Have what guests of another series than $BED_SERIES need.
+# Make the kernel and the module for guests of another series than $BED_SERIES.
 need_kernel()	# SERIES
 {
 	"$bed/kernel-module.sh" "$1" > "$BED_SCRATCH/kernel.log" 2>&1 || {
@@ -22,7 +22,7 @@ need_kernel()	# SERIES
 	}
 }
 
-# A sparse blank disk, $BED_SCRATCH/NAME.img.
+# Make a sparse blank disk, $BED_SCRATCH/NAME.img.
 new_disk()	# NAME SIZE
 {
 	rm -f "$BED_SCRATCH/$1.img"
@@ -48,8 +48,8 @@ in_guest()	# [OPTION...] < SCRIPT
 		"${options[@]}" "$@" "$BED_SCRATCH/boot$boots.sh"
 }
 
-# What the guest on stdin prints; disks come and go by the name that it asks for, in the
-# port "bay" of its PCI bus.
+# Pass on the output of the guest, which comes on stdin.  Pull out and put in the disks
+# that the guest asks for by name, in the port "bay" of its PCI bus.
 hands()		# SOCKET: of the guest's option --qmp
 {
 	local line disk plugged=0

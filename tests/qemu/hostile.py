@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# Attach one image after the other that tests/user/hostile made, and read all files
-# through each: it is refused for a reason, or harmless.
+# Attach the images that tests/user/hostile made, one after the other, and read all files
+# through each image.  An image must be refused for a reason, or be harmless.
 #
 # usage: hostile.py IMAGES DISK MOUNT COPY
 #
-# IMAGES is what "hostile dump" printed of /dev/disk/clean and /dev/disk/unclean, DISK
-# what is behind /dev/loop0, MOUNT an NFS mount with fsc, and below COPY are the bytes
-# that its files must have.
+# IMAGES is the output of "hostile dump" for /dev/disk/clean and /dev/disk/unclean.  DISK
+# is the file behind /dev/loop0.  MOUNT is an NFS mount with fsc.  COPY is a directory
+# with the right bytes of its files.
 #
-# Prints how many were attached, through how many something was read ("warm"), and how
-# many were refused with which error.
+# Prints how many images were attached, through how many of them something was read
+# ("warm"), and how many were refused with each error.
 
 import collections
 import errno
@@ -81,7 +81,8 @@ for number, (base, changes) in enumerate(images(open(stream_name, "rb"))):
     while open(directory + "/recovered_percent").read() != "100\n" and \
           open(directory + "/state").read() != "failed\n":
         time.sleep(0.1)
-    # First what is there, and then, perhaps, what was stored instead.
+    # The first round reads blocks of the image.  The second round may read blocks that
+    # were stored in the first.
     for again in range(2):
         for path, content in wanted.items():
             if read_anew(os.path.join(mount, path)) != content:

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# What the guests' test scripts share: results, an NFS server in a network
+# Functions that the guests' test scripts share: results, an NFS server in a network
 # namespace of its own, the client's mounts and counters, the cache's sysfs.
 #
 #	. /bed/lib.sh
 #
-# A script that sources this ends with a status other than zero when a check
-# failed, when it made none, or when the cache met an error that the script has not
-# said it expects.
+# The status of a script that sources this file is not zero if a check failed, if the
+# script made no check, or if the cache met an error that the script does not expect.
 
 export_dir=/srv/export
 export_fsid=63616368-6566-7300-0000-000000000001
@@ -41,7 +40,7 @@ t_skip()	# NAME WHY
 	t_say "skip $1 - ${2:-}"
 }
 
-# Run a command; it is the check.
+# Check that a command succeeds.
 check()		# NAME COMMAND...
 {
 	local name=$1 output status
@@ -55,7 +54,7 @@ check()		# NAME COMMAND...
 	fi
 }
 
-# Two values that should be the same.
+# Check that two values are the same.
 check_equal()	# NAME WANTED GOT
 {
 	if [ "$2" = "$3" ]; then
@@ -65,7 +64,7 @@ check_equal()	# NAME WANTED GOT
 	fi
 }
 
-# A number that should lie between two others.
+# Check that a number lies between two others.
 check_range()	# NAME LEAST MOST GOT
 {
 	if [ "$4" -ge "$2" ] && [ "$4" -le "$3" ]; then
@@ -75,8 +74,9 @@ check_range()	# NAME LEAST MOST GOT
 	fi
 }
 
-# An error of the cache's disk, or bad data on it, fails a step (tests/bed/guest
-# --strict) that does not say what it expects; tests/bed/guest looks for the lines, t_end() at the counters.
+# An error of the cache's disk, or bad data on it, fails a step (tests/bed/guest --strict)
+# unless the step expects it.  tests/bed/guest looks for lines of the log, t_end() looks
+# at the counters.
 expect_log()	# REGEX: of lines in the kernel's log
 {
 	echo "bed: expected in the log: $1" > /dev/kmsg
@@ -114,14 +114,15 @@ t_end()
 }
 trap t_end EXIT
 
-# Give up: nothing that follows would make sense.
+# Give up, because nothing that follows would make sense.
 t_die()		# WHY
 {
 	echo "$*"
 	exit 1
 }
 
-# A tenth of a second, without a new process: under the checkers each one costs more.
+# Wait a tenth of a second without a new process, because a new process costs more than
+# that under the checkers.
 exec {t_nobody}<> <(:)
 t_pause()
 {
@@ -145,8 +146,8 @@ has_ended()	# PID: of a child
 	! kill -0 "$1" 2>/dev/null
 }
 
-# The check is that a child ends, and how, however slow this machine is: it is for
-# what would wait for ever otherwise, for a disk that does not answer.
+# Check that a child ends with STATUS, on a slow machine as well.  Use it for a child that
+# may otherwise wait for ever for a disk that does not answer.
 check_done()	# NAME PID [STATUS]
 {
 	local status=0
@@ -168,7 +169,7 @@ check_ends()	# NAME COMMAND...
 	check_done "$name" $!
 }
 
-# Does a task wait for a page, be it for its bytes or for its mark?
+# Does a task wait for a page, either for its bytes or for its mark?
 waits_for_page()	# PID
 {
 	grep -q folio_wait "/proc/$1/wchan"
@@ -179,27 +180,27 @@ waits_or_has_ended()	# PID
 	waits_for_page "$1" || has_ended "$1"
 }
 
-# Seconds with three digits since the boot, for measuring.
+# Print the seconds since the boot, with two decimals, for measuring.
 now()
 {
 	awk '{ print $1 }' /proc/uptime
 }
 
-# Kernel modules, where the kernel does not have them built in.
+# Load kernel modules that are not built in.
 load()		# MODULE...
 {
 	modprobe -q -a "$@" || true
 }
 
-# Is this the kernel with the checkers, on which all is slow?
+# Is this a kernel with the checkers, which is slow?
 on_debug_kernel()
 {
 	[ -e /sys/kernel/debug/kmemleak ] || [ -e /sys/kernel/debug/kcsan ]
 }
 
-# --- a disk that does nothing for as long as a script wants it
+# --- a disk that does nothing for as long as a script wants
 
-# /dev/mapper/NAME, for all of what the disk behind /dev/disk/DISK has.
+# Make /dev/mapper/NAME, for the whole disk behind /dev/disk/DISK.
 held_disk()	# NAME DISK
 {
 	local disk
@@ -221,7 +222,7 @@ let_go()	# NAME
 	dmsetup resume --noudevsync "$1"
 }
 
-# Exchange the table of such a disk, while I/O is under way, for that of stdin.
+# Replace the table of such a disk with the table on stdin, while I/O is under way.
 exchange_table()	# NAME
 {
 	dmsetup load "$1"
@@ -231,15 +232,15 @@ exchange_table()	# NAME
 
 # --- the NFS server
 
-# A command where the server lives.
+# Run a command in the server's namespaces.
 srv_exec()	# COMMAND...
 {
 	nsenter -t "$(cat /run/srv.pid)" -n -m -- "$@"
 }
 
-# rpc.mountd looks into nfsd's directory of each new client, for its log.  When the client
-# goes just then, nfsd of 6.1 warns ("I think this can't happen?", nfsdfs_remove_files()).
-# So rpc.mountd finds an empty directory here.
+# rpc.mountd looks into nfsd's directory of each new client, for its log.  If the client
+# goes at that moment, nfsd of 6.1 warns ("I think this can't happen?",
+# nfsdfs_remove_files()).  So rpc.mountd finds an empty directory here.
 mount_nfsd()
 {
 	mount -t nfsd nfsd /proc/fs/nfsd
@@ -247,9 +248,9 @@ mount_nfsd()
 }
 export -f mount_nfsd
 
-# knfsd in the network namespace srv, which exports /srv/export with NFSv4.2.
-# The export is the disk /dev/disk/srv, made ext4 when it is blank, or else a
-# tmpfs; both have a change attribute that moves with each write.
+# Start knfsd in the network namespace srv.  It exports /srv/export with NFSv4.2.  The
+# export is the disk /dev/disk/srv, which is formatted with ext4 if it is blank, or else a
+# tmpfs.  Both have a change attribute that changes with each write.
 nfs_server_start()	# [RTT_MS [RATE_MBIT]]
 {
 	load nfsd nfs veth sch_netem
@@ -273,7 +274,7 @@ nfs_server_start()	# [RTT_MS [RATE_MBIT]]
 	ip -n srv link set nfs-server up
 	ip -n srv link set lo up
 
-	# File handles must be the same after a reboot: a fixed fsid.
+	# The fsid is fixed, because file handles must be the same after a reboot.
 	cat > /etc/exports <<-END
 	$export_dir *(rw,async,no_root_squash,no_subtree_check,insecure,fsid=$export_fsid)
 	END
@@ -298,7 +299,8 @@ nfs_server_start()	# [RTT_MS [RATE_MBIT]]
 	[ $# = 0 ] || net_shape "$@"
 }
 
-# From now on the server speaks NFSv3 as well, without a portmapper or locks.
+# Let the server speak NFSv3 as well.  v3_options are for mounts without a portmapper or
+# locks.
 # shellcheck disable=SC2034 # used by those who source this
 v3_options=vers=3,nolock,port=2049,mountport=20048,mountproto=tcp
 nfs_server_v3()
@@ -311,9 +313,10 @@ nfs_server_v3()
 		rpc.nfsd 8' || t_die "no NFSv3 server"
 }
 
-# A second server with an address and a network namespace of its own, which exports the
-# same directory, or there what is on DISK.  It speaks NFSv3, as to NFSv4.2 it would be
-# the first one: mount it with other_options.  After nfs_server_v3.
+# Start a second server with an address and a network namespace of its own.  It exports
+# the same directory, or DISK in its place.  It speaks NFSv3, because an NFSv4.2 client
+# would take it for the first server: mount it with other_options.  Call this after
+# nfs_server_v3.
 other_server=10.98.0.1
 # shellcheck disable=SC2034 # used by those who source this
 other_options=fsc,vers=3,nolock,proto=tcp,port=2049,mountvers=3,mountproto=tcp,mountport=20048
@@ -341,7 +344,7 @@ other_server_start()	# NAME [DISK]
 		t_die "no second server: $(cat /run/other.log)"
 }
 
-# Round trip time and bandwidth of the link, set on both ends.
+# Set the round trip time and the bandwidth of the link, on both ends.
 net_shape()	# RTT_MS [RATE_MBIT]
 {
 	local netem="delay $(($1 * 500))us limit 20000 ${2:+rate ${2}mbit}"
@@ -376,7 +379,7 @@ nfs_umount()	# [DIR]
 	umount "${1:-$MNT}"
 }
 
-# The mountstats of one mount.
+# Print the mountstats of one mount.
 mount_stats()	# DIR
 {
 	awk -v dir="$1" '
@@ -384,7 +387,7 @@ mount_stats()	# DIR
 		inside' /proc/self/mountstats
 }
 
-# READ requests that the client has sent since the mount.
+# Print the number of READ requests that the client has sent since the mount.
 rpc_reads()	# [DIR]
 {
 	awk -v dir="${1:-$MNT}" '
@@ -393,7 +396,7 @@ rpc_reads()	# [DIR]
 		END { print sum + 0 }' /proc/self/mountstats
 }
 
-# Bytes that came from the server since the mount.
+# Print the number of bytes that came from the server since the mount.
 nfs_read_bytes()	# [DIR]
 {
 	mount_stats "${1:-$MNT}" | awk '$1 == "bytes:" { print $6 }'
@@ -407,14 +410,14 @@ drop_caches()
 
 # --- files to read
 
-# The bytes of a file depend on SEED alone; another seed, another file.
+# Make a file.  Its bytes depend on SEED alone.
 fill()		# FILE SIZE SEED
 {
 	openssl enc -chacha20 -K "$(printf '%064x' "$3")" -iv 00 \
 		< /dev/zero 2>/dev/null | head -c "$2" > "$1"
 }
 
-# N files of SIZE bytes each, DIR/f00000 and so on.
+# Make N files of SIZE bytes each, DIR/f00000 and so on.
 fill_many()	# DIR N SIZE SEED
 {
 	mkdir -p "$1"
@@ -423,8 +426,9 @@ fill_many()	# DIR N SIZE SEED
 		split -b "$3" -a 5 -d - "$1/f"
 }
 
-# One checksum of all the files below DIR and their names, by reading them in
-# the order of their names.  xxh128: sha256 is slower than the cache here.
+# Print one checksum of all files below DIR and of their names.  Read the files in the
+# order of their names.  The checksum is xxh128, because sha256 is slower than the cache
+# here.
 tree_sum()	# DIR
 {
 	(cd "$1" && find . -type f -print0 | sort -z |
@@ -432,8 +436,8 @@ tree_sum()	# DIR
 		{ read -r -n 32 sum; echo "$sum"; }
 }
 
-# The last change of a file is so old that a later one has another time: from now on
-# what is read of the file is stored, whatever the server says of its changes.
+# Is the last change of a file so old that a later change gets another time?  From then on
+# data that is read of the file is stored, whatever the server says of its changes.
 file_settled()	# FILE
 {
 	[ $(($(date +%s) - $(stat -c %Z "$1"))) -gt 3 ]
@@ -469,13 +473,14 @@ all_is_found()
 		[ "$(cat "$(cachefs_dir)/state")" = failed ]
 }
 
-# After an unclean stop: wait until the index is complete.
+# Wait until the index is complete after an unclean stop.
 cachefs_recovered()
 {
 	wait_for 300 all_is_found
 }
 
-# However slow this machine is: all is stored, and read from the cache.
+# Switch the bounds in time off, so that all is stored, and read from the cache, on a slow
+# machine as well.
 bounds="max_in_flight_ms read_bypass_ms"
 cachefs_patient()
 {
@@ -488,7 +493,7 @@ cachefs_patient()
 	done
 }
 
-# As it was when it was attached.
+# Set the bounds in time as they were when the cache was attached.
 cachefs_defaults()
 {
 	local dir file
@@ -525,7 +530,7 @@ cachefs_detach()
 	echo 1 > "$(cachefs_dir)/detach"
 }
 
-# The directory of the cache that is attached.
+# Print the directory of the attached cache.
 cachefs_dir()
 {
 	local file
@@ -537,8 +542,7 @@ cachefs_dir()
 	done
 }
 
-# Change what the cache's disk has of the block at OFFSET of FILE; nothing is
-# attached.
+# Damage the block at OFFSET of FILE on the cache's disk.  No cache may be attached.
 cachefs_damage()	# FILE OFFSET
 {
 	python3 - "$1" "$2" <<-'END'
@@ -567,7 +571,7 @@ cachefs_stat()	# NAME
 	read -r value < "$(cachefs_dir)/stats/$1" && echo "$value"
 }
 
-# What FS-Cache counts: "IO rd" is "rd=" in the line "IO".
+# Print a counter of FS-Cache: "IO rd" is "rd=" in the line "IO".
 fscache_stat()	# "LINE NAME"
 {
 	sed -n "s/^${1% *} *:.* ${1#* }=\([0-9]*\).*/\1/p" /proc/fs/fscache/stats
@@ -583,8 +587,8 @@ no_objects()
 	[ "$(cat "$(cachefs_dir)/objects_open")" = 0 ]
 }
 
-# Wait until the disk also has the records of what has just been stored, which come some
-# seconds later, or more where a busy machine lets nobody run.
+# Wait until the disk also has the records of the last stores.  The records are written
+# some seconds later, or more seconds on a busy machine.
 settle_records()
 {
 	local before
@@ -592,12 +596,12 @@ settle_records()
 	settle
 	before=$(cachefs_stat device_written_bytes)
 	sleep 6
-	# Nothing comes when the records were written in the moment before.
+	# No write comes if the records were written just before.
 	wait_for 60 eval "[ \"\$(cachefs_stat device_written_bytes)\" -gt $before ]" ||
 		true
 }
 
-# Wait until all that was given to the cache is on its disk.
+# Wait until all data that was given to the cache is on its disk.
 settle()
 {
 	wait_for 120 nothing_in_flight || t_die "stores do not end"

@@ -1,14 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# Watches the page mark from user space: reads a page through NFS, looks at
-# PG_private_2 in /proc/kpageflags, and has a write fault on it.
+# Watch the page mark from user space: read a page through NFS, look at PG_private_2 in
+# /proc/kpageflags, and have a write fault on the page.
 #
 # usage: markprobe.py FILE PAGE fault|kill
 #
-# Prints, each when it is so, "read", "marked N", "fault", "after N" - N is the bit.
-# With "kill" it is a child that has the fault, and is killed when it waits:
-# "waits STATE", "killed SIGNAL", "after N".
+# Prints "read", "marked N", "fault" and "after N", each when it happens.  N is the bit.
+# With "kill" a child has the fault, and is killed when it waits.  Then it prints "waits
+# STATE", "killed SIGNAL" and "after N".
 import ctypes, mmap, os, signal, sys, time
 
 PRIVATE_2 = 36		# KPF_PRIVATE_2, in kpageflags of a CAP_SYS_ADMIN reader
@@ -44,7 +44,8 @@ if mode == "kill":
 	if child == 0:
 		view[0] = view[0]
 		os._exit(0)
-	# As "D" counts a wait that can be killed, too; "Z" has not waited.
+	# A wait that can be killed counts as "D", too.  "Z" means that the child has not
+	# waited.
 	state = ""
 	while state not in ("D", "Z"):
 		state = open(f"/proc/{child}/stat").read().rsplit(")")[-1].split()[0]

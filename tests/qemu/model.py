@@ -1,16 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# One client's random operations on a few files, in each way that there is to read, write
-# and cut a file.  The expected bytes are in this program's memory, and each read is
+# Make one client's random operations on a few files, in each way to read, write and
+# truncate a file.  The expected bytes are in this program's memory, and each read is
 # compared with them.
 #
 # usage: model.py SERVER_DIR CLIENT_DIR OPERATIONS SEED [calm] [punch]
 #
-# The files that are in SERVER_DIR already are taken as they are.  Now and then the program
-# changes nothing for some seconds, and reads all files several times.  With "calm", which
-# says that nobody disturbs the cache, it fails if that always sends READs.
-# "punch" adds the operations that only NFSv4.2 has.
+# The files that are in SERVER_DIR already are taken as they are.  Now and then the
+# program changes nothing for some seconds, and reads all files several times.  "calm"
+# says that nothing disturbs the cache.  Then the program fails if each of these readings
+# sends READs.  "punch" adds the operations that only NFSv4.2 has.
 import ctypes, errno, fcntl, glob, mmap, os, random, sys, time
 
 server, client, operations, seed = (sys.argv[1], sys.argv[2], int(sys.argv[3]),
@@ -44,7 +44,7 @@ class Opener:
 		return self.flags & os.O_ACCMODE != os.O_RDONLY
 
 	def map(self):
-		"""A mapping of all of the file, as long as the file was at the first time."""
+		"""Return a mapping, as long as the file was at the first call."""
 		if self.view is None and self.inode.data:
 			prot = mmap.PROT_READ | (mmap.PROT_WRITE if self.can_write() else 0)
 			self.view = mmap.mmap(self.fd, len(self.inode.data), prot=prot)
@@ -83,7 +83,7 @@ def compare(inode, got, at, how):
 	      bytes(wanted[first:first + 8]).hex(), len(inode.data)))
 
 def pread(opener, at, length, how):
-	"""All of it, however many calls that takes."""
+	"""Read and compare all of it, in as many calls as that takes."""
 	wanted = max(0, min(length, len(opener.inode.data) - at))
 	got = b""
 	while len(got) < length:
@@ -97,7 +97,7 @@ def pread(opener, at, length, how):
 	compare(opener.inode, got, at, how)
 
 def place(inode):
-	"""An offset and a length; often what blocks and pages make special."""
+	"""Return an offset and a length, often at the borders of blocks and pages."""
 	size = min(len(inode.data), LARGEST)
 	at = rng.choice([0, rng.randint(0, size), rng.randint(0, size) & ~4095,
 			 max(0, size - rng.randint(0, 5000))])
@@ -106,7 +106,7 @@ def place(inode):
 	return at, length
 
 def pick():
-	"""A file; mostly one of a few, and seldom one that has no name any more."""
+	"""Return a file: mostly one of a few, and seldom one without a name."""
 	if unlinked and rng.random() < 0.1:
 		return None, rng.choice(unlinked)
 	name = names[min(int(rng.expovariate(0.5)), len(names) - 1)]
@@ -120,7 +120,7 @@ def create(name):
 	files[name] = Inode()
 
 def opener_of(name, inode, test, flags):
-	"""One that is open already, or a new one with one of some sets of flags."""
+	"""Return an opener that exists, or a new one with one of these sets of flags."""
 	fit = [o for o in inode.openers if test(o)]
 	if fit and (name is None or len(inode.openers) > 3 or rng.random() < 0.4):
 		return rng.choice(fit)
@@ -161,7 +161,7 @@ def write_all(fd, data, at):
 		done = os.pwrite(fd, data, at)
 		data, at = data[done:], at + done
 
-# --- operations; each has a file, and the name of it unless it was unlinked
+# --- operations; each gets a file, and the name of the file unless it was unlinked
 
 def read(name, inode):
 	opener = reader(name, inode)
@@ -185,8 +185,8 @@ def read_pieces(name, inode):
 		for i in range(4):
 			pread(opener, *place(inode), "read of pieces")
 
-# First an fsync: without a cache, too, NFS loses track of what was just written through
-# a mapping when the same is read or written directly.
+# First an fsync.  Without a cache, too, NFS loses track of data that was just written
+# through a mapping, if the same range is then read or written directly.
 def read_direct(name, inode):
 	opener = reader(name, inode, True)
 	if opener:
@@ -263,7 +263,7 @@ def new_size(inode):
 			   size + rng.randint(1, 6000), rng.randint(0, LARGEST),
 			   size & ~4095, (size & ~4095) + 4096])
 
-# Two steps of the second kind, and the size is what it was.
+# Half of the times truncate twice, so that the size is the old one again.
 def truncate_to(inode, how, act):
 	size = len(inode.data)
 	sizes = [new_size(inode)]
@@ -284,14 +284,15 @@ def truncate_named(name, inode):
 		truncate_to(inode, "truncate by name",
 			    lambda size: os.truncate(path(name), size))
 
-# The same for a file that nobody has open, and that may be cached as it was.
+# Truncate by name a file that is not open, and that may be cached with its old content.
 def truncate_closed(name, inode):
 	if name:
 		close_all(inode)
 		truncate_named(name, inode)
 		read_all(name, inode)
 
-# Twice in a moment: nothing but the bytes may tell one version from the next.
+# Rewrite a file two or three times in a moment.  Perhaps only the bytes tell one version
+# from the next.
 def rewrite(name, inode):
 	if not name or not inode.data:
 		return
@@ -392,7 +393,7 @@ def rename(name, inode):
 		note(inode, "renamed to %s" % to)
 
 def replace(name, inode):
-	"""As editors do it."""
+	"""Replace a file as editors do."""
 	if name:
 		data = rng.randbytes(rng.choice([len(inode.data), rng.randint(1, LARGEST)]))
 		with open(path("new"), "wb") as file:
@@ -456,8 +457,8 @@ def settled():
 	return int(time.time()) - last > 3
 
 def stop_changes():
-	"""Nothing changes any more: the bytes are right, and soon all come from the cache.
-	After that other files are those that change most."""
+	"""Change nothing.  Check that the bytes are right, and soon come from the cache.
+	After that other files change most."""
 	for inode in list(files.values()) + unlinked:
 		close_all(inode)
 	unlinked.clear()
@@ -468,8 +469,8 @@ def stop_changes():
 	while not sent or sent[-1]:
 		if not calm and len(sent) == 2:
 			break
-		# What an inode in memory does not know of its version yet takes a reading
-		# more, and the inode another.
+		# One more reading is needed if an inode does not know its version yet,
+		# and another one if the inode stays in memory.
 		if len(sent) == 4:
 			print("seed %d, operation %d: READs are still sent for files that do"
 			      " not change: %s" % (seed, operation, sent))
@@ -492,7 +493,7 @@ def stop_changes():
 	rng.shuffle(names)
 
 def check_server():
-	"""All that was written has reached the server."""
+	"""Check that all written data has reached the server."""
 	for inode in list(files.values()) + unlinked:
 		close_all(inode)
 	os.sync()

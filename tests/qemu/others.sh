@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash source-path=SCRIPTDIR disable=SC2154
 #
-# What h20-others.sh does in its guests with a network file system, FS, that is
-# not NFS: 9p or cifs.  Mounted at /mnt/FS; what its server has is in /srv/FS.
+# Functions for guests with a network file system, FS, that is not NFS: 9p or cifs.  See
+# h20-others.sh.  FS is mounted at /mnt/FS, and the server's files are in /srv/FS.
 
 # shellcheck source=lib.sh
 . /bed/lib.sh
 
-# Linux 6.1: the cache stays out of what netfs reads, and the kernel's CIFS server
-# does not understand Debian 12's ksmbd-tools.
+# On Linux 6.1 the cache stays out of file systems that read through netfs, and the
+# kernel's CIFS server does not understand Debian 12's ksmbd-tools.
 file_systems="9p cifs"
 caching=1
 case $(uname -r) in
 6.1.*)	file_systems=9p caching=0 ;;
 esac
 
-# 9p: a directory of the host, exported by QEMU twice; the second one is mounted
-# without any caching.  cifs: ksmbd in this guest, with the disk srv.
+# 9p: QEMU exports a directory of the host twice.  The second export is mounted without
+# any caching.  cifs: ksmbd in this guest, with the disk srv.
 servers_start()
 {
 	load 9p 9pnet_virtio
@@ -52,7 +52,7 @@ mount_9p()
 	mount -t 9p -o trans=virtio,version=9p2000.L,cache=fscache share /mnt/9p
 }
 
-# Without the delay of a close, which would keep inodes.
+# Mount CIFS without the delay of a close, which would keep inodes.
 mount_cifs()	# [OPTIONS]
 {
 	mkdir -p /mnt/cifs
@@ -61,21 +61,21 @@ mount_cifs()	# [OPTIONS]
 		//127.0.0.1/share /mnt/cifs
 }
 
-# READ requests of CIFS; nobody counts those of 9p.
+# Print the number of READ requests of CIFS.  The READ requests of 9p are not counted.
 reads_sent()
 {
 	awk '$1 == "Reads:" { sum += $2 } END { print sum + 0 }' \
 		/proc/fs/cifs/Stats
 }
 
-# What has been read is written to the cache when the kernel likes, or now.
+# Have all data that was read stored now.  Otherwise the kernel chooses the time.
 store_all()
 {
 	sync
 	settle
 }
 
-# Read PATH below the mount, and see how many bytes of it come from the cache.
+# Read PATH below the mount, and check how many bytes of it come from the cache.
 reads()		# HIT-BYTES PATH
 {
 	local hits sent="" sum
@@ -100,7 +100,7 @@ tree_or_file_sum()	# PATH
 	fi
 }
 
-# The pages go, the inodes stay.
+# Drop the pages, but not the inodes.
 forget_pages()
 {
 	sync

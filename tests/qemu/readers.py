@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# Read all files of a directory in one of many ways, and compare them with what
-# the server has.
+# Read all files of a directory in one of many ways, and compare them with the server's
+# files.
 #
 # usage: readers.py SERVER_DIR CLIENT_DIR WAY SEED
 #
@@ -12,7 +12,7 @@ import mmap, os, random, sys
 server, client, way, seed = sys.argv[1:4] + [int(sys.argv[4])]
 rng = random.Random(seed)
 
-# Pieces of odd lengths that cover a file, in no order.
+# Return pieces of odd lengths that cover a file, in random order.
 def pieces(size, longest):
 	at, all_pieces = 0, []
 	while at < size:
@@ -74,12 +74,12 @@ def splice(fd, size):
 	os.close(to_pipe)
 	return b"".join(data)
 
-# Each third piece passes the page cache by; these are no hits.
+# Each third piece is read past the page cache.  Such reads are no hits.
 def direct(fd, size):
 	other = os.open("/proc/self/fd/%d" % fd, os.O_RDONLY | os.O_DIRECT)
 	data = []
 	for i, (at, length) in enumerate(pieces(size, 30000)):
-		# From a page that nothing else is in.
+		# Read into pages that hold nothing else.
 		page = mmap.mmap(-1, 32768)
 		if i % 3 == 0:
 			got = os.preadv(other, [memoryview(page)[:length]], at)
@@ -110,7 +110,7 @@ def compare(read):
 		print("no files")
 	return wrong or not names
 
-# Some at once, each with another order and other pieces.
+# Run some readers at once, each with another order and other pieces.
 def processes():
 	children = []
 	for i in range(4):

@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 #
-# Change fields of a cache's superblock, and have it pass for one that was
-# written so: with the right checksum, and with the same copy at the end.
+# Change fields of a cache's superblock, and make the superblock look valid: with the
+# right checksum, and with the same copy at the end.
 #
 # usage: super.py DEVICE FIELD=NUMBER...
 #
-# "copy=0" leaves the copy as it is.  Prints what the fields were before.
+# "copy=0" leaves the copy as it is.  Prints the values of the fields before the change.
 import os, struct, subprocess, sys
 
 FIELDS = {	# offset, format
@@ -18,7 +18,7 @@ FIELDS = {	# offset, format
 }
 CHECKSUM = 4088
 
-# xxh64 of all bytes before it, with seed 0.
+# Return the xxh64 of all bytes before the checksum, with seed 0.
 def checksum(block):
 	text = subprocess.run(["xxhsum", "-q", "-H1"], input=bytes(block[:CHECKSUM]),
 			      stdout=subprocess.PIPE, check=True).stdout

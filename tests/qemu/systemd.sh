@@ -1,28 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# For scripts in a guest with systemd: the packages, the unit, and the mount of /etc/fstab.
+# Functions for scripts in a guest with systemd: the packages, the unit, and the mount of
+# /etc/fstab.
 #
 #	. /bed/lib.sh
 #	. /bed/systemd.sh
 
 files=$export_dir/files
 
-# A property of a unit.
+# Print a property of a unit.
 unit()		# NAME PROPERTY
 {
 	systemctl show --value -p "$2" "$1"
 }
 
-# The module as DKMS puts it, or another one in its place.
+# Install the module where DKMS puts it.
 module_install()	# FILE
 {
 	install -D -m 644 "$1" "/lib/modules/$(uname -r)/updates/dkms/cachefs.ko"
 	depmod
 }
 
-# /etc/cachefs.conf.  However slow this machine is: the device is waited for, all is
-# stored, and read from the cache.
+# Write /etc/cachefs.conf.  On a slow machine as well, the device is waited for, and all
+# is stored, and read from the cache.
 configure()	# DEVICE WAIT
 {
 	cat > /etc/cachefs.conf <<-END
@@ -33,7 +34,7 @@ configure()	# DEVICE WAIT
 	END
 }
 
-# The cache to which FS-Cache has bound the only volume of NFS.
+# Print the cache to which FS-Cache has bound the only volume of NFS.
 bound_to()
 {
 	awk 'NR > 2 && /nfs/ { print $6 }' /proc/fs/fscache/volumes
@@ -44,7 +45,7 @@ is_bound()
 	[ "$(bound_to)" = cachefs ]
 }
 
-# Was one unit there before the other one began?
+# Was the first unit active before the second unit began to start?
 came_before()	# UNIT UNIT
 {
 	[ "$(unit "$1" ActiveEnterTimestampMonotonic)" -gt 0 ] &&
@@ -57,7 +58,7 @@ is_active()	# UNIT
 	[ "$(unit "$1" ActiveState)" = active ]
 }
 
-# The files are right, and come from the cache.
+# Check that the files are right, and come from the cache.
 check_warm()	# WHEN
 {
 	local before
@@ -69,7 +70,7 @@ check_warm()	# WHEN
 	check_equal "$1: no READ" "$before" "$(rpc_reads)"
 }
 
-# What to do in README.md, as it stands there but for the names that stand for others.
+# Print commands of README.md.  Only the names that stand for others are replaced.
 readme()	# REGEX: of the first command
 {
 	sed -n "s/^    \\($1\\)/\\1/p" /bed/README.md |

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The test bed itself, without a cache: what the other tests count on.
+# Check the test bed itself, without a cache: the properties that the other tests count
+# on.
 #
 # bed: --smp 1 --disk-size cache:64M --disk-size srv:256M --timeout 300
 #
@@ -50,7 +51,7 @@ net_shape 100
 begin=$(now)
 : > "$MNT/new"
 end=$(now)
-# The least that it may take, and the most that may pass: a slow machine adds to it.
+# A round trip may also take much longer, because a slow machine adds to it.
 check_range "the link has the round trip time asked for, or more" 100 1000000 \
 	"$(echo "$begin $end" | awk '{ printf "%d", ($2 - $1) * 1000 }')"
 net_shape 2 80

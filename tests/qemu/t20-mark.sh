@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The protocol, on a cache disk that does nothing for a while: readers do not wait for
-# the store, write faults do, and no longer than it takes.  And what the trace events
-# say of it.
+# Check the protocol on a cache disk that does nothing for a while.  Readers do not wait
+# for the store.  Write faults wait for the store, but no longer.  The trace events report
+# this.
 #
 # bed: --disk-size cache:256M --disk-size srv:256M --timeout 400
 # run: 6.1
@@ -67,8 +67,8 @@ check "a page that is stored is not marked" said "marked 0"
 check "a write fault on it does not wait for the disk" said after
 let_go slow
 
-# write(2) does not wait for the mark: it ends while the disk does nothing.  The
-# bytes on disk are then not those of the version, and must not be served as it.
+# write(2) does not wait for the mark: it ends while the disk does nothing.  The bytes on
+# disk are then not the bytes of the version, and must not be served as that version.
 scribble()
 {
 	printf 'scribble' | timeout 60 dd of="$MNT/f4" conv=notrunc bs=8
@@ -101,7 +101,7 @@ for i in 1 2; do
 	settle
 done
 
-# A page's way, and why something was not cached, in the trace.
+# The trace shows a page's way, and why a page was not cached.
 tracing=/sys/kernel/tracing
 
 events()	# EVENT: what was traced of it since the last trace_from_here
@@ -114,7 +114,7 @@ trace_from_here()
 	echo > "$tracing/trace"
 }
 
-# Everything that was refused, and for no other reason.
+# Was everything that the trace shows as refused, refused for this reason alone?
 refused_for()	# REASON
 {
 	[ "$(events refuse | sed 's/.*why=//' | sort -u)" = "\"$1\"" ]
@@ -136,7 +136,7 @@ check_equal "and the blocks read of it" 16 \
 		awk '{ sum += $1 } END { print sum + 0 }')"
 check_equal "and nothing refused" "" "$(events refuse)"
 
-# The file in refused_bytes/ has grown by what the trace shows as refused.
+# Check that the file in refused_bytes/ has grown by the refused bytes of the trace.
 check_refused()	# FILE BEFORE
 {
 	check_equal "refused_bytes/$1 has the bytes of the trace" \
@@ -174,7 +174,7 @@ check_equal "without a budget all of it is stored" 65536 \
 check_equal "a budget that no counter holds" "Numerical result out of range" \
 	"$( (echo 9223372036854775808 > "$(cachefs_dir)/write_budget") 2>&1 | sed 's/.*: //')"
 
-# The store cannot end before the client knows.
+# The store cannot end before the client knows of the change.
 trace_from_here
 hold slow
 cat "$MNT/f9" > /dev/null
@@ -187,7 +187,7 @@ check "a store of what has changed meanwhile says so" \
 	refused_for "version changed"
 echo 0 > "$tracing/events/cachefs/enable"
 
-# umount with stores under way waits for them, and no mark stays.
+# umount waits for stores under way, and no mark stays.
 hold slow
 cat "$MNT/f6" > /dev/null
 umount -i "$MNT" &

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What the VM may do to a page while it is being stored, on a cache disk that does
-# nothing meanwhile: truncate it, invalidate it, reclaim it, migrate it, and kill who
-# waits for it.  No wrong byte is served afterwards, no mark stays, and the kernel has
-# nothing to say.
+# Do to a page all that the VM may do while the page is being stored, on a cache disk that
+# does nothing meanwhile: truncate, invalidate, reclaim and migrate the page, and kill
+# tasks that wait for it.  No wrong byte is served afterwards, no mark stays, and the
+# kernel does not complain.
 #
 # bed: --disk-size cache:256M --disk-size srv:256M --timeout 500 --append cgroup_no_v1=all
 # run: 6.1
@@ -33,7 +33,7 @@ marked()
 	[ "$(cachefs_stat pages_marked)" -gt 0 ]
 }
 
-# Read a file and have it stored, but not yet; then it is marked.
+# Read a file, and do not let its store end.  Then its pages are marked.
 begin()		# FILE WHAT
 {
 	what=$2
@@ -42,7 +42,8 @@ begin()		# FILE WHAT
 	check "$what: there are marked pages" marked
 }
 
-# Whoever does something to marked pages may wait for the store, and ends with it.
+# Run a command that does something to marked pages.  It may wait for the store, and ends
+# with the store.
 during()	# COMMAND..., one process
 {
 	local pid
@@ -129,7 +130,7 @@ if grep -q memory /sys/fs/cgroup/cgroup.controllers; then
 	hold slow
 	read_in_group "$MNT/f6" "$MNT/f7"
 	check "$what: there are marked pages" marked
-	# EAGAIN: not all of it could be.
+	# EAGAIN: not all of it could be reclaimed.
 	during eval "echo 2M > $group/memory.reclaim || true"
 	settle
 	echo 500K 2>/dev/null > $group/memory.reclaim || true
@@ -145,12 +146,13 @@ else
 	t_skip "$what" "no memory controller"
 fi
 
-# Migration waits for the mark of a page that it was told to move, and then moves it.
-# Compaction, where nobody can tell it, moves something at least.
+# Migration waits for the mark of a page that it was told to move, and then moves the
+# page.  If the kernel cannot be told which page to move, compaction moves some page at
+# least.
 migrate=/sys/devices/system/memory/soft_offline_page
 
-# Have the first page of a file mapped; print where it is in memory, now and when it was
-# moved.
+# Map the first page of a file.  Print the address of the page in memory, now and after
+# the page was moved.
 map_page()	# FILE
 {
 	exec python3 -c '
@@ -177,7 +179,7 @@ migrated_pages()
 	awk '$1 == "pgmigrate_success" { print $2 }' /proc/vmstat
 }
 
-# One page, which the kernel does not have to split.
+# A file of one page, so that the kernel does not have to split a folio.
 fill "$export_dir/f9" 4096 99
 settle
 begin f9 "migrated"
@@ -197,7 +199,7 @@ fi
 check "$what: the kernel says so" test "$(migrated_pages)" -gt "$before"
 same f9
 
-# The mount goes away with all of it under way.
+# The mount goes away while stores are under way.
 for i in 1 2 3 4; do fill "$export_dir/last$i" 200000 "9$i"; done
 settle
 what="unmounted"

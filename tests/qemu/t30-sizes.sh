@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Files of awkward sizes and with holes, read in every way there is: the bytes
-# are right, and what one way has cached is enough for all others.
+# Read files of awkward sizes and with holes in every way.  The bytes are right, and data
+# that was cached by one way serves all other ways.
 #
 # bed: --smp 1 --disk-size cache:512M --disk-size srv:256M --timeout 600
 # run: 6.1
@@ -17,7 +17,7 @@ nfs_server_start
 files=$export_dir/files
 mkdir "$files"
 sizes="0 1 4095 4096 4097 65537 1048575 1048576 1048577 2200001"
-# The edges of a large folio once, where all is slow.
+# A slow kernel gets the edges of a large folio only once.
 on_debug_kernel && sizes="0 1 4095 4096 4097 65537 1048577"
 for size in $sizes; do
 	fill "$files/$size" "$size" $((1 + size))
@@ -42,14 +42,14 @@ check_range "the files have holes (bytes allocated)" 1 $((total - 1200000)) \
 	"$(find "$files" -type f -printf '%b\n' | awk '{ s += $1 } END { print s * 512 }')"
 
 cachefs_load
-# Should something not be cached, the trace says why.
+# The trace says why something is not cached.
 tracing=/sys/kernel/tracing/events/cachefs
 echo 1 > "$tracing/cachefs_refuse/enable"
 echo 1 > "$tracing/cachefs_drop/enable"
 nfs_mount
 ways="sequential scattered backwards without_readahead mapped_shared
 	mapped_private sendfile splice processes"
-# Where NFS asks page by page, some of them are the same to the cache.
+# Some of these ways are the same to the cache if NFS asks page by page.
 case $(uname -r) in
 6.1.*)	[ "$LONG" ] || ways="sequential scattered backwards mapped_shared splice" ;;
 esac
@@ -73,7 +73,8 @@ pass()		# NAME WAY
 	hits=$(($(cachefs_stat hit_bytes) - hits_before))
 }
 
-# To the end of each file, and not to the end of a block.
+# Check that all comes from the cache.  Hits count to the end of each file, and not to the
+# end of a block.
 warm()		# NAME WAY
 {
 	settle
@@ -83,7 +84,7 @@ warm()		# NAME WAY
 	check_equal "$1: hits, in bytes" "$total" "$hits"
 }
 
-# Another version of each file: nothing of it is cached.
+# Read another version of each file, of which nothing is cached.
 cold()		# NAME WAY
 {
 	touch "$files"/*
@@ -113,7 +114,7 @@ nfs_umount
 nfs_mount
 warm "cached without readahead, read with it" sequential
 
-# What passes the page cache by is not cached, and does no harm.
+# Data that is read past the page cache is not cached, and does no harm.
 cold "with O_DIRECT in between, cold" direct
 settle
 drop_caches
@@ -121,7 +122,8 @@ pass "with O_DIRECT in between, in part warm" direct
 check_range "some of it from the cache (bytes)" 1 "$total" "$hits"
 drop_caches
 pass "after O_DIRECT, buffered" sequential
-# What is in one folio with what is cached is stored if the server's part ends last.
+# Missing blocks in one folio with cached blocks are stored if the server's part ends
+# last.
 for ((tries = 20; tries > 0 && reads > 0; tries--)); do
 	settle
 	drop_caches
@@ -129,7 +131,7 @@ for ((tries = 20; tries > 0 && reads > 0; tries--)); do
 done
 warm "after O_DIRECT, buffered, warm" sequential
 
-# Mounts that wait for each write: 6.1 reads them from the server.
+# Mounts that wait for each write.  Linux 6.1 reads their files from the server.
 for option in sync noac; do
 	nfs_umount
 	nfs_mount "$option"
@@ -141,7 +143,7 @@ for option in sync noac; do
 	esac
 done
 
-# A folio that is larger than what one READ asks for is read once, and counts once.
+# A folio that is larger than one READ is read once, and counts once.
 while read -r rsize size; do
 	fill "$export_dir/in-pieces-$rsize" "$size" 11
 	nfs_umount
@@ -158,7 +160,8 @@ while read -r rsize size; do
 	reads=$(rpc_reads)
 	check "rsize=$rsize, warm: the bytes" cmp "$export_dir/in-pieces-$rsize" \
 		"$MNT/in-pieces-$rsize"
-	# Below a page the last one comes from the server: NFS does not tell netfs its end.
+	# If rsize is below a page, the last page comes from the server, because NFS does
+	# not tell netfs where the file ends.
 	case $rsize:$(uname -r) in
 	2048:6.1.*)	;;
 	2048:*)		reads=$((reads + 2)) ;;
@@ -170,8 +173,8 @@ done <<-END
 	2048 200003
 END
 
-# Numbers of blocks, pages and bytes that 20 and 32 bits are too small for: 1 GiB and
-# 5 GiB are the same in the latter.
+# Numbers of blocks and pages that need more than 20 bits, and of bytes that need more
+# than 32 bits.  In so few bits 1 GiB and 5 GiB are the same.
 beyond=$export_dir/beyond
 truncate -s 6G "$beyond"
 piece()		# FILE GIB: a sum of the MiB there

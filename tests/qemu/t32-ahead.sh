@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What is read from the device before anybody asks for it: in a sequence of reads
-# more than they ask for, in any other order nothing, and little that turns out not
-# to be wanted.  The memory for that is bounded, however many files are open.
+# Data that is read from the device before it is asked for.  In a sequence of reads the
+# cache reads more than they ask for, and in any other order it does not.  Little of it
+# turns out not to be wanted.  The memory for it is bounded, however many files are open.
 #
 # bed: --smp 1 --disk-size cache:256M --disk-size srv:256M
 # run: 6.1
@@ -23,8 +23,8 @@ nfs_mount
 cat "$MNT/file" > /dev/null
 settle
 
-# Run a command with nothing of the file in memory.  What it does not ask for is
-# counted when the file is forgotten.
+# Run a command with nothing of the file in memory.  Data that the command does not ask
+# for is counted when the file is forgotten.
 reading()	# NAME COMMAND...
 {
 	local reads before
@@ -67,7 +67,8 @@ every()		# BYTES FROM STEP TO
 	pieces "$1" < <(seq "$2" "$3" $(($4 - 1)))
 }
 
-# Never twice the same, which is in memory, and none that continues another.
+# Read pieces in random order.  No piece comes twice, because it would be in memory, and
+# no piece continues another piece.
 anywhere()	# BYTES NUMBER
 {
 	pieces "$1" < <(seq 0 "$(($1 * 2))" $((size - 1)) |
@@ -85,20 +86,20 @@ reading "all of it" every 131072 0 131072 $size
 check_equal "$name: nothing was not asked for" 0 "$unused"
 check_range "$name: read once, and checksums (sectors)" $((size / 512)) \
 	$((size * 103 / 51200)) "$sectors"
-# Windows of 128 KiB, of which the 128 would wait for the disk one by one.  Newer
-# kernels ask for the next one while the disk reads.
+# All of it has 128 windows of 128 KiB, which would wait for the disk one by one.  Newer
+# kernels ask for the next window while the disk reads.
 case $(uname -r) in
 6.1.*)	check_range "$name: some windows at once (reads of the device)" 1 90 "$ios" ;;
 esac
 
-# The first one reads something ahead, the second one has nothing to.
+# The first part reads something ahead.  The second part has nothing to read ahead.
 two_parts()
 {
 	every 131072 $((1 << 20)) 131072 $((2 << 20))
 	every 131072 0 131072 $((1 << 20))
 }
 
-# Half of a stage that is a quarter of it, and another stage.
+# Unused are at most half of a stage that has a quarter of the bytes, and another stage.
 little()	# BYTES
 {
 	check_range "$name: little that was not asked for (bytes)" 0 \
@@ -129,8 +130,8 @@ check_equal "$name: nothing was not asked for" 0 "$unused"
 reading "pages anywhere" anywhere 4096 400
 check_equal "$name: nothing was not asked for" 0 "$unused"
 
-# Many files, of each of which something is read ahead and never asked for; and in
-# between large stages, whose memory serves again.  Newer kernels do not read ahead.
+# Many files.  Of each file something is read ahead and never asked for.  Between them
+# there are large stages, whose memory is used again.  Newer kernels do not read ahead.
 mib_missing()	# what no part of the kernel says it has
 {
 	awk '$1 ~ /^(MemFree|Buffers|Cached|AnonPages|Slab|KernelStack|PageTables|Percpu|VmallocUsed):$/ {
@@ -185,7 +186,7 @@ case $(uname -r) in
 		"/sys/class/bdi/$(mountpoint -d "$MNT")" < /run/go > /run/many &
 	exec 6> /run/go
 	wait_for 200 grep -q open /run/many || t_die "the files cannot be read"
-	# Some other things have changed, too.
+	# Other uses of memory have changed, too.
 	check_range "400 files are open: memory taken, by the kernel's account (MiB)" \
 		-20 48 $(($(mib_missing) - before))
 	check_range "of which this was read ahead (bytes)" \

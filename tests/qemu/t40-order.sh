@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The order of mounting and attaching does not matter, and neither does when a
-# cache goes: NFS goes on, and what was cached is there when it comes back.  The same
-# when the server goes.  And what to see when another FS-Cache backend was there first.
+# The order of mounting and attaching does not matter, and a cache may go at any time.
+# NFS goes on, and cached data is there when the cache comes back.  The same holds if the
+# server goes.  Also see a mount if another FS-Cache backend was there first.
 #
 # bed: --smp 1 --disk-size cache:256M --disk-size other:128M --disk-size srv:256M --timeout 400
 #
@@ -210,7 +210,7 @@ check "cachefs has no volumes in sysfs" \
 	eval "! ls -d $(cachefs_dir)/volumes/* 2>/dev/null"
 check_equal "and stores nothing" 0 "$(cachefs_stat stored_bytes)"
 
-# What the guide says: stop cachefilesd, unmount, mount again.
+# Do as the guide says: stop cachefilesd, unmount, mount again.
 kill "$daemon"
 wait "$daemon" || true
 other_gone()

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What is not attached: wrong words, wrong paths, devices that hold something
-# else, damaged and resized caches.  Each with its errno and one line in the log
-# that says why, and with no byte of the device changed.
+# An attach is refused for wrong words, wrong paths, devices that hold something else, and
+# damaged and shrunk caches.  Each refusal has its errno and one line in the log that says
+# why, and changes no byte of the device.
 #
 # bed: --smp 1 --disk-size disk:64M --disk-size other:64M --timeout 400
 #
@@ -17,7 +17,7 @@ load netfs fscache dm_mod dm_flakey ext4 xfs
 disk=$(readlink -f /dev/disk/disk)
 other=$(readlink -f /dev/disk/other)
 
-# The errno's name in what bash or insmod print, or "accepted".
+# Print the name of the errno in a message of bash or insmod, or "accepted".
 errno_of()	# STATUS TEXT
 {
 	if [ "$1" = 0 ]; then
@@ -58,13 +58,13 @@ load_with()	# PARAMETERS
 	errno_of "$status" "$text"
 }
 
-# All bytes of what the first word names, if it is a device.
+# Print a checksum of the device that the first word names, if it names one.
 bytes_of()	# PATH...
 {
 	[ ! -b "${1:-}" ] || xxhsum -q -H2 < "$1"
 }
 
-# The log must have one line that says why, and at most one more, with the number.
+# The log must have one line that says why, and at most one more line, with the number.
 one_line()	# NAME LOG-REGEX
 {
 	local all why
@@ -111,7 +111,7 @@ zero()
 	blkdiscard -f -z "$other" 2>/dev/null
 }
 
-# A device of so many blocks of 4096 bytes, the beginning of $other.
+# Make a device of the first BLOCKS blocks of 4096 bytes of $other.
 sized()		# NAME BLOCKS: prints its path
 {
 	dmsetup create --noudevsync "$1" --table "0 $(($2 * 8)) linear $other 0"
@@ -130,7 +130,7 @@ unsized()	# NAME...
 
 # --- while nothing is loaded: the module's parameter
 
-# The first time, the kernel has something to say of modules from outside.
+# Load the module once, because the kernel complains about the first module from outside.
 insmod /bed/cachefs.ko
 rmmod cachefs
 
@@ -214,7 +214,7 @@ printf something | dd of="$other" bs=1 seek=$((64 * 1048576 - 9)) conv=notrunc \
 	2>/dev/null
 refused "unknown data at the end" EMEDIUMTYPE "unknown data" "$other"
 
-# --- what was a cache once, and became something that leaves its superblock there
+# --- former caches that became something that leaves the cache's superblock there
 
 was_a_cache()	# WORDS
 {
@@ -282,7 +282,8 @@ bad()		# NAME ERRNO LOG-REGEX FIELD=NUMBER...
 	refused "$name" "$errno" "bad superblock: $regex" "$device"
 	restore
 }
-# Sealed anew with nothing changed it is accepted, so refusals are the fields'.
+# A superblock with a new checksum is accepted, so the refusals below are because of the
+# fields.
 python3 /bed/super.py "$device" features_compat=64 > /dev/null
 check_equal "a superblock with a compatible feature" accepted "$(attach "$device")"
 cachefs_detach

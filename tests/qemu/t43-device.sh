@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The cache's device and other formats: what their own tools make is refused by its
-# name; what "force" leaves, and what is cached, looks like nothing to blkid and
-# wipefs.
+# Other formats on the cache's device.  A format that its own tools have made is refused
+# by its name.  After "force", and with cached data, the device looks like nothing to
+# blkid and wipefs.
 #
 # bed: --smp 1 --disk-size disk:128M --disk-size srv:256M --timeout 900
 #
@@ -33,7 +33,7 @@ zero()
 	blkdiscard -f -z "$disk" 2>/dev/null
 }
 
-# The kernel's own devices of 4 KiB blocks are not enough here: sectors.
+# Make a device of the first SECTORS of $disk.  Blocks of 4 KiB are not fine enough here.
 sized()		# SECTORS: prints the path of the beginning of $disk
 {
 	dmsetup create --noudevsync sized --table "0 $1 linear $disk 0"
@@ -46,7 +46,7 @@ unsized()
 	dmsetup remove --noudevsync --retry sized
 }
 
-# What others see; nothing is cached of the device by whoever looks.
+# Print the findings of blkid and wipefs, with nothing of the device in the page cache.
 seen()		# DEVICE
 {
 	blockdev --flushbufs "$1"
@@ -106,7 +106,7 @@ for what in btrfs f2fs squashfs luks1 luks2 ext4 swap swap64k; do
 	forced "$what" "$disk"
 done
 
-# --- what is only at the end, at sizes that are no multiple of a block too
+# --- formats that are only at the end, also at sizes that are no multiple of a block
 
 end_magic()	# DEVICE md1|md09|ddf|intel|zfs
 {
@@ -142,7 +142,7 @@ for sectors in 262144 200007; do
 		end_magic "$device" "$what"
 		named "$name" "$device"
 		forced "$what on $sectors sectors" "$device"
-		# Of what was a cache it leaves the superblock.
+		# On a former cache such a format leaves the superblock.
 		end_magic "$device" "$what"
 		named "$name" "$device"
 		dmesg -C
@@ -152,7 +152,7 @@ for sectors in 262144 200007; do
 	done
 done
 
-# --- what is cached, on a device whose last region once reached to its end
+# --- cached data, on a device whose last region once reached to the device's end
 
 nfs_server_start
 python3 - "$export_dir/file" <<'PYTHON'
@@ -183,7 +183,7 @@ check_equal "it attaches again" accepted "$(attach "$device")"
 cachefs_detach
 unsized
 
-# --- what somebody wrote to the device before, and has not reached it yet
+# --- a write to the device from before the attach, which has not reached the device yet
 
 zero
 exec 9<> "$disk"

@@ -34,7 +34,7 @@ cachefs_unload
 errors=/run/errors
 : > "$errors"
 
-# Read until /run/stop; the bytes are always right.
+# Read until /run/stop is there.  The bytes must always be right.
 reader()
 {
 	local sum
@@ -46,9 +46,10 @@ reader()
 	done
 }
 
-# Until /run/stop, read all files below /sys/fs/cachefs, and write what may be written, as
-# it is; through descriptors from before, too.  Files may be gone, and what the others have
-# makes sense.  Prints what is wrong, and makes /run/seen/NAME once NAME was read.
+# Until /run/stop is there, read all files below /sys/fs/cachefs, and write back the
+# writable ones, through descriptors of the round before.  Files may be gone.  The content
+# of other files must make sense.  Print what is wrong, and make /run/seen/NAME once NAME
+# was read.
 sysfs()		# DEVICE
 {
 	python3 - "$1" <<-'END'
@@ -121,19 +122,19 @@ in_use()
 	[ "$(($(< "$stats/device_read_bytes") + $(< "$stats/stored_bytes")))" -gt 0 ]
 }
 
-# Up to a quarter of a second, which differs from round to round.
+# Wait up to a quarter of a second.  The time differs from round to round.
 moment()
 {
 	read -r -t "$(printf '0.%03d' $((RANDOM % 250)))" <> /run/nobody || true
 }
 
-# The slabs that bios and their vectors come from; a cache adds one of its own.
+# Print the slabs of bios and of their vectors.  A cache adds a slab of its own.
 bio_slabs()
 {
 	awk '$1 ~ /^bio/ { print $1 }' /proc/slabinfo | sort | xargs
 }
 
-# Memory of the kernel's that can be leaked, in KiB.
+# Print the KiB of the kernel's memory that can be leaked.
 kernel_memory()
 {
 	awk '$1 ~ /^(SUnreclaim|VmallocUsed|Percpu|KernelStack):/ { s += $2 }
@@ -162,8 +163,8 @@ for ((i = 1; i <= rounds; i++)); do
 	[ "$i" != $((rounds / 5)) ] || memory=$(kernel_memory)
 done
 memory=$(($(kernel_memory) - memory))
-# A slow machine may have read few files in those rounds: each is read once in a cache that
-# stays, and then once more through a descriptor of that cache (ENODEV is 19).
+# A slow machine may have read few files in those rounds.  So each file is read once in a
+# cache that stays, and then once more through a descriptor of that cache (ENODEV is 19).
 insmod /bed/cachefs.ko "cache=$(readlink -f /dev/disk/cache)"
 wait_for 300 seen state max_in_flight_ms hit_bytes in_flight key || true
 rmmod cachefs
@@ -180,7 +181,7 @@ wait "$sysfs" && status=0 || status=$?
 check_equal "files in sysfs, read and written meanwhile: no error" "0 " \
 	"$status $(head -n 3 /run/sysfs)"
 check_equal "the last look" "$wanted" "$(tree_sum "$MNT/all")"
-# The checkers keep what was freed for a while; there kmemleak looks for leaks.
+# The checkers keep freed memory for a while.  Under them kmemleak looks for leaks.
 on_debug_kernel ||
 	check_range "memory does not go up with the rounds (KiB)" -1000000 8192 \
 		"$memory"
@@ -196,8 +197,8 @@ cachefs_load
 for ((i = 1; i <= rounds; i++)); do
 	nfs_mount
 	drop_caches
-	# Relative names: they work in a mount that is not in the tree any more.
-	# What is read is not cached, or the second time in part.
+	# Relative names work in a mount that is not in the tree any more.  The files are
+	# not cached, or cached in part the second time.
 	(cd "$MNT/$(((i - 1) / 2 * 2 + 1))" && : > /run/inside &&
 		exec cat ./* > /dev/null) &
 	reader=$!

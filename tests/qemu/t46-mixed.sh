@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Everything at once, for an hour with LONG=1, else for two minutes: fio checks
-# what it reads at random, files change on the server and by this client, page
-# cache and memory are reclaimed and compacted, and all the time the cache is
-# detached and attached and the module unloaded and loaded.
+# Everything at once, for an hour with LONG=1, else for two minutes.  fio checks the data
+# of its random reads.  Files change on the server and by this client.  Page cache and
+# memory are reclaimed and compacted.  All the time the cache is detached and attached,
+# and the module is unloaded and loaded.
 #
 # bed: --disk-size cache:128M --disk-size srv:512M --timeout 7200
 # run: long
@@ -23,7 +23,7 @@ errors=/run/errors
 
 nfs_server_start
 chmod 777 "$export_dir"
-# 24 MiB of blocks that tell whether they are right.
+# 24 MiB of blocks that have their own checksums.
 fio --name=blocks --directory="$export_dir" --nrfiles=3 --size=24M --rw=write \
 	--bs=4k --verify=crc32c --do_verify=0 --output=/run/fio.write
 fill_many "$export_dir/still" 20 20000 1
@@ -64,7 +64,7 @@ read_still()
 	done
 }
 
-# What this client writes it reads again.
+# This client reads its own writes again.
 write_own()
 {
 	local n
@@ -79,7 +79,7 @@ write_own()
 	done
 }
 
-# Nobody can say which version a reader sees; an error is one.
+# A reader may see any version, but must see no error.
 change()
 {
 	local n

@@ -1,10 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The cache's disk gives errors, loses or changes what was written, has bad
-# sectors, goes away or hangs while files are read: no reader sees an error or a
-# wrong byte, the cache says what has happened to it, and when the disk is good
-# again a plain attach finds a cache.
+# The cache's disk gives errors, loses or changes writes, has bad sectors, goes away or
+# hangs while files are read.  No reader sees an error or a wrong byte.  The cache says
+# what has happened to it.  When the disk is good again, a plain attach finds a cache.
 #
 # bed: --smp 1 --disk-size cache:64M --disk-size srv:256M --timeout 1500
 # run: 6.1 all:debug
@@ -25,9 +24,10 @@ blocks=$(($(blockdev --getsize64 "$disk") / 4096))
 
 # --- the disk
 
-# A table for dmsetup: the disk, in which TARGET takes the place of all blocks of
-# a class: super, anchor, meta (of regions), first (the first region's), data,
-# spot (single sectors of data) or all.  See Documentation/ondisk-format.rst for where they are.
+# Print a table for dmsetup.  It is the disk, with TARGET in the place of all blocks of a
+# class: super, anchor, meta (of regions), first (the metadata of the first region), data,
+# spot (single sectors of data) or all.  Documentation/ondisk-format.rst says where they
+# are.
 table()	# [CLASSES TARGET [WORDS]]
 {
 	awk -v disk="$disk" -v blocks="$blocks" -v classes=" ${1:-} " \
@@ -75,8 +75,8 @@ table()	# [CLASSES TARGET [WORDS]]
 	}'
 }
 
-# Exchange the table while I/O is under way.  Or have the block layer fail some
-# of the requests, where it can do that.
+# Exchange the table while I/O is under way.  Or let the block layer fail some of the
+# requests, if it can.
 requests=/sys/kernel/debug/fail_make_request
 disk_is()	# [CLASSES TARGET [WORDS]] | requests PERCENT
 {
@@ -98,14 +98,14 @@ table > /run/table
 dmsetup create --noudevsync cache /run/table
 dmsetup mknodes
 
-# Older kernels have no error_reads, corrupt pages that are written where they
-# are, and pages that are read not at all.
+# dm-flakey of older kernels has no error_reads.  It corrupts written pages in place, and
+# does not corrupt pages that are read.
 new_flakey=1
 table data flakey error_reads > /run/table
 dmsetup load cache /run/table 2>/dev/null || new_flakey=""
 dmsetup clear cache
 
-# What is in the files of a directory, or why they cannot be read.
+# Print the checksums of a directory's files, or why they cannot be read.
 sums()		# DIR
 {
 	(cd "$1" && xxhsum -q -H2 ./* 2>&1)
@@ -131,7 +131,7 @@ done
 errors=/run/errors
 : > "$errors"
 
-# Is what a directory holds what the server has?  Any other sum is noted.
+# Compare a directory with the server's.  Note any other checksum.
 read_tree()	# DIR
 {
 	local sum
@@ -214,8 +214,8 @@ no_wrong_byte()	# NAME
 	: > "$errors"
 }
 
-# The disk is good again: a plain attach has a cache that works.  Damage that is
-# left on it is found by the first read, and the second one stores anew.
+# The disk is good again: a plain attach has a cache that works.  The first read finds
+# damage that is left on the disk, and the second read stores the data anew.
 good_again()	# NAME
 {
 	local i
@@ -234,12 +234,12 @@ good_again()	# NAME
 	check "$1: it is in use again" test "$(cachefs_stat hit_bytes)" -gt 0
 }
 
-# The disk turns bad under readers, until the cache says what it should.
+# Make the disk bad under readers, until the cache has STATE and COUNTERS.
 under_load()	# NAME STATE COUNTERS LOG CLASSES TARGET [WORDS]
 {
 	local name=$1 state=$2 counters=$3 log=$4
 
-	# The log has this ten times in five seconds, and no more.
+	# The log has this line ten times in five seconds, and no more.
 	[ "$log" != "checksum mismatch" ] || sleep 5
 	log_from_here
 	readers_start
@@ -285,7 +285,7 @@ if [ "$new_flakey" ]; then
 	under_load "metadata cannot be read" degraded "read_errors" \
 		"read error -5" meta flakey error_reads
 else
-	# Nor can it be written, so there is soon nothing to be read.
+	# The data cannot be written either, so there is soon nothing to be read.
 	under_load "data cannot be read" degraded "read_errors*" \
 		"read error -5" data error
 fi
@@ -314,14 +314,14 @@ if [ "$new_flakey" ]; then
 fi
 
 part "at detach and attach"
-# What is left of damage is read and stored again.
+# Data with damage that is left is read and stored again.
 for i in 1 2 3 4; do
 	drop_caches
 	read_tree warm
 	settle
 done
 
-# Detach, exchange the table, and see an attach be refused.
+# Detach, exchange the table, and check that an attach is refused.
 refused()	# NAME ERROR LOG CLASSES TARGET [WORDS]
 {
 	local output
@@ -399,7 +399,7 @@ if [ "$new_flakey" ]; then
 		$(($(rpc_reads) - reads))
 fi
 
-# Nothing was written at detach, and now some of it cannot be read.
+# Nothing was written at the detach, and now some metadata cannot be read.
 disk_is all flakey error_writes
 cachefs_detach
 disk_is first error
@@ -416,7 +416,7 @@ cachefs_detach
 good_again "a region cannot be read at attach"
 
 part "bad sectors"
-# Some stores fail: what they had is not in the cache, and the rest is.
+# Some stores fail.  Their data is not in the cache, and the rest is.
 drop_caches
 settle
 stored=$(cachefs_stat stored_bytes)
@@ -459,7 +459,7 @@ cachefs_detach
 good_again "bad sectors"
 
 part "a disk that hangs"
-# One reader waits for the disk, and what does not need it goes on.
+# One reader waits for the disk.  Work that does not need the disk goes on.
 echo 1000 > "$(cachefs_dir)/max_in_flight_ms"
 drop_caches
 touch "$export_dir/cold"/*

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What errors of the cache's disk cost: bad sectors cost what is in them, a pool
-# without room costs what is new, a disk that is gone costs the cache until an
-# administrator has it used again; and an attach that takes long can be killed.
+# The cost of errors of the cache's disk.  Bad sectors cost their own data.  A pool
+# without room costs new data.  A disk that is gone costs the cache, until an
+# administrator has it used again.  And an attach that takes long can be killed.
 #
 # bed: --smp 1 --disk-size cache:256M --disk-size srv:512M --timeout 900
 # run: sleeps
@@ -32,7 +32,7 @@ all()		# TARGET [WORDS]
 	echo "0 $sectors $1 ${disk} 0 ${*:2}"
 }
 
-# All of the disk but these sectors, in ascending order.
+# Print a table of the disk in which these sectors are bad.  They are in ascending order.
 bad_sectors()	# SECTOR...
 {
 	local at=0 sector
@@ -100,7 +100,7 @@ for i in $(seq 1 20); do
 done
 # shellcheck disable=SC2086 # words
 disk_is "$(bad_sectors $list)"
-# What is stored again may meet a bad sector, too.
+# Data that is stored again may meet a bad sector, too.
 for i in 1 2 3 4 5 6; do
 	drop_caches
 	hits=$(cachefs_stat hit_bytes)
@@ -123,7 +123,7 @@ check_equal "another word is refused" "Invalid argument" "${output##*: }"
 
 # --- metadata that cannot be read
 
-# The region that is open next.  Its third block tells of 126 slots.
+# Find the newest region with complete metadata.  Its third block tells of 126 slots.
 tree_sum "$MNT/many" > /dev/null
 settle
 sleep 11
@@ -161,7 +161,7 @@ check_range "bad metadata: what is missed of 2500 files" 1 126 \
 	$((2500 - $(cachefs_stat hit_bytes) / 4096))
 stop_without_detach
 
-# --- the same at a scan; another block, as what the first one had was stored again
+# --- the same at a scan; another block, as the data of the first one was stored again
 
 disk_is "$good"
 cachefs_load /dev/mapper/c
@@ -215,14 +215,15 @@ check_range "a disk that is back: it has what it had (bytes)" $((60 << 20)) \
 # --- an attach that is killed
 
 stop_without_detach
-# Two seconds for each read: 14 and more, a few regions at a time.
+# Each read takes two seconds.  The attach takes 14 seconds or more, with a few regions at
+# a time.
 disk_is "$(all delay 2000 "$disk" 0 0)"
 dmesg --clear
 insmod /bed/cachefs.ko
 bash -c 'echo /dev/mapper/c > /sys/fs/cachefs/attach' &
 attach=$!
 sleep 2
-# Reclaim does not wait for it, though the disk stands still.
+# Reclaim does not wait for the attach, even if the disk stands still.
 hold c
 check_ends "reclaim during an attach" bash -c 'echo 2 > /proc/sys/vm/drop_caches'
 check "reclaim during an attach: that has not ended" kill -0 $attach
@@ -240,7 +241,7 @@ dmsetup remove --noudevsync c
 
 # --- a pool without room
 
-# 32 MiB, for a disk of eight times that.
+# A pool of 32 MiB, for a disk of eight times that size.
 dmsetup create --noudevsync meta <<< "0 8192 linear $disk 0"
 dmsetup create --noudevsync data <<< "0 65536 linear $disk 8192"
 dmsetup mknodes

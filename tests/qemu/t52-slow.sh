@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A cache disk that is slow or does not answer holds up nobody who has not asked
-# it already: what is in flight to it is bounded in bytes and in time, a page is
-# marked no longer than that, and reads go to the server.
+# A cache disk that is slow or does not answer delays only tasks that have asked it
+# already.  Stores in flight to the disk are bounded in bytes and in time.  A page is
+# marked no longer than that.  Reads go to the server.
 #
 # bed: --disk-size cache:256M --disk-size srv:512M --disk-size five:256M --rate five:5000000 --timeout 500
 # run: all:debug
@@ -27,7 +27,7 @@ fill "$export_dir/large" 48M 20
 fill "$export_dir/large2" 48M 21
 sync
 
-# The disk, of which reads and writes take so many milliseconds.
+# Print a table of the disk in which reads and writes take so many milliseconds.
 delays()	# READ WRITE: a table
 {
 	echo "0 $sectors delay $disk 0 $1 $disk 0 $2"
@@ -55,8 +55,8 @@ load netfs fscache
 cachefs_attach /dev/mapper/slow
 dir=$(cachefs_dir)
 
-# 1. The marks, on a disk that does nothing: whoever waits for a page waits for as
-# long as is set.
+# 1. The marks, on a disk that does nothing.  A task that waits for a page waits no longer
+# than max_in_flight_ms.
 nfs_mount
 echo 0 > "$dir/max_in_flight_ms"
 hold slow
@@ -110,7 +110,7 @@ warm()		# is a file that is cached read from the cache?
 	[ "$before" = "$(rpc_reads)" ]
 }
 
-# 2. A disk that does not answer at all, for ten times what is set.
+# 2. A disk that does not answer at all, for more than ten times read_bypass_ms.
 echo 100 > "$dir/read_bypass_ms"
 drop_caches
 asked=$(cachefs_stat device_read_bytes)
@@ -130,7 +130,7 @@ for i in 2 3 4 5; do
 done
 check_range "from the server, though they are cached (bytes)" \
 	$((3 * 256 * 1024)) $((1 << 30)) $(($(cachefs_stat bypassed_bytes) - bypassed))
-# Where its pages are not what the disk reads into.
+# On 6.1 the disk does not read into the reader's pages, so the reader need not wait.
 case $(uname -r) in
 6.1.*)	check "who waited for the disk goes on without" \
 		wait_for 60 has_ended $reader ;;
@@ -148,7 +148,7 @@ latency_count()	# HISTOGRAM FIRST: what it has in its buckets, from this one on
 {
 	cut -d ' ' -f "$2-" "$dir/latency/$1" | tr ' ' '\n' | awk '{ n += $1 } END { print n }'
 }
-# From the 20th bucket on they took 2^18 us at least.
+# Reads from the 20th bucket on took at least 2^18 us.
 slow=$(latency_count device_reads 20)
 total=$(cat "$dir/latency/device_reads_total_us")
 set_delays 500 0
@@ -200,8 +200,8 @@ in_flight_limit()
 {
 	cachefs_stat in_flight_limit_bytes
 }
-# It is measured while there is enough to write.  A server may be slower than the disk: the
-# disk begins when the server has given all.
+# The limit is measured while there is enough to write.  A server may be slower than the
+# disk, so the disk begins when the server has given all.
 measured()	# MOST
 {
 	touch "$export_dir/large"
@@ -212,10 +212,10 @@ measured()	# MOST
 	settle
 	[ "$(in_flight_limit)" -le "$1" ]
 }
-# After a pause it takes twice as much for a tenth of a second.
+# After a pause the disk takes twice as much for a tenth of a second.
 check "soon no more is in flight than it takes in $limit ms" \
 	wait_for 120 measured $((12 << 20))
-# And while it does nothing, nothing is measured: exactly so much.
+# While the disk does nothing, nothing is measured, so the limit stays exactly the same.
 touch "$export_dir/large"
 cat "$export_dir/large" "$export_dir/large2" > /dev/null
 drop_caches
@@ -236,8 +236,8 @@ nfs_umount
 cachefs_detach
 check "this disk is released" dmsetup remove --noudevsync five
 
-# 5. A disk that has room for four requests and does nothing: whoever submits another
-# one waits, and nobody waits for that one.
+# 5. A disk that has room for four requests and does nothing.  The task that submits
+# another request waits, and no other task waits for that task.
 held_disk backing cache
 load loop
 loop=$(losetup --find --show --direct-io=on /dev/mapper/backing)
@@ -263,8 +263,8 @@ cachefs_detach
 losetup -d "$loop"
 check "the disk under it is released" wait_for 60 dmsetup remove --noudevsync backing
 
-# 6. A container that may hardly read the disk: what the cache reads is not counted as its
-# own.  With the limit these files take nine minutes.
+# 6. A container that may hardly read the disk.  The cache's reads are not counted as the
+# container's reads.  With the limit these files would take nine minutes.
 mkdir /run/cgroup
 mount -t cgroup2 none /run/cgroup
 echo +io > /run/cgroup/cgroup.subtree_control || t_die "no io controller"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A server that does not answer any more holds up its own readers alone: however many
-# of them wait, what comes from another server is stored.
+# A server that does not answer any more delays only its own readers.  Data from another
+# server is stored, however many of these readers wait.
 #
 # bed: --smp 1 --disk-size cache:256M --disk-size srv:256M --timeout 400
 # run: 6.1
@@ -26,14 +26,15 @@ other_server_start dead
 
 cachefs_load
 dir=$(cachefs_dir)
-# Two thirds of what the readers ask for.
+# Two thirds of the bytes that the readers ask for.
 echo $((readers * bytes * 2 / 3)) > "$dir/max_in_flight_bytes"
 nfs_mount
 mkdir /mnt/dead
 mount -t nfs -o "$other_options,actimeo=3600" "$other_server:$export_dir" /mnt/dead ||
 	t_die "no mount of the second server: $(cat /run/other.log)"
 
-# All are open before the server dies; what is read is compared when it is back.
+# All files are open before the server dies.  Their data is compared when the server is
+# back.
 cat > /run/readers.py <<'END'
 import os, sys, threading
 names = sorted(os.listdir("/mnt/dead/files"))

@@ -1,11 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# No memory.  On a stock kernel: files larger than the machine's memory are read
-# while something else takes that memory, and by a reader in a memory cgroup at
-# its limit, from a disk that is slow to write.  Nothing gets stuck, and nothing
-# is killed that would not have been without a cache.  On the debug kernel:
-# allocations of the cache's are made to fail.
+# No memory.  On a stock kernel, files larger than the machine's memory are read while
+# another process takes that memory, and by a reader in a memory cgroup at its limit.  The
+# cache's disk is slow to write.  Nothing gets stuck, and no process is killed that would
+# live without a cache.  On the debug kernel, allocations of the cache are made to fail.
 #
 # bed: --disk-size cache:1G --disk-size srv:1G --mem 512M --timeout 900
 # run: long all:debug
@@ -26,7 +25,7 @@ sums()		# DIR; what is in its files, or why they cannot be read
 	(cd "$1" && xxhsum -q -H2 ./* 2>&1)
 }
 
-# Is what a directory holds what the server has?  Anything else is noted.
+# Compare a directory with WANTED.  Note any difference.
 read_tree()	# DIR WANTED
 {
 	local sum
@@ -58,8 +57,8 @@ fail_off()
 	echo 0 > "$inject/fail_page_alloc/probability"
 }
 
-# What is allocated below functions of one range and not below another one fails
-# at times.
+# Let some allocations fail.  They come from functions of the first range, and not from
+# functions of the second range.
 fail_on()	# PERCENT START END REJECT_START REJECT_END
 {
 	local dir
@@ -79,7 +78,7 @@ fail_on()	# PERCENT START END REJECT_START REJECT_END
 	echo "$1" > "$inject/fail_page_alloc/probability"
 }
 
-# Where a function of the kernel is.
+# Print the first address of a function of the kernel, and the address behind it.
 range_of()	# NAME
 {
 	awk -v name="$1" '
@@ -93,7 +92,7 @@ failed()	# prints how many allocations of either kind have failed
 		$(cat "$inject/fail_page_alloc/times")))
 }
 
-# Attaching fails for lack of memory or not at all.
+# Attach.  An attach fails for lack of memory or not at all.
 attach_in_need()	# prints how often it failed
 {
 	local i output
@@ -128,8 +127,8 @@ allocations_fail()
 	text=$(cat /sys/module/cachefs/sections/.text)
 	text+=" $(printf '0x%x' \
 		$((text + $(cat /sys/module/cachefs/coresize))))"
-	# These two do not get over it themselves: one leaks the name of a slab,
-	# the other unlinks what is not linked yet.
+	# These two do not get over a failed allocation: one leaks the name of a slab, the
+	# other unlinks an entry that is not linked yet.
 	slab=$(range_of bioset_init)
 	cookie=$(range_of __fscache_acquire_cookie)
 
@@ -139,7 +138,7 @@ allocations_fail()
 		attaches=$(attach_in_need)
 		# shellcheck disable=SC2086
 		fail_on "$percent" $text $slab
-		# 10 % is too much to get an object for each file at once.
+		# With 10 % not every file gets an object at once.
 		for i in 1 2 3 ${LONG:+4 5 6 7 8 9}; do
 			readers=()
 			[ "$i" != 2 ] || touch "$export_dir/small"/*
@@ -157,7 +156,7 @@ allocations_fail()
 		echo "# $attaches attaches failed, then $(failed) allocations"
 	done
 
-	# Of the readers anything may fail, which they may be told.
+	# Any allocation of the readers may fail, and the readers may be told so.
 	cachefs_attach "$disk"
 	# shellcheck disable=SC2086
 	fail_on 0 0 0xffffffffffffffff $cookie
@@ -180,7 +179,7 @@ allocations_fail()
 	check "any allocation of the readers fails: some did" \
 		test "$(failed)" -gt 5
 
-	# And now with memory.
+	# Read again, now with memory.
 	for i in 1 2; do
 		drop_caches
 		reads=$(rpc_reads)
@@ -205,7 +204,7 @@ kills()
 	awk '$1 == "oom_kill" { print $2 }' /proc/vmstat
 }
 
-# Most of what is free, for as long as it lives.
+# Take most of the free memory, for as long as this process lives.
 hog()
 {
 	exec python3 -c '

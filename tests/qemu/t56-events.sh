@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Who listens to uevents, or polls the file "state", hears of each state of a cache; with
-# LONG=1 also when nothing happens but that the last error is five minutes old.
+# A process that listens to uevents, or polls the file "state", is told of each state of a
+# cache.  With LONG=1 it is also told of a state that changes only because the last error
+# is five minutes old.
 #
 # bed: --smp 1 --disk-size cache:64M --disk-size srv:128M --timeout 1500
 
@@ -27,7 +28,7 @@ gone="0 $sectors error"
 dmsetup create --noudevsync c <<< "$good"
 dmsetup mknodes
 
-# The disk fails while a file is read.
+# Let the disk fail while a file is read.
 fail_once()
 {
 	disk_is "$gone"
@@ -41,7 +42,7 @@ said_last()	# FILE LINE
 	[ "$(tail -n 1 "$1")" = "$2" ]
 }
 
-# The last event of both kinds.
+# Check the last event of both kinds.
 told()		# NAME STATE [SECONDS]
 {
 	check "$1: uevent" wait_for "${3:-60}" said_last /run/uevents "change $2"
@@ -67,7 +68,7 @@ told "an error" degraded
 echo active > "$(cachefs_dir)/state"
 told "errors are forgotten when told to" active
 
-# What was missed is stored again, and fails once more.
+# The missed data is stored again, and fails once more.
 cat "$MNT/file" > /dev/null
 settle
 fail_once

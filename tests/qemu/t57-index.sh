@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The memory of the index: it has a bound, and gives memory back when the machine has
-# none.  Then the oldest data goes, and all that is read is right.  Dropped caches are
-# no lack of memory.
+# The memory of the index has a bound, and the index gives memory back when the machine
+# has none.  Then the oldest data goes, and all data that is read is right.  Dropped
+# caches are no lack of memory.
 #
 # bed: --smp 1 --disk-size cache:256M --disk-size srv:64M --timeout 400
 # run: 6.1
@@ -22,8 +22,8 @@ cachefs_load
 nfs_mount
 dir=$(cachefs_dir)
 
-# Read every other block, in any order: each one is an extent.  Prints how many are
-# not what the server has.
+# Read every other block, in random order, so that each block is an extent.  Print the
+# number of blocks that differ from the server's.
 read_blocks()	# FILE
 {
 	settle
@@ -50,7 +50,7 @@ index_below()	# BYTES [EXTENTS]
 		[ "$(extents)" -lt "${2:-1000000}" ]
 }
 
-# Each time it gives an eighth at most.
+# Each time the index gives back an eighth at most.
 index_gives()	# BYTES EXTENTS
 {
 	echo 2 > /proc/sys/vm/drop_caches
@@ -77,11 +77,11 @@ before=$(rpc_reads)
 check_equal "blocks from the cache that are wrong" 0 "$(read_blocks used)"
 check_equal "READs for them" 0 $(($(rpc_reads) - before))
 
-# Data that nobody has read yet goes, and what was read may stay.
+# Data that was not read yet goes, and data that was read may stay.
 check_equal "other blocks from the server that are wrong" 0 "$(read_blocks other)"
 all=$(extents) bytes=$(cachefs_stat index_bytes)
 check_range "they are so many extents" 5000 6000 "$all"
-# The kernel wants to keep most of the memory free.
+# Let the kernel keep most of the memory free.
 cd /proc/sys/vm
 scale=$(cat watermark_scale_factor) free=$(cat min_free_kbytes)
 echo 3000 > watermark_scale_factor

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A working set larger than the device: it fills up and wraps many times, data
+# A working set larger than the device.  The device fills up and wraps many times, data
 # stays right, and the statistics add up.
 #
 # bed: --smp 1 --disk-size cache:48M --disk-size srv:512M --timeout 600
@@ -14,7 +14,7 @@ set -eu
 . /bed/lib.sh
 
 nfs_server_start
-# Less of a disk, and less to read, where all is slow.
+# A slow kernel gets a smaller disk, and less to read.
 disk=/dev/disk/cache rounds=4 mib=12 small=300
 if on_debug_kernel; then
 	load dm_mod
@@ -45,7 +45,8 @@ check_range "the device is in use, and not more than it has" \
 	$((capacity / 3)) "$capacity" "$used"
 check_range "it has wrapped more than once (bytes evicted)" \
 	$((capacity * (rounds - 1) / 2)) $((1 << 40)) "$evicted"
-# Stored counts to the end of a file, used and evicted whole blocks.
+# stored_bytes counts to the end of a file.  used_bytes and evicted_bytes count whole
+# blocks.
 blocks=$(find "$export_dir" -type f | wc -l)
 check_range "stored = used + evicted, but for the ends of files" \
 	$((used + evicted - rounds * blocks * 4096)) $((used + evicted)) "$stored"
@@ -59,13 +60,13 @@ for file in "$dir"/volumes/*/stored_bytes; do
 done
 check_equal "the volumes' bytes add up to the cache's" "$stored" "$volumes"
 
-# What is left is still right after a new attach.
+# The data that is left is still right after a new attach.
 nfs_umount
 cachefs_unload
 cachefs_load "$disk"
 nfs_mount
 drop_caches
-# What was read last is what a first-in-first-out cache still has.
+# A first-in-first-out cache still has the data that was read last.
 check_equal "after a new attach: the right bytes, of what was read last" \
 	"$(tree_sum "$export_dir/small")" "$(tree_sum "$MNT/small")"
 check_equal "and from the cache" $((small * 9000)) "$(cachefs_stat hit_bytes)"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What is read again and again stays in a cache through which something much larger
-# than the device passes once; and what is noted as read, though nobody reads it.
+# Data that is read again and again stays in a cache through which much more data than the
+# device holds passes once.  Data that is noted as read stays, too, without any read.
 #
 # bed: --smp 1 --disk-size cache:48M --disk-size srv:512M --timeout 400
 #
@@ -46,7 +46,7 @@ asked=0
 for ((i = 1; i <= parts; i++)); do
 	cat "$MNT/part$i" > /dev/null
 	read_used
-	# More often than the device is written once around.
+	# Do this more often than the device is written once around.
 	if [ $((i % 3)) = 1 ]; then
 		python3 /bed/control.py ask note "$MNT/noted" > /dev/null
 		python3 /bed/control.py ask cached "$MNT/counted" > /dev/null
@@ -65,13 +65,13 @@ check_range "the device was filled some times over (bytes evicted)" \
 kept=$(cachefs_stat reinserted_bytes)
 check_range "what is in use was stored again (bytes)" $size \
 	"$(cachefs_stat stored_bytes)" "$kept"
-# What passes through is not worth it.
+# It is not worth while to keep data that passes through.
 check_range "and little else" 0 $(((size + 60 * 12288 + 1048576) * 7)) "$kept"
 used=$(cat "$(cachefs_dir)/used_bytes")
 check_range "no more than fits" $((capacity / 2)) "$capacity" "$used"
 check_equal "no checksum error" 0 "$(cachefs_stat checksum_errors)"
 
-# It can be found again after an attach.
+# The data is found again after an attach.
 nfs_umount
 cachefs_unload
 cachefs_load

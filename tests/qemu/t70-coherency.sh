@@ -1,10 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# After an open, a read gives what NFS without a cache gives, whatever the
-# server and other local processes did meanwhile.  Random changes against a
-# model, also while the cache's disk stands still now and then, and the races one
-# by one.
+# After an open, a read gives the same as NFS without a cache, whatever the server and
+# other local processes did meanwhile.  Check random changes against a model, also while
+# the cache's disk stands still now and then.  Then check the races one by one.
 #
 # bed: --smp 1 --disk-size cache:512M --disk-size srv:512M --timeout 900
 # run: 6.1
@@ -30,7 +29,7 @@ nfs_server_start
 held_disk cachedm cache
 ln -sf /dev/mapper/cachedm /dev/disk/cache
 cachefs_load
-# Names are looked up each time, or NFS itself would show old ones for a while.
+# Names are looked up each time, because NFS itself would show old names for a while.
 options=actimeo=1,lookupcache=none
 nfs_mount "$options"
 
@@ -48,8 +47,8 @@ same()		# NAME FILE
 
 seed=${SEED:-$RANDOM}
 mkdir "$export_dir/random"
-# TRIES times at most, until something came from the cache, whose disk may have stood
-# still all the time.
+# Run at most TRIES times, until something came from the cache, because the cache's disk
+# may have stood still all the time.
 random_changes()	# NAME OPERATIONS [TRIES]
 {
 	local output tries before hits=0
@@ -72,8 +71,8 @@ random_changes()	# NAME OPERATIONS [TRIES]
 
 random_changes "random changes" $operations
 
-# As users have it, where a slow disk is not waited for; and now and then this one
-# does nothing for a while.
+# Use the default bounds, with which a slow disk is not waited for.  Now and then this
+# disk does nothing for a while.
 stand_still()	# until /run/stop is there
 {
 	while [ ! -e /run/stop ]; do
@@ -97,8 +96,9 @@ cachefs_patient
 
 # --- a READ that is answered after the change has been noticed
 
-# Newer servers (Linux 7.3) give back slots of their sessions at "drop_caches: 2",
-# down to one: a READ that waits would hold up all else.  A mount has a new session.
+# Newer servers (Linux 7.3) give back slots of their sessions at "drop_caches: 2", down to
+# one slot.  Then a READ that waits would hold up all other requests.  A new mount has a
+# new session.
 nfs_umount
 nfs_mount "$options"
 fill "$export_dir/late" 2M 10
@@ -136,10 +136,10 @@ same "and the file reads as it is" late
 
 # --- open for writing, close, open for reading within ten seconds
 #
-# A server that has given a write delegation answers WRITEs without attributes.
-# NFS then knows what version it made only from its next OPEN, and tells FS-Cache
-# when that reader closes.  So if the inode stays in memory, what this reader
-# stores is of the version of before, and the one after it asks the server again.
+# A server that has given a write delegation answers WRITEs without attributes.  NFS then
+# learns the version that it made only at its next OPEN, and tells FS-Cache when that
+# reader closes.  So if the inode stays in memory, this reader stores data of the version
+# before, and the next reader asks the server again.
 
 write_here()	# FILE
 {
@@ -183,7 +183,7 @@ same "and again, warm" gone
 check_equal "which is from the cache, too" 0 $(($(rpc_reads) - before))
 
 # --- truncate(2) by name, of a file that nobody has open: FS-Cache is not told.
-# --- What truncate(1) does is another thing, it opens the file for writing.
+# --- truncate(1) is another thing, because it opens the file for writing.
 
 truncate_by_name()	# FILE SIZE...
 {
@@ -223,7 +223,7 @@ END
 same "what was behind the new end does not come back" end
 
 # --- two invalidations with the same coherency data: locking drops the data.
-# --- Nothing has changed, so what is cached of the version counts.
+# --- Nothing has changed, so the cached data of the version counts.
 
 fill "$export_dir/lock" 300000 30
 sum "$MNT/lock" > /dev/null
@@ -256,7 +256,7 @@ for wait in 1 12; do
 	same "changed $wait s after the close, noticed while closed" closed
 done
 
-# --- one holds it open for reading, another writes
+# --- one process holds a file open for reading, and another process writes to it
 
 fill "$export_dir/shared" 300000 60
 exec 8< "$MNT/shared"
@@ -281,7 +281,8 @@ END
 settle
 drop_caches
 same "a file that is cached in part" part
-# What is in one folio with what is cached is stored if the server's part ends last.
+# Missing blocks in one folio with cached blocks are stored if the server's part ends
+# last.
 for ((tries = 20; tries > 0; tries--)); do
 	settle
 	drop_caches

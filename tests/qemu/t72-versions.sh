@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A version of a file stays what it is.  Opens for writing, locks, creates and
-# invalidations cost nothing and leave what is cached as it is; files that have
-# changed are warm again from the second read on; and where only times tell
-# versions apart, two changes within one tick of the server's clock are no danger.
+# A version of a file stays the same.  Opens for writing, locks, creates and invalidations
+# cost nothing, and leave cached data as it is.  Files that have changed are warm again
+# from the second read on.  If only times tell versions apart, two changes within one tick
+# of the server's clock are no danger.
 #
 # bed: --smp 1 --disk-size cache:48M --disk-size srv:512M --timeout 900
 # run: 6.1
@@ -32,7 +32,7 @@ warm()		# FILE: all of it is read from the cache, no READ is sent
 	check_equal "$what: no READ" 0 $(($(rpc_reads) - reads))
 }
 
-# --- what costs nothing
+# --- operations that cost nothing
 
 fill "$export_dir/warm" 20M 1
 cat "$MNT/warm" > /dev/null
@@ -56,7 +56,7 @@ python3 - "$MNT" <<-'END'
 	    fcntl.flock(fd, fcntl.LOCK_UN)
 	    os.close(fd)
 END
-# The end of the region that was open may have been due to be written.
+# The end of the open region may have been due to be written.
 sleep 6
 settle
 check_range "$what: bytes written to the disk" 0 16384 \
@@ -64,7 +64,7 @@ check_range "$what: bytes written to the disk" 0 16384 \
 check_equal "$what: evicted bytes" 0 "$(cachefs_stat evicted_bytes)"
 warm warm
 
-# --- an ordinary change on the server, which NFS tells FS-Cache of twice
+# --- an ordinary change on the server, of which NFS tells FS-Cache twice
 
 what="changed on the server, seen by stat first"
 fill "$export_dir/echo" 1M 2
@@ -117,7 +117,7 @@ mount_v3()
 fill /run/first 8192 6
 fill /run/second 8192 7
 
-# Set the clock back to the second $tick, and do something before that has passed.
+# Set the clock back to the second $tick, and do something before that second has passed.
 at_tick()	# read|cut FILE, or write FILE CONTENT
 {
 	python3 - "$tick" "$@" <<-'END'

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Random operations of one client against a model in its memory (model.py): each way to
-# read, write and cut a file, with several openers at a time.  First undisturbed, where
-# files that do not change any more have to be read from the cache; then while the cache
-# goes and comes, and its disk is slow, stands still, has errors, or loses and changes
-# what is written; then undisturbed again, with all that this has left on the disk.
+# Check random operations of one client against a model in its memory (model.py): each way
+# to read, write and truncate a file, with several openers at a time.  First the cache is
+# undisturbed, and files that do not change any more have to be read from it.  Then the
+# cache goes and comes, and its disk is slow, stands still, has errors, or loses and
+# changes writes.  Then the cache is undisturbed again, with all that is left on its disk.
 #
 # bed: --disk-size cache:64M --disk-size srv:256M --timeout 7200
 # run: 6.1 sleeps
@@ -38,8 +38,8 @@ disk_is()	# TARGET...
 	exchange_table cache <<< "0 $sectors $*"
 }
 
-# Linux 6.1 changes the memory that is written, which is the page that programs read: there
-# a disk changes what it gives back.
+# Linux 6.1 would change written data in memory, in the page that programs read.  So there
+# the disk changes the data that is read from it.
 case $(uname -r) in
 6.1.*)	changed=r ;;
 *)	changed=w ;;
@@ -62,7 +62,7 @@ come_back()
 	seen=0
 }
 
-# Add to /run/hits what there was since the last time, of a cache that may go.
+# Add the hits since the last call to /run/hits, because the cache may go.
 count_hits()
 {
 	local now
@@ -72,7 +72,8 @@ count_hits()
 	seen=$now
 }
 
-# Until /run/stop is there.  Of the first words each comes once, then any of them.
+# Disturb the cache until /run/stop is there.  Each way comes once, and then random ways
+# come.
 storm()
 {
 	local words=(slow slow_writes stands errors loses changes detach drop) i=0 word
@@ -99,7 +100,7 @@ storm()
 		moment
 		[ "$word" != stands ] || let_go cache
 		good
-		# It may have been given up.
+		# The disk may have been given up, so attach the cache again.
 		count_hits
 		cachefs_detach || echo "no detach" >> /run/trouble
 		come_back

@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Two clients of one server: one changes files, the other one, which has opened them
-# anew, sees what a client without a cache sees.  So it is when the link fails in the
-# midst of reads and stores, for longer than the lease, and when the server begins anew,
-# with and without a grace period, while opens, delegations and locks are held; then
-# files are compared once no inode is in memory.  What has not changed meanwhile costs no
-# READ afterwards.
+# Two clients of one server.  One client changes files.  The other client opens them anew,
+# and sees the same as a client without a cache.  This also holds if the link fails in the
+# midst of reads and stores, for longer than the lease, and if the server begins anew,
+# with and without a grace period, while opens, delegations and locks are held.  In these
+# cases files are compared once no inode is in memory.  Files that have not changed
+# meanwhile cost no READ afterwards.
 #
 # bed: --smp 1 --disk-size cache:128M --disk-size srv:256M --timeout 900
 # run: slow sleeps
@@ -21,8 +21,8 @@ operations=400
 [ -z "$LONG" ] || operations=5000
 seed=${SEED:-$RANDOM}
 
-# Each minor version of NFSv4 is a client of its own to the server.  Here and there have
-# a cache; plain has none; and two is a machine of its own, with another link.
+# To the server, each minor version of NFSv4 is a client of its own.  $here and $there
+# have a cache.  $plain has none.  $two is a machine of its own, with another link.
 load dm_mod
 nfs_server_start
 held_disk cachedm cache
@@ -55,7 +55,7 @@ nsenter --net=/run/netns/two unshare --uts bash -c "
 	mount -t nfs -o vers=4.2,$options 10.97.0.1:$export_dir $two" ||
 	t_die "no mount in another network"
 
-# What a reader sees that opens anew, beside one without a cache.
+# Check that readers that open files anew see the same with and without a cache.
 same()		# NAME DIR
 {
 	local wanted
@@ -79,7 +79,8 @@ all_settled()	# DIR
 	[ $(($(date +%s) - last)) -gt 3 ]
 }
 
-# What two opens in a row, and inodes that are still in use, need to be cached.
+# Read until all is cached.  This takes two opens in a row, and more for inodes that are
+# still in use.
 make_warm()	# NAME DIR
 {
 	local i reads
@@ -105,7 +106,7 @@ still_warm()	# NAME DIR
 	check_equal "$1, unchanged: no READ" 0 $(($(reads_sent) - reads))
 }
 
-# --- one changes, the other reads
+# --- one client changes files, the other client reads
 
 random_changes()	# NAME CHANGES READS
 {
@@ -173,10 +174,10 @@ before_drop()	# DIR: for the reader of the log
 	done
 }
 
-# For how long?  The server takes back what a client held that is silent for longer than
-# its lease, ten seconds; two waits for that when it wants to write.  A client does not
-# know at once that it has lost a delegation, and its reader may end with an error, with
-# or without a cache.  So files are compared when no inode is in memory any more.
+# The server takes back the state of a client that is silent for longer than its lease,
+# ten seconds.  $two waits for that when it wants to write.  A client does not know at
+# once that it has lost a delegation, and its reader may end with an error, with or
+# without a cache.  So files are compared when no inode is in memory any more.
 link_fails()	# NAME SECONDS
 {
 	local reader other begin
@@ -214,9 +215,9 @@ link_fails "a link that fails for longer than the lease" 15
 
 # --- the server begins anew
 
-# Holds one file open for reading, and so a delegation, and another one for writing, with
+# Hold one file open for reading, and so a delegation, and another file for writing, with
 # a lock and bytes that the server does not have yet, until /run/go is there.  If the lock
-# is lost, NFS lets nobody write to the file.
+# is lost, NFS lets no process write to the file.
 holder()
 {
 	python3 - $here/held <<-'END'
@@ -247,7 +248,7 @@ begin_anew()	# NAME: /run/grace is there if there is to be a grace period
 	fill_many "$export_dir/down" 6 70000 4
 	make_warm "before $1: what will change" down
 	make_warm "before $1: what will be held" held
-	# Nothing is held of what will change while there is no server.
+	# Hold nothing of the files that will change while there is no server.
 	umount_cached
 	mount_cached
 	holder > /run/holder &
@@ -258,7 +259,7 @@ begin_anew()	# NAME: /run/grace is there if there is to be a grace period
 	srv_exec rpc.nfsd -N 3 8
 	[ -e /run/grace ] || check "$1: the grace period is over" \
 		srv_exec bash -c 'echo Y > /proc/fs/nfsd/v4_end_grace'
-	# It opens files, so it waits for the end of the grace period.
+	# This opens a file, so it waits for the end of the grace period.
 	dd if=/dev/urandom of=$two/held/f00000 bs=5000 seek=2 count=1 conv=notrunc status=none &
 	changes=$!
 	check_done "$1: another client changes a file that is held" $changes

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A cache outlives what does not name the data: mount options, minor versions,
-# security flavours, and, if told, the server's address.  What does name it is
-# kept apart.  And every version of NFS, and a re-export.
+# A cache outlives changes that do not concern the name of the data: mount options, minor
+# versions, security flavours, and, if told, the server's address.  Data with another name
+# is kept apart.  Also check every version of NFS, and a re-export.
 #
 # bed: --smp 1 --disk-size cache:256M --disk-size srv:256M
 # run: all:debug
@@ -14,7 +14,7 @@ set -eu
 # shellcheck source=lib.sh
 . /bed/lib.sh
 
-# A mount at another address, or with another version, than nfs_mount() has.
+# Mount at another address, or with another version, than nfs_mount().
 mount_at()	# ADDRESS OPTIONS [DIR]
 {
 	mkdir -p "${3:-$MNT}"
@@ -40,7 +40,7 @@ cold()		# [DIR]
 	settle
 }
 
-# The pages go, the inodes stay.
+# Drop the pages, but not the inodes.
 drop_pages()
 {
 	sync
@@ -84,7 +84,7 @@ nfs_mount nosharecache,actimeo=5
 nfs_mount nosharecache,actimeo=6 /mnt/other
 warm
 warm /mnt/other
-# One of them writes.  The other sees it when it opens the file again.
+# One mount writes.  The other mount sees the write when it opens the file again.
 fill /mnt/other/large 4000001 3
 wanted=$(tree_sum "$export_dir")
 sleep 6
@@ -93,7 +93,8 @@ cold
 what="what the other has read"
 warm /mnt/other
 
-# That is no change: what is cached of the version counts, whoever has stored it.
+# An open for writing alone is no change.  The cached data of the version counts,
+# whichever mount has stored it.
 what="opened for writing, and not written to"
 python3 -c 'import os, sys; os.close(os.open(sys.argv[1], os.O_RDWR))' "$MNT/large"
 for dir in /mnt/other "$MNT"; do
@@ -104,8 +105,8 @@ for dir in /mnt/other "$MNT"; do
 		$(($(cachefs_stat hit_bytes) - hits))
 done
 
-# One mount writes.  The other one has the file open and does not ask about it, and
-# stores what the server has now as what the file was before.
+# One mount writes.  The other mount has the file open and does not ask about it.  So it
+# stores the server's new data as data of the old version.
 what="written to by one of them"
 fill "$export_dir/late" 300000 9
 wait_for 60 file_settled "$export_dir/late"
@@ -213,8 +214,8 @@ refused_by_policy()
 {
 	cat "$(cachefs_dir)/refused_bytes/policy"
 }
-# Read a new file; then $refused has the bytes of it that the policy refused, and $stored
-# what was stored.
+# Read a new file.  Then $refused has the bytes of the file that the policy refused, and
+# $stored has the stored bytes.
 read_new()	# NAME SIZE
 {
 	fill "$export_dir/$1" "$2" 12
@@ -245,7 +246,7 @@ what="a share of 2 %"
 echo "10.0.0.9=keep,$server=2%" > $policy
 share=$(($(cat "$(cachefs_dir)/capacity_bytes") / 50))
 read_new new $((share * 4))
-# Beyond it comes at most what was under way together.
+# At most the stores that were under way together exceed the share.
 check_range "$what: stored (bytes)" $((share / 2)) $((share * 3)) "$stored"
 check_equal "$what: refused is the rest (bytes)" $((share * 4 - stored)) "$refused"
 read_new more 100000
@@ -289,7 +290,7 @@ warm
 umount "$MNT"
 
 what="NFSv3"
-# Nothing but times tells its versions apart.
+# Only times tell the versions of NFSv3 apart.
 wait_for 60 file_settled "$export_dir/large"
 nfs_server_v3
 mount_at "$server" $v3_options

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Mounts with sec=krb5, krb5i and krb5p: cached as any other, and what one flavour
-# stored is there for the next.  Who may read is NFS's own matter: a user without
-# a ticket, or without permission, gets no byte, cached or not.
+# Mounts with sec=krb5, krb5i and krb5p are cached as any other mount, and data that one
+# flavour stored is there for the next one.  NFS itself decides who may read: a user
+# without a ticket, or without permission, gets no byte, cached or not.
 #
 # bed: --smp 1 --disk-size cache:256M --disk-size srv:256M
 # run: all:debug sleeps
@@ -17,7 +17,7 @@ set -eu
 realm=CACHEFS.TEST
 names=(server.cachefs.test client.cachefs.test)
 
-# --- a KDC with both hosts and two users; bob has no ticket, ever
+# --- a KDC with both hosts and two users; bob never has a ticket
 
 kdc_start()
 {
@@ -84,7 +84,7 @@ mount_sec()	# FLAVOUR [OPTION]
 		/proc/mounts
 }
 
-# What cat says to a user who may not read a file.
+# Print the error that cat gives to a user who may not read a file.
 refused()	# USER FILE
 {
 	as "$1" cat "$MNT/$2" 2>&1 >/dev/null | sed 's/.*: //'
@@ -118,8 +118,8 @@ umount "$MNT"
 for flavour in krb5 krb5i krb5p; do
 	drop_caches
 	if ! mount_sec "$flavour"; then
-		# The server of stable Linux 6.1 begins to decode what it has
-		# decrypted with the words before it, and the client gets EIO.
+		# The server of stable Linux 6.1 begins to decode decrypted data with the
+		# words before the data, and the client gets EIO.
 		! mount_sec "$flavour" nofsc || t_die "no mount with a cache"
 		t_skip "sec=$flavour" "this kernel's server does not know how"
 		continue

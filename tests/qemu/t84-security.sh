@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Who may do what, see Documentation/security.rst: nothing in sysfs is changed
-# without CAP_SYS_ADMIN, keys and the secret are not to be had, users get no more
-# than NFS gives them, and a server that imitates another one, or has its address in
-# another network, does not get its files served, or its own served as the other's.
+# Check the rules of Documentation/security.rst.  Nothing in sysfs is changed without
+# CAP_SYS_ADMIN.  Keys and the secret cannot be had.  Users get no more than NFS gives
+# them.  If a server imitates another server, or has its address in another network, no
+# file of one server is served as a file of the other.
 #
 # bed: --smp 1 --disk-size cache:128M --disk-size srv:64M --disk-size copy:64M --timeout 300
 # run: 6.1 all:debug
@@ -36,7 +36,7 @@ nfs_server_start
 nfs_server_v3
 
 other_server_start other "$copy"
-# NFSv3 knows files by their times, so a file that was just made is not stored.
+# NFSv3 tells versions apart by their times, so a file that was just made is not stored.
 wait_for 60 file_settled "$export_dir/private"
 
 cachefs_load
@@ -68,7 +68,7 @@ check_equal "and both came from the cache then" $((2 * 1048576)) \
 	"$(cachefs_stat hit_bytes)"
 umount /mnt/copy
 
-# --- and two that have the same address, in two networks
+# --- two servers that have the same address, in two networks
 
 ip netns add away
 ip link add nfs-away netns away type veth peer name nfs-away netns other
@@ -84,7 +84,8 @@ mount_away()	# OPTION
 
 check "files of the first network's server are cached" \
 	test "$(cachefs_stat stored_bytes)" -ge 2097152
-# While the first one is mounted, with another option; and later, with the same.
+# First while the first server is mounted, with another option.  Later with the same
+# option.
 for option in actimeo=7 rw; do
 	hits=$(cachefs_stat hit_bytes) stored=$(cachefs_stat stored_bytes)
 	mount_away "$option"
@@ -115,7 +116,7 @@ check_equal "the first network's server again: from the cache" 1048576 \
 link_local=$(ip -n srv -6 -o addr show dev nfs-server scope link |
 	awk '{ sub("/.*", "", $4); print $4 }')
 stored=$(cachefs_stat stored_bytes)
-# Nobody else may have the address; that takes a second to find out.
+# The kernel takes a second to find out that no other machine has the address.
 wait_for 120 mount -t nfs -o fsc,vers=4.2 \
 	"[$link_local%nfs-client]:$export_dir" /mnt/copy ||
 	t_die "no mount of $link_local"
@@ -153,7 +154,7 @@ check "the statistics are" \
 
 # --- capabilities
 
-# What a command that is refused says.
+# Print the error of a command that is refused.
 errno_of()	# COMMAND...
 {
 	"$@" 2>&1 >/dev/null | sed 's/.*: //'

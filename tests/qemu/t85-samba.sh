@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# CIFS from Samba.  On Linux 6.1, where it comes page by page, nothing of it is
-# cached, however it is read, and what is written between reads reaches the server;
-# the log and sysfs say why.  Later kernels cache it.
+# CIFS from Samba.  On Linux 6.1 CIFS comes page by page, and nothing of it is cached, in
+# whatever way it is read.  Writes between reads reach the server.  The log and sysfs say
+# why nothing is cached.  Later kernels cache CIFS.
 #
 # bed: --smp 1 --disk-size cache:128M --disk-size srv:64M --timeout 300
 # run: 6.1 sleeps
@@ -43,7 +43,7 @@ mount_share()	# OPTIONS
 		//127.0.0.1/share "$mnt"
 }
 
-# Read a file in one of several ways; what it prints are its bytes.
+# Read a file in one of several ways, and print its bytes.
 read_file()	# HOW PATH
 {
 	python3 - "$@" <<-END
@@ -83,7 +83,7 @@ write_between()	# PATH
 	END
 }
 
-# The bytes of a file, after these writes.
+# Make these writes to a file, to have the right bytes.
 write_all()	# PATH
 {
 	python3 - "$@" <<-END

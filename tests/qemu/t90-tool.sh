@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# cachefsctl with a real kernel: a disk is formatted, attached and used by a mount; what
-# the tool says is wrong is wrong, and nothing else; files that were warmed need no READ;
-# the module is changed while a file is open; detach and wipe.
+# cachefsctl with a real kernel.  A disk is formatted, attached and used by a mount.  The
+# tool reports the problems that there are, and no others.  Warmed files need no READ.
+# The module is replaced while a file is open.  Then the cache is detached and wiped.
 #
 # bed: --disk-size cache:128M --disk-size other:64M --disk-size srv:256M --add build/tools/cachefsctl
 #
@@ -18,7 +18,7 @@ chmod +x "$ctl"
 disk=$(readlink -f /dev/disk/cache)
 other=$(readlink -f /dev/disk/other)
 
-# A command must end with a status, and print a line if there is a REGEX.
+# A command must end with STATUS, and print a line that matches REGEX, if there is one.
 says()		# NAME STATUS REGEX WORD...
 {
 	local name=$1 wanted=$2 regex=$3 status=0
@@ -33,7 +33,7 @@ says()		# NAME STATUS REGEX WORD...
 	fi
 }
 
-# A field of the JSON of status.
+# Print a field of the JSON of status.
 status()	# EXPRESSION, of status
 {
 	"$ctl" status --json | python3 -c "import json, sys
@@ -57,7 +57,7 @@ says "no module: status" 0 'no module cachefs for the running kernel' status
 says "no module: attach" 1 'is blank' attach "$disk"
 says "format" 0 "$disk: formatted" format --label fast "$disk"
 says "no module: attach says so" 1 'no module cachefs' attach "$disk"
-# The image with the modules is not written to.
+# Use a copy, because the image with the modules is not written to.
 modules=/lib/modules/$(uname -r)
 cp -a "$modules" /run/modules
 install -D -m 644 /bed/cachefs.ko /run/modules/updates/cachefs.ko
@@ -103,7 +103,7 @@ check "warm: the page cache has nothing of it" python3 - "$MNT/large" <<-'END'
 	there = sum(v & 1 for v in vector)
 	sys.exit(f"{there} of {pages} pages" if there > pages // 100 else 0)
 END
-# Of the mount, in the table: what the kernel has counted, as text.
+# ratio() prints the numbers of the mount in the table, and counted() prints the kernel's.
 ratio()
 {
 	"$ctl" status --bytes | awk -v mount="$MNT" '$1 == mount { print $6, $7, $8 }'
@@ -170,7 +170,7 @@ says "warm: no cache" 1 'no cache is attached' warm "$MNT"
 says "dump: a clean detach" 0 'extents +[1-9]' dump "$disk"
 says "dump --verify: a clean detach" 0 '^  damaged +0$' dump --verify "$disk"
 
-# What the kernel refuses: its line of the log is there.
+# The tool refuses a damaged superblock before it asks the kernel.
 python3 /bed/super.py "$disk" nr_regions=9 > /dev/null
 says "a damaged superblock is seen before the kernel is asked" 1 'number of regions' attach "$disk"
 expect_log 'bad superblock'

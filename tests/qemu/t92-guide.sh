@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The commands of the administrator's guide, as guide.py finds them, one after the other:
-# each must end with 0.  Names that stand for others are replaced: /dev/X, <uuid>, /mnt.
+# Run the commands of the administrator's guide, as guide.py finds them, one after the
+# other.  Each must end with 0.  Names that stand for others are replaced: /dev/X, <uuid>,
+# /mnt.
 #
 # bed: --smp 1 --disk-size cache:128M --disk-size srv:128M --add build/tools/cachefsctl --add Documentation/admin-guide.rst --add tests/tools/guide.py
 # run: sleeps
@@ -16,7 +17,7 @@ set -eu
 install -m 755 /bed/cachefsctl /usr/local/sbin/cachefsctl
 disk=$(readlink -f /dev/disk/cache)
 load loop
-# As modprobe finds the module.
+# Install the module where modprobe finds it.
 modules=/lib/modules/$(uname -r)
 cp -a "$modules" /run/modules
 install -D -m 644 /bed/cachefs.ko /run/modules/updates/cachefs.ko
@@ -58,7 +59,7 @@ attach()
 	cachefs_patient
 }
 
-# Make what has to be there before a command of this section.
+# Make the things that must be there before a command of this section.
 before()	# SECTION COMMAND
 {
 	case $1 in
@@ -82,7 +83,7 @@ before()	# SECTION COMMAND
 	esac
 }
 
-# The command with this machine's names.
+# Print the command with this machine's names.
 translated()	# COMMAND
 {
 	sed -e "s,/dev/X,$disk,; s,/mnt\>,$MNT,; s,/dev/loopN,${loop:-},; s,-l 20G,-l 64M,

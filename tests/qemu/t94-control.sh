@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# /dev/cachefs: how much of a file is cached is what reads show; what was let go of is
-# not cached; what is pinned is fetched, and fetched again when it has changed; each reason
-# why a file is not cached, made to happen; who may ask, who may let go, and who may keep;
-# and questions all the time while all else changes.
+# Check /dev/cachefs.  Reads show how much of a file is cached.  Files that were let go of
+# are not cached.  Pinned files are fetched, and fetched again when they have changed.
+# Each reason why a file is not cached is made to happen.  Only some users may ask, let
+# go, or keep.  And questions come all the time while all else changes.
 #
 # bed: --smp 1 --disk-size cache:128M --disk-size srv:256M --timeout 900 --add build/tools/cachefsctl
 # run: all:debug
@@ -43,7 +43,7 @@ is_why()	# REASON FILE
 ctl=/bed/cachefsctl
 chmod +x "$ctl"
 
-# A line that cachefsctl prints, or another status than 0.
+# cachefsctl must end with STATUS, and print a line that matches REGEX.
 says()		# NAME STATUS REGEX WORD...
 {
 	local name=$1 wanted=$2 regex=$3 status=0
@@ -107,7 +107,7 @@ check_equal "opened again" "ok" "$(reason "$MNT/large")"
 check_equal "which does for the first one, too" "ok" "$(reason 5)"
 exec 5<&-
 
-# --- how much
+# --- how much of a file is cached
 
 dir=$(cachefs_dir)
 all()		# VERB: reasons and sums of all these files
@@ -154,7 +154,7 @@ check_range "and is asked (READs)" 1 100000 $(($(rpc_reads) - reads))
 settle
 check_equal "it is cached again" "ok 6000001 6000001" "$(ask cached "$MNT/large")"
 
-# --- what is pinned
+# --- pinned files
 
 fill "$export_dir/pinned" 70000 7
 truncate -s 64M "$export_dir/much"
@@ -198,7 +198,7 @@ check "pin remove" "$ctl" pin remove "$MNT/pinned" "$MNT"/many/f0000[01] "$MNT/m
 check_equal "nothing is pinned" "nothing is pinned" "$("$ctl" pin list)"
 rm "$export_dir/much"
 
-# What is being stored while it is let go of.
+# A file is let go of while it is being stored.
 hold c
 cat "$MNT/other" > /dev/null
 ask evict "$MNT/other" > /run/evicted
@@ -230,7 +230,7 @@ fill "$export_dir/other" 70000 4
 wait_for 60 eval "cat '$MNT/other' | cmp '$export_dir/other'"
 settle
 check_equal "changed on the server, and read" "ok 70000 70000" "$(ask why "$MNT/other")"
-# With another option: FS-Cache has one volume of a name.
+# Use another option, because FS-Cache has only one volume of a name.
 srv_exec bash -c "mkdir /run/inside && mount -t nfs -o fsc,vers=4.2,actimeo=7 \
 	$server:$export_dir /run/inside"
 for when in "" ", after a read"; do
@@ -256,7 +256,7 @@ check_equal "changed long ago" "ok" "$(reason "$MNT/large")"
 nfs_umount
 nfs_mount
 
-# --- who may
+# --- permissions
 
 as()		# UID COMMAND...
 {
@@ -311,7 +311,7 @@ change()	# N: attach and detach, unmount and mount, reclaim
 		cachefs_detach
 		drop_caches
 		cachefs_attach /dev/mapper/c
-		# Somebody has a file open.
+		# umount fails while the hammer has a file open.
 		if wait_for 5 nfs_umount; then
 			nfs_mount
 		fi
@@ -350,7 +350,7 @@ check_done "the reader ends" $reader
 echo 0 > "$dir/read_bypass_ms"
 check_equal "it answers again" ok "$(reason "$MNT/large")"
 
-# Something is stored, and something is read from the cache.
+# Store something, and read something from the cache.
 used=10
 used_until()	# REASON
 {
@@ -377,7 +377,7 @@ echo active > "$dir/state"
 check_equal "used again: it is all there" "ok 6000001 6000001" "$(ask cached 5)"
 exec 5<&-
 
-# --- who has the device open
+# --- a process has the device open
 
 exec 7< /dev/cachefs
 nfs_umount
