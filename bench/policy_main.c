@@ -45,23 +45,14 @@ static struct result miss_ratio(const struct trace *trace, const bool *miss)
 	};
 }
 
-static void replay(const struct trace *trace, double fraction)
+static void replay_all(const struct trace *trace, double fraction,
+		       const struct policy *policy)
 {
 	uint32_t capacity = trace->objects * fraction;
-	bool *miss;
-	const struct policy ours = { "cachefs", ours_run };
-	const struct policy *policy;
+	bool *miss = malloc(trace->nr);
 	struct result result;
 
-	if (!ours_can(capacity)) {
-		fprintf(stderr, "policy: %s, %g %%: %u objects are less than the core takes, left out\n",
-			trace->name, 100 * fraction, capacity);
-		return;
-	}
-	miss = malloc(trace->nr);
-	for (policy = &ours;; policy = policy == &ours ? others : policy + 1) {
-		if (!policy->name)
-			break;
+	for (; policy->name; policy++) {
 		policy->run(trace, capacity, miss);
 		result = miss_ratio(trace, miss);
 		printf("{\"trace\": \"%s\", \"cache_fraction\": %g, \"policy\": \"%s\", \"miss_ratio\": %.5f, \"repeat_miss_ratio\": %.5f, \"objects\": %u, \"requests\": %llu}\n",
@@ -70,6 +61,19 @@ static void replay(const struct trace *trace, double fraction)
 		       (unsigned long long)trace->nr);
 	}
 	free(miss);
+}
+
+static void replay(const struct trace *trace, double fraction)
+{
+	uint32_t capacity = trace->objects * fraction;
+
+	if (!ours_can(capacity)) {
+		fprintf(stderr, "policy: %s, %g %%: %u objects are less than the core takes, left out\n",
+			trace->name, 100 * fraction, capacity);
+		return;
+	}
+	replay_all(trace, fraction, ours);
+	replay_all(trace, fraction, others);
 }
 
 /* The requests as letters, and the number of them that a policy misses. */

@@ -39,6 +39,7 @@ struct policy {
 extern const struct policy others[];
 /* policy_ours.c */
 bool ours_can(uint32_t capacity);
-void ours_run(const struct trace *trace, uint32_t capacity, bool *miss);
+/* The core without a policy of the export, and with the policy "second"; ends the same */
+extern const struct policy ours[];
 
 #endif

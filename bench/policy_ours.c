@@ -39,8 +39,9 @@ bool ours_can(uint32_t capacity)
 	return capacity >= CACHEFS_MIN_REGIONS * REGION_BLOCKS;
 }
 
-void ours_run(const struct trace *trace, uint32_t capacity, bool *miss)
+static void ours_run(const struct trace *trace, uint32_t capacity, bool *miss, bool second)
 {
+	const struct cachefs_volume volume = { .second = second };
 	struct page *page = aligned_alloc(PAGE_SIZE, 2 * PAGE_SIZE);
 	struct cachefs_device *device;
 	struct fill fill;
@@ -50,6 +51,8 @@ void ours_run(const struct trace *trace, uint32_t capacity, bool *miss)
 	core_fast_checksums = true;
 	device = device_new(core_device_bytes(capacity, REGION_BLOCKS));
 	fill_init(&fill, core_attach(device, REGION_BLOCKS), MIX_4K);
+	if (second)
+		cachefs_ghosts_begin(fill.cache);
 	for (i = 0; i < trace->nr; i++) {
 		struct key key = fill_key(&fill, trace->requests[i]);
 
@@ -57,7 +60,7 @@ void ours_run(const struct trace *trace, uint32_t capacity, bool *miss)
 		miss[i] = !cached;
 		if (cached)
 			read_block(fill.cache, &key, &page);
-		else
+		else if (cachefs_ghosts_admit(fill.cache, &volume, &key.version, key.block, 1))
 			refused += !store_key(fill.cache, &key, false);
 		sim_run();
 	}
@@ -66,3 +69,19 @@ void ours_run(const struct trace *trace, uint32_t capacity, bool *miss)
 	core_crash(fill.cache);
 	free(page);
 }
+
+static void ours_run_normal(const struct trace *trace, uint32_t capacity, bool *miss)
+{
+	ours_run(trace, capacity, miss, false);
+}
+
+static void ours_run_second(const struct trace *trace, uint32_t capacity, bool *miss)
+{
+	ours_run(trace, capacity, miss, true);
+}
+
+const struct policy ours[] = {
+	{ "cachefs", ours_run_normal },
+	{ "second", ours_run_second },
+	{}
+};

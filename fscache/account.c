@@ -138,6 +138,7 @@ void cachefs_volume_set_policy(struct cachefs_volume *volume,
 {
 	WRITE_ONCE(volume->max_share, policy->max_share);
 	WRITE_ONCE(volume->keep, policy->keep);
+	WRITE_ONCE(volume->second, policy->second);
 }
 
 /**

@@ -41,6 +41,7 @@ static void cache_free(struct cachefs_cache *cache)
 	cachefs_recover_free(cache);
 	cachefs_index_free(cache);
 	cachefs_counters_free(cache);
+	cachefs_ghosts_end(cache);
 	kfree(cache->scratch);
 	kfree_sensitive(cache);
 }

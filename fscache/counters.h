@@ -65,12 +65,14 @@ struct cachefs_counters {
  * @share: the counters of its identity, for its share
  * @max_share: its policy: the part of the cache that it may have, percent
  * @keep: its policy: its stored data counts as read
+ * @second: its policy: blocks are stored when they come from the server the second time
  */
 struct cachefs_volume {
 	struct cachefs_counters	*counters;
 	struct cachefs_counters	*share;
 	u8			max_share;
 	bool			keep;
+	bool			second;
 };
 
 struct cachefs_counters *cachefs_counters_get(struct cachefs_cache *cache,

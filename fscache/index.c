@@ -28,7 +28,16 @@
 /* The log2 of the size of each group of blocks, the smallest first. */
 static const u8 index_group_shift[] = { 2, 5, 7 };
 
-static u64 index_hash(struct cachefs_cache *cache, const u8 id[16], u64 block)
+/**
+ * cachefs_index_hash - The hash of a chunk of a version
+ * @cache: the cache
+ * @id: the version id
+ * @block: a block of the chunk
+ *
+ * Context: any.
+ * Return: the hash; of another attach, the hash is another one.
+ */
+u64 cachefs_index_hash(struct cachefs_cache *cache, const u8 id[16], u64 block)
 {
 	return siphash_3u64(get_unaligned_le64(id), get_unaligned_le64(id + 8),
 			    block / CACHEFS_CHUNK_BLOCKS, &cache->index.key);
@@ -275,7 +284,7 @@ void cachefs_index_map(struct cachefs_cache *cache,
 		slots[i] = CACHEFS_NO_REF;
 	/* Pairs with index_pages_release(). */
 	rcu_read_lock();
-	index_chunk_lookup(cache, index_hash(cache, version->id, block), &chunk,
+	index_chunk_lookup(cache, cachefs_index_hash(cache, version->id, block), &chunk,
 			   map != CACHEFS_MAP_LOOK);
 	rcu_read_unlock();
 	/* All readers of a region share the count of its pins, so change it seldom. */
@@ -383,7 +392,7 @@ static void index_insert_run(struct cachefs_cache *cache, u64 hash,
 void cachefs_index_insert(struct cachefs_cache *cache, u32 region,
 			  const u8 id[16], u64 block, u32 slot, u32 nr)
 {
-	u64 hash = index_hash(cache, id, block);
+	u64 hash = cachefs_index_hash(cache, id, block);
 	u32 slots[CACHEFS_CHUNK_BLOCKS], place = index_place_of(cache, region, slot);
 	u8 rounds[CACHEFS_CHUNK_BLOCKS];
 	struct index_chunk chunk = {
@@ -424,7 +433,7 @@ void cachefs_index_insert(struct cachefs_cache *cache, u32 region,
 void cachefs_index_drop(struct cachefs_cache *cache, const u8 id[16],
 			u64 block, unsigned int nr)
 {
-	u64 hash = index_hash(cache, id, block);
+	u64 hash = cachefs_index_hash(cache, id, block);
 	unsigned int at = block % CACHEFS_CHUNK_BLOCKS, i;
 	struct index_at where;
 
@@ -440,7 +449,7 @@ static bool index_find_extent(struct cachefs_cache *cache,
 			      struct index_at *at)
 {
 	unsigned int first = extent->block % CACHEFS_CHUNK_BLOCKS;
-	u64 hash = index_hash(cache, extent->id, extent->block);
+	u64 hash = cachefs_index_hash(cache, extent->id, extent->block);
 
 	return index_find(cache, hash, first, 0, at) &&
 		index_tail_first(at->tail) == first &&

@@ -115,6 +115,7 @@ void cachefs_index_sweep(struct cachefs_cache *cache, bool all);
 bool cachefs_index_full(struct cachefs_cache *cache);
 u32 cachefs_index_surplus(struct cachefs_cache *cache);
 u32 cachefs_index_shrink(struct cachefs_cache *cache, bool ask);
+u64 cachefs_index_hash(struct cachefs_cache *cache, const u8 id[16], u64 block);
 void cachefs_index_insert(struct cachefs_cache *cache, u32 region,
 			  const u8 id[16], u64 block, u32 slot, u32 nr);
 /*

@@ -265,6 +265,7 @@ struct cachefs_geometry {
  * @counters: counters of present and former volumes; those that were added or put last
  *	are at the end
  * @nr_counters: number of entries in @counters
+ * @ghosts: blocks that were not stored, for the policy "second", or %NULL; set once
  * @next_volume: the next name of a volume in sysfs
  * @latencies: histograms, by enum cachefs_latency
  * @stats: statistics, by enum cachefs_stat
@@ -363,6 +364,7 @@ struct cachefs_cache {
 	struct mutex			counters_mutex;	/* the list */
 	struct list_head		counters;
 	unsigned int			nr_counters;
+	struct cachefs_ghosts		*ghosts;
 	atomic_t			next_volume;
 	struct cachefs_histogram	latencies[CACHEFS_NR_LATENCIES];
 	atomic64_t			stats[CACHEFS_NR_STATS];
@@ -659,6 +661,9 @@ bool cachefs_pace_bypass(struct cachefs_cache *cache);
 int cachefs_budget_set(struct cachefs_cache *cache, u64 day);
 bool cachefs_budget_admits(struct cachefs_cache *cache, u64 bytes, bool stays);
 bool cachefs_budget_is_used(struct cachefs_cache *cache);
+
+/* ghosts.c; more in cachefs.h */
+void cachefs_ghosts_end(struct cachefs_cache *cache);
 
 /* super.c */
 int cachefs_format(struct cachefs_device *device, const char *label,

@@ -201,7 +201,8 @@ static ssize_t latency_counts(struct kobject *kobj, enum cachefs_latency which,
 	X(miss_bytes, 0444, NULL, "%lld", VOLUME_STAT(MISS_BYTES)) \
 	X(stored_bytes, 0444, NULL, "%lld", VOLUME_STAT(STORED_BYTES)) \
 	X(max_share, 0444, NULL, "%u", READ_ONCE(to_volume(kobj)->volume.max_share)) \
-	X(keep, 0444, NULL, "%u", READ_ONCE(to_volume(kobj)->volume.keep))
+	X(keep, 0444, NULL, "%u", READ_ONCE(to_volume(kobj)->volume.keep)) \
+	X(second, 0444, NULL, "%u", READ_ONCE(to_volume(kobj)->volume.second))
 
 #define SYSFS_FILE(_dir, _name, _mode, _store, _format, _value)		\
 	static ssize_t _dir##_##_name##_show(struct kobject *kobj,	\

@@ -70,6 +70,7 @@ struct vm_fault;
 	X(NO_ROOM, device_full, "device full or not writable", STORE_REFUSED) \
 	X(BUDGET, write_budget, "write budget", STORE_REFUSED) \
 	X(POLICY, policy, "policy of the export", STORE_REFUSED) \
+	X(READ_ONCE, read_once, "read once", STORE_REFUSED) /* policy "second" */ \
 	/* Stale, or perhaps stale: */ \
 	X(VERSION, version_changed, "version changed", STALE) \
 	X(OLDER_READ, older_read, "older read open", STALE) \
@@ -214,10 +215,12 @@ struct cachefs_store {
  * struct cachefs_policy - The policy of an administrator for a volume
  * @max_share: the share of the cache for the volume, percent; 0: nothing is stored
  * @keep: stored blocks count as read
+ * @second: in a full cache, blocks are stored when they come from the server the second time
  */
 struct cachefs_policy {
 	u8	max_share;
 	bool	keep;
+	bool	second;
 };
 
 /* Attach and detach (fscache/cache.c, account.c) */
@@ -275,6 +278,12 @@ void cachefs_volume_set_policy(struct cachefs_volume *volume,
 bool cachefs_volume_admits(struct cachefs_cache *cache,
 			   struct cachefs_volume *volume, u64 bytes);
 bool cachefs_volume_keeps(const struct cachefs_volume *volume);
+void cachefs_ghosts_begin(struct cachefs_cache *cache);
+bool cachefs_ghosts_count(const struct cachefs_cache *cache,
+			  const struct cachefs_volume *volume);
+bool cachefs_ghosts_admit(struct cachefs_cache *cache,
+			  const struct cachefs_volume *volume,
+			  const struct cachefs_version *version, u64 block, u64 nr);
 void cachefs_count(struct cachefs_cache *cache, struct cachefs_volume *volume,
 		   enum cachefs_stat stat, s64 n);
 void cachefs_count_object(struct cachefs_cache *cache, int change);

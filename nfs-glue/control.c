@@ -106,6 +106,9 @@ static int control_ask_object(struct cachefs_object *object, struct file *asked,
 	cachefs_op_init(&op, object);
 	bytes = cachefs_cached_bytes(cache, &op.version, op.size, count);
 	answer->reason = control_reason(&op, asked);
+	if (answer->reason == CACHEFS_FILE_OK && bytes < op.size &&
+	    cachefs_ghosts_count(cache, cachefs_op_volume(&op)))
+		answer->reason = CACHEFS_FILE_SECOND;
 	if (cachefs_state(cache) == CACHEFS_DEGRADED)
 		answer->flags = CACHEFS_FILE_DEGRADED;
 	cachefs_op_exit(&op);

@@ -317,11 +317,18 @@ static enum cachefs_reason op_still_valid(struct cachefs_store *core)
  */
 bool cachefs_op_store_wanted(struct cachefs_op *op, u64 block, size_t bytes)
 {
+	struct cachefs_volume *volume = cachefs_op_volume(op);
 	struct cachefs_cache *cache = cachefs_op_cache(op);
+	enum cachefs_reason why;
 
-	if (cachefs_volume_admits(cache, cachefs_op_volume(op), bytes))
+	if (!cachefs_volume_admits(cache, volume, bytes))
+		why = CACHEFS_WHY_POLICY;
+	else if (!cachefs_ghosts_admit(cache, volume, &op->version, block,
+				       DIV_ROUND_UP(bytes, CACHEFS_BLOCK_SIZE)))
+		why = CACHEFS_WHY_READ_ONCE;
+	else
 		return cachefs_store_wanted(cache, &op->version, block, bytes);
-	cachefs_refuse(cache, &op->version, block, bytes, CACHEFS_WHY_POLICY);
+	cachefs_refuse(cache, &op->version, block, bytes, why);
 	return false;
 }
 

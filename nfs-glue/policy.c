@@ -35,6 +35,8 @@ static const char *policy_parse(const char *text, struct cachefs_policy *found)
 		found->keep = true;
 	} else if (policy_word_is(word, end - word, "nostore")) {
 		found->max_share = 0;
+	} else if (policy_word_is(word, end - word, "second")) {
+		found->second = true;
 	} else if (!policy_word_is(word, end - word, "normal")) {
 		for (; *word >= '0' && *word <= '9' && percent < 100; word++)
 			percent = percent * 10 + *word - '0';
@@ -72,6 +74,8 @@ static void policy_apply(struct cachefs_glue_volume *volume)
 	struct cachefs_policy found;
 
 	cachefs_policy_of(volume->vcookie->key + 1, policy, &found);
+	if (found.second)
+		cachefs_ghosts_begin(volume->glue->cache);
 	cachefs_volume_set_policy(volume->volume, &found);
 }
 
@@ -85,7 +89,7 @@ static int policy_set(const char *value, const struct kernel_param *param)
 	for (; *text && *text != '\n'; text = end + (*end == ',')) {
 		end = policy_parse(text, &found);
 		if (!end) {
-			pr_err("policy: \"%.*s\" is not understood: NAME=POLICY[,NAME=POLICY...], each NAME the address of a server, a tag or a share, each POLICY normal, nostore, keep or 1%% to 99%%\n",
+			pr_err("policy: \"%.*s\" is not understood: NAME=POLICY[,NAME=POLICY...], each NAME the address of a server, a tag or a share, each POLICY normal, nostore, keep, second or 1%% to 99%%\n",
 			       (int)strcspn(text, ",\n"), text);
 			return -EINVAL;
 		}
@@ -105,7 +109,7 @@ static const struct kernel_param_ops policy_ops = {
 };
 
 module_param_cb(policy, &policy_ops, &policy, 0644);
-MODULE_PARM_DESC(policy, "NAME=POLICY[,NAME=POLICY...]: NAME is the address of a server, the tag of a mount or a share of CIFS; POLICY is normal, nostore, keep, or a share of the cache in percent, 1% to 99%");
+MODULE_PARM_DESC(policy, "NAME=POLICY[,NAME=POLICY...]: NAME is the address of a server, the tag of a mount or a share of CIFS; POLICY is normal, nostore, keep, second, or a share of the cache in percent, 1% to 99%");
 
 /**
  * cachefs_policy_add - Have a volume follow its policy from here on

@@ -83,6 +83,8 @@ static const struct {
 		"its export has its share of the cache, or none: the module's policy" },
 	[CACHEFS_FILE_BUDGET] = { "write-budget",
 		"the write budget is used: what is not cached yet is stored later" },
+	[CACHEFS_FILE_SECOND] = { "second",
+		"its export's policy: the missing part is stored when it is read twice" },
 };
 
 struct file_sum {

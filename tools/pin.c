@@ -437,9 +437,9 @@ static int pin_run_file(struct pin_run *run, const FTSENT *entry)
 	if (answer.cached_bytes == answer.file_bytes || run->all.bytes > run->limit)
 		return EXIT_SUCCESS;
 	if (answer.reason == CACHEFS_FILE_NOT_STORED || answer.reason == CACHEFS_FILE_SLOW ||
-	    answer.reason == CACHEFS_FILE_BUDGET)
+	    answer.reason == CACHEFS_FILE_BUDGET || answer.reason == CACHEFS_FILE_POLICY)
 		run->not_now++;
-	if (answer.reason != CACHEFS_FILE_OK)
+	if (answer.reason != CACHEFS_FILE_OK && answer.reason != CACHEFS_FILE_SECOND)
 		return EXIT_SUCCESS;
 	run->missing.files++;
 	run->missing.bytes += answer.file_bytes - answer.cached_bytes;
@@ -488,7 +488,7 @@ static int pin_run(struct system *sys, const struct pins *pins, bool quiet)
 	for (i = 0; i < ARRAY_SIZE(text); i++)
 		free(text[i]);
 	if (run.not_now)
-		status = cmd_fails(0, "%zu pinned files are not fetched: the cache stores nothing now, see cachefsctl why",
+		status = cmd_fails(0, "%zu pinned files are not fetched: the cache does not store them now, see cachefsctl why",
 				   run.not_now);
 	if (!run.missing.files)
 		return status;

@@ -48,6 +48,8 @@ static char *system_read_policy(const char *dir)
 		return NULL;
 	if (root_number("%s/keep", dir) > 0)
 		return cmd_text("keep");
+	if (root_number("%s/second", dir) > 0)
+		return cmd_text("second");
 	if (!share)
 		return cmd_text("nostore");
 	return share < 100 ? cmd_text("%lld%%", (long long)share) : cmd_text("normal");

@@ -112,15 +112,18 @@ int unit_parse_size(const char *text, uint64_t *bytes)
 	char *end;
 
 	size = strtod(text, &end);
-	if (end == text || !(size > 0) || size > 1e15)
+	if (end == text || !(size > 0))
 		return -EINVAL;
 	unit = *end ? strchr(units, *end) : NULL;
 	if (unit)
 		end++;
 	if (*end)
 		return -EINVAL;
-	*bytes = size * (double)(1ULL << (unit ? 10 * (unit - units + 1) : 0));
-	return *bytes ? 0 : -EINVAL;
+	size *= (double)(1ULL << (unit ? 10 * (unit - units + 1) : 0));
+	if (size < 1 || size > 1e18)
+		return -EINVAL;
+	*bytes = size;
+	return 0;
 }
 
 /**

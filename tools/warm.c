@@ -309,7 +309,8 @@ static bool warm_counts(uint32_t reason)
 {
 	return reason == CACHEFS_FILE_OK || reason == CACHEFS_FILE_SLOW ||
 		reason == CACHEFS_FILE_NOT_STORED || reason == CACHEFS_FILE_RECENT ||
-		reason == CACHEFS_FILE_FAILED || reason == CACHEFS_FILE_BUDGET;
+		reason == CACHEFS_FILE_FAILED || reason == CACHEFS_FILE_BUDGET ||
+		reason == CACHEFS_FILE_SECOND;
 }
 
 /*

@@ -35,6 +35,7 @@ enum cachefs_file_reason {
 	CACHEFS_FILE_NOT_STORED,	/* the disk takes no writes, or nothing may be in flight */
 	CACHEFS_FILE_POLICY,		/* policy of the export: store nothing (more) */
 	CACHEFS_FILE_BUDGET,		/* the write budget is used */
+	CACHEFS_FILE_SECOND,		/* the export's policy: stored when it is read again */
 };
 
 /* Flag of an answer: the disk of the cache has given errors lately. */

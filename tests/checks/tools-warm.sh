@@ -161,6 +161,10 @@ check_refused()
 	gcc -shared -fPIC -o "$tmp/refusing.so" tests/tools/refusing.c
 	printf '%s\n' "$mount/large" "$mount/sub/small file" > "$tmp/list"
 	: > "$tmp/tree/dev/cachefs"
+	for state in 1e15T 1e18K 20E 0.1 -1K; do
+		ends "warm: --limit $state" 2 "not a number of bytes per second: $state" \
+			"$ctl" warm --limit "$state" "$mount"
+	done
 	ends "warm: no store is refused" 0 '^2 files, 2.9M read' refusing large 0 X= warm -j 1 "$mount"
 	ends "warm: what was refused is read again" 0 '^2 files, 5.7M read' \
 		refusing large 2 X= warm -j 1 "$mount"
@@ -191,11 +195,13 @@ check_refused()
 		refusing large 0 X= pin run
 	ends "pin run: stores are refused" 1 '1 of 1 files are not wholly cached, .*no_region 2.9M' \
 		refusing large 999 X= pin run
-	# CACHEFS_FILE_SLOW, RECENT, NOT_STORED and BUDGET.
-	for state in 12 14 16; do
+	# CACHEFS_FILE_SLOW, NOT_STORED, POLICY and BUDGET.
+	for state in 12 14 15 16; do
 		ends "pin run: nothing can be stored, $state" 1 '1 pinned files are not fetched' \
 			refusing large 0 "REASON=$state" pin run -q
 	done
+	ends "pin run: the policy second" 0 '2.9M of 1 files to be fetched' \
+		refusing large 0 REASON=17 pin run
 	ends "pin run: a file that changed a moment ago is for the next run" 0 '' \
 		refusing large 0 REASON=13 pin run
 	ends "pin run: and one that changed meanwhile" 0 '' refusing large 999 WHY=13 pin run -q
@@ -258,12 +264,12 @@ check_refused_reasons()
 {
 	local reason
 
-	# All reasons but OK, FAILED, SLOW, RECENT, NOT_STORED and BUDGET.
+	# All reasons but OK, FAILED, SLOW, RECENT, NOT_STORED, BUDGET and SECOND.
 	for reason in 1 2 3 4 5 7 8 9 10 11 15; do
 		ends "warm: reason $reason: the file is not read again" 0 '^2 files, 2.9M read' \
 			refusing large 999 "WHY=$reason" warm -j 1 "$mount"
 	done
-	for reason in 6 12 14 16; do
+	for reason in 6 12 14 16 17; do
 		ends "warm: reason $reason: what is missing is an error" 1 '^2 files, 8.6M read' \
 			refusing large 999 "WHY=$reason" warm -j 1 "$mount"
 	done

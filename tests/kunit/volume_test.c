@@ -140,6 +140,7 @@ struct policy_case {
 	const char	*rules;
 	u8		max_share;
 	bool		keep;
+	bool		second;
 };
 
 #define CIFS_KEY	"cifs,10.99.0.7:445,share"
@@ -153,6 +154,7 @@ static const struct policy_case policy_cases[] = {
 	{ "another_server",	V4 OPTIONS,	"10.99.0.2=nostore",	100 },
 	{ "port",		V4 OPTIONS,	"10.99.0.1:2049=keep",	100, true },
 	{ "another_port",	V4 OPTIONS,	"10.99.0.1:2050=keep",	100 },
+	{ "second",		V4 OPTIONS,	"10.99.0.1=second",	100, false, true },
 	{ "ipv6",		V6 OPTIONS,	"fe80::1=7%",		7 },
 	{ "tag",		V4 OPTIONS ",red",	"red=25%",	25 },
 	{ "no_tag",		V4 OPTIONS,	"red=25%",		100 },
@@ -177,6 +179,7 @@ static void volume_policy(struct kunit *test)
 	cachefs_policy_of(want->key, want->rules, &got);
 	KUNIT_EXPECT_EQ(test, want->max_share, got.max_share);
 	KUNIT_EXPECT_EQ(test, want->keep, got.keep);
+	KUNIT_EXPECT_EQ(test, want->second, got.second);
 }
 
 /* A key may be cut anywhere: nothing is read or written beyond its end. */

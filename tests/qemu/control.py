@@ -16,7 +16,7 @@ import ctypes, errno, fcntl, os, random, struct, sys, threading
 VERBS = {"cached": 0x40, "why": 0x41, "evict": 0x42, "note": 0x43}
 REASONS = ["ok", "unsupported", "no fsc", "other cache", "refused", "no cache", "failed",
 	   "open before", "empty", "direct", "written", "changed", "slow", "recent",
-	   "not stored", "policy", "write budget"]
+	   "not stored", "policy", "write budget", "second"]
 FLAGS = {"read": os.O_RDONLY, "write": os.O_WRONLY, "both": os.O_RDWR,
 	 "direct": os.O_RDONLY | os.O_DIRECT, "path": os.O_PATH}
 FORMAT = "iIIIQQ"

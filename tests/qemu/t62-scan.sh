@@ -3,6 +3,7 @@
 #
 # Data that is read again and again stays in a cache through which much more data than the
 # device holds passes once.  Data that is noted as read stays, too, without any read.
+# With the policy "second", a full cache does not store a file that is read once.
 #
 # bed: --smp 1 --disk-size cache:48M --disk-size srv:512M --timeout 400
 #
@@ -80,5 +81,38 @@ asked=0
 read_used
 check_equal "after an attach: READs for it" 0 "$asked"
 check_equal "after an attach: reads with wrong bytes" 0 "$wrong"
+
+# The cache is full.
+what="the policy second"
+echo "$server=second" > /sys/module/cachefs/parameters/policy
+check_equal "$what: in sysfs" 1 "$(cat "$(cachefs_dir)"/volumes/*/second)"
+fill "$export_dir/new" 3000001 5
+refused_once()
+{
+	cat "$(cachefs_dir)/refused_bytes/read_once"
+}
+read_new()	# sets $refused, $stored and $reads
+{
+	refused=$(refused_once)
+	stored=$(cachefs_stat stored_bytes)
+	reads=$(rpc_reads)
+	check "$what: $1: the right bytes" cmp "$export_dir/new" "$MNT/new"
+	settle
+	refused=$(($(refused_once) - refused))
+	stored=$(($(cachefs_stat stored_bytes) - stored))
+	reads=$(($(rpc_reads) - reads))
+	drop_caches
+}
+read_new "the first read"
+check_equal "$what: the first read: refused (bytes)" 3000001 "$refused"
+check_equal "$what: the first read: stored (bytes)" 0 "$stored"
+check_equal "$what: why" "second 0 3000001" "$(python3 /bed/control.py ask why "$MNT/new")"
+read_new "the second read"
+check_equal "$what: the second read: refused (bytes)" 0 "$refused"
+check_equal "$what: the second read: stored (bytes)" 3000001 "$stored"
+check_equal "$what: why, when all is cached" "ok 3000001 3000001" \
+	"$(python3 /bed/control.py ask why "$MNT/new")"
+read_new "the third read"
+check_equal "$what: the third read: READs" 0 "$reads"
 nfs_umount
 cachefs_unload

@@ -265,7 +265,7 @@ rules_not_understood()	# so many lines of the log
 {
 	dmesg | grep -c 'policy: .* is not understood' || true
 }
-for rule in x red= =keep red=nostor red=0% red=100% red=5 red=5%%; do
+for rule in x red= =keep red=nostor red=seconds red=0% red=100% red=5 red=5%%; do
 	what="the policy $rule"
 	lines=$(rules_not_understood)
 	check_equal "$what: refused" "Invalid argument" \

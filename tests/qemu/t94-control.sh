@@ -171,7 +171,7 @@ says "pin run: all is there" 0 \
 check "a pinned file is let go of" "$ctl" evict "$MNT/pinned"
 echo 0 > "$dir/max_in_flight_bytes"
 says "pin run: nothing may be in flight" 1 \
-	"^cachefsctl: 1 pinned files are not fetched: the cache stores nothing now" pin run
+	"^cachefsctl: 1 pinned files are not fetched: the cache does not store them now" pin run
 check_equal "why: nothing may be in flight" "not stored 0 70000" "$(ask why "$MNT/pinned")"
 echo 67108864 > "$dir/max_in_flight_bytes"
 echo 1 > "$dir/write_budget"
