@@ -196,11 +196,23 @@ static void io_download(struct netfs_io_subrequest *subreq, struct cachefs_op *o
 		cachefs_refuse(cache, &op->version, start >> CACHEFS_BLOCK_SHIFT,
 			       bytes, why);
 	else
-		op->storing = (io_copies_at_once(rreq) || io_note_reads(op, start, end)) &&
-			cachefs_op_store_wanted(op, start >> CACHEFS_BLOCK_SHIFT,
-						bytes);
+		op->storing = cachefs_op_store_wanted(op, start >> CACHEFS_BLOCK_SHIFT,
+						      bytes) &&
+			(io_copies_at_once(rreq) || io_note_reads(op, start, end));
 	if (op->storing)
 		__set_bit(NETFS_SREQ_COPY_TO_CACHE, &subreq->flags);
+}
+
+/* Return the end of a slice of cached blocks, which end at @run_end or later. */
+static loff_t io_cached_end(const struct netfs_io_request *rreq, const struct cachefs_op *op,
+			    loff_t run_end, loff_t data_end, loff_t end)
+{
+	/* At the end of the file the rest of the folio is zero. */
+	if (run_end < data_end)
+		return io_folio_start(rreq->mapping, run_end);
+	if (io_server_tells_end(op, rreq->inode))
+		return min(end, io_folio_end(rreq->mapping, data_end - 1));
+	return io_folio_start(rreq->mapping, data_end);
 }
 
 static enum netfs_io_source io_prepare_read(struct netfs_io_subrequest *subreq,
@@ -250,18 +262,10 @@ static enum netfs_io_source io_prepare_read(struct netfs_io_subrequest *subreq,
 			     start >> CACHEFS_BLOCK_SHIFT,
 			     min_t(u64, blocks, UINT_MAX), &cached);
 	if (cached) {
-		loff_t run_end = start + ((loff_t)run << CACHEFS_BLOCK_SHIFT);
-
-		/* At the end of the file the rest of the folio is zero. */
-		if (run_end < data_end)
-			run_end = io_folio_start(rreq->mapping, run_end);
-		else if (io_server_tells_end(op, rreq->inode))
-			run_end = min(end, io_folio_end(rreq->mapping,
-							data_end - 1));
-		else
-			run_end = io_folio_start(rreq->mapping, data_end);
-		if (run_end > start) {
-			subreq->len = run_end - start;
+		this_end = io_cached_end(rreq, op, start +
+					 ((loff_t)run << CACHEFS_BLOCK_SHIFT), data_end, end);
+		if (this_end > start) {
+			subreq->len = this_end - start;
 			return NETFS_READ_FROM_CACHE;
 		}
 		run = 1;
