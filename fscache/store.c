@@ -434,6 +434,77 @@ void cachefs_store_submit(struct work_struct *work)
 	blk_finish_plug(&plug);
 }
 
+static void store_init(struct cachefs_store *store)
+{
+	store->error = 0;
+	store->stored = 0;
+	store->released = false;
+	store->began = jiffies;
+	INIT_LIST_HEAD(&store->ios);
+	INIT_LIST_HEAD(&store->watch);
+	INIT_WORK(&store->work, store_work);
+	atomic_set(&store->pending, 1);
+}
+
+/*
+ * Prepare the I/O of the @part pages from @done on, which are in one chunk, or of fewer.
+ * @copied: the pages before have their copies.  Returns why nothing of this is stored, or
+ * %CACHEFS_WHY_NONE with the slots.
+ */
+static enum cachefs_reason store_part(struct cachefs_store *store, unsigned int done,
+				      unsigned int part, unsigned int *copied,
+				      struct cachefs_piece *slots)
+{
+	struct cachefs_cache *cache = store->cache;
+	bool stable = cachefs_device_stable_writes(cache->device);
+	enum cachefs_reason why = CACHEFS_WHY_NO_MEMORY;
+	unsigned int end = done + part;
+	struct cachefs_io *io;
+
+	if (store->block + end > 1ULL << CACHEFS_FILE_BLOCK_BITS)
+		return CACHEFS_WHY_TOO_LARGE;
+	/*
+	 * Get memory first.  If slots came first, the log would go on and let go of old
+	 * blocks for nothing.  If a region ends within a part, the rest of the part has its
+	 * copies already.
+	 */
+	io = cachefs_io_alloc(cache, true, part);
+	if (!io)
+		return why;
+	if (*copied < end &&
+	    !store_copy_pages(store, end, store_copies(store, stable, done, end)))
+		goto free;
+	*copied = end;
+	why = CACHEFS_WHY_NO_REGION;
+	if (!cachefs_region_alloc_slots(cache, part, slots, false))
+		goto free;
+	store_run(store, io, done, slots,
+		  store_copies(store, stable, done, done + slots->nr));
+	return CACHEFS_WHY_NONE;
+free:
+	cachefs_io_free(io);
+	return why;
+}
+
+/* Have the I/O of a store begun. */
+static void store_begin_io(struct cachefs_store *store)
+{
+	struct cachefs_cache *cache = store->cache;
+
+	/* Watch first, because the device may take long until it takes a request. */
+	if (store->release) {
+		spin_lock(&cache->stores_lock);
+		list_add_tail(&store->watch, &cache->stores);
+		spin_unlock(&cache->stores_lock);
+		store_watch_again(cache);
+	}
+	/* The work may be running already, and the store may end at once. */
+	cachefs_op_begin(cache);
+	if (llist_add(&store->submit, &cache->submits))
+		queue_work(cache->submit_wq, &cache->submit_work);
+	cachefs_op_end(cache);
+}
+
 /**
  * cachefs_store - Store blocks in the cache
  * @store: the request; @done is called exactly once, maybe before this returns
@@ -449,59 +520,26 @@ void cachefs_store(struct cachefs_store *store)
 {
 	struct cachefs_cache *cache = store->cache;
 	unsigned int nr = DIV_ROUND_UP(store->bytes, CACHEFS_BLOCK_SIZE);
-	bool stable = cachefs_device_stable_writes(cache->device);
-	unsigned int done, room, part, end, copied = 0;
+	unsigned int done, room, part, copied = 0;
+	enum cachefs_reason why, part_why;
 	struct cachefs_piece slots;
-	struct cachefs_io *io = NULL;
-	enum cachefs_reason why;
 
 	cachefs_op_begin(cache);
-	store->error = 0;
-	store->stored = 0;
-	store->released = false;
-	store->began = jiffies;
+	store_init(store);
 	trace_cachefs_store(store);
-	INIT_LIST_HEAD(&store->ios);
-	INIT_LIST_HEAD(&store->watch);
-	INIT_WORK(&store->work, store_work);
-	atomic_set(&store->pending, 1);
-
 	room = store_admit(store, nr, &why);
 	for (done = 0; done < room; done += slots.nr) {
-		u64 block = store->block + done;
-
 		part = min_t(u64, room - done, CACHEFS_CHUNK_BLOCKS -
-			     block % CACHEFS_CHUNK_BLOCKS);
-		if (block + part > 1ULL << CACHEFS_FILE_BLOCK_BITS) {
-			why = CACHEFS_WHY_TOO_LARGE;
+			     (store->block + done) % CACHEFS_CHUNK_BLOCKS);
+		part_why = store_part(store, done, part, &copied, &slots);
+		if (part_why) {
+			why = part_why;
 			break;
 		}
-		/*
-		 * Get memory first.  If slots came first, the log would go on and let go
-		 * of old blocks for nothing.  If a region ends within a part, the rest of
-		 * the part has its copies already.
-		 */
-		end = done + part;
-		io = cachefs_io_alloc(cache, true, part);
-		if (!io || (copied < end &&
-			    !store_copy_pages(store, end,
-					      store_copies(store, stable, done, end)))) {
-			why = CACHEFS_WHY_NO_MEMORY;
-			break;
-		}
-		copied = end;
-		if (!cachefs_region_alloc_slots(cache, part, &slots, false)) {
-			why = CACHEFS_WHY_NO_REGION;
-			break;
-		}
-		store_run(store, io, done, &slots,
-			  store_copies(store, stable, done, done + slots.nr));
-		io = NULL;
 	}
-	if (io)
-		cachefs_io_free(io);
 	if (copied > done) {
-		part = store_copies(store, stable, done, copied);
+		part = store_copies(store, cachefs_device_stable_writes(cache->device),
+				    done, copied);
 		store_free_copies(store, &store->pages[copied - part], part);
 	}
 	store_give_room(cache, room - done);
@@ -511,20 +549,8 @@ void cachefs_store(struct cachefs_store *store)
 			       store->bytes -
 			       ((size_t)done << CACHEFS_BLOCK_SHIFT), why);
 	}
-	if (list_empty(&store->ios)) {
+	if (list_empty(&store->ios))
 		store_put(store);
-		return;
-	}
-	/* Before the I/O, because the device may take long until it takes a request. */
-	if (store->release) {
-		spin_lock(&cache->stores_lock);
-		list_add_tail(&store->watch, &cache->stores);
-		spin_unlock(&cache->stores_lock);
-		store_watch_again(cache);
-	}
-	/* The work may be running already, and the store may end at once. */
-	cachefs_op_begin(cache);
-	if (llist_add(&store->submit, &cache->submits))
-		queue_work(cache->submit_wq, &cache->submit_work);
-	cachefs_op_end(cache);
+	else
+		store_begin_io(store);
 }
