@@ -238,15 +238,14 @@ static void checkpoint_of_before_is_not_read(void)
 	forged_checkpoint(forge_kind);
 }
 
-/* After a clean detach, the power fails when the next attach has written its anchors. */
-static void power_loss_during_attach(void)
+/* After a clean detach, the power fails at write @at of the next attach. */
+static void power_loss_at_write_of_attach(unsigned int at)
 {
 	tiny();
 	EXPECT_EQ(model_store_now(1, 0, 50), 0);
 	model_detach();
-	/* The two anchors, each of which counts before and after. */
 	model.device->death = DEVICE_KEEPS_ALL;
-	model.device->die_at = model.device->writes + 4;
+	model.device->die_at = model.device->writes + at;
 	EXPECT_EQ(model_attach(), 0);
 	shim_run();
 	EXPECT(model.device->dead);
@@ -254,6 +253,18 @@ static void power_loss_during_attach(void)
 	device_power_on(model.device);
 	EXPECT_EQ(model_attach(), 0);
 	EXPECT_EQ(model_count_cached(1), 50);
+}
+
+/* The two anchors are written.  Each counts before and after its write. */
+static void power_loss_after_the_anchors(void)
+{
+	power_loss_at_write_of_attach(4);
+}
+
+/* One of the two regions that the attach makes READY is written, too. */
+static void power_loss_between_two_regions(void)
+{
+	power_loss_at_write_of_attach(6);
 }
 
 /* Detach and attach, with a loss of power at write @at.  Return whether there was one. */
@@ -702,7 +713,8 @@ const struct test_case disk_cases[] = {
 	CASE(oldest_data_has_an_age),
 	CASE(checkpoint_makes_room),
 	CASE(anchors_alternate),
-	CASE(power_loss_during_attach),
+	CASE(power_loss_after_the_anchors),
+	CASE(power_loss_between_two_regions),
 	CASE(power_loss_takes_back_nothing),
 	CASE(lost_anchor_serves_nothing_wrong),
 	CASE(old_copies_do_not_come_back),
