@@ -145,7 +145,7 @@ dmsetup create --noudevsync slow <<TABLE
 $oldest $((sectors - oldest)) linear $disk $oldest
 TABLE
 dmsetup mknodes
-# What follows comes before all is found.
+# The next checks run before all is found.
 cachefs_recovered()
 {
 	wait_for 120 eval '[ "$(cat "$(cachefs_dir)/recovered_percent")" -gt 0 ]'
