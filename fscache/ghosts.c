@@ -4,7 +4,8 @@
  *
  * The policy "second" stores a block when the block comes from the server for the second
  * time.  Then data that is read once does not displace data that is read again.  The
- * policy counts once the cache is full: before that, a store displaces nothing.
+ * policy counts once the cache is full: before that, a store displaces nothing.  A
+ * shortage of memory for the index counts, too, until the log has come round.
  *
  * The ghosts are in a table in memory.  An entry stands for GHOSTS_BLOCKS blocks of one
  * version: the upper bits are a hash, the lower bits say which of the blocks came from the
@@ -15,6 +16,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/vmalloc.h>
 #include "index.h"
 #include "internal.h"
 
@@ -40,10 +42,12 @@ struct ghost_bucket {
 /*
  * struct cachefs_ghosts - The table
  * @nr_buckets: the number of buckets
+ * @padding: not used
  * @buckets: the buckets
  */
 struct cachefs_ghosts {
 	u32			nr_buckets;
+	u8			padding[60];	/* a bucket begins where a cache line does */
 	struct ghost_bucket	buckets[];
 };
 
@@ -73,18 +77,22 @@ void cachefs_ghosts_begin(struct cachefs_cache *cache)
 
 	if (READ_ONCE(cache->ghosts))
 		return;
-	ghosts = kvzalloc(struct_size(ghosts, buckets, nr), GFP_KERNEL | __GFP_NOWARN);
+	/* kvmalloc() gives no more than 2 GiB. */
+	ghosts = __vmalloc(struct_size(ghosts, buckets, nr),
+			   GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
 	if (!ghosts) {
 		pr_warn("%s: no memory for the policy \"second\": all is stored the first time\n",
 			cachefs_device_name(cache->device));
 		return;
 	}
 	ghosts->nr_buckets = nr;
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr; i++) {
 		spin_lock_init(&ghosts->buckets[i].lock);
+		cond_resched();
+	}
 	/* Another volume may be first. */
 	if (cmpxchg(&cache->ghosts, NULL, ghosts))
-		kvfree(ghosts);
+		vfree(ghosts);
 }
 
 /**
@@ -95,14 +103,14 @@ void cachefs_ghosts_begin(struct cachefs_cache *cache)
  */
 void cachefs_ghosts_end(struct cachefs_cache *cache)
 {
-	kvfree(cache->ghosts);
+	vfree(cache->ghosts);
 }
 
-/* Note blocks of one entry.  Returns whether all of them were noted before. */
-static bool ghosts_note(struct ghost_bucket *bucket, u32 hash, u32 blocks)
+/* Note blocks of one entry.  Returns how many of them were noted before. */
+static unsigned int ghosts_note(struct ghost_bucket *bucket, u32 hash, u32 blocks)
 {
 	u32 *ghost = bucket->ghosts, *end = ghost + GHOSTS_PER_BUCKET;
-	bool known;
+	unsigned int known;
 
 	spin_lock(&bucket->lock);
 	while (ghost < end && (*ghost ^ hash) >> GHOSTS_BLOCKS)
@@ -112,7 +120,7 @@ static bool ghosts_note(struct ghost_bucket *bucket, u32 hash, u32 blocks)
 		memmove(ghost + 1, ghost, sizeof(*ghost) * (GHOSTS_PER_BUCKET - 1));
 		*ghost = hash >> GHOSTS_BLOCKS << GHOSTS_BLOCKS;
 	}
-	known = (*ghost & blocks) == blocks;
+	known = hweight32(*ghost & blocks);
 	*ghost |= blocks;
 	spin_unlock(&bucket->lock);
 	return known;
@@ -121,9 +129,9 @@ static bool ghosts_note(struct ghost_bucket *bucket, u32 hash, u32 blocks)
 /* Whether a store displaces what is cached. */
 static bool ghosts_cache_is_full(const struct cachefs_cache *cache)
 {
-	/* The index may be full before the device is. */
+	/* The index may be full before the device is.  A recovery has not found all yet. */
 	return READ_ONCE(cache->regions[READ_ONCE(cache->head)].nr_extents) ||
-		READ_ONCE(cache->let_go);
+		READ_ONCE(cache->let_go) || READ_ONCE(cache->unscanned);
 }
 
 /**
@@ -149,30 +157,33 @@ bool cachefs_ghosts_count(const struct cachefs_cache *cache,
  * @block: the first block
  * @nr: the number of blocks
  *
- * To be called once each time that the blocks come from the server.
+ * To be called once each time that the blocks come from the server.  Three quarters of
+ * the blocks are enough.  If it took all of them, a table that has lost one entry would
+ * refuse a large read.
  *
  * Context: process, does not sleep.
- * Return: whether they may be stored: all of them came from the server before.
+ * Return: whether they may be stored, because they came from the server before.
  */
 bool cachefs_ghosts_admit(struct cachefs_cache *cache,
 			  const struct cachefs_volume *volume,
 			  const struct cachefs_version *version, u64 block, u64 nr)
 {
-	struct cachefs_ghosts *ghosts = READ_ONCE(cache->ghosts);
+	struct cachefs_ghosts *ghosts;
 	struct ghost_bucket *bucket;
-	bool known = true;
+	u64 known = 0, left, hash;
 	u32 first, part;
-	u64 hash;
 
 	if (!cachefs_ghosts_count(cache, volume))
 		return true;
-	for (; nr; block += part, nr -= part) {
+	/* There is a table: the policy has come after the table. */
+	ghosts = READ_ONCE(cache->ghosts);
+	for (left = nr; left; block += part, left -= part) {
 		first = block % GHOSTS_BLOCKS;
-		part = min_t(u64, nr, GHOSTS_BLOCKS - first);
+		part = min_t(u64, left, GHOSTS_BLOCKS - first);
 		hash = cachefs_index_hash(cache, version->id, block) +
 			block / GHOSTS_BLOCKS * 0x9e3779b97f4a7c15ULL;
 		bucket = &ghosts->buckets[(hash >> 32) * ghosts->nr_buckets >> 32];
-		known &= ghosts_note(bucket, hash, GENMASK(first + part - 1, first));
+		known += ghosts_note(bucket, hash, GENMASK(first + part - 1, first));
 	}
-	return known;
+	return known * 4 >= nr * 3;
 }

@@ -68,8 +68,8 @@ void cachefs_object_sample(struct cachefs_object *object, bool first)
 
 	mutex_lock(&object->sample_mutex);
 	/*
-	 * FS-Cache changes all three under this lock, except at the last close of a
-	 * file.  A sample in the middle of that close agrees with no inode.
+	 * FS-Cache changes all three under this lock, except at a close of the file.  A
+	 * sample in the middle of a close agrees with no inode.
 	 */
 	spin_lock(&cookie->lock);
 	handled = cookie->inval_counter;
@@ -319,16 +319,18 @@ bool cachefs_op_store_wanted(struct cachefs_op *op, u64 block, size_t bytes)
 {
 	struct cachefs_volume *volume = cachefs_op_volume(op);
 	struct cachefs_cache *cache = cachefs_op_cache(op);
-	enum cachefs_reason why;
 
-	if (!cachefs_volume_admits(cache, volume, bytes))
-		why = CACHEFS_WHY_POLICY;
-	else if (!cachefs_ghosts_admit(cache, volume, &op->version, block,
-				       DIV_ROUND_UP(bytes, CACHEFS_BLOCK_SIZE)))
-		why = CACHEFS_WHY_READ_ONCE;
-	else
-		return cachefs_store_wanted(cache, &op->version, block, bytes);
-	cachefs_refuse(cache, &op->version, block, bytes, why);
+	if (!cachefs_volume_admits(cache, volume, bytes)) {
+		cachefs_refuse(cache, &op->version, block, bytes, CACHEFS_WHY_POLICY);
+		return false;
+	}
+	/* Before the ghosts: a block may be cached and come from the server all the same. */
+	if (!cachefs_store_wanted(cache, &op->version, block, bytes))
+		return false;
+	if (cachefs_ghosts_admit(cache, volume, &op->version, block,
+				 DIV_ROUND_UP(bytes, CACHEFS_BLOCK_SIZE)))
+		return true;
+	cachefs_refuse(cache, &op->version, block, bytes, CACHEFS_WHY_READ_ONCE);
 	return false;
 }
 

@@ -35,7 +35,9 @@ static void second_read_is_stored(void)
 	EXPECT(!admits(1, 0, 25));
 	EXPECT(admits(1, 0, 25));
 	EXPECT(admits(1, 3, 1));
-	/* Some of these blocks are new. */
+	/* Some of these blocks are new, within an entry and behind it. */
+	EXPECT(!admits(1, 24, 2));
+	EXPECT(admits(1, 24, 2));
 	EXPECT(!admits(1, 20, 10));
 	EXPECT(admits(1, 20, 10));
 	EXPECT(!admits(1, 40, 10));
@@ -62,6 +64,11 @@ static void blocks_of_several_entries(void)
 	EXPECT(!admits(3, 640, 10));
 	EXPECT(!admits(3, 600, 50));
 	EXPECT(admits(3, 600, 50));
+	/* Three quarters are enough, and fewer are not. */
+	EXPECT(!admits(3, 800, 75));
+	EXPECT(!admits(3, 800, 101));
+	EXPECT(!admits(3, 1000, 75));
+	EXPECT(admits(3, 1000, 100));
 }
 
 static void first_read_is_stored_where_nothing_is_displaced(void)
@@ -76,14 +83,18 @@ static void first_read_is_stored_where_nothing_is_displaced(void)
 	model.cache->let_go = 1;
 	EXPECT(!admits(1, 0, 25));
 	model.cache->let_go = 0;
+	/* A recovery has not found all of the device. */
+	model.cache->unscanned = 1;
+	EXPECT(!admits(1, 25, 25));
+	model.cache->unscanned = 0;
 	fill();
 	EXPECT(cachefs_ghosts_count(model.cache, &second));
 	EXPECT(!cachefs_ghosts_count(model.cache, &any));
 	EXPECT(cachefs_ghosts_admit(model.cache, &any, &model.versions[1].core, 0, 25));
-	EXPECT(!admits(1, 25, 25));
+	EXPECT(!admits(1, 50, 25));
 	/* The refusal of a cache that has failed has another reason. */
 	model.cache->state = CACHEFS_FAILED;
-	EXPECT(admits(1, 50, 25));
+	EXPECT(admits(1, 75, 25));
 	model.cache->state = CACHEFS_ACTIVE;
 }
 

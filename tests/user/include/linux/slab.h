@@ -40,6 +40,7 @@ void shim_free(const void *p);
 #define kvfree_sensitive(p, size)	shim_free(p)
 #define vmalloc(size)			shim_alloc(1, size, GFP_KERNEL)
 #define vzalloc(size)			kzalloc(size, GFP_KERNEL)
+#define __vmalloc(size, gfp)		shim_alloc(1, size, gfp)
 #define vfree(p)			shim_free(p)
 
 char *kstrdup(const char *s, gfp_t gfp);
