@@ -191,6 +191,7 @@ struct cachefs_object {
  * @asked: when its first slice went to the server, ns; 0: none did
  * @mixed: a slice went to the device, so the time until its end is not the server's
  * @storing: the last slice that went to the server is to be stored
+ * @judged: up to here it was counted and decided what comes from the server
  * @i_size: size of the file at the last prepare_read
  * @invalidated: the cookie was invalidated before, since NFS has the inode
  * @timed: NFS said in @coherency when the file was changed
@@ -204,6 +205,7 @@ struct cachefs_op {
 	u64			asked;
 	bool			mixed;
 	bool			storing;
+	loff_t			judged;
 	loff_t			i_size;
 	bool			invalidated;
 	bool			timed;

@@ -75,15 +75,21 @@ static bool io_of_version(struct cachefs_op *op, struct netfs_io_request *rreq,
 	return i_size == op->size && cachefs_op_of_inode(op, rreq->inode);
 }
 
-/* Note the pages of a slice.  Pages of the slice before may be among them. */
-static bool io_note_reads(struct cachefs_op *op, loff_t start, loff_t end)
+/*
+ * Note the pages of a slice, or forget their notes if they will not be stored: nothing else
+ * would.  Pages of the slice before may be among them.  Returns whether all have a note.
+ */
+static bool io_note_reads(struct cachefs_op *op, loff_t start, loff_t end, bool wanted)
 {
 	pgoff_t index, last = (end - 1) >> PAGE_SHIFT;
 
-	for (index = start >> PAGE_SHIFT; index <= last; index++)
-		if (!cachefs_note_read(op, index, true))
-			return false;
-	return true;
+	for (index = start >> PAGE_SHIFT; index <= last; index++) {
+		if (cachefs_note_read(op, index, wanted) || !wanted)
+			continue;
+		io_note_reads(op, start, end, false);
+		return false;
+	}
+	return wanted;
 }
 
 /* Return why not all pages of a store were read in its generation, or NONE. */
@@ -171,34 +177,47 @@ static void io_cut(struct netfs_io_subrequest *subreq, const struct cachefs_op *
 		stream->sreq_max_len = max(rsize, subreq->len);
 }
 
-/* Let a slice go to the server, and decide whether it will be stored. */
-static void io_download(struct netfs_io_subrequest *subreq, struct cachefs_op *op,
-			loff_t end, loff_t i_size)
+/* Count bytes that come from the server, and decide whether they will be stored. */
+static bool io_judge(struct cachefs_op *op, struct netfs_io_request *rreq,
+		     loff_t start, loff_t end, loff_t i_size)
 {
 	struct cachefs_cache *cache = cachefs_op_cache(op);
-	struct netfs_io_request *rreq = subreq->rreq;
 	enum cachefs_reason why = CACHEFS_WHY_NONE;
-	loff_t start = subreq->start;
-	size_t bytes;
+	size_t bytes = min(end, i_size) - start;
+	u64 block = start >> CACHEFS_BLOCK_SHIFT;
 
-	io_cut(subreq, op, end);
-	end = start + subreq->len;
-	bytes = min(end, i_size) - start;
 	cachefs_count(cache, cachefs_op_volume(op), CACHEFS_STAT_MISS_BYTES, bytes);
-	if (!op->asked && !op->mixed)
-		op->asked = ktime_get_ns();
-	op->storing = false;
 	if (!io_of_version(op, rreq, i_size))
 		why = CACHEFS_WHY_VERSION;
 	else if (!cachefs_op_settled(op, rreq->inode))
 		why = CACHEFS_WHY_RECENT;
-	if (why)
-		cachefs_refuse(cache, &op->version, start >> CACHEFS_BLOCK_SHIFT,
-			       bytes, why);
 	else
-		op->storing = cachefs_op_store_wanted(op, start >> CACHEFS_BLOCK_SHIFT,
-						      bytes) &&
-			(io_copies_at_once(rreq) || io_note_reads(op, start, end));
+		return cachefs_op_store_wanted(op, block, bytes);
+	cachefs_refuse(cache, &op->version, block, bytes, why);
+	return false;
+}
+
+/*
+ * Let a slice go to the server.  The file system may cut the slice afterwards (CIFS, for want
+ * of credits), and netfs comes with the rest once more.  The rest was judged before.
+ */
+static void io_download(struct netfs_io_subrequest *subreq, struct cachefs_op *op,
+			loff_t end, loff_t i_size)
+{
+	struct netfs_io_request *rreq = subreq->rreq;
+	loff_t start = subreq->start, fresh;
+
+	io_cut(subreq, op, end);
+	end = start + subreq->len;
+	if (!op->asked && !op->mixed)
+		op->asked = ktime_get_ns();
+	fresh = clamp(op->judged, start, end);
+	if (fresh < min(end, i_size))
+		op->storing = io_judge(op, rreq, fresh, end, i_size) &&
+			(fresh == start || op->storing);
+	op->judged = end;
+	if (!io_copies_at_once(rreq) && !io_note_reads(op, start, end, op->storing))
+		op->storing = false;
 	if (op->storing)
 		__set_bit(NETFS_SREQ_COPY_TO_CACHE, &subreq->flags);
 }
