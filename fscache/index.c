@@ -522,6 +522,7 @@ void cachefs_index_forget(struct cachefs_cache *cache, u32 region)
 		cachefs_index_account(cache, r, -r->live, -r->nr_extents);
 		WRITE_ONCE(r->round, r->round + 1);
 		r->in_round = false;
+		WRITE_ONCE(r->end, 0);
 	}
 	WRITE_ONCE(r->was_read, false);
 	write_unlock(&cache->index_lock);

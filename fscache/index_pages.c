@@ -287,10 +287,13 @@ static bool index_page_merge(struct cachefs_cache *cache, u32 nr)
 void cachefs_index_put(struct cachefs_cache *cache, const struct index_key *key,
 		       u32 place, u32 tail)
 {
+	struct cachefs_region *region = index_region_of(cache, place);
+	u16 end = (place & ((1U << cache->ref_shift) - 1)) + index_tail_nr(tail);
 	struct cachefs_index *index = &cache->index;
 	u32 nr = index_page_number(index, key);
 
 	lockdep_assert_held_write(&cache->index_lock);
+	WRITE_ONCE(region->end, max(region->end, end));
 	while (!index_page_place(cache, index_page_at(index, nr), key, place, tail,
 				 MAX_DISTANCE)) {
 		if (!index_page_split(cache, nr)) {

@@ -34,8 +34,8 @@ static unsigned int index_page_drop(struct cachefs_cache *cache,
  * @slot: the first slot
  * @nr: how many
  *
- * This walks the whole index, and is for metadata that is damaged in part.
- * cachefs_index_forget() is for a whole region.
+ * This walks the whole index, and is for metadata that is damaged in part.  Slots that had
+ * no block cost nothing.  cachefs_index_forget() is for a whole region.
  *
  * Context: process, may sleep; takes grow_mutex and index_lock.
  * Return: whether there were such extents.
@@ -47,7 +47,8 @@ bool cachefs_index_drop_slots(struct cachefs_cache *cache, u32 region,
 	struct cachefs_index *index = &cache->index;
 	unsigned int dropped = 0;
 
-	if (!READ_ONCE(cache->regions[region].nr_extents))
+	if (!READ_ONCE(cache->regions[region].nr_extents) ||
+	    slot >= READ_ONCE(cache->regions[region].end))
 		return false;
 	/* If a page is split meanwhile, the new page comes later. */
 	mutex_lock(&index->grow_mutex);

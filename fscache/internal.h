@@ -55,9 +55,6 @@
 /* Without memory the server is asked, which is better than to wait for memory. */
 #define CACHEFS_GFP_OR_SERVER	(GFP_NOIO | __GFP_NOWARN | __GFP_NORETRY)
 
-/* The largest number of blocks in one I/O: no I/O has blocks of two chunks. */
-#define CACHEFS_IO_BLOCKS	CACHEFS_CHUNK_BLOCKS
-
 enum cachefs_region_state {
 	CACHEFS_REGION_FREE,
 	CACHEFS_REGION_READY,
@@ -74,6 +71,7 @@ enum cachefs_region_state {
  * @open: state of a READY or OPEN region, until all metadata is written; log_lock
  * @pins: number of readers between lookup and verification
  * @live: number of blocks that the index can find; index_lock
+ * @end: the slots from here on had no block in this round; written under index_lock
  * @nr_extents: number of extents of these blocks; index_lock
  * @opened: when the region became OPEN in this attach, seconds since the machine has
  *	started, or 0; written under log_lock
@@ -95,6 +93,7 @@ struct cachefs_region {
 	u32				opened;
 	u16				nr_extents;
 	u16				live;
+	u16				end;
 	u8				state;
 	u8				round;
 	bool				lost;
