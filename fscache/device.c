@@ -425,13 +425,27 @@ static const char *device_foreign_cache(struct cachefs_device *device, void *buf
 	return what;
 }
 
+/*
+ * Whether the last MiB is zero but for a copy of the superblock.  A format that lost the
+ * power before it wrote the superblock itself leaves that.
+ */
+static bool device_end_is_copy(const void *bytes, sector_t sectors)
+{
+	unsigned int tail = sectors % BLOCK_SECTORS << SECTOR_SHIFT;
+	unsigned int at = BLANK_BYTES - tail - CACHEFS_BLOCK_SIZE;
+
+	return !memcmp(bytes + at, CACHEFS_SUPER_MAGIC, 8) && !memchr_inv(bytes, 0, at) &&
+		!memchr_inv(bytes + BLANK_BYTES - tail, 0, tail);
+}
+
 /**
  * cachefs_device_signature - Find out what the device holds
  * @device: the device
  * @what: the name of a foreign format
  *
  * A device is blank if its first and last MiB are zero: some formats are only at the
- * end, and an unknown format is worth as much to its owner as a known one.
+ * end, and an unknown format is worth as much to its owner as a known one.  A copy of the
+ * superblock alone is no cache.
  *
  * Context: process, sleeps.
  * Return: an enum cachefs_signature; -ENOSPC, -ENOMEM or the device's error.
@@ -474,7 +488,7 @@ int cachefs_device_signature(struct cachefs_device *device, const char **what)
 	if (ret)
 		goto out;
 	ret = CACHEFS_SIGNATURE_BLANK;
-	if (memchr_inv(buffer, 0, BLANK_BYTES)) {
+	if (memchr_inv(buffer, 0, BLANK_BYTES) && !device_end_is_copy(buffer, sectors)) {
 		*what = device_known_end(buffer, sectors) ?: *what;
 		ret = CACHEFS_SIGNATURE_FOREIGN;
 	}
@@ -512,7 +526,7 @@ int cachefs_device_wipe(struct cachefs_device *device)
  * cachefs_io_alloc - Get an I/O
  * @cache: the cache
  * @write: its direction
- * @nr: number of pages, at most CACHEFS_IO_BLOCKS
+ * @nr: number of pages, at most CACHEFS_CHUNK_BLOCKS: no I/O has blocks of two chunks
  *
  * A read waits until the reserve has an I/O.  So its caller must submit each I/O before
  * it asks for another, and must not keep an I/O that has ended.  A write may be made
@@ -565,8 +579,7 @@ void cachefs_io_submit(struct cachefs_io *io)
 	struct bio *bio = &container_of(io, struct bio_io, io)->bio;
 	unsigned int i;
 
-	bio->bi_iter.bi_sector = io->device_block << (CACHEFS_BLOCK_SHIFT -
-						      SECTOR_SHIFT);
+	bio->bi_iter.bi_sector = io->device_block * BLOCK_SECTORS;
 	bio->bi_end_io = device_end_bio;
 	/* There is a vector for each page, so this cannot fail. */
 	for (i = 0; i < io->nr; i++)

@@ -54,9 +54,8 @@ static unsigned int store_admit(struct cachefs_store *store, unsigned int nr,
 	*why = CACHEFS_WHY_BUDGET;
 	if (!cachefs_budget_admits(cache, (u64)nr << CACHEFS_BLOCK_SHIFT, false))
 		return 0;
-	/* A store that does not wait has had its try in cachefs_store_wanted(). */
 	*why = CACHEFS_WHY_NO_ROOM;
-	if (store->may_wait && !cachefs_store_try(cache))
+	if (!cachefs_store_try(cache))
 		return 0;
 	*why = CACHEFS_WHY_IN_FLIGHT;
 	room = store_take_room(cache, nr);
@@ -134,7 +133,7 @@ bool cachefs_store_wanted(struct cachefs_cache *cache,
 		why = CACHEFS_WHY_CACHED;
 	else if (cachefs_pace_stuck(cache))
 		why = CACHEFS_WHY_SLOW;
-	else if (!cachefs_store_try(cache))
+	else if (store_stopped(cache))
 		why = CACHEFS_WHY_NO_ROOM;
 	else if (store_has_room(cache))
 		return true;
@@ -448,15 +447,15 @@ static void store_init(struct cachefs_store *store)
 
 /*
  * Prepare the I/O of the @part pages from @done on, which are in one chunk, or of fewer.
- * @copied: the pages before have their copies.  Returns why nothing of this is stored, or
+ * @stable: pages may not change while they are written.  @copied: the pages before have
+ * their copies.  Returns why nothing of this is stored, or
  * %CACHEFS_WHY_NONE with the slots.
  */
-static enum cachefs_reason store_part(struct cachefs_store *store, unsigned int done,
-				      unsigned int part, unsigned int *copied,
-				      struct cachefs_piece *slots)
+static enum cachefs_reason store_part(struct cachefs_store *store, bool stable,
+				      unsigned int done, unsigned int part,
+				      unsigned int *copied, struct cachefs_piece *slots)
 {
 	struct cachefs_cache *cache = store->cache;
-	bool stable = cachefs_device_stable_writes(cache->device);
 	enum cachefs_reason why = CACHEFS_WHY_NO_MEMORY;
 	unsigned int end = done + part;
 	struct cachefs_io *io;
@@ -520,6 +519,8 @@ void cachefs_store(struct cachefs_store *store)
 {
 	struct cachefs_cache *cache = store->cache;
 	unsigned int nr = DIV_ROUND_UP(store->bytes, CACHEFS_BLOCK_SIZE);
+	/* Asked once, because the answer may change at any time. */
+	bool stable = cachefs_device_stable_writes(cache->device);
 	unsigned int done, room, part, copied = 0;
 	enum cachefs_reason why, part_why;
 	struct cachefs_piece slots;
@@ -531,15 +532,14 @@ void cachefs_store(struct cachefs_store *store)
 	for (done = 0; done < room; done += slots.nr) {
 		part = min_t(u64, room - done, CACHEFS_CHUNK_BLOCKS -
 			     (store->block + done) % CACHEFS_CHUNK_BLOCKS);
-		part_why = store_part(store, done, part, &copied, &slots);
+		part_why = store_part(store, stable, done, part, &copied, &slots);
 		if (part_why) {
 			why = part_why;
 			break;
 		}
 	}
 	if (copied > done) {
-		part = store_copies(store, cachefs_device_stable_writes(cache->device),
-				    done, copied);
+		part = store_copies(store, stable, done, copied);
 		store_free_copies(store, &store->pages[copied - part], part);
 	}
 	store_give_room(cache, room - done);

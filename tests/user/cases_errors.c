@@ -121,6 +121,27 @@ static void no_room(bool full)
 	model.device->write_errno = -ENOSPC;
 }
 
+/* Reads ask all the time whether to store.  Writeback brings the stores now and then. */
+static void writeback_finds_room_again(void)
+{
+	unsigned int i, j;
+
+	tiny();
+	no_room(true);
+	EXPECT_EQ(model_store_now(1, 0, 1), -ENOSPC);
+	no_room(false);
+	model.may_wait = true;
+	for (i = 0; i < 3 && model.cache->stores_stopped; i++) {
+		for (j = 0; j < 60; j++) {
+			shim_advance_ms(100);
+			wanted();
+		}
+		model_store_now(2, i, 1);
+	}
+	model.may_wait = false;
+	EXPECT(!model.cache->stores_stopped);
+}
+
 static void device_without_room(void)
 {
 	unsigned int i, tries = 0;
@@ -143,12 +164,16 @@ static void device_without_room(void)
 	EXPECT(shim_log_has("no room below the device"));
 	shim_log_clear();
 	shim_advance_ms(5000);
+	/* A question is no try. */
 	EXPECT(wanted());
+	EXPECT(wanted());
+	EXPECT(cachefs_store_room(model.cache));
+	/* Writeback tries, and then nothing else does. */
+	model.may_wait = true;
+	EXPECT_EQ(model_store_now(2, 0, 1), -ENOSPC);
 	EXPECT(!wanted());
 	EXPECT_REFUSED(NO_ROOM);
 	EXPECT(!cachefs_store_room(model.cache));
-	/* Writeback does not try either, though it does not ask before a store. */
-	model.may_wait = true;
 	EXPECT_EQ(model_store_now(2, 0, 1), -ENOBUFS);
 	EXPECT_REFUSED(NO_ROOM);
 	model.may_wait = false;
@@ -603,6 +628,7 @@ const struct test_case error_cases[] = {
 	CASE(read_that_works_ends_the_row),
 	CASE(log_names_the_block),
 	CASE(device_without_room),
+	CASE(writeback_finds_room_again),
 	CASE(metadata_without_room),
 	CASE(log_waits_for_room),
 	CASE(device_that_cannot_be_written),

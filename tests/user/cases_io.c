@@ -449,6 +449,18 @@ static void copies_are_for_the_next_region_too(void)
 	pin_all(-1);
 }
 
+/* An administrator changes queue/stable_writes: no page of a reader is freed as a copy. */
+static void stable_pages_change_within_a_store(void)
+{
+	tiny();
+	model.device->stable_flips = true;
+	EXPECT_EQ(model_store_now(1, 0, TINY_SLOTS - 10), 0);
+	EXPECT_EQ(model_store_now(2, 0, 20), 0);
+	EXPECT_EQ(model_store_now(2, 20, TINY_SLOTS - 20), 0);
+	EXPECT_EQ(model_store_now(2, 100, 20), 0);
+	EXPECT_EQ(model_count_cached(2), TINY_SLOTS + 20);
+}
+
 /* A run takes one pin, because all readers of a region share the count of its pins. */
 static void region_is_pinned_once_for_a_run(void)
 {
@@ -557,6 +569,7 @@ const struct test_case io_cases[] = {
 	CASE(store_does_not_wait_for_memory),
 	CASE(log_does_not_go_on_without_memory),
 	CASE(copies_are_for_the_next_region_too),
+	CASE(stable_pages_change_within_a_store),
 	CASE(store_does_not_wait_for_the_device),
 	CASE(device_wants_stable_pages),
 	{}

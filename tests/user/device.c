@@ -533,7 +533,7 @@ struct cachefs_io *cachefs_io_alloc(struct cachefs_cache *cache, bool write,
 
 	if (write && !from_reserve(device))
 		return NULL;
-	if (!nr || nr > CACHEFS_IO_BLOCKS)
+	if (!nr || nr > CACHEFS_CHUNK_BLOCKS)
 		shim_panic("an I/O of %u blocks", nr);
 	/* Two callers with two reads each could wait for each other's reserve. */
 	if (!write) {
@@ -582,6 +582,8 @@ void cachefs_io_free(struct cachefs_io *io)
 
 bool cachefs_device_stable_writes(struct cachefs_device *device)
 {
+	if (device->stable_flips)
+		device->stable_pages = !device->stable_pages;
 	return device->stable_pages;
 }
 

@@ -31,6 +31,7 @@ enum device_death {
  * @nr_waiting: number of I/Os in @waiting
  * @liar: flushes are acknowledged and not done
  * @stable_pages: pages must not change while they are written
+ * @stable_flips: @stable_pages is another one each time that the core asks
  * @hangs: data reads and writes do not end
  * @dead: the power is out; writes are lost
  * @writes: writes that have begun; a synchronous write may count several times
@@ -65,6 +66,7 @@ struct cachefs_device {
 	unsigned int		nr_waiting;
 	bool			liar;
 	bool			stable_pages;
+	bool			stable_flips;
 	bool			hangs;
 	bool			dead;
 	u64			writes;
