@@ -86,8 +86,12 @@ bool cachefs_budget_admits(struct cachefs_cache *cache, u64 bytes, bool stays)
 }
 
 /**
- * cachefs_budget_is_used - Whether the budget lets no new data be stored now
+ * cachefs_budget_is_used - Whether the budget refuses new data now
  * @cache: the cache
+ *
+ * If more is offered than the budget lets be stored, the bucket stays a little above the
+ * last sixteenth: new data is refused by chance.  So the budget counts as used when it
+ * refuses seven of eight stores.
  *
  * Context: process; takes budget_lock if there is a budget.
  * Return: %true if so, until time has filled the bucket.
@@ -99,5 +103,5 @@ bool cachefs_budget_is_used(struct cachefs_cache *cache)
 	if (!READ_ONCE(cache->write_budget))
 		return false;
 	room = budget_room(cache, CACHEFS_BLOCK_SIZE, &depth);
-	return room < depth / 16;
+	return room < depth / 8;
 }

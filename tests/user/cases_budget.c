@@ -139,15 +139,17 @@ static void without_a_budget_all_is_stored(void)
 /* A used budget is a reason why nothing is stored.  A budget with room is no reason. */
 static void used_budget_is_known(void)
 {
-	s64 sixteenth = BUDGET_DAY / 4 / 16;
+	s64 eighth = BUDGET_DAY / 4 / 8;
 
 	tiny();
 	EXPECT(!cachefs_budget_is_used(model.cache));
 	set_budget(BUDGET_DAY);
 	EXPECT(!cachefs_budget_is_used(model.cache));
-	model.cache->budget_room = sixteenth + CACHEFS_BLOCK_SIZE;
+	model.cache->budget_room = eighth + CACHEFS_BLOCK_SIZE;
 	EXPECT(!cachefs_budget_is_used(model.cache));
 	model.cache->budget_room--;
+	EXPECT(cachefs_budget_is_used(model.cache));
+	model.cache->budget_room = eighth / 2;
 	EXPECT(cachefs_budget_is_used(model.cache));
 	EXPECT(!cachefs_budget_admits(model.cache, CACHEFS_BLOCK_SIZE, false));
 	EXPECT(cachefs_budget_admits(model.cache, CACHEFS_BLOCK_SIZE, true));
@@ -158,6 +160,22 @@ static void used_budget_is_known(void)
 	set_budget(1);
 	EXPECT(cachefs_budget_is_used(model.cache));
 	set_budget(0);
+}
+
+/* Ten times as much is offered as may be written in a day. */
+static void budget_is_used_while_most_is_refused(void)
+{
+	unsigned int minute, i, used = 0;
+
+	tiny();
+	set_budget(BUDGET_DAY);
+	for (minute = 0; minute < 1440; minute++) {
+		for (i = 0; i < 60; i++)
+			model_store_now(1, i, 1);
+		shim_advance_ms(60 * MSEC_PER_SEC);
+		used += minute >= 720 && cachefs_budget_is_used(model.cache);
+	}
+	EXPECT(used > 700);
 }
 
 /* Another budget begins with a full bucket, whatever was written before. */
@@ -253,6 +271,7 @@ const struct test_case budget_cases[] = {
 	CASE(without_a_budget_all_is_stored),
 	CASE(another_budget_counts_at_once),
 	CASE(used_budget_is_known),
+	CASE(budget_is_used_while_most_is_refused),
 	CASE(largest_budget_is_none),
 	CASE(what_stays_has_a_budget),
 	CASE(refused_store_is_no_try),
