@@ -30,18 +30,17 @@ static u32 ckpt_batch(const struct cachefs_geometry *geo, u64 index, u64 end)
 }
 
 static int ckpt_load_region(struct cachefs_cache *cache,
-			    const struct cachefs_ckpt_record *record, u32 *region)
+			    const struct cachefs_ckpt_record *record, u32 *next)
 {
 	u64 seq = le64_to_cpu(record->where);
 	u32 nr = le32_to_cpu(record->region);
 
 	/* Each region comes once, in order. */
-	if (nr >= cache->geo.nr_regions || (*region != U32_MAX && nr <= *region) ||
-	    !seq || seq >> 51)
+	if (nr >= cache->geo.nr_regions || nr < *next || !seq || seq >> 51)
 		return -EUCLEAN;
 	cache->regions[nr].seq = seq;
 	cachefs_region_set_state(cache, nr, CACHEFS_REGION_SEALED);
-	*region = nr;
+	*next = nr + 1;
 	return 0;
 }
 
@@ -68,17 +67,14 @@ static int ckpt_load_extent(struct cachefs_cache *cache,
 	return cachefs_index_load(cache, &extent);
 }
 
-/*
- * Insert one record of a checkpoint.  @region is the region that came last,
- * U32_MAX before the first.
- */
+/* Insert one record of a checkpoint.  @next is the lowest region that may come next. */
 static int ckpt_load_record(struct cachefs_cache *cache,
 			    const struct cachefs_ckpt_record *record,
-			    u32 *region)
+			    u32 *next)
 {
 	switch (le32_to_cpu(record->kind)) {
 	case CACHEFS_CKPT_REGION:
-		return ckpt_load_region(cache, record, region);
+		return ckpt_load_region(cache, record, next);
 	case CACHEFS_CKPT_EXTENT:
 		return ckpt_load_extent(cache, record);
 	}
@@ -101,8 +97,8 @@ int cachefs_load_checkpoint(struct cachefs_cache *cache,
 	u32 first = le32_to_cpu(anchor->ckpt_region), lies_in, i, j, batch;
 	struct cachefs_geometry *geo = &cache->geo;
 	struct cachefs_ckpt_block *buffer;
-	u32 region = U32_MAX;
-	int ret = 0;
+	u32 next = 0;
+	int ret;
 
 	buffer = kvmalloc_array(CKPT_BATCH, sizeof(*buffer),
 				GFP_KERNEL | __GFP_NOWARN);
@@ -130,7 +126,7 @@ int cachefs_load_checkpoint(struct cachefs_cache *cache,
 			for (j = 0; !ret && j < le32_to_cpu(header->nr); j++)
 				ret = ckpt_load_record(cache,
 						       &buffer[i].records[j],
-						       &region);
+						       &next);
 		}
 		if (!ret && fatal_signal_pending(current))
 			ret = -EINTR;

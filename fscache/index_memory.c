@@ -39,8 +39,6 @@ static bool index_page_add(struct cachefs_cache *cache)
 	u32 nr = index->nr_allocated, i;
 	struct index_page *page;
 
-	if (nr == index->max_pages)
-		return false;
 	if (!index->leaves[nr / INDEX_LEAF_PAGES]) {
 		index->leaves[nr / INDEX_LEAF_PAGES] =
 			kcalloc(INDEX_LEAF_PAGES, sizeof(struct cachefs_index_slot),
@@ -120,7 +118,7 @@ static bool index_alloc(struct cachefs_cache *cache, u32 nr_leaves)
  * power of two, and a directory of as many entries.
  *
  * Context: process, may sleep.
- * Return: 0 or -ENOMEM.
+ * Return: 0 or -ENOMEM; cachefs_index_free() frees what there is.
  */
 int cachefs_index_init(struct cachefs_cache *cache)
 {
@@ -139,13 +137,13 @@ int cachefs_index_init(struct cachefs_cache *cache)
 	index->key.key[0] = xxh64(cache->secret, sizeof(cache->secret), 1);
 	index->key.key[1] = xxh64(cache->secret, sizeof(cache->secret), 2);
 	if (!index_alloc(cache, DIV_ROUND_UP(index->max_pages, INDEX_LEAF_PAGES)))
-		goto fail;
+		return -ENOMEM;
 	while (index_directory_size(index) < first)
 		if (!index_directory_grow(cache))
-			goto fail;
+			return -ENOMEM;
 	while (index->nr_allocated < first) {
 		if (!index_page_add(cache))
-			goto fail;
+			return -ENOMEM;
 		cond_resched();
 	}
 	index->nr_pages = first;
@@ -157,9 +155,6 @@ int cachefs_index_init(struct cachefs_cache *cache)
 		cond_resched();
 	}
 	return 0;
-fail:
-	cachefs_index_free(cache);
-	return -ENOMEM;
 }
 
 /**
@@ -188,10 +183,6 @@ void cachefs_index_free(struct cachefs_cache *cache)
 		kvfree(index->directory[--index->segments]);
 	kfree(index->scratch);
 	kvfree(cache->regions);
-	cache->regions = NULL;
-	index->leaves = NULL;
-	index->scratch = NULL;
-	index->nr_allocated = 0;
 }
 
 /* Whether the directory should grow for @pages pages.  Its entries need memory, too. */

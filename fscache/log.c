@@ -515,8 +515,6 @@ void cachefs_log_free(struct cachefs_cache *cache)
 {
 	u32 i;
 
-	for (i = 0; cache->regions && i < cache->geo.nr_regions; i++) {
+	for (i = 0; cache->regions && i < cache->geo.nr_regions; i++)
 		log_free_region(cache->regions[i].open);
-		cache->regions[i].open = NULL;
-	}
 }

@@ -160,22 +160,21 @@ static ssize_t write_budget_store(struct kobject *kobj,
 	X(extents, 0444, NULL, "%llu", READ_ONCE(to_cache(kobj)->nr_extents)) \
 	X(recovered_percent, 0444, NULL, "%u", \
 	  cachefs_recovered_percent(to_cache(kobj))) \
+	X(stores_stopped, 0444, NULL, "%u", READ_ONCE(to_cache(kobj)->stores_stopped)) \
 	X(write_budget, 0644, write_budget_store, "%llu", \
 	  READ_ONCE(to_cache(kobj)->write_budget))
 
 /*
  * stats/ has the counters, the measured speed of the device and of the server, and the
- * age of the oldest data.
+ * age of the oldest data: name, format and value.
  */
 #define STATS_FILES(X) \
-	X(device_read_us, 0444, NULL, "%llu", \
+	X(device_read_us, "%llu", \
 	  div_u64(READ_ONCE(to_cache(kobj)->read_ns), NSEC_PER_USEC)) \
-	X(server_read_us, 0444, NULL, "%llu", \
+	X(server_read_us, "%llu", \
 	  div_u64(READ_ONCE(to_cache(kobj)->server_ns), NSEC_PER_USEC)) \
-	X(in_flight_limit_bytes, 0444, NULL, "%llu", \
-	  cachefs_pace_window(to_cache(kobj))) \
-	X(oldest_data_seconds, 0444, NULL, "%u", \
-	  cachefs_oldest_seconds(to_cache(kobj)))
+	X(in_flight_limit_bytes, "%llu", cachefs_pace_window(to_cache(kobj))) \
+	X(oldest_data_seconds, "%u", cachefs_oldest_seconds(to_cache(kobj)))
 
 /* latency/ has two files for each histogram. */
 static ssize_t latency_counts(struct kobject *kobj, enum cachefs_latency which,
@@ -193,16 +192,16 @@ static ssize_t latency_counts(struct kobject *kobj, enum cachefs_latency which,
 #define VOLUME_STAT(_stat) \
 	atomic64_read(&to_volume(kobj)->volume.counters->stats[CACHEFS_STAT_##_stat])
 
-/* volumes/<n>/ */
+/* volumes/<n>/: name, mode, format and value. */
 #define VOLUME_FILES(X) \
-	X(key, 0400, NULL, "%s", to_volume(kobj)->key) \
-	X(identity, 0400, NULL, "%s", to_volume(kobj)->identity) \
-	X(hit_bytes, 0444, NULL, "%lld", VOLUME_STAT(HIT_BYTES)) \
-	X(miss_bytes, 0444, NULL, "%lld", VOLUME_STAT(MISS_BYTES)) \
-	X(stored_bytes, 0444, NULL, "%lld", VOLUME_STAT(STORED_BYTES)) \
-	X(max_share, 0444, NULL, "%u", READ_ONCE(to_volume(kobj)->volume.max_share)) \
-	X(keep, 0444, NULL, "%u", READ_ONCE(to_volume(kobj)->volume.keep)) \
-	X(second, 0444, NULL, "%u", READ_ONCE(to_volume(kobj)->volume.second))
+	X(key, 0400, "%s", to_volume(kobj)->key) \
+	X(identity, 0400, "%s", to_volume(kobj)->identity) \
+	X(hit_bytes, 0444, "%lld", VOLUME_STAT(HIT_BYTES)) \
+	X(miss_bytes, 0444, "%lld", VOLUME_STAT(MISS_BYTES)) \
+	X(stored_bytes, 0444, "%lld", VOLUME_STAT(STORED_BYTES)) \
+	X(max_share, 0444, "%u", READ_ONCE(to_volume(kobj)->volume.max_share)) \
+	X(keep, 0444, "%u", READ_ONCE(to_volume(kobj)->volume.keep)) \
+	X(second, 0444, "%u", READ_ONCE(to_volume(kobj)->volume.second))
 
 #define SYSFS_FILE(_dir, _name, _mode, _store, _format, _value)		\
 	static ssize_t _dir##_##_name##_show(struct kobject *kobj,	\
@@ -222,7 +221,7 @@ CACHE_FILES(X)
 		   (u64)READ_ONCE(to_cache(kobj)->_member))
 CACHE_SETTINGS(X)
 #undef X
-#define X(_name, ...) SYSFS_FILE(stats, _name, __VA_ARGS__)
+#define X(_name, ...) SYSFS_FILE(stats, _name, 0444, NULL, __VA_ARGS__)
 STATS_FILES(X)
 #undef X
 #define X(_stat, _name)							\
@@ -249,7 +248,7 @@ CACHEFS_LATENCIES(X)
 		   atomic64_read(&to_cache(kobj)->refused[CACHEFS_WHY_##_why]))
 CACHEFS_REFUSED(X)
 #undef X
-#define X(_name, ...) SYSFS_FILE(volume, _name, __VA_ARGS__)
+#define X(_name, _mode, ...) SYSFS_FILE(volume, _name, _mode, NULL, __VA_ARGS__)
 VOLUME_FILES(X)
 #undef X
 

@@ -42,10 +42,8 @@ static inline struct shrinker *shrinker_alloc(unsigned int flags,
 {
 	struct shrinker *shrinker = kzalloc(sizeof(*shrinker), GFP_KERNEL);
 
-	if (shrinker) {
+	if (shrinker)
 		shrinker->seeks = DEFAULT_SEEKS;
-		shrinker->flags = flags;
-	}
 	return shrinker;
 }
 

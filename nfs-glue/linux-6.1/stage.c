@@ -36,7 +36,7 @@
  * @unused: pages that nobody has asked for yet; cachefs_glue::stage_lock
  * @born: when @read began, jiffies
  * @run: pages that were read in sequence up to its first page; 0 in a first window
- * @nr_pages: number of @pages
+ * @pages: @read.nr of them
  */
 struct stage {
 	struct list_head	object_link;
@@ -49,7 +49,6 @@ struct stage {
 	unsigned int		unused;
 	unsigned long		born;
 	unsigned int		run;
-	unsigned int		nr_pages;
 	struct page		*pages[STAGE_PAGES];
 };
 
@@ -70,14 +69,14 @@ static void stage_free(struct stage *stage)
 	unsigned int i;
 
 	spin_lock_irqsave(&glue->spare_lock, flags);
-	glue->staged -= stage->nr_pages;
-	for (i = 0; i < stage->nr_pages && glue->nr_spare < MAX_SPARE_PAGES; i++) {
+	glue->staged -= stage->read.nr;
+	for (i = 0; i < stage->read.nr && glue->nr_spare < MAX_SPARE_PAGES; i++) {
 		list_add(&stage->pages[i]->lru, &glue->spare);
 		glue->nr_spare++;
 	}
 	spin_unlock_irqrestore(&glue->spare_lock, flags);
-	stage_count_held(glue, (long)i - stage->nr_pages);
-	for (; i < stage->nr_pages; i++)
+	stage_count_held(glue, (long)i - stage->read.nr);
+	for (; i < stage->read.nr; i++)
 		__free_page(stage->pages[i]);
 	kfree(stage);
 }
@@ -139,7 +138,7 @@ static struct stage *stage_alloc(struct cachefs_glue *glue, unsigned int nr)
 		return NULL;
 	}
 	stage->glue = glue;
-	for (stage->nr_pages = 0; stage->nr_pages < nr; stage->nr_pages++) {
+	for (stage->read.nr = 0; stage->read.nr < nr; stage->read.nr++) {
 		struct page *page = stage_spare_take(glue);
 
 		if (!page) {
@@ -148,10 +147,10 @@ static struct stage *stage_alloc(struct cachefs_glue *glue, unsigned int nr)
 				break;
 			stage_count_held(glue, 1);
 		}
-		stage->pages[stage->nr_pages] = page;
+		stage->pages[stage->read.nr] = page;
 	}
-	stage_give_room(glue, nr - stage->nr_pages);
-	if (stage->nr_pages >= 2)
+	stage_give_room(glue, nr - stage->read.nr);
+	if (stage->read.nr >= 2)
 		return stage;
 	stage_free(stage);
 	return NULL;
@@ -215,7 +214,7 @@ static void stage_drop_old(struct cachefs_glue *glue, long nr, bool young)
 		/* Without this stage its reader would read the rest again. */
 		if (!completion_done(&stage->done))
 			continue;
-		nr -= stage->nr_pages;
+		nr -= stage->read.nr;
 		stage_unlink(glue, stage);
 		list_add(&stage->link, &old);
 	}
@@ -265,7 +264,6 @@ static struct stage *stage_new(struct cachefs_op *op, u64 block,
 	stage = stage_alloc(glue, nr);
 	if (!stage)
 		return NULL;
-	stage->read.nr = stage->nr_pages;
 	stage->read.block = block;
 	stage->read.pages = stage->pages;
 	stage->read.done = stage_read_done;

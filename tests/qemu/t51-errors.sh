@@ -270,6 +270,7 @@ check_range "a full pool: no more is stored than there is room for (bytes)" 0 \
 	$((32 << 20)) "$(cachefs_stat stored_bytes)"
 check_equal "a full pool: it is no error" "active 0" \
 	"$(state) $(cachefs_stat write_errors)"
+check_equal "a full pool: stores_stopped" 1 "$(cat "$(cachefs_dir)/stores_stopped")"
 check "a full pool: the log says so" logged "no room below the device"
 drop_caches
 reads=$(rpc_reads)
@@ -294,6 +295,7 @@ stores_again()
 	[ "$(cachefs_stat stored_bytes)" -gt $((48 << 20)) ]
 }
 check "a pool with room again: it stores" wait_for 120 stores_again
+check_equal "a pool with room again: stores_stopped" 0 "$(cat "$(cachefs_dir)/stores_stopped")"
 check_equal "a pool with room again: the right bytes" "$(sum "$export_dir/other")" \
 	"$(sum "$MNT/other")"
 nfs_umount
