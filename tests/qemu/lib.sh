@@ -577,9 +577,11 @@ fscache_stat()	# "LINE NAME"
 	sed -n "s/^${1% *} *:.* ${1#* }=\([0-9]*\).*/\1/p" /proc/fs/fscache/stats
 }
 
+# On Linux 6.1 a page is marked before its store is in flight.
 nothing_in_flight()
 {
-	[ "$(cachefs_stat stores_in_flight_bytes)" = 0 ]
+	[ "$(cachefs_stat stores_in_flight_bytes)" = 0 ] &&
+		[ "$(cachefs_stat pages_marked)" = 0 ]
 }
 
 no_objects()

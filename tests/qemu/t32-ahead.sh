@@ -77,9 +77,12 @@ anywhere()	# BYTES NUMBER
 
 two_readers()
 {
+	local first status=0
+
 	every 131072 0 131072 $((size / 2)) &
-	every 131072 $((size / 2)) 131072 $size
-	wait $!
+	first=$!
+	every 131072 $((size / 2)) 131072 $size || status=1
+	wait $first && [ $status = 0 ]
 }
 
 reading "all of it" every 131072 0 131072 $size
@@ -95,8 +98,8 @@ esac
 # The first part reads something ahead.  The second part has nothing to read ahead.
 two_parts()
 {
-	every 131072 $((1 << 20)) 131072 $((2 << 20))
-	every 131072 0 131072 $((1 << 20))
+	every 131072 $((1 << 20)) 131072 $((2 << 20)) &&
+		every 131072 0 131072 $((1 << 20))
 }
 
 # Unused are at most half of a stage that has a quarter of the bytes, and another stage.

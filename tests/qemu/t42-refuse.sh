@@ -58,10 +58,13 @@ load_with()	# PARAMETERS
 	errno_of "$status" "$text"
 }
 
-# Print a checksum of the device that the first word names, if it names one.
+# Print a checksum of the device that the first word names, if it names one.  The bytes
+# come from the device: the module does not write through the page cache.
 bytes_of()	# PATH...
 {
-	[ ! -b "${1:-}" ] || xxhsum -q -H2 < "$1"
+	[ -b "${1:-}" ] || return 0
+	blockdev --flushbufs "$1"
+	xxhsum -q -H2 < "$1"
 }
 
 # The log must have one line that says why, and at most one more line, with the number.

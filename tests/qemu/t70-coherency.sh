@@ -119,7 +119,7 @@ reader=$!
 wait_for 120 test -e /run/late.open
 dmsetup suspend --nolockfs --noflush srvdm
 : > /run/late.go
-sleep 1
+wait_for 120 waits_for_page "$reader"
 fill /run/page 4096 11
 dd if=/run/page of="$export_dir/late" bs=4096 seek=256 conv=notrunc 2>/dev/null
 sleep 1.2
@@ -248,7 +248,8 @@ for wait in 1 12; do
 	fill "$export_dir/closed" 300000 $((40 + wait))
 	sum "$MNT/closed" > /dev/null
 	settle
-	sleep "$wait"
+	[ "$wait" = 1 ] || wait_for 120 no_objects
+	sleep 1
 	fill "$export_dir/closed" 300000 $((50 + wait))
 	sleep 1.2
 	stat "$MNT/closed" > /dev/null

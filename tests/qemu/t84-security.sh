@@ -161,9 +161,14 @@ errno_of()	# COMMAND...
 }
 
 before=$(grep -H . "$dir"/max_* "$dir/read_bypass_ms" "$dir/write_budget")
-for file in "$dir"/max_in_flight_bytes "$dir"/max_in_flight_ms "$dir/max_index_bytes" \
-	    "$dir/read_bypass_ms" "$dir/write_budget" "$dir/detach" /sys/fs/cachefs/attach; do
-	write="echo 1 > $file"
+# All files that can be written to, with values that they take.
+mapfile -t files < <(find "$dir" /sys/fs/cachefs/attach -type f -perm /222)
+check_range "files that can be written to" 8 20 "${#files[@]}"
+for file in "${files[@]}"; do
+	case $file in
+	*/state)	write="echo active > $file" ;;
+	*)		write="echo 1 > $file" ;;
+	esac
 	check_equal "root without CAP_SYS_ADMIN does not write to ${file##*/}" \
 		"Operation not permitted" \
 		"$(errno_of setpriv --bounding-set -sys_admin \

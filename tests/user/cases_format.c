@@ -229,7 +229,10 @@ static void both_ends_are_free(void)
 				      CACHEFS_LAST_BLOCKS - 1), 0x5a);
 }
 
-/* Whenever the power fails, the device has its old cache or an empty one. */
+/*
+ * Whenever the power fails, the device is still one with a cache, though maybe a damaged
+ * one: "format" makes a new cache without "force".
+ */
 static void power_loss_during_format(void)
 {
 	u64 die_at = 1;
