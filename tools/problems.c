@@ -134,8 +134,8 @@ static void problem_mount(struct system *sys, const struct system_mount *mount)
 				      "unmount all mounts of this file system of the server, add fsc to the options of each, and mount again: the first one decides, and a remount does not do"));
 	else if (mount->ignored)
 		problem_add(sys, mount->target,
-			    cmd_text("fsc is ignored: NFS does not use FS-Cache for this export"),
-			    cmd_text("it was mounted before without fsc: unmount all its mounts and mount each with fsc, or use nosharecache"));
+			    cmd_text("fsc is ignored: NFS does not use FS-Cache for this mount"),
+			    cmd_text("if dmesg says \"Cache volume key already in use\", another mount has the same name in FS-Cache: mount without nosharecache, or give each of the two a tag of its own, fsc=TAG; else the kernel's NFS was built without FS-Cache"));
 	else if (mount->cache && !strcmp(mount->cache, "-"))
 		problem_add(sys, mount->target,
 			    cmd_text("not bound to a cache"),

@@ -5,7 +5,7 @@
 # versions, security flavours, and, if told, the server's address.  Data with another name
 # is kept apart.  Also check every version of NFS, and a re-export.
 #
-# bed: --smp 1 --disk-size cache:256M --disk-size srv:256M
+# bed: --smp 1 --disk-size cache:256M --disk-size srv:256M --add build/tools/cachefsctl
 # run: all:debug
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
@@ -45,6 +45,12 @@ drop_pages()
 {
 	sync
 	echo 1 > /proc/sys/vm/drop_caches
+}
+
+# Does "cachefsctl status" print a line that begins with this text?
+status_is()	# NAME TEXT
+{
+	check "$1" bash -c '/bed/cachefsctl status | grep -- "^$1"' - "$2"
 }
 
 nfs_server_start
@@ -133,6 +139,15 @@ nfs_mount nosharecache
 nfs_mount nosharecache /mnt/other
 read_all
 read_all /mnt/other
+check "$what: the kernel's message" eval 'dmesg | grep "NFS: Cache volume key already in use"'
+status_is "$what: the second one is not cached" '/mnt/other: fsc is ignored: '
+status_is "$what: the advice" '   -> if dmesg says "Cache volume key already in use", '
+nfs_umount /mnt/other
+nfs_umount
+what="the same without nosharecache, as the advice says"
+nfs_mount
+nfs_mount "" /mnt/other
+check "$what: fsc is not ignored" eval '! /bed/cachefsctl status | grep "fsc is ignored"'
 nfs_umount /mnt/other
 nfs_umount
 
