@@ -50,17 +50,32 @@ static void doctor_bad(const char *about, const char *what, const char *advice)
 	doctor_failed = true;
 }
 
-/* Print one step: the problems of something, or that it is well. */
-static bool doctor_step(const struct system *sys, const char *about,
-			const char *well)
+static void doctor_note(const char *about, const char *what, const char *advice)
 {
+	cmd_say("note  %s: %s\n", about, what);
+	cmd_say("      -> %s\n", advice);
+}
+
+/*
+ * Print one step: the problems of something, or that it is well.  A mount that is not
+ * cached fails the step, also if somebody wants it so.
+ */
+static bool doctor_step(const struct system *sys, const char *about,
+			const char *well, bool is_mount)
+{
+	const struct system_problem *problem;
 	bool good = true;
 	size_t i;
 
 	for (i = 0; i < sys->nr_problems; i++) {
-		if (strcmp(sys->problems[i].about, about))
+		problem = &sys->problems[i];
+		if (strcmp(problem->about, about))
 			continue;
-		doctor_bad(about, sys->problems[i].what, sys->problems[i].advice);
+		if (problem->note && !is_mount) {
+			doctor_note(about, problem->what, problem->advice);
+			continue;
+		}
+		doctor_bad(about, problem->what, problem->advice);
 		good = false;
 	}
 	if (good && well)
@@ -255,7 +270,7 @@ static void doctor_prove(const struct system_cache *cache,
 static void doctor_mount(const struct system *sys,
 			 const struct system_mount *mount, const char *file)
 {
-	if (doctor_step(sys, mount->target, "is bound to the cache") &&
+	if (doctor_step(sys, mount->target, "is bound to the cache", true) &&
 	    sys->nr_caches && strcmp(sys->caches[0].state, "failed"))
 		doctor_prove(&sys->caches[0], mount, file);
 }
@@ -267,10 +282,10 @@ static void doctor_all(const struct system *sys, const char *target,
 	char *what;
 	size_t i;
 
-	doctor_step(sys, "module", "is loaded");
+	doctor_step(sys, "module", "is loaded", false);
 	for (i = 0; i < sys->nr_caches; i++)
-		doctor_step(sys, sys->caches[i].device, "the cache is in use");
-	doctor_step(sys, "FS-Cache", NULL);
+		doctor_step(sys, sys->caches[i].device, "the cache is in use", false);
+	doctor_step(sys, "FS-Cache", NULL, false);
 	for (i = 0; i < sys->nr_mounts; i++)
 		if (!target || !strcmp(sys->mounts[i].target, target)) {
 			found = true;

@@ -79,11 +79,12 @@ static void problem_cache(struct system *sys, const struct system_cache *cache)
 		problem_add(sys, cache->device,
 			    cmd_text("is being detached, and a server does not answer"),
 			    cmd_text("the detach ends when that server answers, or after umount -f of its mounts"));
+	/* The counter stays until the next attach, and some are normal after a power loss. */
 	if (cache->stats[STAT_checksum_errors] > 0)
-		problem_add(sys, cache->device,
-			    cmd_text("%lld reads from the cache did not verify, and were read from the server instead",
-				     (long long)cache->stats[STAT_checksum_errors]),
-			    cmd_text("some are normal after a power loss; others mean that the device damages data"));
+		problem_note(sys, cache->device,
+			     cmd_text("%lld reads from the cache did not verify, and were read from the server instead",
+				      (long long)cache->stats[STAT_checksum_errors]),
+			     cmd_text("some are normal after a power loss; if the number goes on growing, the device damages data"));
 }
 
 static void problem_backends(struct system *sys)

@@ -3,10 +3,10 @@
 #
 # Make a directory that looks like /proc, /sys, /dev and /lib to cachefsctl --sysroot.
 #
-# usage: tree.py DIR SCENARIO [MOUNTPOINT [STATE]]
+# usage: tree.py DIR SCENARIO [MOUNTPOINT [STATE [STAT=NUMBER]...]]
 #
 # With MOUNTPOINT, the NFS mount is that directory of this machine.  STATE is the state of
-# the cache.
+# the cache.  STAT is a file in stats/.
 import os, re, shutil, sys
 
 UUID = "b5f1a1c0-1111-4222-8333-444455556666"
@@ -240,6 +240,12 @@ def failed(tree):
 	add_nfs(tree)
 	tree.finish()
 
+# One block was damaged when the power failed.
+def checksum(tree):
+	tree.cache(stats=dict(checksum_errors=1))
+	add_nfs(tree)
+	tree.finish()
+
 def recovering(tree):
 	tree.cache(recovered=42)
 	add_nfs(tree)
@@ -297,7 +303,7 @@ def user(tree):
 
 # The NFS mount is a directory of this machine.
 def local(tree):
-	tree.cache(*sys.argv[4:])
+	tree.cache(*sys.argv[4:5], stats=dict(number.split("=") for number in sys.argv[5:]))
 	add_nfs(tree, sys.argv[3])
 	dev = os.stat(sys.argv[3]).st_dev
 	device = f"{os.major(dev)}:{os.minor(dev)}"
