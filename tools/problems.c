@@ -7,6 +7,41 @@
 #include "cachefsctl.h"
 #include "system.h"
 
+/* Does a list of META, with blanks between its words, have this word? */
+static bool problem_has_word(const char *list, const char *word, size_t length)
+{
+	const char *at;
+
+	for (at = list; *at; at += strspn(at, " ")) {
+		if (strcspn(at, " ") == length && !strncmp(at, word, length))
+			return true;
+		at += strcspn(at, " ");
+	}
+	return false;
+}
+
+/*
+ * Say which kernel to boot if the module is not built for this one, as debian/dkms.sh and
+ * the Makefile decide.  Returns NULL if the module is built for it.
+ */
+static char *problem_other_kernel(const char *kernel)
+{
+	size_t series, release;
+
+	/* "6.12.57+deb12-amd64" is of the series 6.12, and the release 6.12.57. */
+	release = strspn(kernel, "0123456789.");
+	series = strcspn(kernel, ".");
+	series += kernel[series] ? 1 : 0;
+	series += strspn(kernel + series, "0123456789");
+	if (!problem_has_word(LINUX_TESTED, kernel, series))
+		return cmd_text("Linux %.*s is not one of %s: boot one of these, or see UNTESTED=1 in the administrator's guide",
+				(int)series, kernel, LINUX_TESTED);
+	if (problem_has_word(LINUX_BROKEN, kernel, release))
+		return cmd_text("Linux %.*s hangs with any cache: boot a later %.*s",
+				(int)release, kernel, (int)series, kernel);
+	return NULL;
+}
+
 /* Is this a Linux before 6.12, which caches only NFS, and not every mount of NFS? */
 static bool problem_old_kernel(const struct system *sys)
 {
@@ -55,6 +90,7 @@ static void problem_module(struct system *sys)
 		problem_add(sys, "module",
 			    cmd_text("there is no module cachefs for the running kernel, %s",
 				     sys->kernel),
+			    problem_other_kernel(sys->kernel) ?:
 			    cmd_text("install its headers (linux-headers-%s), then: dkms autoinstall, or make install in the sources",
 				     sys->kernel));
 }

@@ -223,6 +223,14 @@ def nothing(tree):
 	tree.installed = False
 	tree.finish(loaded=False, backends=())
 
+# The module is not built for this kernel.
+def untested(tree, release="6.13.0-1-amd64"):
+	tree.kernel(release)
+	nothing(tree)
+
+def broken(tree):
+	untested(tree, "6.12.5")
+
 def not_loaded(tree):
 	add_nfs(tree, cache="-")
 	tree.finish(loaded=False, backends=())
