@@ -100,6 +100,9 @@ static void metrics_caches(const struct system *sys)
 		       offsetof(struct system_cache, objects));
 	metrics_number(sys, "extents", "Extents in the index.",
 		       offsetof(struct system_cache, extents));
+	metrics_number(sys, "stores_stopped",
+		       "1 if the device takes no writes, so that nothing is stored.",
+		       offsetof(struct system_cache, stores_stopped));
 	for (k = 0; k < NR_STATS; k++) {
 		info = &system_stats[k];
 		metrics_head(info->metric, info->type, info->help);

@@ -115,6 +115,10 @@ static void problem_cache(struct system *sys, const struct system_cache *cache)
 		problem_add(sys, cache->device,
 			    cmd_text("is being detached, and a server does not answer"),
 			    cmd_text("the detach ends when that server answers, or after umount -f of its mounts"));
+	if (cache->stores_stopped > 0 && strcmp(cache->state, "failed"))
+		problem_add(sys, cache->device,
+			    cmd_text("the device takes no writes: nothing is stored"),
+			    cmd_text("see dmesg: the device may be full or read-only; cached data is still read, and storing goes on when the device takes writes again"));
 	/* The counter stays until the next attach, and some are normal after a power loss. */
 	if (cache->stats[STAT_checksum_errors] > 0)
 		problem_note(sys, cache->device,

@@ -332,6 +332,7 @@ static void status_json_caches(struct json *json, const struct system *sys)
 		json_number(json, "objects_open", cache->objects);
 		json_number(json, "extents", cache->extents);
 		json_number(json, "recovered_percent", cache->recovered);
+		json_number(json, "stores_stopped", cache->stores_stopped);
 		json_open(json, "stats", '{');
 		for (k = 0; k < NR_STATS; k++)
 			json_number(json, system_stats[k].name, cache->stats[k]);

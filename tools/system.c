@@ -195,6 +195,8 @@ static void system_read_cache(const char *name, void *data)
 	cache->objects = root_number("%s/objects_open", dir);
 	cache->extents = root_number("%s/extents", dir);
 	cache->recovered = root_number("%s/recovered_percent", dir);
+	/* An older module does not have this. */
+	cache->stores_stopped = root_number("%s/stores_stopped", dir);
 	cache->since = system_attached_at(name);
 	for (i = 0; i < NR_STATS; i++)
 		cache->stats[i] = root_number("%s/stats/%s", dir,

@@ -50,13 +50,15 @@ class Tree:
 	def kernel(self, release):
 		self.release = release
 
-	def cache(self, state="active", stats={}, device="/dev/vdc", recovered=100):
+	def cache(self, state="active", stats={}, device="/dev/vdc", recovered=100,
+		  stores_stopped=0):
 		base = f"sys/fs/cachefs/{UUID}/"
 		values = dict(state=state, device=device, label="fast",
 			      block_size=4096, region_size=4194304,
 			      capacity_bytes=106_000_000_000,
 			      used_bytes=42_000_000_000, objects_open=17,
 			      extents=90_000, recovered_percent=recovered,
+			      stores_stopped=stores_stopped,
 			      max_in_flight_bytes=67108864,
 			      max_in_flight_ms=1000, read_bypass_ms=100,
 			      max_index_bytes=1073741824, write_budget=0, detach="")
@@ -164,7 +166,8 @@ def policies(tree):
 def old_module(tree, version="0.0.9"):
 	tree.write("sys/module/cachefs/version", version + "\n")
 	healthy(tree)
-	if version == "0.0.9":	# it has no histograms and no policies
+	if version == "0.0.9":	# it has no histograms, no policies, and no stores_stopped
+		os.unlink(f"{tree.root}/sys/fs/cachefs/{UUID}/stores_stopped")
 		shutil.rmtree(f"{tree.root}/sys/fs/cachefs/{UUID}/latency")
 		for number in range(4):
 			for name in "max_share", "keep", "second":
@@ -245,6 +248,12 @@ def no_cache(tree):
 
 def failed(tree):
 	tree.cache("failed", dict(read_errors=16, checksum_errors=3))
+	add_nfs(tree)
+	tree.finish()
+
+# The device is full or read-only, and can be read.
+def stopped(tree):
+	tree.cache("degraded", dict(write_errors=16), stores_stopped=1)
 	add_nfs(tree)
 	tree.finish()
 
