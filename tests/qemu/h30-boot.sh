@@ -112,6 +112,13 @@ module_install /bed/cachefs.ko
 check_equal "without configuration the unit does nothing" inactive \
 	"$(unit cachefs ActiveState)"
 check_equal "and that is no failure" 0 "$(systemctl --failed --no-legend | wc -l)"
+cp /etc/cachefs.conf /run/packaged.conf
+echo devices=LABEL=fast > /etc/cachefs.conf
+check "a line that is not understood: the unit fails" eval '! systemctl start cachefs'
+check "a line that is not understood: the message is clear" eval 'systemctl status cachefs |
+	grep "/etc/cachefs.conf, line 1: not understood: devices=LABEL=fast"'
+systemctl reset-failed cachefs
+cp /run/packaged.conf /etc/cachefs.conf
 echo "$server server" >> /etc/hosts
 mkdir -p "$MNT"
 readme "cachefsctl format" | bash || t_fail "format"
