@@ -279,13 +279,19 @@ check_equal "crypttab, no disk: no cache is attached" "" "$(cachefs_dir)"
 check_equal "crypttab, no disk: the files are right" "$(tree_sum "$files")" \
 	"$(tree_sum "$MNT/files")"
 END
-machine --disk "secret:$BED_SCRATCH/secret.img" <<'END'
+machine --disk "secret:$BED_SCRATCH/secret.img" --add "$BED_SCRATCH/later.deb" <<'END'
 MNT=/auto/export
 exec 5< "$MNT/files/large"
 check "remove, while a file is open" dpkg -r cachefs-utils
 check_equal "remove: no cache is attached" "" "$(cachefs_dir)"
 check "remove: the open file goes on" cmp "$files/large" - <&5
 check "remove: the configuration is left" grep -q device= /etc/cachefs.conf
+check "installed again" dpkg -i /bed/later.deb
+systemctl stop cachefs
+check "attached by hand" cachefsctl attach /dev/mapper/cache
+check_equal "attached by hand: the unit is not active" inactive "$(unit cachefs ActiveState)"
+check "remove, while a cache is attached by hand" dpkg -r cachefs-utils
+check_equal "remove: this cache is detached, too" "" "$(cachefs_dir)"
 check "purge" dpkg -P cachefs-utils
 check_equal "purge: nothing is left" "" "$(find / -xdev -iname '*cachefs*' \
 	! -path '/var/lib/bed/*' ! -path '/etc/systemd/system/cachefs.service.d*')"
