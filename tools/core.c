@@ -324,8 +324,9 @@ int core_format(int fd, const char *path, const char *label)
  * @fd: the device, open for reading and writing, and not in use elsewhere
  * @path: for messages
  *
- * Zeros are written to its first MiB, with the superblock, and then to its last MiB.
- * Then the device is blank.
+ * Zeros are written to its last MiB, and then to its first MiB, with the superblock.
+ * Then the device is blank.  Before that, it is a cache or a damaged cache, which can be
+ * erased again.
  *
  * Return: 0 or the device's error.
  */
@@ -337,6 +338,6 @@ int core_erase(int fd, const char *path)
 	if (!ret && device.bytes < MIB)
 		ret = -ENOSPC;
 	if (!ret)
-		ret = image_clear(&device, 0, MIB);
-	return ret ?: image_clear(&device, device.bytes - MIB, MIB);
+		ret = image_clear(&device, device.bytes - MIB, MIB);
+	return ret ?: image_clear(&device, 0, MIB);
 }

@@ -35,13 +35,17 @@ static const char wipe_usage[] =
 	"What was cached stays on the device, and can be read by who has it, but with --data.\n"
 	"\n"
 	"Options:\n"
-	" -d, --data      overwrite all of the device with zeros: it takes long\n"
+	" -d, --data      overwrite all of the device with zeros, also if it holds no cache\n"
+	"                 any more: it takes long\n"
 	" -f, --force     whatever is there\n"
 	" -n, --dry-run   only say what would be lost\n"
 	" -h, --help      display this help\n";
 
+/* The verb that changes a device. */
+enum format_verb { FORMAT, WIPE, WIPE_DATA };
+
 /* Print the content of a device.  Returns EXIT_FAILURE if the content may not be lost. */
-static int format_check(const char *path, bool force, bool wipe)
+static int format_check(const char *path, bool force, enum format_verb verb)
 {
 	char made[32] = "", *size, *foreign;
 	struct core_super super;
@@ -67,7 +71,10 @@ static int format_check(const char *path, bool force, bool wipe)
 			path, super.uuid, *super.label ? " (" : "", super.label,
 			*super.label ? ")" : "", size, made);
 		free(size);
-	} else if (wipe && !force) {
+	} else if (verb == WIPE_DATA) {
+		cmd_say("%s: what is lost: all data on it; it holds no cache, but may have the data of one\n",
+			path);
+	} else if (verb == WIPE && !force) {
 		status = cmd_fails(0, "%s: holds no cache", path);
 	}
 	free(foreign);
@@ -129,7 +136,7 @@ static int format_open(const char *path)
 }
 
 /* Find and open a device if its content may be lost; else return -1 after a message. */
-static int format_begin(const char *spec, bool force, bool wipe, char **path)
+static int format_begin(const char *spec, bool force, enum format_verb verb, char **path)
 {
 	char *why;
 	int fd;
@@ -141,31 +148,37 @@ static int format_begin(const char *spec, bool force, bool wipe, char **path)
 		return -1;
 	}
 	fd = format_open(*path);
-	if (fd >= 0 && format_check(*path, force, wipe)) {
+	if (fd >= 0 && format_check(*path, force, verb)) {
 		close(fd);
 		return -1;
 	}
 	return fd;
 }
 
-/* Free the blocks of a file, or write zeros to a device, as fast as it can do that. */
-static int format_zero_all(int fd)
+/*
+ * Write zeros to a device behind its first MiB, as fast as the device can do that, or free
+ * these blocks of a file.  The first and the last MiB are left to core_erase(): as long
+ * as the superblock is there, the verb can be repeated.
+ */
+static int format_zero_data(int fd)
 {
-	uint64_t range[2] = {};
+	uint64_t first = 1048576, range[2] = { first }, size;
 	struct stat st;
-	off_t size;
 
 	if (fstat(fd, &st))
 		return -errno;
 	if (S_ISREG(st.st_mode)) {
-		size = st.st_size;
-		return ftruncate(fd, 0) || ftruncate(fd, size) || fsync(fd) ?
+		if (st.st_size <= first)
+			return 0;
+		return ftruncate(fd, first) || ftruncate(fd, st.st_size) || fsync(fd) ?
 			-errno : 0;
 	}
-	if (ioctl(fd, BLKGETSIZE64, &range[1]) ||
-	    ioctl(fd, BLKZEROOUT, range) || fsync(fd))
+	if (ioctl(fd, BLKGETSIZE64, &size))
 		return -errno;
-	return 0;
+	if (size <= 2 * first)
+		return 0;
+	range[1] = size - 2 * first;
+	return ioctl(fd, BLKZEROOUT, range) || fsync(fd) ? -errno : 0;
 }
 
 /* Warn if all users may use the device: modes on the server do not protect its data. */
@@ -213,7 +226,7 @@ int cmd_format(int argc, char **argv)
 		}
 	if (optind != argc - 1)
 		return cmd_bad_usage("format", "one device is needed");
-	fd = format_begin(argv[optind], force, false, &path);
+	fd = format_begin(argv[optind], force, FORMAT, &path);
 	status = fd < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	if (!status)
 		format_warn_mode(fd, path);
@@ -264,12 +277,12 @@ int cmd_wipe(int argc, char **argv)
 		}
 	if (optind != argc - 1)
 		return cmd_bad_usage("wipe", "one device is needed");
-	fd = format_begin(argv[optind], force, true, &path);
+	fd = format_begin(argv[optind], force, data ? WIPE_DATA : WIPE, &path);
 	status = fd < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	if (!status && !dry) {
-		ret = core_erase(fd, path);
-		if (!ret && data)
-			ret = format_zero_all(fd);
+		ret = data ? format_zero_data(fd) : 0;
+		if (!ret)
+			ret = core_erase(fd, path);
 		if (ret)
 			status = cmd_fails(-ret, "%s: cannot be wiped", path);
 		else

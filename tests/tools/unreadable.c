@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * LD_PRELOAD: reads fail with EIO in the blocks of 4096 bytes whose numbers are in the
- * environment variable UNREADABLE, and behind the first line of the file CUT.  The name
- * of each file that fopen() opens is a line of the file OPENS.
+ * environment variable UNREADABLE, and behind the first line of the file CUT.  Writes
+ * fail in the blocks in UNWRITABLE.  The name of each file that fopen() opens is a line of
+ * the file OPENS.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -56,10 +57,10 @@ FILE *fopen64(const char *path, const char *mode)
 	});
 }
 
-ssize_t pread64(int fd, void *buffer, size_t bytes, off64_t at)
+/* Is one of these bytes in a block that the variable has? */
+static int is_bad(const char *variable, size_t bytes, off64_t at)
 {
-	static ssize_t (*next)(int fd, void *buffer, size_t bytes, off64_t at);
-	const char *text = getenv("UNREADABLE");
+	const char *text = getenv(variable);
 	char *end;
 	long block;
 
@@ -67,12 +68,34 @@ ssize_t pread64(int fd, void *buffer, size_t bytes, off64_t at)
 		block = strtol(text, &end, 10);
 		if (end == text)
 			break;
-		if (block * 4096 < at + (off64_t)bytes && (block + 1) * 4096 > at) {
-			errno = EIO;
-			return -1;
-		}
+		if (block * 4096 < at + (off64_t)bytes && (block + 1) * 4096 > at)
+			return 1;
+	}
+	return 0;
+}
+
+ssize_t pread64(int fd, void *buffer, size_t bytes, off64_t at)
+{
+	static ssize_t (*next)(int fd, void *buffer, size_t bytes, off64_t at);
+
+	if (is_bad("UNREADABLE", bytes, at)) {
+		errno = EIO;
+		return -1;
 	}
 	if (!next)
 		next = dlsym(RTLD_NEXT, "pread64");
+	return next(fd, buffer, bytes, at);
+}
+
+ssize_t pwrite64(int fd, const void *buffer, size_t bytes, off64_t at)
+{
+	static ssize_t (*next)(int fd, const void *buffer, size_t bytes, off64_t at);
+
+	if (is_bad("UNWRITABLE", bytes, at)) {
+		errno = EIO;
+		return -1;
+	}
+	if (!next)
+		next = dlsym(RTLD_NEXT, "pwrite64");
 	return next(fd, buffer, bytes, at);
 }
