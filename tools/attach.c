@@ -79,6 +79,8 @@ static int attach_check(const char *device, bool create, bool *make)
 	if (!attach_is_device(device))
 		status = cmd_fails(ENOTBLK, "%s: for a cache in a file: losetup --find --show --direct-io=on %s",
 				   device, device);
+	else if (ret == -ENOSPC)
+		status = cmd_fails(0, CORE_TOO_SMALL, device);
 	else if (ret < 0)
 		status = cmd_fails(-ret, "%s: cannot be read", device);
 	else if (foreign)

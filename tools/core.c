@@ -274,7 +274,7 @@ int core_probe(int fd, struct core_super *super, const char **why)
  * core_is_blank - Are the first and the last MiB of a device zero?
  * @fd: the device, open for reading
  *
- * Return: 1 or 0, or an errno.
+ * Return: 1 or 0; -ENOSPC if the device has less than one MiB; or the device's error.
  */
 int core_is_blank(int fd)
 {

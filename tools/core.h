@@ -35,6 +35,9 @@ enum core_content {
 	CORE_BAD_CACHE,		/* has the magic number, but is not valid */
 };
 
+/* The message about a device that has no room for a cache; for its name. */
+#define CORE_TOO_SMALL	"%s: too small, at least 30 MiB are needed"
+
 int core_probe(int fd, struct core_super *super, const char **why);
 int core_is_blank(int fd);
 int core_format(int fd, const char *path, const char *label);

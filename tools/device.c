@@ -181,7 +181,8 @@ out:
  *
  * If another format is found, @foreign names it, even beside the superblock of a cache.
  *
- * Return: an enum core_content, or an errno.
+ * Return: an enum core_content; -ENOSPC if the device has no cache, and less than one MiB;
+ * or the device's error.
  */
 int device_look(const char *path, struct core_super *super, const char **why,
 		char **foreign)

@@ -53,7 +53,11 @@ static int format_check(const char *path, bool force, enum format_verb verb)
 	int ret = device_look(path, &super, &why, &foreign), status = EXIT_SUCCESS;
 	time_t when;
 
-	if (ret < 0) {
+	if (ret == -ENOSPC && verb == FORMAT) {
+		status = cmd_fails(0, CORE_TOO_SMALL, path);
+	} else if (ret == -ENOSPC) {
+		status = cmd_fails(0, "%s: holds no cache", path);
+	} else if (ret < 0) {
 		status = cmd_fails(-ret, "%s: cannot be read", path);
 	} else if (foreign && !force) {
 		status = cmd_fails(0, "%s: holds %s, not overwritten without --force",
@@ -108,7 +112,7 @@ static int format_open(const char *path)
 {
 	char *loop = NULL;
 	struct stat st;
-	int fd = -1;
+	int fd = -1, read_only = 0;
 
 	if (stat(path, &st)) {
 		cmd_fails(errno, "%s", path);
@@ -132,6 +136,12 @@ static int format_open(const char *path)
 			  path);
 	else if (fd < 0)
 		cmd_fails(errno, "%s: cannot be opened", path);
+	/* The kernel allows the open, and then each write fails with EPERM. */
+	if (fd >= 0 && S_ISBLK(st.st_mode) && !ioctl(fd, BLKROGET, &read_only) && read_only) {
+		cmd_fails(0, "%s: cannot be opened: read-only; see blockdev --setrw", path);
+		close(fd);
+		fd = -1;
+	}
 	return fd;
 }
 
@@ -233,8 +243,7 @@ int cmd_format(int argc, char **argv)
 	if (!status && !dry) {
 		ret = core_format(fd, path, label);
 		if (ret == -ENOSPC)
-			status = cmd_fails(0, "%s: too small, at least 30 MiB are needed",
-					   path);
+			status = cmd_fails(0, CORE_TOO_SMALL, path);
 		else if (ret)
 			status = cmd_fails(-ret, "%s: cannot be formatted", path);
 		else

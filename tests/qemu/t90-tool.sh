@@ -70,6 +70,15 @@ says "attach by label loads the module" 0 "$disk: attached" attach LABEL=fast
 cachefs_patient
 check_equal "the kernel has the label" fast "$(cat "$(cachefs_dir)/label")"
 says "attach: another one" 1 "not attached, $disk already is" attach --create "$other"
+blockdev --setro "$other"
+says "format --dry-run: a read-only device" 1 "$other: cannot be opened: read-only; see blockdev" \
+	format --dry-run "$other"
+says "format: a read-only device" 1 "$other: cannot be opened: read-only; see blockdev" \
+	format "$other"
+says "wipe: a read-only device" 1 "$other: cannot be opened: read-only; see blockdev" \
+	wipe --force "$other"
+blockdev --setrw "$other"
+says "format: a device that is no longer read-only" 0 '' format --dry-run "$other"
 says "format: a cache in use" 1 'is in use' format "$disk"
 says "wipe: a cache in use" 1 'is in use' wipe "$disk"
 says "dump: a cache in use" 0 'label +fast' dump --regions "$disk"
