@@ -107,10 +107,19 @@ static bool attach_must_wait(const struct system_cache *cache)
 	return !strcmp(cache->state, "detaching") || !strcmp(cache->state, "detached");
 }
 
+/* Fail because a cache is attached, but has failed. */
+static int attach_fails(const struct system *sys, const struct system_cache *cache,
+			const char *name)
+{
+	const struct system_problem *problem = system_problem_of(sys, cache->device);
+
+	return cmd_fails(0, "%s: is attached, but %s\n%s", name, problem->what,
+			 problem->advice);
+}
+
 /* Set @done if a cache is attached.  Fail if it has failed, or is on another device. */
 static int attach_check_other(const char *device, bool *done)
 {
-	const struct system_problem *problem;
 	const struct system_cache *cache;
 	int status = EXIT_SUCCESS;
 	char *path, *real;
@@ -129,9 +138,7 @@ static int attach_check_other(const char *device, bool *done)
 					   "There can be one: cachefsctl detach first",
 					   device, cache->device);
 		} else if (!strcmp(cache->state, "failed")) {
-			problem = system_problem_of(&sys, cache->device);
-			status = cmd_fails(0, "%s: is attached, but %s\n%s, or cachefsctl detach, and attach",
-					   device, problem->what, problem->advice);
+			status = attach_fails(&sys, cache, device);
 		}
 		free(real);
 	}
@@ -414,6 +421,26 @@ static int attach_boot(bool dry)
 	return status;
 }
 
+/*
+ * Fail because no device has this name, or several have it.  The disk of an attached cache
+ * may be gone, and then the state of the cache is the cause.
+ */
+static int attach_not_found(const char *name, const char *why)
+{
+	const struct system_cache *cache;
+	struct system sys;
+	int status;
+
+	system_read(&sys);
+	cache = device_find_attached(&sys, name);
+	if (cache && !strcmp(cache->state, "failed"))
+		status = attach_fails(&sys, cache, name);
+	else
+		status = cmd_fails(0, "%s: %s", name, why);
+	system_free(&sys);
+	return status;
+}
+
 /* Attach a device that the administrator names, with the limits of the configuration. */
 static int attach_named(const char *name, bool create, bool dry)
 {
@@ -432,7 +459,7 @@ static int attach_named(const char *name, bool create, bool dry)
 		if (!status && !dry)
 			printf("%s: attached\n", device);
 	} else {
-		status = cmd_fails(0, "%s: %s", name, why);
+		status = attach_not_found(name, why);
 		free(why);
 	}
 	free(device);
@@ -473,22 +500,6 @@ int cmd_attach(int argc, char **argv)
 	if (boot || optind != argc - 1)
 		return cmd_bad_usage("attach", "one device is needed, or --boot");
 	return attach_named(argv[optind], create, dry);
-}
-
-/* Find a cache by its UUID or device; any if @name is NULL.  Returns NULL if none. */
-static const struct system_cache *attach_find(const struct system *sys,
-					      const char *name)
-{
-	char *why = NULL, *device = name ? device_find(name, &why) : NULL;
-	size_t i;
-
-	for (i = 0; i < sys->nr_caches; i++)
-		if (!name || !strcasecmp(sys->caches[i].uuid, name) ||
-		    !strcmp(sys->caches[i].device, device ?: name))
-			break;
-	free(device);
-	free(why);
-	return i < sys->nr_caches ? &sys->caches[i] : NULL;
 }
 
 static int detach_now(const struct system_cache *cache)
@@ -576,13 +587,15 @@ int cmd_detach(int argc, char **argv)
 	if (optind < argc - 1)
 		return cmd_bad_usage("detach", "unexpected: %s", argv[optind + 1]);
 	system_read(&sys);
-	cache = attach_find(&sys, argv[optind]);
+	cache = device_find_attached(&sys, argv[optind]);
 	if (cache)
 		status = wait ? detach_in_child(cache, wait) : detach_now(cache);
 	else if (if_attached)
 		status = EXIT_SUCCESS;
 	else if (argv[optind])
-		status = cmd_fails(0, "%s: is not attached", argv[optind]);
+		status = cmd_fails(0, "%s: is not attached%s%s", argv[optind],
+				   sys.nr_caches ? "; attached is " : "",
+				   sys.nr_caches ? sys.caches[0].device : "");
 	else
 		status = cmd_fails(0, "no cache is attached");
 	system_free(&sys);

@@ -8,6 +8,9 @@
 
 #include "core.h"
 
+struct system;
+struct system_cache;
+
 /* control.c */
 int control_log_open(void);
 bool control_log_print(int log);
@@ -18,6 +21,7 @@ int control_detach(const char *uuid);
 
 /* device.c */
 char *device_find(const char *spec, char **why);
+const struct system_cache *device_find_attached(const struct system *sys, const char *name);
 int device_look(const char *path, struct core_super *super, const char **why,
 		char **foreign);
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "attach.h"
 #include "cachefsctl.h"
+#include "system.h"
 
 /* Does the device hold the cache with this UUID or label? */
 static bool device_is(const char *path, const char *tag, const char *value)
@@ -124,6 +125,41 @@ char *device_find(const char *spec, char **why)
 	free(path);
 	free(tag);
 	return real;
+}
+
+/* Is this the UUID of an attached cache, or UUID= or LABEL= and a value? */
+static bool device_names_cache(const char *name, const struct system_cache *cache)
+{
+	if (!strncmp(name, "LABEL=", 6))
+		return name[6] && cache->label && !strcmp(cache->label, name + 6);
+	return !strcasecmp(cache->uuid, strncmp(name, "UUID=", 5) ? name : name + 5);
+}
+
+/**
+ * device_find_attached - Find an attached cache
+ * @sys: the kernel's data
+ * @name: its UUID, or its device as for device_find(); or %NULL for any
+ *
+ * The disk of the cache may be gone, dead or copied.  So no device is read if the kernel
+ * knows the name.
+ *
+ * Return: the cache; %NULL if there is none.
+ */
+const struct system_cache *device_find_attached(const struct system *sys, const char *name)
+{
+	char *why = NULL, *device;
+	size_t i;
+
+	for (i = 0; i < sys->nr_caches; i++)
+		if (!name || device_names_cache(name, &sys->caches[i]))
+			return &sys->caches[i];
+	device = name ? device_find(name, &why) : NULL;
+	for (i = 0; i < sys->nr_caches; i++)
+		if (!strcmp(sys->caches[i].device, device ?: name))
+			break;
+	free(device);
+	free(why);
+	return i < sys->nr_caches ? &sys->caches[i] : NULL;
 }
 
 /**

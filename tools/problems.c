@@ -100,7 +100,7 @@ static void problem_cache(struct system *sys, const struct system_cache *cache)
 	if (!strcmp(cache->state, "failed"))
 		problem_add(sys, cache->device,
 			    cmd_text("the cache has failed: files are read from the server"),
-			    cmd_text("see dmesg; when the device works again: echo active > /sys/fs/cachefs/%s/state",
+			    cmd_text("see dmesg; when the device works again: echo active > /sys/fs/cachefs/%s/state, or cachefsctl detach, and attach",
 				     cache->uuid));
 	else if (!strcmp(cache->state, "degraded"))
 		problem_add(sys, cache->device,

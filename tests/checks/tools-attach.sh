@@ -54,14 +54,16 @@ check_attach()
 	: > "$tmp/tree/dev/vdc"
 	ends "attach: it has failed" 1 'is attached, but the cache has failed.*' \
 		sys attach "$tmp/tree/dev/vdc"
-	ends "and the advice" 0 '^see dmesg.*echo active >.*or cachefsctl detach' \
+	ends "and the advice" 0 '^see dmesg.*echo active >.*state, or cachefsctl detach, and attach$' \
 		cat "$tmp/said"
+	check_detach_gone
 	tree healthy
 	ends "detach" 0 '/dev/vdc: detached' sys detach
 	ends "detach: what was written" 0 '^1$' cat "$tmp"/tree/sys/fs/cachefs/*/detach
 	ends "detach --wait" 0 '/dev/vdc: detached' sys detach --wait 20
 	ends "detach --wait 0" 1 'not a number of seconds: 0' sys detach --wait 0
-	ends "detach: another name" 1 'is not attached' sys detach /dev/vdx
+	ends "detach: another name" 1 'vdx: is not attached; attached is /dev/vdc$' \
+		sys detach /dev/vdx
 	tree no_cache
 	ends "detach: none" 1 'no cache is attached' sys detach
 	ends "detach --if-attached: none" 0 '' sys detach --if-attached
@@ -192,6 +194,37 @@ check_attach_label()
 	ends "attach UUID=: in large letters" 0 'vdd: would be attached' sys attach -n \
 		"UUID=$(sys dump -u "$image" | sed -n 's/^ID_FS_UUID=//p' | tr a-f A-F)"
 	rm "$tmp/tree/dev/vdc"
+}
+
+# The disk of the attached cache is gone, or there are copies of the disk.  The kernel knows
+# the names of the cache.
+check_detach_gone()
+{
+	local detach name copies
+
+	for copies in 0 2; do
+		for name in LABEL=fast UUID=B5F1A1C0-1111-4222-8333-444455556666 \
+			    b5f1a1c0-1111-4222-8333-444455556666; do
+			tree healthy
+			detach=$(echo "$tmp"/tree/sys/fs/cachefs/*-*/detach)
+			if [ $copies = 2 ]; then
+				truncate -s 64M "$image"
+				sys format -L fast "$image" > "$tmp/out"
+				cp "$image" "$tmp/tree/dev/vde"
+				echo " 253 64 65536 vde" >> "$tmp/tree/proc/partitions"
+			fi
+			ends "detach $name: $copies copies" 0 '/dev/vdc: detached' sys detach "$name"
+			ends "and it was" 0 '^1$' cat "$detach"
+		done
+		echo failed > "${detach%/*}/state"
+		ends "attach LABEL=: it has failed, $copies copies" 1 \
+			'LABEL=fast: is attached, but the cache has failed' sys attach LABEL=fast
+	done
+	for name in LABEL=FAST LABEL=fas LABEL= UUID= ""; do
+		ends "detach ${name@Q}: no name of the cache" 1 'is not attached; attached is /dev/vdc$' \
+			sys detach "$name"
+	done
+	ends "attach LABEL=: another one" 1 'LABEL=slow: No such file' sys attach LABEL=slow
 }
 
 # With a libblkid that knows the format, the tool still checks the superblock.
