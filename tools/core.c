@@ -237,7 +237,8 @@ void core_uuid_text(char *text, const unsigned char *uuid)
 /**
  * core_probe - Is there a cache on a device?
  * @fd: the device, open for reading
- * @super: the content of its superblock, if it is valid
+ * @super: the content of its superblock, if it is valid; only UUID and label if another
+ *	field than the version or the checksum is not; else empty
  * @why: the field that is not valid; for a message
  *
  * Return: an enum core_content, or an errno.
@@ -258,10 +259,13 @@ int core_probe(int fd, struct core_super *super, const char **why)
 	if (ret)
 		return ret;
 	*why = cachefs_refusal_text(refusal);
-	if (content != CORE_CACHE)
+	if (refusal == CACHEFS_BAD_MAGIC || refusal == CACHEFS_BAD_VERSION ||
+	    refusal == CACHEFS_BAD_CHECKSUM)
 		return content;
 	core_uuid_text(super->uuid, sb.uuid);
 	memcpy(super->label, sb.label, sizeof(sb.label));
+	if (content != CORE_CACHE)
+		return content;
 	super->version = le32_to_cpu(sb.version);
 	super->device_bytes = geo.device_blocks << CACHEFS_BLOCK_SHIFT;
 	super->capacity_bytes = ((u64)geo.nr_regions * geo.slots) <<

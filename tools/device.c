@@ -13,44 +13,56 @@
 #include "cachefsctl.h"
 #include "system.h"
 
-/* Does the device hold the cache with this UUID or label? */
-static bool device_is(const char *path, const char *tag, const char *value)
+/* The devices that hold a cache, by their names, and a text about damaged ones. */
+struct device_list {
+	char	**names;
+	size_t	nr;
+	char	*damaged;
+};
+
+/*
+ * Add a device if it holds the cache with this UUID or label.  If the superblock is damaged,
+ * add it to the text, unless it is known to be another cache.
+ */
+static void device_try(struct device_list *list, const char *name, const char *tag,
+		       const char *value)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char *path = root_path("/dev/%s", name), *text;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), content;
 	struct core_super super;
 	const char *why;
 	bool is;
 
+	free(path);
 	if (fd < 0)
-		return false;
-	is = core_probe(fd, &super, &why) == CORE_CACHE &&
-		!(strcmp(tag, "UUID") ? strcmp(super.label, value) :
-		  strcasecmp(super.uuid, value));
+		return;
+	content = core_probe(fd, &super, &why);
 	close(fd);
-	return is;
+	is = !(strcmp(tag, "UUID") ? strcmp(super.label, value) :
+	       strcasecmp(super.uuid, value));
+	if (content == CORE_CACHE && is) {
+		list->names = cmd_grow(list->names, list->nr, sizeof(*list->names));
+		list->names[list->nr++] = cmd_text("%s", name);
+	} else if (content == CORE_BAD_CACHE && (is || !*super.uuid)) {
+		text = cmd_text("%s; /dev/%s has a cache%s with a bad superblock: %s",
+				list->damaged, name, is ? " of that name" : "", why);
+		free(list->damaged);
+		list->damaged = text;
+	}
 }
 
 /* Find all devices with the cache.  libblkid knows no caches, so each device is read. */
-static size_t device_find_all(const char *tag, const char *value, char ***names)
+static void device_find_all(struct device_list *list, const char *tag, const char *value)
 {
 	FILE *file = root_open("/proc/partitions");
-	char line[256], name[128], *path;
-	size_t nr = 0;
+	char line[256], name[128];
 
-	*names = NULL;
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%*u %*u %*u %127s", name) != 1)
-			continue;
-		path = root_path("/dev/%s", name);
-		if (device_is(path, tag, value)) {
-			*names = cmd_grow(*names, nr, sizeof(**names));
-			(*names)[nr++] = cmd_text("%s", name);
-		}
-		free(path);
-	}
+	*list = (struct device_list) { .damaged = cmd_text("%s", "") };
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%*u %*u %*u %127s", name) == 1)
+			device_try(list, name, tag, value);
 	if (file)
 		fclose(file);
-	return nr;
 }
 
 /* Is another one of the devices made of this one, as a multipath device of its disks? */
@@ -72,24 +84,26 @@ static bool device_is_below(char *const *names, size_t nr, const char *name)
 static char *device_find_cache(const char *tag, const char *value, char **why)
 {
 	const char *found = NULL;
-	char *path = NULL, **names;
-	size_t nr, i;
+	struct device_list list;
+	char *path = NULL;
+	size_t i;
 
-	nr = device_find_all(tag, value, &names);
-	*why = nr ? NULL : cmd_text("%s", strerror(ENOENT));
-	for (i = 0; i < nr && !*why; i++) {
-		if (device_is_below(names, nr, names[i]))
+	device_find_all(&list, tag, value);
+	*why = list.nr ? NULL : cmd_text("%s%s", strerror(ENOENT), list.damaged);
+	for (i = 0; i < list.nr && !*why; i++) {
+		if (device_is_below(list.names, list.nr, list.names[i]))
 			continue;
 		if (found)
 			*why = cmd_text("is on /dev/%s and on /dev/%s: one may be a copy of the other; name the device by its path",
-					found, names[i]);
-		found = names[i];
+					found, list.names[i]);
+		found = list.names[i];
 	}
 	if (!*why)
 		path = root_path("/dev/%s", found);
-	for (i = 0; i < nr; i++)
-		free(names[i]);
-	free(names);
+	for (i = 0; i < list.nr; i++)
+		free(list.names[i]);
+	free(list.names);
+	free(list.damaged);
 	return path;
 }
 

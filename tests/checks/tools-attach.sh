@@ -44,6 +44,7 @@ check_attach()
 	ends "attach: the errno's text" 1 'vdd: not attached: No space left' sys attach "$image"
 	check_attach_known
 	check_attach_label
+	check_attach_damaged
 	cp "$image" "$tmp/file"
 	ends "attach: a file" 1 'Block device required' sys attach -n "$tmp/file"
 	tree healthy
@@ -193,6 +194,49 @@ check_attach_label()
 		sys attach -n 'LABEL=FAST DISK'
 	ends "attach UUID=: in large letters" 0 'vdd: would be attached' sys attach -n \
 		"UUID=$(sys dump -u "$image" | sed -n 's/^ID_FS_UUID=//p' | tr a-f A-F)"
+	rm "$tmp/tree/dev/vdc"
+}
+
+# The cache with the label is damaged, or on a disk that has become smaller.
+check_attach_damaged()
+{
+	local super=$tmp/super uuid
+
+	tree no_cache
+	mkdir -p "$tmp/tree/etc"
+	truncate -s 64M "$image"
+	sys format -L quick "$image" > "$tmp/out" 2>&1
+	uuid=$(sys dump -u "$image" | sed -n 's/^ID_FS_UUID=//p')
+	cp "$image" "$super"
+	truncate -s 48M "$image"
+	ends "attach LABEL=: the disk has shrunk" 1 \
+		'LABEL=quick: No such file or directory; /dev/vdd has a cache of that name with a bad superblock: device size$' \
+		sys attach -n LABEL=quick
+	ends "attach UUID=: the disk has shrunk" 1 'of that name with a bad superblock: device size$' \
+		sys attach -n "UUID=${uuid^^}"
+	ends "attach LABEL=: another cache has shrunk" 1 'slow: No such file or directory$' \
+		sys attach -n LABEL=slow
+	ends "attach UUID=: another cache has shrunk" 1 '00: No such file or directory$' \
+		sys attach -n "UUID=${uuid%??}00"
+	# The version is the number behind the magic number of 8 bytes.
+	cp "$super" "$image"
+	printf '\377' | dd of="$image" bs=1 seek=8 conv=notrunc status=none
+	ends "attach LABEL=: another version" 1 \
+		'slow: No such file or directory; /dev/vdd has a cache with a bad superblock: format version$' \
+		sys attach -n LABEL=slow
+	cp "$super" "$image"
+	printf x | dd of="$image" bs=1 seek=100 conv=notrunc status=none
+	ends "attach LABEL=: a damaged superblock" 1 \
+		'quick: No such file or directory; /dev/vdd has a cache with a bad superblock: checksum$' \
+		sys attach -n LABEL=quick
+	printf 'device=LABEL=quick\nwait=0\n' > "$tmp/tree/etc/cachefs.conf"
+	ends "attach --boot: a damaged superblock" 1 \
+		'start uncached: No such .*; /dev/vdd has a cache with a bad superblock: checksum$' \
+		sys attach --boot -n
+	cp "$super" "$tmp/tree/dev/vdc"
+	ends "attach LABEL=: the other one is good" 0 'vdc: would be attached' \
+		sys attach -n LABEL=quick
+	ends "and nothing is said about the damaged one" 1 '' grep vdd "$tmp/said"
 	rm "$tmp/tree/dev/vdc"
 }
 
