@@ -102,6 +102,7 @@ static struct {
 	bool		one_device;
 	bool		bytes;
 	bool		quiet;
+	bool		all;		/* show a path of which nothing is known, too */
 } files;
 
 /**
@@ -196,6 +197,25 @@ int files_ask_quietly(const char *path, dev_t dev, struct cachefs_file *answer)
 }
 
 /**
+ * files_fails - Report that the kernel has not answered
+ * @path: a file
+ * @dev: the device of its file system, as a walk has found it; 0: any
+ * @ret: the errno of files_ask_quietly()
+ *
+ * Return: EXIT_FAILURE.
+ */
+int files_fails(const char *path, dev_t dev, int ret)
+{
+	struct cachefs_file answer;
+
+	if (files.question != CACHEFS_IOC_WHY &&
+	    !files_question(path, dev, CACHEFS_IOC_WHY, &answer) &&
+	    files_not_served(answer.reason))
+		return cmd_fails(0, "%s: %s", path, files_reason(answer.reason));
+	return cmd_fails(-ret, "%s", path);
+}
+
+/**
  * files_ask - Ask the kernel, and report an error
  * @path: a file
  * @dev: the device of its file system, as a walk has found it; 0: any
@@ -207,14 +227,8 @@ int files_ask(const char *path, dev_t dev, struct cachefs_file *answer)
 {
 	int ret = files_ask_quietly(path, dev, answer);
 
-	if (!ret)
-		return 0;
-	if (files.question != CACHEFS_IOC_WHY &&
-	    !files_question(path, dev, CACHEFS_IOC_WHY, answer) &&
-	    files_not_served(answer->reason))
-		cmd_fails(0, "%s: %s", path, files_reason(answer->reason));
-	else
-		cmd_fails(-ret, "%s", path);
+	if (ret)
+		files_fails(path, dev, ret);
 	return ret;
 }
 
@@ -281,13 +295,16 @@ static char *files_percent(uint64_t cached, uint64_t bytes)
 	return cmd_text("%u.%u%%", part / 10, part % 10);
 }
 
-static void files_print(const char *path, const struct file_sum *sum)
+static void files_print(const char *path, const struct file_sum *sum, bool known)
 {
 	char *size = files_size(sum->bytes), *cached = files_size(sum->cached);
 	char *percent = files_percent(sum->cached, sum->bytes);
 	size_t i;
 
-	cmd_say("%8s %8s %6s %7zu %s\n", size, cached, percent, sum->files, path);
+	if (known)
+		cmd_say("%8s %8s %6s %7zu %s\n", size, cached, percent, sum->files, path);
+	else
+		cmd_say("%8s %8s %6s %7s %s\n", "-", "-", "-", "-", path);
 	for (i = CACHEFS_FILE_OK + 1; i < ARRAY_SIZE(reasons); i++)
 		if (sum->reasons[i])
 			printf("%*s%zu: %s\n", 26, "", sum->reasons[i], reasons[i].text);
@@ -309,15 +326,25 @@ static void files_json_end(struct json *json)
 	json_close(json, '}');
 }
 
-static void files_json(struct json *json, const char *path, const struct file_sum *sum)
+static void files_json_number(struct json *json, const char *name, uint64_t number,
+			      bool known)
+{
+	if (known)
+		json_unsigned(json, name, number);
+	else
+		json_string(json, name, NULL);
+}
+
+static void files_json(struct json *json, const char *path, const struct file_sum *sum,
+		       bool known)
 {
 	size_t i;
 
 	json_open(json, NULL, '{');
 	json_string(json, "path", path);
-	json_unsigned(json, "files", sum->files);
-	json_unsigned(json, "file_bytes", sum->bytes);
-	json_unsigned(json, "cached_bytes", sum->cached);
+	files_json_number(json, "files", sum->files, known);
+	files_json_number(json, "file_bytes", sum->bytes, known);
+	files_json_number(json, "cached_bytes", sum->cached, known);
 	json_open(json, "reasons", '{');
 	for (i = 0; i < ARRAY_SIZE(reasons); i++)
 		if (sum->reasons[i])
@@ -365,11 +392,13 @@ static int files_begin(int argc, char **argv, const char *letters, const char *u
 	return files_open(question) ? EXIT_FAILURE : -1;
 }
 
-static int files_show_each(char *const *paths, size_t nr, bool as_json)
+/* Show each path.  If the kernel cannot be @asked, nothing is known. */
+static int files_show_each(char *const *paths, size_t nr, bool as_json, bool asked)
 {
 	struct json json = { .out = stdout };
-	int status = EXIT_SUCCESS;
-	struct file_sum sum;
+	int status = EXIT_SUCCESS, ret;
+	struct file_sum sum = {};
+	bool known;
 	size_t i;
 
 	if (as_json)
@@ -377,12 +406,13 @@ static int files_show_each(char *const *paths, size_t nr, bool as_json)
 	else
 		puts("    SIZE   CACHED         FILES PATH");
 	for (i = 0; i < nr; i++) {
-		if (files_walk(paths[i], &sum))
-			status = EXIT_FAILURE;
+		ret = asked ? files_walk(paths[i], &sum) : EXIT_FAILURE;
+		status = ret ?: status;
+		known = !ret || sum.files;
 		if (as_json)
-			files_json(&json, paths[i], &sum);
-		else if (sum.files)
-			files_print(paths[i], &sum);
+			files_json(&json, paths[i], &sum, known || !files.all);
+		else if (sum.files || files.all)
+			files_print(paths[i], &sum, known);
 	}
 	if (as_json)
 		files_json_end(&json);
@@ -395,17 +425,20 @@ static int files_show_each(char *const *paths, size_t nr, bool as_json)
  * @nr: the number of paths
  * @as_json: print JSON
  *
+ * A path that is gone is shown, too, and all paths are if the kernel does not answer.
+ *
  * Return: the exit status.
  */
 int files_show(char *const *paths, size_t nr, bool as_json)
 {
+	bool asked = !files_open(CACHEFS_IOC_WHY);
 	int status;
 
-	if (files_open(CACHEFS_IOC_WHY))
-		return EXIT_FAILURE;
 	files.recursive = true;
-	status = files_show_each(paths, nr, as_json);
-	files_close();
+	files.all = true;
+	status = files_show_each(paths, nr, as_json, asked);
+	if (asked)
+		files_close();
 	return status;
 }
 
@@ -417,7 +450,7 @@ int cmd_cached(int argc, char **argv)
 	status = files_begin(argc, argv, "rxbJh", cached_usage, CACHEFS_IOC_WHY, &as_json);
 	if (status >= 0)
 		return status;
-	status = files_show_each(argv + optind, argc - optind, as_json);
+	status = files_show_each(argv + optind, argc - optind, as_json, true);
 	files_close();
 	return status;
 }

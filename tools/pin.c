@@ -419,19 +419,24 @@ static void pin_run_too_large(struct pin_run *run, const FTSENT *entry)
 
 /*
  * Note a file as read, and add it to those to be fetched if the kernel gives no reason
- * against it: a file that changed a moment ago is left for the next run.
+ * against it: a file that changed a moment ago is left for the next run.  A file below a
+ * pinned directory may be removed meanwhile.
  */
 static int pin_run_file(struct pin_run *run, const FTSENT *entry)
 {
 	dev_t dev = entry->fts_statp->st_dev;
 	struct cachefs_file answer;
+	int ret;
 
 	if (entry->fts_statp->st_size > run->capacity) {
 		pin_run_too_large(run, entry);
 		return EXIT_SUCCESS;
 	}
-	if (files_ask(entry->fts_path, dev, &answer))
-		return EXIT_FAILURE;
+	ret = files_ask_quietly(entry->fts_path, dev, &answer);
+	if (ret == -ENOENT && entry->fts_level > FTS_ROOTLEVEL)
+		return EXIT_SUCCESS;
+	if (ret)
+		return files_fails(entry->fts_path, dev, ret);
 	pin_count(&run->all, answer.file_bytes);
 	run->noted.bytes += answer.cached_bytes;
 	if (answer.cached_bytes == answer.file_bytes || run->all.bytes > run->limit)

@@ -58,7 +58,8 @@ int tree_open(struct tree *tree, const char *path, bool one_device)
  * tree_next - Go to the next entry
  * @tree: the walk
  *
- * Entries that cannot be read are reported and left out.
+ * Entries that cannot be read are reported and left out.  Entries that were removed since
+ * their directory was read are left out.
  *
  * Return: the entry, or %NULL at the end.
  */
@@ -71,6 +72,8 @@ FTSENT *tree_next(struct tree *tree)
 		case FTS_DNR:
 		case FTS_ERR:
 		case FTS_NS:
+			if (entry->fts_errno == ENOENT && entry->fts_level > FTS_ROOTLEVEL)
+				break;
 			tree->status = cmd_fails(entry->fts_errno, "%s",
 						 entry->fts_path);
 			break;

@@ -11,6 +11,7 @@ check_pin()
 {
 	local mount=$tmp/pinned pins=$tmp/tree/var/lib/cachefs/pins
 
+	gcc -shared -fPIC -o "$tmp/refusing.so" tests/tools/refusing.c
 	mkdir -p "$mount/sub/deep" "$mount/subway"
 	head -c 5000 /dev/urandom > "$mount/sub/deep/file"
 	head -c 3000 /dev/urandom > "$mount/sub/a file"
@@ -51,6 +52,11 @@ check_pin()
 	printf '%s\n' "$mount/sub" "$mount/subway" | diff - "$pins" > "$tmp/out" || true
 	content_verdict "tools pin: the list has what covers all of it" "$tmp/out" || failed=1
 	ends "pin list: no module" 1 '/dev/cachefs: the module cachefs is not loaded' sys pin list
+	pin_listed "pin list: no module" "$mount/sub" "$mount/subway"
+	ends "pin list --json: no module" 1 '/dev/cachefs: the module cachefs is not loaded' \
+		sys pin list --json
+	ends "and each path is there, with nulls" 0 '^null null null null null null 2$' \
+		nulls "$tmp/said"
 	ends "pin run: no module" 1 '/dev/cachefs: the module cachefs is not loaded' sys pin run
 	: > "$tmp/tree/dev/cachefs"
 	ends "pin list: no kernel answers" 1 'file: Inappropriate ioctl' sys pin list
@@ -60,6 +66,13 @@ check_pin()
 		sys pin remove "$mount/sub/deep"
 	mv "$mount/subway" "$mount/gone"
 	ends "pin run: a path that is gone" 1 'subway: No such file' sys pin run
+	ends "pin list: a path that is gone" 1 'subway: No such file' refusing none 0 X= pin list
+	pin_listed "pin list: a path that is gone" "$mount/subway"
+	ends "and the other one" 0 "^ *7.8K +7.8K 100.0% +2 $mount/sub\$" cat "$tmp/said"
+	ends "pin list --json: a path that is gone" 1 'subway: No such file' \
+		refusing none 0 X= pin list --json
+	ends "and null for the numbers that are not known" 0 '^2 8000 8000 null null null 2$' \
+		nulls "$tmp/said"
 	ends "pin remove: a path that is gone" 0 '' sys pin remove "$mount/subway"
 	ends "pin remove" 0 '' sys pin remove "$mount/link"
 	ends "pin remove: the list is empty" 0 '^nothing is pinned$' sys pin list
@@ -71,6 +84,7 @@ check_pin()
 	echo relative/path >> "$pins"
 	ends "pin: a bad line in the list" 1 'line 2 is no absolute path: relative/path' \
 		sys pin list
+	check_pin_removed
 	check_pin_unreadable
 	check_pin_hanging
 	check_pin_huge
@@ -83,12 +97,54 @@ check_pin()
 	ends "pin add: no cache" 1 'no cache is attached' sys pin add "$mount/sub"
 }
 
+pin_listed()	# NAME PATH...: $tmp/out has these paths, of which nothing is known
+{
+	local name=$1
+
+	shift
+	printf '       -        -      -       - %s\n' "$@" > "$tmp/wanted"
+	grep -e ' -  *- ' "$tmp/out" | diff "$tmp/wanted" - > "$tmp/diff" || true
+	result "$name: each path is there" "$([ ! -s "$tmp/diff" ]; echo $?)" \
+		"$(xargs < "$tmp/diff")"
+}
+
+nulls()		# FILE: the numbers of each path in the JSON, behind a line with an error
+{
+	python3 -c 'import json, sys
+with open(sys.argv[1]) as file:
+    paths = json.loads("".join(line for line in file if line[0] in " {}"))["paths"]
+numbers = [path[name] for path in paths for name in ("files", "file_bytes", "cached_bytes")]
+print(*["null" if number is None else number for number in numbers], len(paths))' "$1"
+}
+
+# Files and directories below a pinned directory are removed while it is walked through.
+check_pin_removed()
+{
+	local removed=$tmp/removed word
+
+	tree local "$mount"
+	mkdir -p "${pins%/*}" "$removed"
+	: > "$tmp/tree/dev/cachefs"
+	echo "$removed" > "$pins"
+	for word in one one/file; do
+		rm -rf "${removed:?}"/*
+		mkdir -p "$(dirname "$removed/$word")" "$(dirname "$removed/two${word#one}")"
+		echo > "$removed/$word"
+		echo > "$removed/two${word#one}"
+		ends "pin run: $word is removed meanwhile" 0 '^1 pinned files, 1B: ' \
+			refusing none 0 "REMOVES=$removed" pin run
+		ends "and nothing is said about it" 1 '' grep cachefsctl: "$tmp/said"
+	done
+	rm -r "$removed"
+	ends "pin run: a pinned path is removed" 1 'removed: No such file' \
+		refusing none 0 X= pin run
+}
+
 # A file that is larger than the cache may be sparse.  The kernel is not asked about it.
 check_pin_huge()
 {
 	local huge=$mount/huge sizes
 
-	gcc -shared -fPIC -o "$tmp/refusing.so" tests/tools/refusing.c
 	tree local "$mount"
 	mkdir -p "${pins%/*}"
 	: > "$tmp/tree/dev/cachefs"

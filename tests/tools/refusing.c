@@ -23,6 +23,7 @@
  * GONE=PATH       the first read removes this file
  * FIFOS=DIR       the first read replaces the other files of this directory by FIFOs
  * LINKS=DIR       the first read or question replaces them by links to /dev/zero
+ * REMOVES=DIR     the first question removes the other entries of this directory
  * STALE=N         the first N opens of a file find that it was replaced on the server
  */
 #define _GNU_SOURCE
@@ -30,6 +31,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -162,6 +164,38 @@ static void replace(int fd, const char *variable)
 	closedir(names);
 }
 
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	return remove(path);
+}
+
+static void remove_others(int fd)
+{
+	char link[64], asked[4096] = "", path[4096];
+	const char *dir = getenv("REMOVES");
+	struct dirent *entry;
+	static bool done;
+	size_t length;
+	DIR *names;
+
+	if (!dir || done)
+		return;
+	done = true;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	names = opendir(dir);
+	if (!names || readlink(link, asked, sizeof(asked) - 1) < 0)
+		abort();
+	while ((entry = readdir(names))) {
+		length = snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
+		if (entry->d_name[0] == '.' || (!strncmp(path, asked, length) &&
+						(!asked[length] || asked[length] == '/')))
+			continue;
+		if (nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS))
+			abort();
+	}
+	closedir(names);
+}
+
 static void evict(int fd, ssize_t bytes)
 {
 	struct stat st;
@@ -277,6 +311,7 @@ int ioctl(int fd, unsigned long request, ...)
 	}
 	note_question(answer->fd);
 	replace(answer->fd, "LINKS");
+	remove_others(answer->fd);
 	if (fstat(answer->fd, &st))
 		return -1;
 	answer->file_bytes = st.st_size;
