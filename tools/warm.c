@@ -493,8 +493,8 @@ static int warm_fails(const struct refused *refused, int64_t missing, bool no_ro
 static int warm_judge(unsigned int jobs, const struct refused *refused, bool settled,
 		      bool last)
 {
+	bool no_room, lasts;
 	int64_t missing;
-	bool no_room;
 	int error;
 
 	/* Files that were not read in this round may have left the cache, too. */
@@ -509,7 +509,9 @@ static int warm_judge(unsigned int jobs, const struct refused *refused, bool set
 	missing = warm_keep_missing();
 	/* To read evicted files again would evict the rest. */
 	no_room = refused->evicted && missing > refused->bytes;
-	return missing && (last || no_room) ? warm_fails(refused, missing, no_room) :
+	/* The budget or the full disk would refuse the same data again. */
+	lasts = refused->lasting > refused->bytes / 2;
+	return missing && (last || no_room || lasts) ? warm_fails(refused, missing, no_room) :
 		EXIT_SUCCESS;
 }
 

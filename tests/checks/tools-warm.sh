@@ -178,6 +178,7 @@ check_refused()
 	ends "warm: the stores of somebody else are refused" 0 '^2 files, 2.9M read' \
 		refusing large 999 CACHED=1 warm -j 1 "$mount"
 	check_refused_reasons
+	check_refused_lasting
 	check_refused_evicted
 	check_refused_changed
 	check_refused_unanswered
@@ -195,6 +196,10 @@ check_refused()
 		refusing large 0 X= pin run
 	ends "pin run: stores are refused" 1 '1 of 1 files are not wholly cached, .*no_region 2.9M' \
 		refusing large 999 X= pin run
+	ends "pin run: refused for write_budget" 1 \
+		'1 of 1 files are not wholly cached, .*write_budget 2.9M' refusing large 999 \
+		"REFUSED=$(echo "$tmp"/tree/sys/fs/cachefs/*-*)/refused_bytes/write_budget" pin run
+	ends "and it is not read again" 0 '^1 files, 2.9M read' cat "$tmp/said"
 	# CACHEFS_FILE_SLOW, NOT_STORED, POLICY and BUDGET.
 	for state in 12 14 15 16; do
 		ends "pin run: nothing can be stored, $state" 1 '1 pinned files are not fetched' \
@@ -257,6 +262,31 @@ two_files()	# DIR: of 5000 bytes each
 	rm -f "$1"/*
 	head -c 5000 /dev/urandom > "$1/one"
 	head -c 5000 /dev/urandom > "$1/two"
+}
+
+# A used budget and a full disk do not pass in seconds, so nothing is read again.
+check_refused_lasting()
+{
+	local dir reason
+
+	dir=$(echo "$tmp"/tree/sys/fs/cachefs/*-*)/refused_bytes
+	for reason in write_budget device_full; do
+		ends "warm: refused for $reason" 1 \
+			"^cachefsctl: 1 of 2 files are not wholly cached, $mount/large for one; stores were refused: $reason 2.9M; see cachefsctl why\$" \
+			refusing large 999 "REFUSED=$dir/$reason" warm -j 1 "$mount"
+		ends "and it is not read again" 0 '^2 files, 2.9M read' cat "$tmp/said"
+		ends "warm: others are refused for $reason" 0 '^2 files, 2.9M read' \
+			refusing large 999 "REFUSED=$dir/$reason CACHED=1" warm -j 1 "$mount"
+		# Each read of a MiB counts more bytes for this reason than for no_region.
+		ends "warm: most is refused for $reason" 1 "no_region 2.4M, $reason 2.9M|$reason 2.9M, no_region 2.4M" \
+			refusing large 999 "REFUSED=$dir/$reason ALSO=$dir/no_region PERCENT=85" \
+			warm -j 1 "$mount"
+		ends "and it is not read again" 0 '^2 files, 2.9M read' cat "$tmp/said"
+		ends "warm: less than half is refused for $reason" 1 'are not wholly cached' \
+			refusing large 999 "REFUSED=$dir/$reason ALSO=$dir/no_region PERCENT=110" \
+			warm -j 1 "$mount"
+		ends "and it is read again" 0 '^2 files, 8.6M read' cat "$tmp/said"
+	done
 }
 
 # Data that can never be cached is not missing.

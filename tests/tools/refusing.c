@@ -7,6 +7,7 @@
  * Waiting for files that changed a moment ago, in steps of NAP, takes no time.  Other
  * variables:
  *
+ * ALSO=PATH       PERCENT of the refused bytes count in this file, in addition
  * CACHED=1        /dev/cachefs answers that all is cached
  * REASON=N        /dev/cachefs answers this reason
  * WHY=N           the same for CACHEFS_IOC_WHY alone; none: there is no such ioctl;
@@ -244,6 +245,8 @@ ssize_t pread64(int fd, void *buffer, size_t bytes, off64_t at)
 		refusals++;
 		missing = true;
 		count("REFUSED", n);
+		if (getenv("ALSO"))
+			count("ALSO", n * atoi(getenv("PERCENT")) / 100);
 	}
 	return n;
 }
