@@ -162,7 +162,7 @@ check_refused()
 	printf '%s\n' "$mount/large" "$mount/sub/small file" > "$tmp/list"
 	: > "$tmp/tree/dev/cachefs"
 	for state in 1e15T 1e18K 20E 0.1 -1K; do
-		ends "warm: --limit $state" 2 "not a number of bytes per second: $state" \
+		ends "warm: --limit $state" 1 "not a number of bytes per second: $state" \
 			"$ctl" warm --limit "$state" "$mount"
 	done
 	ends "warm: no store is refused" 0 '^2 files, 2.9M read' refusing large 0 X= warm -j 1 "$mount"
