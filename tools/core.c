@@ -274,9 +274,25 @@ int core_probe(int fd, struct core_super *super, const char **why)
 	return content;
 }
 
+/*
+ * Is the last MiB zero, but for a copy of the superblock?  The module looks in the same way
+ * (fscache/device.c), because a format that lost the power leaves that.
+ */
+static bool core_end_is_blank(const char *bytes, uint64_t size)
+{
+	unsigned int tail = size % CACHEFS_BLOCK_SIZE;
+	unsigned int at = MIB - tail - CACHEFS_BLOCK_SIZE;
+
+	return !memchr_inv(bytes, 0, MIB) ||
+		(!memcmp(bytes + at, CACHEFS_SUPER_MAGIC, 8) && !memchr_inv(bytes, 0, at) &&
+		 !memchr_inv(bytes + MIB - tail, 0, tail));
+}
+
 /**
  * core_is_blank - Are the first and the last MiB of a device zero?
  * @fd: the device, open for reading
+ *
+ * A copy of the superblock in the last block counts as zero.
  *
  * Return: 1 or 0; -ENOSPC if the device has less than one MiB; or the device's error.
  */
@@ -298,7 +314,7 @@ int core_is_blank(int fd)
 		ret = image_transfer(&device, false, device.bytes - MIB, buffer,
 				     MIB);
 		if (!ret)
-			ret = !memchr_inv(buffer, 0, MIB);
+			ret = core_end_is_blank(buffer, device.bytes);
 	}
 	free(buffer);
 	return ret;

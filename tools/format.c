@@ -35,8 +35,7 @@ static const char wipe_usage[] =
 	"What was cached stays on the device, and can be read by who has it, but with --data.\n"
 	"\n"
 	"Options:\n"
-	" -d, --data      overwrite all of the device with zeros, also if it holds no cache\n"
-	"                 any more: it takes long\n"
+	" -d, --data      overwrite all of the device with zeros: it takes long\n"
 	" -f, --force     whatever is there\n"
 	" -n, --dry-run   only say what would be lost\n"
 	" -h, --help      display this help\n";
@@ -75,6 +74,9 @@ static int format_check(const char *path, bool force, enum format_verb verb)
 			path, super.uuid, *super.label ? " (" : "", super.label,
 			*super.label ? ")" : "", size, made);
 		free(size);
+	} else if (verb == WIPE_DATA && !force) {
+		status = cmd_fails(0, "%s: holds no cache, but may have the data of one: all of it is erased only with --force",
+				   path);
 	} else if (verb == WIPE_DATA) {
 		cmd_say("%s: what is lost: all data on it; it holds no cache, but may have the data of one\n",
 			path);
