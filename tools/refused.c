@@ -21,12 +21,6 @@ static const struct system_cache *refused_cache(const struct system *sys, const 
 	return NULL;
 }
 
-/* Does this reason last, so that the same data would be refused in a minute, too? */
-static bool refused_lasts(const char *reason)
-{
-	return !strcmp(reason, "write_budget") || !strcmp(reason, "device_full");
-}
-
 /* Add a reason with the bytes that were refused for it meanwhile. */
 static void refused_add(struct refused *refused, const char *reason, int64_t bytes)
 {
@@ -39,8 +33,6 @@ static void refused_add(struct refused *refused, const char *reason, int64_t byt
 	text = cmd_text("%s%s %s %s", refused->reasons,
 			refused->bytes ? "," : "; stores were refused:", reason, size);
 	refused->bytes += bytes;
-	if (refused_lasts(reason))
-		refused->lasting += bytes;
 	free(size);
 	free(refused->reasons);
 	refused->reasons = text;

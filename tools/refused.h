@@ -14,7 +14,6 @@
  * struct refused - Data not kept between refused_begin() and refused_end()
  * @lost: the cache has failed or was detached meanwhile, and the rest is 0
  * @bytes: bytes that it refused to store, of all readers
- * @lasting: those of @bytes that were refused because of the write budget or a full disk
  * @evicted: bytes that left the cache
  * @reasons: "; stores were refused: " and the reasons with their bytes, or ""
  * @sys: private: the system at refused_begin()
@@ -23,7 +22,6 @@
 struct refused {
 	bool		lost;
 	int64_t		bytes;
-	int64_t		lasting;
 	int64_t		evicted;
 	char		*reasons;
 	struct system	sys;

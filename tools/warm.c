@@ -62,6 +62,7 @@ struct warm_file {
 	int64_t	missing;		/* bytes that are not known to be cached */
 	struct timespec changed;	/* its ctime, before it was read */
 	bool	recent;			/* bytes are missing: it has just changed */
+	bool	lasts;			/* bytes are missing: they would be refused again */
 	bool	failed;			/* it is gone; or unreadable, after a message */
 };
 
@@ -334,6 +335,8 @@ static void warm_ask(struct warm_file *file)
 		   answer.cached_bytes < answer.file_bytes) {
 		file->missing = answer.file_bytes - answer.cached_bytes;
 		file->new_size = answer.file_bytes;
+		file->lasts = answer.reason == CACHEFS_FILE_BUDGET ||
+			answer.reason == CACHEFS_FILE_NOT_STORED;
 		file->recent = answer.reason == CACHEFS_FILE_RECENT ||
 			file->new_size != file->size ||
 			(!stat(file->path, &st) &&
@@ -435,6 +438,7 @@ static int warm_ask_all(unsigned int jobs)
 	for (i = 0; i < warm.nr; i++) {
 		warm.files[i].missing = 0;
 		warm.files[i].recent = false;
+		warm.files[i].lasts = false;
 	}
 	warm.error = -files_open_quietly(CACHEFS_IOC_WHY);
 	if (!warm.error) {
@@ -446,14 +450,16 @@ static int warm_ask_all(unsigned int jobs)
 
 /*
  * Keep only the files with missing bytes, with their present sizes.  Returns the number
- * of missing bytes, without those of files that changed a moment ago.
+ * of missing bytes, without those of files that changed a moment ago.  @lasting: those of
+ * them that the write budget or a full disk would refuse again.
  */
-static int64_t warm_keep_missing(void)
+static int64_t warm_keep_missing(int64_t *lasting)
 {
 	struct warm_file file;
 	int64_t missing = 0;
 	size_t i, kept = 0;
 
+	*lasting = 0;
 	for (i = 0; i < warm.nr; i++) {
 		file = warm.files[i];
 		if (!file.missing)
@@ -465,6 +471,8 @@ static int64_t warm_keep_missing(void)
 			warm.recent++;
 		else
 			missing += file.missing;
+		if (file.lasts && !file.recent)
+			*lasting += file.missing;
 	}
 	warm.nr = kept;
 	return missing;
@@ -493,8 +501,8 @@ static int warm_fails(const struct refused *refused, int64_t missing, bool no_ro
 static int warm_judge(unsigned int jobs, const struct refused *refused, bool settled,
 		      bool last)
 {
+	int64_t missing, lasting;
 	bool no_room, lasts;
-	int64_t missing;
 	int error;
 
 	/* Files that were not read in this round may have left the cache, too. */
@@ -506,11 +514,10 @@ static int warm_judge(unsigned int jobs, const struct refused *refused, bool set
 	if (error && (!settled || refused->bytes))
 		return cmd_fails(error, "the kernel does not say which files are cached%s; /dev/cachefs",
 				 refused->reasons);
-	missing = warm_keep_missing();
+	missing = warm_keep_missing(&lasting);
 	/* To read evicted files again would evict the rest. */
 	no_room = refused->evicted && missing > refused->bytes;
-	/* The budget or the full disk would refuse the same data again. */
-	lasts = refused->lasting > refused->bytes / 2;
+	lasts = lasting > missing / 2;
 	return missing && (last || no_room || lasts) ? warm_fails(refused, missing, no_room) :
 		EXIT_SUCCESS;
 }
