@@ -118,7 +118,7 @@ static void problem_cache(struct system *sys, const struct system_cache *cache)
 	if (cache->stores_stopped > 0 && strcmp(cache->state, "failed"))
 		problem_add(sys, cache->device,
 			    cmd_text("the device takes no writes: nothing is stored"),
-			    cmd_text("see dmesg: the device may be full or read-only; cached data is still read, and storing goes on when the device takes writes again"));
+			    cmd_text("see dmesg: the device may be full or read-only; cached data is still read, and storing goes on with the first store that works; to forget the fault: echo active > /sys/fs/cachefs/%s/state", cache->uuid));
 	/* The counter stays until the next attach, and some are normal after a power loss. */
 	if (cache->stats[STAT_checksum_errors] > 0)
 		problem_note(sys, cache->device,

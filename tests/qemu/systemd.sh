@@ -76,5 +76,5 @@ readme()	# REGEX: of the first command
 	sed -n "s/^    \\($1\\)/\\1/p" /bed/README.md |
 		sed "s|/dev/X|/dev/disk/by-id/virtio-cache|
 			s|server:/export /mnt|server:$export_dir $MNT|
-			s|/mnt |$MNT |" | grep .
+			s|/mnt |$MNT |" | grep . || echo false
 }
