@@ -35,7 +35,7 @@
  * @ghosts: the entries, the newest first; 0: free
  */
 struct ghost_bucket {
-	spinlock_t	lock;
+	spinlock_t	lock;		/* ghosts */
 	u32		ghosts[GHOSTS_PER_BUCKET];
 };
 

@@ -323,7 +323,7 @@ struct cachefs_cache {
 	u64				live_blocks;
 	u32				shrink_hand;
 
-	struct mutex			load_mutex[CACHEFS_LOAD_LOCKS];
+	struct mutex			load_mutex[CACHEFS_LOAD_LOCKS];	/* checksums */
 
 	u64				max_in_flight;
 	unsigned int			max_in_flight_ms;
