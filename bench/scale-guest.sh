@@ -43,7 +43,9 @@ for readers; do
 	asked=$(rpc_reads)
 	hits=$(cachefs_stat hit_bytes)
 	read_hits "$readers" > /run/fio.json
-	python3 - "$readers" "$(nproc)" $(($(rpc_reads) - asked)) \
+	asked=$(($(rpc_reads) - asked))
+	check_equal "$readers readers: READs" 0 "$asked"
+	python3 - "$readers" "$(nproc)" "$asked" \
 		$(($(cachefs_stat hit_bytes) - hits)) /run/fio.json <<-'END'
 		import json, sys
 		readers, processors, asked, hits = map(int, sys.argv[1:5])
