@@ -18,6 +18,17 @@ void tiny(void)
 	model_new_version(2, 200);
 }
 
+void one_lap(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < TINY_REGIONS; i++) {
+		model_new_version(2, TINY_SLOTS);
+		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
+		shim_run();
+	}
+}
+
 /* Store blocks in regions 0 and 1, and attach again: no checksums are in memory. */
 void two_regions(void)
 {

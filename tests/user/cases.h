@@ -36,6 +36,8 @@ extern const struct test_case golden_cases[];	/* cases_golden.c */
 
 /* The smallest cache, attached, with versions 1 and 2 of 200 blocks. */
 void tiny(void);
+/* Fill as many regions as there are with data that is not read. */
+void one_lap(void);
 /* tiny(), with blocks in regions 0 and 1 whose checksums are not in memory. */
 void two_regions(void);
 void bad_blocks(u64 start, unsigned int nr);

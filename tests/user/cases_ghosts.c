@@ -9,24 +9,13 @@ static bool admits(unsigned int version, u64 block, u64 nr)
 	return cachefs_ghosts_admit(model.cache, &second, &model.versions[version].core, block, nr);
 }
 
-/* From here on a store displaces something. */
-static void fill(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < TINY_REGIONS; i++) {
-		model_new_version(2, TINY_SLOTS);
-		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
-		shim_run();
-	}
-}
-
+/* A cache of which each store displaces something. */
 static void full(void)
 {
 	tiny();
 	cachefs_ghosts_begin(model.cache);
 	model_new_version(3, 1 << 20);
-	fill();
+	one_lap();
 }
 
 static void second_read_is_stored(void)
@@ -87,7 +76,7 @@ static void first_read_is_stored_where_nothing_is_displaced(void)
 	model.cache->unscanned = 1;
 	EXPECT(!admits(1, 25, 25));
 	model.cache->unscanned = 0;
-	fill();
+	one_lap();
 	EXPECT(cachefs_ghosts_count(model.cache, &second));
 	EXPECT(!cachefs_ghosts_count(model.cache, &any));
 	EXPECT(cachefs_ghosts_admit(model.cache, &any, &model.versions[1].core, 0, 25));

@@ -2,18 +2,6 @@
 /* Blocks that were read since they were stored stay when their region is reused. */
 #include "cases.h"
 
-/* Fill as many regions as there are with data that is not read. */
-static void one_lap(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < TINY_REGIONS; i++) {
-		model_new_version(2, TINY_SLOTS);
-		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
-		shim_run();
-	}
-}
-
 /* Store two versions side by side in one region.  Only version 1 is read. */
 static void read_and_not_read(void)
 {
