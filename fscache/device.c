@@ -425,19 +425,6 @@ static const char *device_foreign_cache(struct cachefs_device *device, void *buf
 	return what;
 }
 
-/*
- * Whether the last MiB is zero but for a copy of the superblock.  A format that lost the
- * power before it wrote the superblock itself leaves that.
- */
-static bool device_end_is_copy(const void *bytes, sector_t sectors)
-{
-	unsigned int tail = sectors % BLOCK_SECTORS << SECTOR_SHIFT;
-	unsigned int at = BLANK_BYTES - tail - CACHEFS_BLOCK_SIZE;
-
-	return !memcmp(bytes + at, CACHEFS_SUPER_MAGIC, 8) && !memchr_inv(bytes, 0, at) &&
-		!memchr_inv(bytes + BLANK_BYTES - tail, 0, tail);
-}
-
 /**
  * cachefs_device_signature - Find out what the device holds
  * @device: the device
@@ -488,7 +475,7 @@ int cachefs_device_signature(struct cachefs_device *device, const char **what)
 	if (ret)
 		goto out;
 	ret = CACHEFS_SIGNATURE_BLANK;
-	if (memchr_inv(buffer, 0, BLANK_BYTES) && !device_end_is_copy(buffer, sectors)) {
+	if (!cachefs_end_is_blank(buffer, BLANK_BYTES, (u64)sectors << SECTOR_SHIFT)) {
 		*what = device_known_end(buffer, sectors) ?: *what;
 		ret = CACHEFS_SIGNATURE_FOREIGN;
 	}

@@ -160,6 +160,28 @@ static u64 format_anchor_checksum(const struct cachefs_anchor *anchor, u64 seed)
 }
 
 /**
+ * cachefs_end_is_blank - Whether the end of a device is zero
+ * @end: the last bytes of the device
+ * @bytes: how many; at least two blocks
+ * @device_bytes: the size of the device
+ *
+ * A copy of the superblock in the last block counts as zero.  A format that lost the power
+ * before it wrote the superblock itself leaves such a copy.
+ *
+ * Context: any.
+ * Return: whether the end is zero.
+ */
+bool cachefs_end_is_blank(const void *end, size_t bytes, u64 device_bytes)
+{
+	size_t tail = device_bytes % CACHEFS_BLOCK_SIZE;
+	size_t copy = bytes - tail - CACHEFS_BLOCK_SIZE;
+
+	if (memcmp(end + copy, CACHEFS_SUPER_MAGIC, 8))
+		return !memchr_inv(end, 0, bytes);
+	return !memchr_inv(end, 0, copy) && !memchr_inv(end + bytes - tail, 0, tail);
+}
+
+/**
  * cachefs_anchor_seal - Give an anchor its checksum
  * @anchor: all other fields are set
  * @seed: the cache's checksum seed

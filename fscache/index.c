@@ -358,7 +358,7 @@ static void index_insert_run(struct cachefs_cache *cache, u64 hash,
 	struct index_at at;
 
 	/* Slot 0 of a region has no slot before it. */
-	if (!first || !(place & ((1U << cache->ref_shift) - 1)) ||
+	if (!first || !cachefs_ref_slot(cache, place) ||
 	    !index_find(cache, hash, first - 1, 0, &at) ||
 	    at.place + index_tail_nr(at.tail) != place) {
 		cachefs_index_account(cache, region, nr, 1);

@@ -288,7 +288,7 @@ void cachefs_index_put(struct cachefs_cache *cache, const struct index_key *key,
 		       u32 place, u32 tail)
 {
 	struct cachefs_region *region = index_region_of(cache, place);
-	u16 end = (place & ((1U << cache->ref_shift) - 1)) + index_tail_nr(tail);
+	u16 end = cachefs_ref_slot(cache, place) + index_tail_nr(tail);
 	struct cachefs_index *index = &cache->index;
 	u32 nr = index_page_number(index, key);
 

@@ -73,7 +73,7 @@ static struct cachefs_index_record index_record(struct cachefs_cache *cache,
 		.print = key.print,
 		.low = key.low,
 		.region = entry->w[1] >> cache->ref_shift,
-		.slot = entry->w[1] & ((1U << cache->ref_shift) - 1),
+		.slot = cachefs_ref_slot(cache, entry->w[1]),
 		.first = index_tail_first(entry->w[2]),
 		.nr = index_tail_nr(entry->w[2]),
 	};

@@ -516,6 +516,7 @@ void cachefs_super_encode(struct cachefs_super_block *sb,
 enum cachefs_refusal cachefs_super_check(const struct cachefs_super_block *sb,
 					 u64 device_blocks,
 					 struct cachefs_geometry *geo);
+bool cachefs_end_is_blank(const void *end, size_t bytes, u64 device_bytes);
 void cachefs_anchor_seal(struct cachefs_anchor *anchor, u64 seed);
 enum cachefs_refusal cachefs_anchor_check(const struct cachefs_anchor *anchor,
 					  const u8 *uuid, u64 seed,
@@ -536,6 +537,12 @@ cachefs_meta_pick(const struct cachefs_region_meta *meta, u32 index,
 		  const struct cachefs_geometry *geo);
 bool cachefs_meta_newest(struct cachefs_region_meta *meta, const u8 *uuid,
 			 u64 seed, const struct cachefs_geometry *geo);
+
+/* Return the slot of a reference (region << ref_shift | slot). */
+static inline u32 cachefs_ref_slot(const struct cachefs_cache *cache, u32 ref)
+{
+	return ref & ((1U << cache->ref_shift) - 1);
+}
 
 /* Count the slots, of @nr from the first on, that follow each other in one region. */
 static inline unsigned int cachefs_slots_run(const struct cachefs_cache *cache,

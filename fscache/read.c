@@ -183,7 +183,7 @@ static void read_run(struct cachefs_read *read, u64 block, u32 slot_ref,
 	io->pages = pages;
 	io->block = block;
 	io->region = slot_ref >> cache->ref_shift;
-	io->slot = slot_ref & ((1U << cache->ref_shift) - 1);
+	io->slot = cachefs_ref_slot(cache, slot_ref);
 	io->device_block = cachefs_slot_block(&cache->geo, io->region, io->slot);
 	io->end = read_io_end;
 	io->owner = read;

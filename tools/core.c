@@ -274,20 +274,6 @@ int core_probe(int fd, struct core_super *super, const char **why)
 	return content;
 }
 
-/*
- * Is the last MiB zero, but for a copy of the superblock?  The module looks in the same way
- * (fscache/device.c), because a format that lost the power leaves that.
- */
-static bool core_end_is_blank(const char *bytes, uint64_t size)
-{
-	unsigned int tail = size % CACHEFS_BLOCK_SIZE;
-	unsigned int at = MIB - tail - CACHEFS_BLOCK_SIZE;
-
-	return !memchr_inv(bytes, 0, MIB) ||
-		(!memcmp(bytes + at, CACHEFS_SUPER_MAGIC, 8) && !memchr_inv(bytes, 0, at) &&
-		 !memchr_inv(bytes + MIB - tail, 0, tail));
-}
-
 /**
  * core_is_blank - Are the first and the last MiB of a device zero?
  * @fd: the device, open for reading
@@ -314,7 +300,7 @@ int core_is_blank(int fd)
 		ret = image_transfer(&device, false, device.bytes - MIB, buffer,
 				     MIB);
 		if (!ret)
-			ret = core_end_is_blank(buffer, device.bytes);
+			ret = cachefs_end_is_blank(buffer, MIB, device.bytes);
 	}
 	free(buffer);
 	return ret;

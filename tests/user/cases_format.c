@@ -254,6 +254,37 @@ static void power_loss_during_format(void)
 	EXPECT(die_at > CACHEFS_LAST_BLOCKS);
 }
 
+/* The device has @tail bytes behind its last block. */
+static void end_is_blank_with_tail(size_t tail)
+{
+	u64 size = 100 * CACHEFS_BLOCK_SIZE + tail;
+	u8 end[4 * CACHEFS_BLOCK_SIZE] = {};
+	size_t copy = sizeof(end) - tail - CACHEFS_BLOCK_SIZE;
+
+	EXPECT(cachefs_end_is_blank(end, sizeof(end), size));
+	memcpy(end + copy, CACHEFS_SUPER_MAGIC, 8);
+	end[copy + CACHEFS_BLOCK_SIZE - 1] = 7;
+	EXPECT(cachefs_end_is_blank(end, sizeof(end), size));
+	/* There is something before the copy, or behind it. */
+	end[copy - 1] = 1;
+	EXPECT(!cachefs_end_is_blank(end, sizeof(end), size));
+	end[copy - 1] = 0;
+	if (tail) {
+		end[sizeof(end) - 1] = 1;
+		EXPECT(!cachefs_end_is_blank(end, sizeof(end), size));
+		end[sizeof(end) - 1] = 0;
+	}
+	end[copy] = 0;
+	EXPECT(!cachefs_end_is_blank(end, sizeof(end), size));
+}
+
+static void copy_of_the_superblock_alone_is_blank(void)
+{
+	end_is_blank_with_tail(0);
+	end_is_blank_with_tail(512);
+	end_is_blank_with_tail(3584);
+}
+
 /* The cache is where it was; and so is the copy of its superblock. */
 static void device_has_grown(void)
 {
@@ -308,6 +339,7 @@ const struct test_case format_cases[] = {
 	CASE(both_ends_are_free),
 	CASE(power_loss_during_format),
 	CASE(device_has_grown),
+	CASE(copy_of_the_superblock_alone_is_blank),
 	CASE(smallest_device),
 	CASE(copy_of_superblock_is_compared),
 	CASE(older_format_is_refused),
