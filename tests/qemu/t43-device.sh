@@ -17,6 +17,13 @@ load netfs fscache dm_mod loop
 disk=$(readlink -f /dev/disk/disk)
 insmod /bed/cachefs.ko
 
+# The log's lines of earlier parts stay in /run/earlier.
+: > /run/earlier
+clear_log()
+{
+	dmesg -c >> /run/earlier
+}
+
 attach()	# WORDS; says "accepted", or the errno's text
 {
 	local text
@@ -55,7 +62,7 @@ seen()		# DEVICE
 
 named()		# NAME DEVICE
 {
-	dmesg -C
+	clear_log
 	check_equal "$1: refused" "Wrong medium type" "$(attach "$2")"
 	check "$1: by its name" eval "dmesg | grep -q -F 'holds $1, not'"
 }
@@ -145,7 +152,7 @@ for sectors in 262144 200007; do
 		# On a former cache such a format leaves the superblock.
 		end_magic "$device" "$what"
 		named "$name" "$device"
-		dmesg -C
+		clear_log
 		check_equal "$what on a former cache, format" "Wrong medium type" \
 			"$(attach "$device format")"
 		unsized
@@ -204,7 +211,7 @@ zero
 printf 'label: gpt\n,,L\n' | sfdisk -q --no-reread "$disk"
 partx -u "$disk"
 part=${disk}1
-dmesg -C
+clear_log
 check_equal "a partition" accepted "$(attach "$part force")"
 check "a partition: the log has its name" eval \
 	"dmesg | grep -q 'cachefs: ${part##*/}: attached as'"
@@ -228,7 +235,7 @@ settle
 nfs_umount
 cachefs_detach
 drop_caches
-dmesg -C
+clear_log
 check_equal "large sectors: it attaches again" accepted "$(attach "$loop")"
 check "large sectors: with what it had" eval \
 	"dmesg | grep -qE 'cachefs: .* [4-9] MiB cached'"
@@ -246,7 +253,7 @@ losetup -d "$loop"
 # --- a zoned device
 
 if modprobe null_blk nr_devices=1 zoned=1 zone_size=4 gb=1 memory_backed=1; then
-	dmesg -C
+	clear_log
 	check_equal "a zoned device: refused" "Invalid argument" \
 		"$(attach /dev/nullb0 force)"
 	check "a zoned device: by name" eval \
@@ -272,7 +279,7 @@ cachefs_detach
 unsized
 drop_caches
 device=$(sized $((120 << 11)))
-dmesg -C
+clear_log
 check_equal "a device that has grown" accepted "$(attach "$device")"
 cachefs_patient
 check "the log says by how much" eval "dmesg | grep -q 'has grown by 20 MiB'"
@@ -289,5 +296,5 @@ cachefs_detach
 unsized
 
 check_equal "no superblock, checksum or region was bad" "" \
-	"$(dmesg | grep -E 'cachefs: .*(mismatch|damaged|unusable)' || true)"
+	"$({ cat /run/earlier; dmesg; } | grep -E 'cachefs: .*(mismatch|damaged|unusable)' || true)"
 check "rmmod" rmmod cachefs

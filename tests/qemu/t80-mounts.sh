@@ -116,14 +116,16 @@ done
 what="written to by one of them"
 fill "$export_dir/late" 300000 9
 wait_for 60 file_settled "$export_dir/late"
-cat "$MNT/late" > /dev/null
 exec 6< /mnt/other/late
 for seed in 10 11; do
 	fill /run/new 4096 $seed
 	dd if=/run/new of="$MNT/late" bs=4096 seek=7 conv=notrunc 2>/dev/null
 	drop_pages
+	stored=$(cachefs_stat stored_bytes)
 	cat <&6 > /dev/null
 	settle
+	[ $seed != 10 ] || check_range "$what: the other stores (bytes)" 300000 400000 \
+		$(($(cachefs_stat stored_bytes) - stored))
 	drop_pages
 	check "$what: the right bytes" cmp "$export_dir/late" "$MNT/late"
 done
