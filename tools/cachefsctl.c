@@ -28,6 +28,7 @@ static const struct {
 	{ "evict", cmd_evict, "let go of what is cached of files" },
 	{ "pin", cmd_pin, "keep files in the cache" },
 	{ "doctor", cmd_doctor, "check step by step whether a mount is cached" },
+	{ "bench", cmd_bench, "measure a disk, and a server beside it" },
 	{ "metrics", cmd_metrics, "print the numbers for Prometheus" },
 	{ "report", cmd_report, "make a page of HTML of all that" },
 	{ "dump", cmd_dump, "show what is on the disk of a cache" },

@@ -61,6 +61,7 @@ void device_print_label(const char *label);
 
 /* The verbs */
 int cmd_attach(int argc, char **argv);
+int cmd_bench(int argc, char **argv);
 int cmd_cached(int argc, char **argv);
 int cmd_detach(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);

@@ -53,7 +53,7 @@ _cachefsctl()
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
 		_cachefsctl_words status top attach detach reload format wipe warm cached why \
-			evict pin doctor metrics report dump --help --version --sysroot
+			evict pin doctor bench metrics report dump --help --version --sysroot
 		return
 	fi
 	case $verb:$prev in
@@ -62,7 +62,7 @@ _cachefsctl()
 		_cachefsctl_files
 		return ;;
 	warm:-j|warm:--jobs|warm:-l|warm:--limit|top:-d|top:--delay|top:-n|top:--iterations|\
-	format:-L|format:--label)
+	format:-L|format:--label|bench:-t|bench:--time)
 		return ;;
 	esac
 	case $verb in
@@ -80,6 +80,8 @@ _cachefsctl()
 	pin)		words=(add remove list run --json --quiet)
 			[ "$COMP_CWORD" = 2 ] || kind="file" ;;
 	doctor)		words=(--file) kind=mount ;;
+	bench)		words=(--time --write --json) kind=device
+			[ "$COMP_CWORD" = 2 ] || kind="file" ;;
 	report)		words=(--history --output) ;;
 	dump)		words=(--regions --extents --verify --json --udev) kind=device ;;
 	esac

@@ -21,6 +21,7 @@ verbs=(
 	'evict:let go of what is cached of files'
 	'pin:keep files in the cache'
 	'doctor:check step by step whether a mount is cached'
+	'bench:measure a disk, and a server beside it'
 	'metrics:print the numbers for Prometheus'
 	'report:make a page of HTML of all that'
 	'dump:show what is on the disk of a cache'
@@ -103,6 +104,11 @@ argument)
 	doctor)
 		_arguments {-F,--file}'[the file to read]:file:_files' \
 			{-h,--help}'[display help]' '1:mount:_directories'
+		;;
+	bench)
+		_arguments {-t,--time}'[time for each measurement]:seconds:' \
+			{-w,--write}'[also write to the device]' {-J,--json}'[print JSON]' \
+			{-h,--help}'[display help]' '1:device:_files' '2:file:_files'
 		;;
 	metrics)
 		_arguments {-h,--help}'[display help]'

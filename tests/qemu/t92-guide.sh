@@ -29,6 +29,7 @@ nfs_server_start
 mkdir "$export_dir/data"
 fill_many "$export_dir/data" 20 5000 1
 fill "$export_dir/file" 300000 2
+fill "$export_dir/large" $((17 << 20)) 3
 nfs_mount
 
 # cachefsctl doctor takes no file that changed in the last ten seconds.
@@ -110,7 +111,7 @@ while IFS=$'\t' read -r section command <&8; do
 	*losetup*)	loop=$(losetup --noheadings --output NAME --associated "$export_dir/cachefs.img") ;;
 	esac
 done 8< <(python3 /bed/guide.py /bed/admin-guide.rst)
-check_range "commands of the guide that were run" 29 200 "$nr"
+check_range "commands of the guide that were run" 44 200 "$nr"
 check "the last command has detached the cache" eval '! attached'
 nfs_umount
 rmmod cachefs
