@@ -5,6 +5,9 @@
  */
 #include "internal.h"
 
+#define ERRORS_LOOKS	4	/* reads that tell whether the device can be read at all */
+static_assert(ERRORS_LOOKS <= CACHEFS_MIN_REGIONS);
+
 /**
  * cachefs_errors_reset - Forget all errors
  * @cache: the cache
@@ -65,12 +68,6 @@ static void errors_fail(struct cachefs_cache *cache, const char *why)
 	wake_up(&cache->wait);
 }
 
-static void errors_give_up(struct cachefs_cache *cache)
-{
-	static_assert(CACHEFS_MAX_ERRORS == 16);
-	errors_fail(cache, "16 errors in a row");
-}
-
 /**
  * cachefs_device_gone - The device was taken out of the machine
  * @cache: the cache
@@ -115,8 +112,9 @@ static void errors_stop_stores(struct cachefs_cache *cache, const char *why)
  * @block: where on the device
  * @error: the errno
  *
- * If reads fail in a row, the cache is out of use.  If writes fail in a row, or a write
- * has no room (%-ENOSPC, which is no error of the device), stores stop for a while.
+ * If errors come in a row, the log looks whether the device can be read at all, and gives
+ * the device up if not.  If writes fail in a row, or a write has no room (%-ENOSPC, which
+ * is no error of the device), stores stop for a while.
  *
  * Context: process.
  */
@@ -124,8 +122,8 @@ void cachefs_io_error(struct cachefs_cache *cache, bool write, u64 block,
 		      int error)
 {
 	struct cachefs_errors *errors = &cache->errors[write];
-	bool counts, many;
 	unsigned int nr = 0;
+	bool counts;
 
 	if (write && error == -ENOSPC) {
 		errors_stop_stores(cache, "no room below the device (error -28)");
@@ -151,18 +149,16 @@ void cachefs_io_error(struct cachefs_cache *cache, bool write, u64 block,
 	if (counts)
 		errors_changed(cache);
 
-	many = nr >= CACHEFS_MAX_ERRORS;
-	if (many && write) {
+	if (nr < CACHEFS_MAX_ERRORS)
+		return;
+	if (write)
 		errors_stop_stores(cache, "nothing can be written");
-		/*
-		 * The log reads the device, because a task that waits for a store must
-		 * not wait for a read.
-		 */
-		WRITE_ONCE(cache->check_device, true);
-		cachefs_log_kick(cache);
-	} else if (many) {
-		errors_give_up(cache);
-	}
+	/*
+	 * It may be one bad spot.  The log looks, because a task that waits for a store must
+	 * not wait for a read.
+	 */
+	WRITE_ONCE(cache->check_device, true);
+	cachefs_log_kick(cache);
 }
 
 /**
@@ -195,25 +191,32 @@ int cachefs_transfer(struct cachefs_cache *cache, bool write, u64 block,
 }
 
 /**
- * cachefs_check_device - Give up a device that can neither be written nor read
+ * cachefs_check_device - Give up a device that has only given errors, and cannot be read
  * @cache: the cache
  *
  * Context: process, sleeps; flush_mutex held.
  */
 void cachefs_check_device(struct cachefs_cache *cache)
 {
-	int ret;
+	u64 block = 0;
+	int ret = 0;
+	u32 i;
 
 	lockdep_assert_held(&cache->flush_mutex);
 	if (!READ_ONCE(cache->check_device))
 		return;
 	WRITE_ONCE(cache->check_device, false);
-	ret = cachefs_device_read(cache->device, CACHEFS_SUPER_BLOCK,
-				  cache->scratch, 1);
-	if (!ret)
-		return;
-	cachefs_io_error(cache, false, CACHEFS_SUPER_BLOCK, ret);
-	errors_give_up(cache);
+	/* These are far from each other, so a bad spot has one of them at most. */
+	for (i = 0; i < ERRORS_LOOKS; i++) {
+		block = cachefs_slot_block(&cache->geo, cache->geo.nr_regions / ERRORS_LOOKS * i,
+					   0);
+		ret = cachefs_device_read(cache->device, block, cache->scratch, 1);
+		if (!ret)
+			return;
+	}
+	cachefs_io_error(cache, false, block, ret);
+	static_assert(CACHEFS_MAX_ERRORS == 16);
+	errors_fail(cache, "16 errors in a row");
 }
 
 /**

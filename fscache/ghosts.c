@@ -129,8 +129,14 @@ static unsigned int ghosts_note(struct ghost_bucket *bucket, u32 hash, u32 block
 /* Whether a store displaces what is cached. */
 static bool ghosts_cache_is_full(const struct cachefs_cache *cache)
 {
-	/* The index may be full before the device is.  A recovery has not found all yet. */
-	return READ_ONCE(cache->regions[READ_ONCE(cache->head)].nr_extents) ||
+	u32 head = READ_ONCE(cache->head);
+
+	/*
+	 * While the region at the head is prepared, it is empty, and the next one tells.  The
+	 * index may be full before the device is.  A recovery has not found all yet.
+	 */
+	return READ_ONCE(cache->regions[head].nr_extents) ||
+		READ_ONCE(cache->regions[(head + 1) % cache->geo.nr_regions].nr_extents) ||
 		READ_ONCE(cache->let_go) || READ_ONCE(cache->unscanned);
 }
 

@@ -366,7 +366,10 @@ static void index_insert_run(struct cachefs_cache *cache, u64 hash,
 		return;
 	}
 	before = index_tail_nr(at.tail);
-	/* The longer entry comes first: a reader finds the blocks all the time. */
+	/*
+	 * The longer entry comes first, so the blocks are always there.  A reader that looks
+	 * for both entries at that moment may miss both, and asks the server.
+	 */
 	cachefs_index_account(cache, region, before + nr, 1);
 	index_insert(cache, hash, first - before, before + nr, at.place,
 		     at.tail & INDEX_TAIL_READ);

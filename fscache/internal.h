@@ -35,8 +35,8 @@
 #define CACHEFS_NO_REF		U32_MAX
 
 /*
- * After this many read errors in a row the cache is out of use.  After as many write
- * errors in a row nothing is stored.
+ * After this many errors in a row the cache is out of use, if nothing else can be read
+ * either.  After as many write errors in a row nothing is stored.
  */
 #define CACHEFS_MAX_ERRORS	16
 /* Errors that are closer together than this count once. */
@@ -250,7 +250,7 @@ struct cachefs_geometry {
  * @objects: number of open objects, as the glue counts them
  * @wait: for the end of the last operation, for room in flight, and for a recovery
  * @stores_lock: protects @stores
- * @stores: stores that have not ended and were not given up, oldest first; stores_lock
+ * @stores: stores that have not ended and were not given up; stores_lock
  * @watch: gives up stores that take too long
  * @submits: stores whose I/O has not begun, newest first
  * @submit_work: begins the I/O of @submits

@@ -188,7 +188,8 @@ bool cachefs_pace_stuck(struct cachefs_cache *cache)
 {
 	unsigned int ms = READ_ONCE(cache->read_bypass_ms);
 
-	return ms && atomic_read(&cache->ios) &&
+	/* Pairs with cachefs_pace_begin(), which writes last_answer before ios. */
+	return ms && atomic_read_acquire(&cache->ios) &&
 		time_after(jiffies, READ_ONCE(cache->last_answer) +
 				    msecs_to_jiffies(ms * PACE_STUCK));
 }

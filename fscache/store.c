@@ -259,7 +259,10 @@ static void store_io_end(struct cachefs_io *io)
 	store_put(store);
 }
 
-/* Find the oldest store older than @age jiffies.  It does not end before store_put(). */
+/*
+ * Find a store that is older than @age jiffies.  The store does not end before store_put().
+ * The list has the order in which the stores got room, and some have waited for that.
+ */
 static struct cachefs_store *store_overdue(struct cachefs_cache *cache,
 					   unsigned long age)
 {
@@ -268,7 +271,7 @@ static struct cachefs_store *store_overdue(struct cachefs_cache *cache,
 	spin_lock(&cache->stores_lock);
 	list_for_each_entry_safe(store, next, &cache->stores, watch) {
 		if (time_before_eq(jiffies, store->began + age))
-			break;
+			continue;
 		list_del_init(&store->watch);
 		/* Not if all I/O of the store has ended just now. */
 		if (atomic_inc_not_zero(&store->pending)) {

@@ -242,6 +242,8 @@ static void many_errors_take_the_cache_out_of_use(struct kunit *test)
 		f->cache->errors[0].last -= CACHEFS_ERROR_INTERVAL;
 		WRITE_ONCE(f->ramdisk->fail_reads, true);
 		KUNIT_EXPECT_EQ(test, fixture_read(f, &v, 100 + i, 1, 1), -EIO);
+		if (i == CACHEFS_MAX_ERRORS - 1)
+			flush_delayed_work(&f->cache->log_work);
 		WRITE_ONCE(f->ramdisk->fail_reads, false);
 	}
 	KUNIT_EXPECT_EQ(test, cachefs_state(f->cache), CACHEFS_FAILED);

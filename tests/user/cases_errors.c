@@ -24,6 +24,14 @@ static void one_read_error(void)
 	device->read_errors = 0;
 }
 
+/* The log looks for a block that can be read. */
+static void nothing_can_be_read(void)
+{
+	model.device->read_errors = 1000;
+	shim_advance_ms(1000);
+	model.device->read_errors = 0;
+}
+
 static void errors_in_a_row_fail(void)
 {
 	unsigned int i;
@@ -38,6 +46,10 @@ static void errors_in_a_row_fail(void)
 		EXPECT_EQ(stat(CACHEFS_STAT_READ_ERRORS), i + 1);
 		shim_advance_ms(1000);
 	}
+	/* Other blocks could be read. */
+	EXPECT_EQ(cachefs_state(model.cache), CACHEFS_DEGRADED);
+	one_read_error();
+	nothing_can_be_read();
 	EXPECT(shim_log_has("16 errors in a row"));
 	EXPECT_EQ(cachefs_state(model.cache), CACHEFS_FAILED);
 	EXPECT(!model_cached(1, 0));
@@ -46,6 +58,27 @@ static void errors_in_a_row_fail(void)
 	EXPECT_REFUSED(UNUSABLE);
 	EXPECT(!wanted());
 	EXPECT_REFUSED(UNUSABLE);
+}
+
+/* Many small files lie side by side, and nothing else is read. */
+static void bad_spot_costs_only_what_is_in_it(void)
+{
+	unsigned int i;
+
+	tiny();
+	for (i = 0; i < CACHEFS_MAX_ERRORS + 4; i++)
+		EXPECT_EQ(model_store_now(2, 2 * i, 1), 0);
+	EXPECT_EQ(model_store_now(1, 0, 20), 0);
+	bad_blocks(cachefs_slot_block(&model.cache->geo, 0, 0), CACHEFS_MAX_ERRORS + 4);
+	for (i = 0; i < CACHEFS_MAX_ERRORS + 4; i++) {
+		EXPECT_EQ(model_read_now(2, 2 * i, 1), -EIO);
+		shim_advance_ms(1000);
+	}
+	bad_blocks(0, 0);
+	EXPECT_EQ(cachefs_state(model.cache), CACHEFS_DEGRADED);
+	EXPECT_EQ(model_count_cached(2), 0);
+	EXPECT_EQ(model_read_now(1, 0, 20), 0);
+	EXPECT_EQ(model_store_now(2, 0, 1), 0);
 }
 
 /* Errors of I/O that was under way when a path failed count as one, and age. */
@@ -477,6 +510,9 @@ static void fail_now(void)
 		one_read_error();
 		shim_advance_ms(1000);
 	}
+	EXPECT_EQ(cachefs_state(model.cache), CACHEFS_DEGRADED);
+	one_read_error();
+	nothing_can_be_read();
 	EXPECT_EQ(cachefs_state(model.cache), CACHEFS_FAILED);
 }
 
@@ -533,6 +569,7 @@ static void each_state_is_told(void)
 		shim_advance_ms(1000);
 		one_read_error();
 	}
+	nothing_can_be_read();
 	EXPECT_EQ(cachefs_state(model.cache), CACHEFS_FAILED);
 	EXPECT_EQ(told, CACHEFS_MAX_ERRORS + 1);
 	EXPECT_EQ(cachefs_use_again(model.cache), 0);
@@ -623,6 +660,7 @@ static void others_run_meanwhile(void)
 
 const struct test_case error_cases[] = {
 	CASE(errors_in_a_row_fail),
+	CASE(bad_spot_costs_only_what_is_in_it),
 	CASE(errors_of_a_moment_are_one),
 	CASE(errors_age),
 	CASE(read_that_works_ends_the_row),

@@ -37,6 +37,19 @@ static void second_read_is_stored(void)
 	EXPECT(!admits(1, 0, 25));
 }
 
+/* The log lets go of a region some time before it is ready for the next one. */
+static void second_read_counts_while_a_region_is_prepared(void)
+{
+	struct cachefs_region *head;
+
+	full();
+	head = &model.cache->regions[model.cache->head];
+	EXPECT(head->nr_extents);
+	head->nr_extents = 0;
+	EXPECT(!admits(1, 0, 25));
+	EXPECT(cachefs_ghosts_count(model.cache, &second));
+}
+
 /* An entry has 4 blocks, a chunk has 128. */
 static void blocks_of_several_entries(void)
 {
@@ -123,6 +136,7 @@ static void ghosts_without_memory(void)
 
 const struct test_case ghost_cases[] = {
 	CASE(second_read_is_stored),
+	CASE(second_read_counts_while_a_region_is_prepared),
 	CASE(blocks_of_several_entries),
 	CASE(first_read_is_stored_where_nothing_is_displaced),
 	CASE(oldest_ghosts_are_forgotten),

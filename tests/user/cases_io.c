@@ -363,6 +363,50 @@ static void store_that_has_arrived_is_not_given_up(void)
 	__free_page(page);
 }
 
+static struct cachefs_store *released;
+
+static void note_release(struct cachefs_store *store)
+{
+	released = store;
+}
+
+static void no_end(struct cachefs_store *store)
+{
+}
+
+/* A store that has waited for room is behind a younger one in the list. */
+static void oldest_store_is_given_up(void)
+{
+	struct page *pages[2] = {
+		alloc_page(GFP_KERNEL | __GFP_NOFAIL), alloc_page(GFP_KERNEL | __GFP_NOFAIL),
+	};
+	struct cachefs_store stores[2] = {};
+	unsigned int i;
+
+	tiny();
+	model.cache->max_in_flight_ms = 1000;
+	model.device->hangs = true;
+	for (i = 0; i < 2; i++) {
+		memset(page_address(pages[i]), 1, CACHEFS_BLOCK_SIZE);
+		stores[i] = (struct cachefs_store) {
+			.cache = model.cache, .version = model.versions[1].core,
+			.block = i, .bytes = CACHEFS_BLOCK_SIZE, .pages = &pages[i],
+			.still_valid = always_valid, .release = note_release,
+			.done = no_end,
+		};
+		cachefs_store(&stores[i]);
+	}
+	stores[1].began -= 3 * HZ;
+	released = NULL;
+	cachefs_store_watch(&model.cache->watch.work);
+	EXPECT(released == &stores[1]);
+	EXPECT(!stores[0].released);
+	model.device->hangs = false;
+	shim_run();
+	__free_page(pages[0]);
+	__free_page(pages[1]);
+}
+
 /* There may be no memory for the second part, because the first part has it all. */
 static void store_does_not_wait_for_memory(void)
 {
@@ -566,6 +610,7 @@ const struct test_case io_cases[] = {
 	CASE(pinned_region_stays_as_it_is),
 	CASE(region_that_is_written_is_not_reused),
 	CASE(store_that_has_arrived_is_not_given_up),
+	CASE(oldest_store_is_given_up),
 	CASE(store_does_not_wait_for_memory),
 	CASE(log_does_not_go_on_without_memory),
 	CASE(copies_are_for_the_next_region_too),
