@@ -34,7 +34,9 @@
  * @inode: the inode whose pages the operation is about
  *
  * If it is not, nothing cached may be served, and nothing may be stored.  File
- * systems other than NFS tell FS-Cache of each change.
+ * systems other than NFS tell FS-Cache of the changes that they see, and nothing else is
+ * known of their inodes.  See Documentation/known-kernel-faults.rst for two that are not
+ * told.
  *
  * Context: any but interrupts; takes i_lock.
  * Return: whether NFS has no doubt about the inode's attributes, and the attributes

@@ -7,6 +7,7 @@
  */
 #include <linux/kernel.h>
 #include <linux/module.h>
+#include <linux/sched/mm.h>
 #include <linux/string.h>
 #include "glue.h"
 
@@ -69,14 +70,21 @@ void cachefs_policy_of(const char *key, const char *rules, struct cachefs_policy
 	*found = (struct cachefs_policy) { .max_share = 100 };
 }
 
+/*
+ * On Linux 6.1 the end of a store may free a volume, and so wait for the lock of the
+ * parameters.  To reclaim pages of NFS may take the end of a store.  So no memory of
+ * NFS is reclaimed under that lock.
+ */
 static void policy_apply(struct cachefs_glue_volume *volume)
 {
+	unsigned int nofs = memalloc_nofs_save();
 	struct cachefs_policy found;
 
 	cachefs_policy_of(volume->vcookie->key + 1, policy, &found);
 	if (found.second)
 		cachefs_ghosts_begin(volume->glue->cache);
 	cachefs_volume_set_policy(volume->volume, &found);
+	memalloc_nofs_restore(nofs);
 }
 
 static int policy_set(const char *value, const struct kernel_param *param)
@@ -84,6 +92,7 @@ static int policy_set(const char *value, const struct kernel_param *param)
 	struct cachefs_glue_volume *volume;
 	const char *text = value, *end;
 	struct cachefs_policy found;
+	unsigned int nofs;
 	int ret;
 
 	for (; *text && *text != '\n'; text = end + (*end == ',')) {
@@ -94,7 +103,9 @@ static int policy_set(const char *value, const struct kernel_param *param)
 			return -EINVAL;
 		}
 	}
+	nofs = memalloc_nofs_save();
 	ret = param_set_charp(value, param);
+	memalloc_nofs_restore(nofs);
 	if (ret)
 		return ret;
 	list_for_each_entry(volume, &policy_volumes, policy_link)
