@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * cachefsctl attach, detach and reload.
+ * cachefsctl attach and reload.
  */
 #include <err.h>
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,16 +33,6 @@ static const char attach_usage[] =
 	" -c, --create    make a cache on a device that is blank\n"
 	" -n, --dry-run   only say what would be done\n"
 	" -h, --help      display this help\n";
-
-static const char detach_usage[] =
-	"Usage: cachefsctl detach [options] [DEVICE|UUID]\n"
-	"\n"
-	"Take the cache out of service.  Mounts go on without it.\n"
-	"\n"
-	"Options:\n"
-	" -i, --if-attached  no error if no cache is attached\n"
-	" -w, --wait SECONDS wait no longer; the detach goes on\n"
-	" -h, --help         display this help\n";
 
 static const char reload_usage[] =
 	"Usage: cachefsctl reload [options]\n"
@@ -339,11 +330,54 @@ static bool attach_name_changes(const char *device)
 		readlink(device, path, sizeof(path)) < 0;
 }
 
+/* The lock that an attach holds from the search for its device on. */
+static const char attach_lock_path[] = "/run/cachefs.lock";
+
+/*
+ * Take the lock, after any other attach.  Returns its file, to be closed; -1 if there is
+ * none, for somebody who may not attach either.
+ */
+static int attach_lock(const char *device)
+{
+	char *path = root_path("%s", attach_lock_path);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	free(path);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB)) {
+		cmd_warn("%s: the attach waits for another attach that is under way", device);
+		while (flock(fd, LOCK_EX) && errno == EINTR)
+			;
+	}
+	return fd;
+}
+
+static void attach_unlock(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+/**
+ * attach_is_under_way - Check whether another process attaches a cache
+ *
+ * Return: whether one does, or searches for the device of its cache.
+ */
+bool attach_is_under_way(void)
+{
+	char *path = root_path("%s", attach_lock_path);
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	bool is = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB);
+
+	free(path);
+	attach_unlock(fd);
+	return is;
+}
+
 static int attach_configured(const struct config *config, bool dry)
 {
+	int lock = attach_lock(config->device), status;
 	char *device = NULL, *why = NULL;
 	unsigned int i;
-	int status;
 
 	for (i = 0; i <= 10 * config->wait; i++) {
 		free(why);
@@ -356,15 +390,22 @@ static int attach_configured(const struct config *config, bool dry)
 		status = cmd_fails(0, "%s: not there after %u seconds; network file systems start uncached: %s",
 				   config->device, dry ? 0 : config->wait, why);
 		free(why);
-		return status;
+	} else {
+		status = attach_device(device, config, config->create, dry);
 	}
-	status = attach_device(device, config, config->create, dry);
 	free(device);
+	attach_unlock(lock);
 	return status;
 }
 
-/* Has a child ended?  @status becomes its exit status. */
-static bool attach_ended(pid_t pid, int *status)
+/**
+ * attach_ended - Check whether a child has ended
+ * @pid: the child
+ * @status: becomes its exit status
+ *
+ * Return: whether it has ended.
+ */
+bool attach_ended(pid_t pid, int *status)
 {
 	if (waitpid(pid, status, WNOHANG) != pid)
 		return false;
@@ -446,13 +487,14 @@ static int attach_named(const char *name, bool create, bool dry)
 {
 	struct config config;
 	char *device, *why;
-	int status, ret;
+	int status, ret, lock;
 
 	ret = config_read(&config);
 	if (ret && ret != -ENOENT) {
 		config_free(&config);
 		return EXIT_FAILURE;
 	}
+	lock = attach_lock(name);
 	device = device_find(name, &why);
 	if (device) {
 		status = attach_device(device, &config, create, dry);
@@ -462,6 +504,7 @@ static int attach_named(const char *name, bool create, bool dry)
 		status = attach_not_found(name, why);
 		free(why);
 	}
+	attach_unlock(lock);
 	free(device);
 	config_free(&config);
 	return status;
@@ -500,106 +543,6 @@ int cmd_attach(int argc, char **argv)
 	if (boot || optind != argc - 1)
 		return cmd_bad_usage("attach", "one device is needed, or --boot");
 	return attach_named(argv[optind], create, dry);
-}
-
-static int detach_now(const struct system_cache *cache)
-{
-	int status = control_detach(cache->uuid);
-
-	if (!status)
-		printf("%s: detached\n", cache->device);
-	return status;
-}
-
-/* Does the device have all data, so that the module waits only for servers? */
-static bool detach_is_written(const char *uuid)
-{
-	char *state = root_text("/sys/fs/cachefs/%s/state", uuid);
-	bool is = state && !strcmp(state, "detached");
-
-	free(state);
-	return is;
-}
-
-/*
- * A waiting detach cannot be interrupted.  So a child detaches, and continues when this
- * process has given up.  A shutdown waits for all processes, except for those of root
- * whose names begin with an @; see systemd.io/ROOT_STORAGE_DAEMONS.
- */
-static int detach_in_child(const struct system_cache *cache, unsigned int wait)
-{
-	unsigned int written = 0, i;
-	int status;
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	if (pid < 0)
-		return cmd_fails(errno, "%s: not detached", cache->device);
-	if (!pid) {
-		*program_invocation_name = '@';
-		exit(detach_now(cache));
-	}
-	for (i = 0; i <= 10 * wait; i++) {
-		if (attach_ended(pid, &status))
-			return status;
-		written += detach_is_written(cache->uuid);
-		if (written == 50) {
-			warnx("%s: all is written; the detach waits for a server that does not answer, until umount -f of its mounts",
-			      cache->device);
-			return EXIT_SUCCESS;
-		}
-		pages_sleep_ms(100);
-	}
-	return cmd_fails(0, "%s: not detached after %u seconds; the detach goes on",
-			 cache->device, wait);
-}
-
-int cmd_detach(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{ "if-attached", no_argument, NULL, 'i' },
-		{ "wait", required_argument, NULL, 'w' },
-		{ "help", no_argument, NULL, 'h' },
-		{}
-	};
-	const struct system_cache *cache;
-	bool if_attached = false;
-	unsigned int wait = 0;
-	struct system sys;
-	int c, status;
-
-	while ((c = getopt_long(argc, argv, "iw:h", options, NULL)) != -1)
-		switch (c) {
-		case 'i':
-			if_attached = true;
-			break;
-		case 'w':
-			if (unit_parse_number(optarg, 86400, &wait) || !wait)
-				return cmd_bad_usage("detach", "not a number of seconds: %s",
-						     optarg);
-			break;
-		case 'h':
-			return cmd_help(detach_usage);
-		default:
-			return cmd_misused("detach");
-		}
-	if (optind < argc - 1)
-		return cmd_bad_usage("detach", "unexpected: %s", argv[optind + 1]);
-	system_read(&sys);
-	cache = device_find_attached(&sys, argv[optind]);
-	if (cache)
-		status = wait ? detach_in_child(cache, wait) : detach_now(cache);
-	else if (if_attached)
-		status = EXIT_SUCCESS;
-	else if (argv[optind])
-		status = cmd_fails(0, "%s: is not attached%s%s", argv[optind],
-				   sys.nr_caches ? "; attached is " : "",
-				   sys.nr_caches ? sys.caches[0].device : "");
-	else
-		status = cmd_fails(0, "no cache is attached");
-	system_free(&sys);
-	return status;
 }
 
 /* Note the present limits, to set them again. */

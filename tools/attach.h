@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Commands to the module (control.c), devices by their names (device.c), and
- * /etc/cachefs.conf (config.c).
+ * What attach and detach share (attach.c), commands to the module (control.c), devices by
+ * their names (device.c), and /etc/cachefs.conf (config.c).
  */
 #ifndef _TOOLS_ATTACH_H
 #define _TOOLS_ATTACH_H
 
+#include <sys/types.h>
 #include "core.h"
 
 struct system;
 struct system_cache;
+
+/* attach.c */
+bool attach_ended(pid_t pid, int *status);
+bool attach_is_under_way(void);
 
 /* control.c */
 int control_log_open(void);

@@ -95,18 +95,26 @@ static bool control_secure_boot(void)
 }
 
 /**
- * control_run - Run a program
+ * control_run - Run a program of the system
  * @argv: its name and its arguments, up to a %NULL
+ *
+ * cron has no directory of administrators in PATH.
  *
  * Return: its exit status, or an errno.
  */
 int control_run(const char *const *argv)
 {
 	pid_t pid;
+	char *path;
 	int status;
 	int ret;
 
 	ret = posix_spawnp(&pid, argv[0], NULL, NULL, (char **)argv, environ);
+	if (ret == ENOENT) {
+		path = cmd_text("/usr/sbin/%s", argv[0]);
+		ret = posix_spawn(&pid, path, NULL, NULL, (char **)argv, environ);
+		free(path);
+	}
 	if (ret)
 		return -ret;
 	while (waitpid(pid, &status, 0) < 0)

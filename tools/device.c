@@ -13,21 +13,41 @@
 #include "cachefsctl.h"
 #include "system.h"
 
-/* The devices that hold a cache, by their names, and a text about damaged ones. */
+/* The devices that hold a cache, by their names, and a text about those that do not count. */
 struct device_list {
 	char	**names;
 	size_t	nr;
-	char	*damaged;
+	char	*reasons;
 };
+
+/* Can others than root make such a device, and decide what is on it? */
+static bool device_is_others(const char *name)
+{
+	return !strncmp(name, "loop", 4) ||
+		root_number("/sys/class/block/%s/removable", name) == 1 ||
+		root_number("/sys/class/block/%s/../removable", name) == 1;
+}
+
+/* Add a reason why no device was found. */
+static void device_add_reason(struct device_list *list, char *reason)
+{
+	char *text = cmd_text("%s; %s", list->reasons, reason);
+
+	free(list->reasons);
+	free(reason);
+	list->reasons = text;
+}
 
 /*
  * Add a device if it holds the cache with this UUID or label.  If the superblock is damaged,
- * add it to the text, unless it is known to be another cache.
+ * add it to the text, unless it is known to be another cache.  The owner of a device knows
+ * the secret of its cache, and can write there whatever readers are to get.  So a device
+ * that others can make does not become the cache because it has the right label.
  */
 static void device_try(struct device_list *list, const char *name, const char *tag,
 		       const char *value)
 {
-	char *path = root_path("/dev/%s", name), *text;
+	char *path = root_path("/dev/%s", name);
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), content;
 	struct core_super super;
 	const char *why;
@@ -40,14 +60,15 @@ static void device_try(struct device_list *list, const char *name, const char *t
 	close(fd);
 	is = !(strcmp(tag, "UUID") ? strcmp(super.label, value) :
 	       strcasecmp(super.uuid, value));
-	if (content == CORE_CACHE && is) {
+	if (content == CORE_CACHE && is && device_is_others(name)) {
+		device_add_reason(list, cmd_text("/dev/%s has a cache of that name, but not only root can make such a device: name it by its path",
+						 name));
+	} else if (content == CORE_CACHE && is) {
 		list->names = cmd_grow(list->names, list->nr, sizeof(*list->names));
 		list->names[list->nr++] = cmd_text("%s", name);
 	} else if (content == CORE_BAD_CACHE && (is || !*super.uuid)) {
-		text = cmd_text("%s; /dev/%s has a cache%s with a bad superblock: %s",
-				list->damaged, name, is ? " of that name" : "", why);
-		free(list->damaged);
-		list->damaged = text;
+		device_add_reason(list, cmd_text("/dev/%s has a cache%s with a bad superblock: %s",
+						 name, is ? " of that name" : "", why));
 	}
 }
 
@@ -57,7 +78,7 @@ static void device_find_all(struct device_list *list, const char *tag, const cha
 	FILE *file = root_open("/proc/partitions");
 	char line[256], name[128];
 
-	*list = (struct device_list) { .damaged = cmd_text("%s", "") };
+	*list = (struct device_list) { .reasons = cmd_text("%s", "") };
 	while (file && fgets(line, sizeof(line), file))
 		if (sscanf(line, "%*u %*u %*u %127s", name) == 1)
 			device_try(list, name, tag, value);
@@ -89,7 +110,7 @@ static char *device_find_cache(const char *tag, const char *value, char **why)
 	size_t i;
 
 	device_find_all(&list, tag, value);
-	*why = list.nr ? NULL : cmd_text("%s%s", strerror(ENOENT), list.damaged);
+	*why = list.nr ? NULL : cmd_text("%s%s", strerror(ENOENT), list.reasons);
 	for (i = 0; i < list.nr && !*why; i++) {
 		if (device_is_below(list.names, list.nr, list.names[i]))
 			continue;
@@ -103,7 +124,7 @@ static char *device_find_cache(const char *tag, const char *value, char **why)
 	for (i = 0; i < list.nr; i++)
 		free(list.names[i]);
 	free(list.names);
-	free(list.damaged);
+	free(list.reasons);
 	return path;
 }
 

@@ -46,10 +46,11 @@ enum format_verb { FORMAT, WIPE, WIPE_DATA };
 /* Print the content of a device.  Returns EXIT_FAILURE if the content may not be lost. */
 static int format_check(const char *path, bool force, enum format_verb verb)
 {
-	char made[32] = "", *size, *foreign;
+	char made[32] = "an unknown day", *size, *foreign;
 	struct core_super super;
 	const char *why;
 	int ret = device_look(path, &super, &why, &foreign), status = EXIT_SUCCESS;
+	struct tm tm;
 	time_t when;
 
 	if (ret == -ENOSPC && verb == FORMAT) {
@@ -68,7 +69,8 @@ static int format_check(const char *path, bool force, enum format_verb verb)
 			path, why);
 	} else if (ret == CORE_CACHE) {
 		when = super.format_time;
-		strftime(made, sizeof(made), "%Y-%m-%d", gmtime(&when));
+		if (gmtime_r(&when, &tm))
+			strftime(made, sizeof(made), "%Y-%m-%d", &tm);
 		size = unit_size(super.capacity_bytes);
 		cmd_say("%s: what is lost: the content of the cache %s%s%s%s, %s, made on %s\n",
 			path, super.uuid, *super.label ? " (" : "", super.label,

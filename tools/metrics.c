@@ -28,20 +28,22 @@ static void metrics_head(const char *name, const char *type, const char *help)
 	       type);
 }
 
-/* Print a label with its value, quoted. */
+/*
+ * Print a label with its value, quoted.  A byte of a character that a terminal obeys, or a
+ * byte that is no UTF-8, becomes \xNN: two names stay two.
+ */
 static void metrics_label(const char *name, const char *value, const char *before)
 {
+	char *shown = cmd_shown("%s", value), *c;
+
 	printf("%s%s=\"", before, name);
-	while (*value)
-		if (*value == '\n') {
-			fputs("\\n", stdout);
-			value++;
-		} else if (*value == '"' || *value == '\\') {
-			printf("\\%c", *value++);
-		} else {
-			value = utf8_print(stdout, value);
-		}
+	for (c = shown; *c; c++) {
+		if (*c == '"' || *c == '\\')
+			putchar('\\');
+		putchar(*c);
+	}
 	putchar('"');
+	free(shown);
 }
 
 static void metrics_one(const char *name, const struct system_cache *cache,
@@ -180,6 +182,8 @@ static void metrics_refused(const struct system *sys)
  */
 static void metrics_cached(const struct system *sys)
 {
+	const char *state = sys->nr_caches ? sys->caches[0].state : "";
+	bool usable = !strcmp(state, "active") || !strcmp(state, "degraded");
 	const struct system_mount *mount;
 	size_t i;
 
@@ -194,8 +198,7 @@ static void metrics_cached(const struct system *sys)
 		metrics_label("fsc", mount->fsc ? "yes" : "no", ",");
 		if (mount->volume)
 			metrics_label("volume", mount->volume->key, ",");
-		printf("} %d\n", sys->nr_caches &&
-		       !system_problem_of(sys, mount->target));
+		printf("} %d\n", usable && !system_problem_of(sys, mount->target));
 	}
 }
 

@@ -80,7 +80,8 @@ static size_t utf8_lines(const char *text)
  * @args: with names that other users may have chosen
  *
  * A byte of a character that a terminal obeys, or a byte that is no UTF-8, becomes \xNN.
- * If a name has a line break, all line breaks become \x0a.
+ * If a name has a line break, all line breaks become \x0a, except for one at the end of
+ * @format.
  *
  * Return: the text, to be freed.  The program ends if there is no memory.
  */
@@ -88,8 +89,9 @@ char *utf8_vshown(const char *format, va_list args)
 {
 	char *text, *shown, *end;
 	const char *c;
+	size_t last = strlen(format);
 	unsigned int length;
-	bool lines;
+	bool lines, ends;
 
 	if (vasprintf(&text, format, args) < 0)
 		err(EXIT_FAILURE, NULL);
@@ -97,9 +99,10 @@ char *utf8_vshown(const char *format, va_list args)
 	if (!shown)
 		err(EXIT_FAILURE, NULL);
 	lines = utf8_lines(text) == utf8_lines(format);
+	ends = last && format[last - 1] == '\n';
 	for (c = text, end = shown; *c;) {
 		length = utf8_length((const unsigned char *)c);
-		if (length && (utf8_control(c) < 0 || (*c == '\n' && lines))) {
+		if (length && (utf8_control(c) < 0 || (*c == '\n' && (lines || (ends && !c[1]))))) {
 			end = mempcpy(end, c, length);
 			c += length;
 			continue;

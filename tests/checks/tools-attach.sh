@@ -22,6 +22,7 @@ check_attach()
 	ends "attach: the path was written" 0 '/dev/vdd$' cat "$tmp/tree/sys/fs/cachefs/attach"
 	ends "attach UUID=" 0 'vdd: would be attached' sys attach -n \
 		"UUID=$(sys dump -u "$image" | sed -n 's/^ID_FS_UUID=//p')"
+	check_attach_others
 	# The same cache is on two devices.  Later one of the devices lies over the other.
 	cp "$image" "$tmp/tree/dev/vdc"
 	ends "attach LABEL=: two devices have it" 1 'is on /dev/vdc and on /dev/vdd: ' \
@@ -99,7 +100,7 @@ check_attach()
 	# A disk that does not answer.  Either a write to the module's file blocks, or the
 	# search for the label.
 	tree no_cache
-	mkdir -p "$tmp/tree/etc"
+	mkdir -p "$tmp/tree/etc" "$tmp/tree/run"
 	truncate -s 64M "$image"
 	sys format -L quick "$image" > "$tmp/out"
 	printf 'device=LABEL=quick\nwait=1\n' > "$tmp/tree/etc/cachefs.conf"
@@ -109,6 +110,8 @@ check_attach()
 		# The process that still waits holds the lock as long as it lives.
 		ends "attach --boot does not wait for $fifo" 0 'not attached yet after 3 seconds' \
 			timeout 120 flock "$tmp/lives" "$ctl" --sysroot "$tmp/tree" attach --boot
+		ends "detach sees that an attach is under way" 1 'may still attach a cache' \
+			sys detach --if-attached --wait 1
 		# The process that waits goes on.
 		ln "$tmp/tree/$fifo" "$tmp/held"
 		rm "$tmp/tree/$fifo"
@@ -119,8 +122,25 @@ check_attach()
 			ends "and it goes on afterwards" 0 '/dev/vdd$' timeout 60 cat "$tmp/held"
 		fi
 		ends "and ends" 0 '' timeout 60 flock "$tmp/lives" true
+		ends "then detach has nothing to do" 0 '' sys detach --if-attached --wait 1
 		rm "$tmp/held"
 	done
+	# The second attach finds what the first one has done.
+	: > "$tmp/tree/sys/fs/cachefs/attach"
+	flock "$tmp/tree/run/cachefs.lock" bash -c 'until [ -e "$1" ]; do sleep 0.1; done
+		mkdir -p "$2/uuid" && echo active > "$2/uuid/state" &&
+			echo /dev/vdd > "$2/uuid/device"' - "$tmp/waits" "$tmp/tree/sys/fs/cachefs" &
+	until [ -e "$tmp/tree/run/cachefs.lock" ] &&
+	      ! flock -n "$tmp/tree/run/cachefs.lock" true; do
+		sleep 0.1
+	done
+	ends "attach waits for another attach" 0 'vdd: is attached already' \
+		bash -c '"$1" --sysroot "$2" attach "$4" 2>&1 |
+			while read -r line; do echo "$line"; : > "$3"; done' \
+		- "$ctl" "$tmp/tree" "$tmp/waits" "$image"
+	ends "and says so" 0 'waits for another attach that is under way' cat "$tmp/said"
+	wait
+	rm -r "$tmp/tree/sys/fs/cachefs/uuid" "$tmp/waits"
 	tree nothing
 	ends "attach: a label without a value" 1 'LABEL=: Invalid argument' sys attach -n LABEL=
 	truncate -s 64M "$image"
@@ -166,6 +186,28 @@ check_attach()
 	tree healthy
 	ends "reload --dry-run" 0 'removed and loaded, and attached again: /dev/vdc' \
 		sys reload --dry-run
+}
+
+# A device that not only root can make does not become the cache by its label.  vdd has it.
+check_attach_others()
+{
+	local partitions=$tmp/tree/proc/partitions loop=$tmp/tree/dev/loop3
+	local vdd=$tmp/tree/sys/class/block/vdd
+
+	echo "   7        3      65536 loop3" >> "$partitions"
+	cp "$image" "$loop"
+	ends "attach LABEL=: a loop device does not count" 0 'vdd: would be attached' \
+		sys attach -n LABEL=quick
+	ends "attach: but by its path it does" 0 'loop3: would be attached' sys attach -n "$loop"
+	mkdir -p "$vdd"
+	echo 1 > "$vdd/removable"
+	ends "attach LABEL=: nor does a removable disk" 1 \
+		'/dev/vdd has a cache of that name, but not only root .*: name it by its path' \
+		sys attach -n LABEL=quick
+	ends "attach LABEL=: both are named" 0 '/dev/loop3 has a cache of that name' cat "$tmp/said"
+	echo 0 > "$vdd/removable"
+	ends "attach LABEL=: another disk does" 0 'vdd: would be attached' sys attach -n LABEL=quick
+	rm -r "$vdd" "$loop"
 }
 
 # attach takes the label that lsblk shows.  lsblk decodes the label of udev.

@@ -59,7 +59,7 @@ print(mount["target"] == "/mnt/" + name)' "$tmp/said" "$evil"
 # Files and directories of the server, whose names any user of it can choose.
 check_names_files()
 {
-	local mount=$tmp/named
+	local mount=$tmp/named name
 
 	mkdir -p "$mount/$evil"
 	echo something > "$mount/$evil/$evil"
@@ -100,4 +100,10 @@ check_names_files()
 	shows "cached: a name with a line break" 1 '/a\\x0acachefsctl: b: No such file' \
 		sys cached "$mount/a"$'\n'"cachefsctl: b"
 	ends "and it is one line" 0 '^1$' grep -c ^cachefsctl "$tmp/said"
+	for name in c d; do
+		echo something > "$mount/b"$'\n'"$name"
+	done
+	shows "why: two names with a line break" 0 '/b.x0ac: .* of 10B cached' \
+		refusing none 0 X= why "$mount/b"$'\n'{c,d}
+	ends "and each has its line" 0 '/b.x0ad: .* of 10B cached' grep -vF '\x0ac: ' "$tmp/said"
 }
