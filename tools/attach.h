@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What attach and detach share (attach.c), commands to the module (control.c), devices by
- * their names (device.c), and /etc/cachefs.conf (config.c).
+ * Parts that attach and detach share (attach.c), commands to the module (control.c), devices
+ * by their names (device.c), and /etc/cachefs.conf (config.c).
  */
 #ifndef _TOOLS_ATTACH_H
 #define _TOOLS_ATTACH_H

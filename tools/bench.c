@@ -203,7 +203,7 @@ static int bench_run(struct bench_target *target, enum bench_nr nr, unsigned int
 	char *runtime = cmd_text("--runtime=%u", seconds);
 	char *size = cmd_text("--size=%llu", (unsigned long long)target->bytes -
 			      2 * BENCH_MIB);
-	const char *argv[] = {
+	const char *const argv[] = {
 		"fio", "--name=bench", filename, test->options[0], test->options[1],
 		test->options[2], "--direct=1", "--ioengine=libaio",
 		"--allow_file_create=0", "--offset=1m", size, "--time_based", runtime,
