@@ -56,6 +56,11 @@ const char *utf8_print(FILE *out, const char *text);
 int utf8_control(const char *text);
 char *utf8_vshown(const char *format, va_list args) __printf(1, 0);
 
+/* replace.c: a file that is replaced when its new content is complete */
+int replace_check(const char *path);
+FILE *replace_begin(const char *path);
+int replace_end(FILE *file, const char *path);
+
 /* device.c */
 void device_print_label(const char *label);
 

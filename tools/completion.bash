@@ -58,7 +58,7 @@ _cachefsctl()
 	fi
 	case $verb:$prev in
 	warm:-f|warm:--files|doctor:-F|doctor:--file|report:-H|report:--history|report:-o|\
-	report:--output)
+	report:--output|metrics:-o|metrics:--output)
 		_cachefsctl_files
 		return ;;
 	warm:-j|warm:--jobs|warm:-l|warm:--limit|top:-d|top:--delay|top:-n|top:--iterations|\
@@ -82,6 +82,7 @@ _cachefsctl()
 	doctor)		words=(--file) kind=mount ;;
 	bench)		words=(--time --write --json) kind=device
 			[ "$COMP_CWORD" = 2 ] || kind="file" ;;
+	metrics)	words=(--output) ;;
 	report)		words=(--history --output) ;;
 	dump)		words=(--regions --extents --verify --json --udev) kind=device ;;
 	esac

@@ -111,7 +111,8 @@ argument)
 			{-h,--help}'[display help]' '1:device:_files' '2:file:_files'
 		;;
 	metrics)
-		_arguments {-h,--help}'[display help]'
+		_arguments {-o,--output}'[write the numbers to this file]:file:_files' \
+			{-h,--help}'[display help]'
 		;;
 	report)
 		_arguments {-H,--history}'[add a line to this file]:file:_files' \

@@ -16,7 +16,10 @@ static const char metrics_usage[] =
 	"mounts share.\n"
 	"\n"
 	"Options:\n"
-	" -h, --help    display this help\n";
+	" -o, --output FILE    write them to this file, when they are complete\n"
+	" -h, --help           display this help\n";
+
+static FILE *metrics_out;
 
 static const char *const metrics_states[] = {
 	"active", "degraded", "failed", "detaching", "detached",
@@ -24,7 +27,7 @@ static const char *const metrics_states[] = {
 
 static void metrics_head(const char *name, const char *type, const char *help)
 {
-	printf("# HELP cachefs_%s %s\n# TYPE cachefs_%s %s\n", name, help, name,
+	fprintf(metrics_out, "# HELP cachefs_%s %s\n# TYPE cachefs_%s %s\n", name, help, name,
 	       type);
 }
 
@@ -36,22 +39,22 @@ static void metrics_label(const char *name, const char *value, const char *befor
 {
 	char *shown = cmd_shown("%s", value), *c;
 
-	printf("%s%s=\"", before, name);
+	fprintf(metrics_out, "%s%s=\"", before, name);
 	for (c = shown; *c; c++) {
 		if (*c == '"' || *c == '\\')
-			putchar('\\');
-		putchar(*c);
+			putc('\\', metrics_out);
+		putc(*c, metrics_out);
 	}
-	putchar('"');
+	putc('"', metrics_out);
 	free(shown);
 }
 
 static void metrics_one(const char *name, const struct system_cache *cache,
 			double value)
 {
-	printf("cachefs_%s", name);
+	fprintf(metrics_out, "cachefs_%s", name);
 	metrics_label("uuid", cache->uuid, "{");
-	printf("} %.15g\n", value);
+	fprintf(metrics_out, "} %.15g\n", value);
 }
 
 static void metrics_number(const struct system *sys, const char *name,
@@ -79,20 +82,20 @@ static void metrics_caches(const struct system *sys)
 	metrics_head("info", "gauge", "The attached cache.");
 	for (i = 0; i < sys->nr_caches; i++) {
 		cache = &sys->caches[i];
-		fputs("cachefs_info", stdout);
+		fputs("cachefs_info", metrics_out);
 		metrics_label("uuid", cache->uuid, "{");
 		metrics_label("device", cache->device, ",");
 		metrics_label("label", cache->label, ",");
-		puts("} 1");
+		fputs("} 1\n", metrics_out);
 	}
 	metrics_head("state", "gauge", "1 for the state that the cache is in.");
 	for (i = 0; i < sys->nr_caches; i++)
 		for (k = 0; k < ARRAY_SIZE(metrics_states); k++) {
 			cache = &sys->caches[i];
-			fputs("cachefs_state", stdout);
+			fputs("cachefs_state", metrics_out);
 			metrics_label("uuid", cache->uuid, "{");
 			metrics_label("state", metrics_states[k], ",");
-			printf("} %d\n", !strcmp(cache->state, metrics_states[k]));
+			fprintf(metrics_out, "} %d\n", !strcmp(cache->state, metrics_states[k]));
 		}
 	metrics_number(sys, "capacity_bytes", "How much data the cache has room for.",
 		       offsetof(struct system_cache, capacity));
@@ -119,10 +122,10 @@ static void metrics_caches(const struct system *sys)
 static void metrics_bucket(const char *metric, const char *uuid, const char *le,
 			   int64_t value)
 {
-	printf("cachefs_%s_bucket", metric);
+	fprintf(metrics_out, "cachefs_%s_bucket", metric);
 	metrics_label("uuid", uuid, "{");
 	metrics_label("le", le, ",");
-	printf("} %lld\n", (long long)value);
+	fprintf(metrics_out, "} %lld\n", (long long)value);
 }
 
 static void metrics_histogram(const struct system_latency_info *info,
@@ -169,10 +172,10 @@ static void metrics_refused(const struct system *sys)
 	for (i = 0; i < sys->nr_caches; i++)
 		for (k = 0; k < sys->caches[i].nr_refused; k++) {
 			cache = &sys->caches[i];
-			fputs("cachefs_refused_bytes_total", stdout);
+			fputs("cachefs_refused_bytes_total", metrics_out);
 			metrics_label("uuid", cache->uuid, "{");
 			metrics_label("reason", cache->refused[k].reason, ",");
-			printf("} %lld\n", (long long)cache->refused[k].bytes);
+			fprintf(metrics_out, "} %lld\n", (long long)cache->refused[k].bytes);
 		}
 }
 
@@ -191,14 +194,14 @@ static void metrics_cached(const struct system *sys)
 		     "1 if nothing keeps the mount from using the cache; fsc=no if nobody asked for it.");
 	for (i = 0; i < sys->nr_mounts; i++) {
 		mount = &sys->mounts[i];
-		fputs("cachefs_mount_cached", stdout);
+		fputs("cachefs_mount_cached", metrics_out);
 		metrics_label("mountpoint", mount->target, "{");
 		metrics_label("source", mount->source, ",");
 		metrics_label("fstype", mount->type, ",");
 		metrics_label("fsc", mount->fsc ? "yes" : "no", ",");
 		if (mount->volume)
 			metrics_label("volume", mount->volume->key, ",");
-		printf("} %d\n", usable && !system_problem_of(sys, mount->target));
+		fprintf(metrics_out, "} %d\n", usable && !system_problem_of(sys, mount->target));
 	}
 }
 
@@ -221,7 +224,7 @@ static bool metrics_has_volume(const struct system_cache *cache, size_t k)
 static void metrics_volume(const char *name, const struct system_cache *cache,
 			   const struct system_volume *volume)
 {
-	printf("cachefs_%s", name);
+	fprintf(metrics_out, "cachefs_%s", name);
 	metrics_label("uuid", cache->uuid, "{");
 	metrics_label("volume", volume->key, ",");
 }
@@ -240,7 +243,7 @@ static void metrics_volume_info(const struct system *sys, const struct system_ca
 		metrics_volume("volume_info", cache, volume);
 		metrics_label("identity", volume->identity ?: "", ",");
 		metrics_label("mountpoint", mount ? mount->target : "", ",");
-		puts("} 1");
+		fputs("} 1\n", metrics_out);
 	}
 }
 
@@ -257,7 +260,7 @@ static void metrics_volume_counter(const struct system_cache *cache, const char 
 		if (value < 0 || !metrics_has_volume(cache, k))
 			continue;
 		metrics_volume(name, cache, volume);
-		printf("} %lld\n", (long long)value);
+		fprintf(metrics_out, "} %lld\n", (long long)value);
 	}
 }
 
@@ -290,32 +293,54 @@ static void metrics_volumes(const struct system *sys)
 	}
 }
 
+static void metrics_print(const struct system *sys)
+{
+	metrics_head("module_loaded", "gauge", "1 if the module is loaded.");
+	fprintf(metrics_out, "cachefs_module_loaded %d\n", sys->loaded);
+	metrics_head("module_installed", "gauge",
+		     "1 if there is a module for the running kernel.");
+	fprintf(metrics_out, "cachefs_module_installed %d\n", sys->installed || sys->loaded);
+	metrics_head("attached", "gauge", "1 if a cache is attached.");
+	fprintf(metrics_out, "cachefs_attached %d\n", sys->nr_caches > 0);
+	metrics_caches(sys);
+	metrics_latencies(sys);
+	metrics_refused(sys);
+	metrics_cached(sys);
+	metrics_volumes(sys);
+}
+
 int cmd_metrics(int argc, char **argv)
 {
 	static const struct option options[] = {
+		{ "output", required_argument, NULL, 'o' },
 		{ "help", no_argument, NULL, 'h' },
 		{}
 	};
+	const char *output = NULL;
 	struct system sys;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1)
-		return c == 'h' ? cmd_help(metrics_usage) : cmd_misused("metrics");
+	while ((c = getopt_long(argc, argv, "o:h", options, NULL)) != -1)
+		switch (c) {
+		case 'o':
+			output = optarg;
+			break;
+		case 'h':
+			return cmd_help(metrics_usage);
+		default:
+			return cmd_misused("metrics");
+		}
 	if (optind != argc)
 		return cmd_bad_usage("metrics", "unexpected: %s", argv[optind]);
+	metrics_out = stdout;
+	if (replace_check(output))
+		return EXIT_FAILURE;
+	if (output)
+		metrics_out = replace_begin(output);
+	if (!metrics_out)
+		return EXIT_FAILURE;
 	system_read(&sys);
-	metrics_head("module_loaded", "gauge", "1 if the module is loaded.");
-	printf("cachefs_module_loaded %d\n", sys.loaded);
-	metrics_head("module_installed", "gauge",
-		     "1 if there is a module for the running kernel.");
-	printf("cachefs_module_installed %d\n", sys.installed || sys.loaded);
-	metrics_head("attached", "gauge", "1 if a cache is attached.");
-	printf("cachefs_attached %d\n", sys.nr_caches > 0);
-	metrics_caches(&sys);
-	metrics_latencies(&sys);
-	metrics_refused(&sys);
-	metrics_cached(&sys);
-	metrics_volumes(&sys);
+	metrics_print(&sys);
 	system_free(&sys);
-	return EXIT_SUCCESS;
+	return output ? replace_end(metrics_out, output) : EXIT_SUCCESS;
 }

@@ -422,65 +422,18 @@ static void report_write_history(FILE *out, const struct system *sys,
 	}
 }
 
-/*
- * Make a new file for writing.  Returns NULL with errno on failure.  An old file of this
- * name is removed: another user may own the directory, and root must not follow that
- * user's link.
- */
-static FILE *report_create(const char *path)
-{
-	FILE *file;
-	int fd;
-
-	if (unlink(path) && errno != ENOENT)
-		return NULL;
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-	if (fd < 0)
-		return NULL;
-	file = fdopen(fd, "w");
-	if (!file)
-		close(fd);
-	return file;
-}
-
-/*
- * Replace a file by the output of @write.  On failure, the file stays as it is.  Returns
- * an exit status.
- */
+/* Replace a file by the output of @write.  Returns an exit status. */
 static int report_replace(const char *path, const struct system *sys,
 			  const struct report_history *history,
 			  void (*write)(FILE *out, const struct system *sys,
 					const struct report_history *history))
 {
-	char *new = cmd_text("%s.new", path);
-	FILE *out = report_create(new);
-	int error = out ? 0 : errno;
+	FILE *out = replace_begin(path);
 
-	if (out) {
-		write(out, sys, history);
-		error = ferror(out) ? EIO : 0;
-		if (fclose(out))
-			error = errno;
-		if (!error && rename(new, path))
-			error = errno;
-		if (error)
-			unlink(new);
-	}
-	free(new);
-	return error ? cmd_fails(error, "%s: cannot be written", path) : EXIT_SUCCESS;
-}
-
-/*
- * Refuse a special file.  Root would replace /dev/null or /dev/stdout by a file, and a
- * FIFO would never be read.  Returns an exit status.
- */
-static int report_check(const char *path)
-{
-	struct stat st;
-
-	if (!path || stat(path, &st) || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
-		return EXIT_SUCCESS;
-	return cmd_fails(0, "%s: cannot be written: is no regular file", path);
+	if (!out)
+		return EXIT_FAILURE;
+	write(out, sys, history);
+	return replace_end(out, path);
 }
 
 static int report_note(const char *path, const struct system *sys,
@@ -532,7 +485,7 @@ int cmd_report(int argc, char **argv)
 		}
 	if (optind != argc)
 		return cmd_bad_usage("report", "unexpected: %s", argv[optind]);
-	if (report_check(path) || report_check(output))
+	if (replace_check(path) || replace_check(output))
 		return EXIT_FAILURE;
 	system_read(&sys);
 	if (path)
