@@ -25,6 +25,7 @@ void cachefs_errors_reset(struct cachefs_cache *cache)
 			   jiffies - CACHEFS_ERROR_MEMORY);
 	}
 	WRITE_ONCE(cache->stores_stopped, false);
+	WRITE_ONCE(cache->check_device, false);
 	cache->stop_said = jiffies - CACHEFS_ERROR_MEMORY;
 }
 
@@ -203,7 +204,7 @@ void cachefs_check_device(struct cachefs_cache *cache)
 	u32 i;
 
 	lockdep_assert_held(&cache->flush_mutex);
-	if (!READ_ONCE(cache->check_device))
+	if (!READ_ONCE(cache->check_device) || !cachefs_usable(cache))
 		return;
 	WRITE_ONCE(cache->check_device, false);
 	/* These are far from each other, so a bad spot has one of them at most. */
@@ -214,9 +215,9 @@ void cachefs_check_device(struct cachefs_cache *cache)
 		if (!ret)
 			return;
 	}
-	cachefs_io_error(cache, false, block, ret);
 	static_assert(CACHEFS_MAX_ERRORS == 16);
 	errors_fail(cache, "16 errors in a row");
+	cachefs_io_error(cache, false, block, ret);
 }
 
 /**

@@ -262,6 +262,8 @@ unsigned int cachefs_inode_rsize(const struct inode *inode);
 bool cachefs_op_settled(const struct cachefs_op *op, struct inode *inode);
 
 /* volume.c */
+struct kernel_param;
+int cachefs_param_set_text(const char *value, const struct kernel_param *param);
 /* An identity is at most this much longer than its key. */
 #define CACHEFS_IDENTITY_EXTRA	64
 void cachefs_volume_identity(const char *key, const char *aliases,

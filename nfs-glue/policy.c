@@ -70,11 +70,7 @@ void cachefs_policy_of(const char *key, const char *rules, struct cachefs_policy
 	*found = (struct cachefs_policy) { .max_share = 100 };
 }
 
-/*
- * On Linux 6.1 the end of a store may free a volume, and so wait for the lock of the
- * parameters.  To reclaim pages of NFS may take the end of a store.  So no memory of
- * NFS is reclaimed under that lock.
- */
+/* No pages of file systems are reclaimed here; see cachefs_param_set_text(). */
 static void policy_apply(struct cachefs_glue_volume *volume)
 {
 	unsigned int nofs = memalloc_nofs_save();
@@ -92,7 +88,6 @@ static int policy_set(const char *value, const struct kernel_param *param)
 	struct cachefs_glue_volume *volume;
 	const char *text = value, *end;
 	struct cachefs_policy found;
-	unsigned int nofs;
 	int ret;
 
 	for (; *text && *text != '\n'; text = end + (*end == ',')) {
@@ -103,9 +98,7 @@ static int policy_set(const char *value, const struct kernel_param *param)
 			return -EINVAL;
 		}
 	}
-	nofs = memalloc_nofs_save();
-	ret = param_set_charp(value, param);
-	memalloc_nofs_restore(nofs);
+	ret = cachefs_param_set_text(value, param);
 	if (ret)
 		return ret;
 	list_for_each_entry(volume, &policy_volumes, policy_link)

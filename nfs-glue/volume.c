@@ -172,6 +172,27 @@ static void volume_resolve_alias(const char *aliases, struct server *server)
 	}
 }
 
+/**
+ * cachefs_param_set_text - Set a parameter of the module that is a text
+ * @value: the text
+ * @param: the parameter
+ *
+ * On Linux 6.1 the end of a store may free a volume, and so wait for the lock of the
+ * parameters (cachefs_policy_remove()).  Reclaim of NFS's pages may wait for the end of a
+ * store.  So an allocation under that lock reclaims no pages of file systems.
+ *
+ * Context: process, may sleep; the lock of the module's parameters is held.
+ * Return: 0 or an errno.
+ */
+int cachefs_param_set_text(const char *value, const struct kernel_param *param)
+{
+	unsigned int nofs = memalloc_nofs_save();
+	int ret = param_set_charp(value, param);
+
+	memalloc_nofs_restore(nofs);
+	return ret;
+}
+
 static int volume_alias_set(const char *value, const struct kernel_param *param)
 {
 	const char *text = value, *end;
@@ -185,7 +206,7 @@ static int volume_alias_set(const char *value, const struct kernel_param *param)
 			return -EINVAL;
 		}
 	}
-	return param_set_charp(value, param);
+	return cachefs_param_set_text(value, param);
 }
 
 static const struct kernel_param_ops server_alias_ops = {

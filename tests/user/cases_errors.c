@@ -541,6 +541,32 @@ static void failed_cache_is_used_again(void)
 	EXPECT_EQ(cachefs_use_again(model.cache), -EBUSY);
 }
 
+static void a_second_passes(void)
+{
+	shim_now_ns += NSEC_PER_SEC;
+}
+
+/* Each read of a failed device may take long, and the log must not read on and on. */
+static void failed_device_is_left_alone(void)
+{
+	u64 reads;
+
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 50), 0);
+	model.device->reading = a_second_passes;
+	fail_now();
+	reads = model.device->reads;
+	model.device->read_errors = 1000;
+	cachefs_log_kick(model.cache);
+	shim_advance_ms(20000);
+	EXPECT_EQ(model.device->reads, reads);
+	model.device->read_errors = 0;
+	EXPECT_EQ(cachefs_use_again(model.cache), 0);
+	/* An old suspicion is forgotten. */
+	EXPECT(!model.cache->check_device);
+	EXPECT_EQ(model_read_now(1, 0, 50), 0);
+}
+
 static unsigned int told;
 
 static void count_told(struct cachefs_cache *cache)
@@ -678,6 +704,7 @@ const struct test_case error_cases[] = {
 	CASE(device_that_is_gone),
 	CASE(log_notices_a_device_that_is_gone),
 	CASE(failed_cache_is_used_again),
+	CASE(failed_device_is_left_alone),
 	CASE(each_state_is_told),
 	CASE(killed_while_it_scans),
 	CASE(killed_while_it_loads_the_checkpoint),
