@@ -330,23 +330,37 @@ static bool attach_name_changes(const char *device)
 		readlink(device, path, sizeof(path)) < 0;
 }
 
+/* Return the time that a disk may take, in seconds. */
+static unsigned int attach_seconds(const struct config *config)
+{
+	return 2 * config->wait + 1;
+}
+
 /* The lock that an attach holds from the search for its device on. */
 static const char attach_lock_path[] = "/run/cachefs.lock";
 
 /*
- * Take the lock, after any other attach.  Returns its file, to be closed; -1 if there is
- * none, for somebody who may not attach either.
+ * Take the lock, after any other attach, which may hang with its disk: then go on without
+ * the lock, and the kernel decides.  Returns the lock's file, to be closed; or -1.
  */
-static int attach_lock(const char *device)
+static int attach_lock(const char *device, unsigned int seconds)
 {
 	char *path = root_path("%s", attach_lock_path);
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	unsigned int i;
 
 	free(path);
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB)) {
-		cmd_warn("%s: the attach waits for another attach that is under way", device);
-		while (flock(fd, LOCK_EX) && errno == EINTR)
-			;
+	for (i = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB); i++) {
+		if (!i)
+			cmd_warn("%s: the attach waits for another cachefsctl",
+				 device);
+		if (i >= 10 * seconds) {
+			cmd_warn("%s: the other cachefsctl has not ended after %u seconds, and the attach goes on", device,
+				 seconds);
+			close(fd);
+			return -1;
+		}
+		pages_sleep_ms(100);
 	}
 	return fd;
 }
@@ -366,7 +380,7 @@ bool attach_is_under_way(void)
 {
 	char *path = root_path("%s", attach_lock_path);
 	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	bool is = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB);
+	bool is = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB);
 
 	free(path);
 	attach_unlock(fd);
@@ -375,7 +389,7 @@ bool attach_is_under_way(void)
 
 static int attach_configured(const struct config *config, bool dry)
 {
-	int lock = attach_lock(config->device), status;
+	int lock = dry ? -1 : attach_lock(config->device, attach_seconds(config)), status;
 	char *device = NULL, *why = NULL;
 	unsigned int i;
 
@@ -445,7 +459,7 @@ static int attach_boot(bool dry)
 	struct config config;
 
 	ret = config_read(&config);
-	config.patience = 2 * config.wait + 1;
+	config.patience = attach_seconds(&config);
 	if (ret != -EINVAL && !config.device) {
 		warnx("%s names no device: nothing is attached", config_path);
 		status = EXIT_SUCCESS;
@@ -494,7 +508,7 @@ static int attach_named(const char *name, bool create, bool dry)
 		config_free(&config);
 		return EXIT_FAILURE;
 	}
-	lock = attach_lock(name);
+	lock = dry ? -1 : attach_lock(name, attach_seconds(&config));
 	device = device_find(name, &why);
 	if (device) {
 		status = attach_device(device, &config, create, dry);
@@ -544,6 +558,8 @@ int cmd_attach(int argc, char **argv)
 		return cmd_bad_usage("attach", "one device is needed, or --boot");
 	return attach_named(argv[optind], create, dry);
 }
+
+#define RELOAD_PATIENCE	20	/* seconds that another attach may take */
 
 /* Note the present limits, to set them again. */
 static void reload_note_limits(struct config *config, const char *uuid)
@@ -619,7 +635,7 @@ int cmd_reload(int argc, char **argv)
 	};
 	struct system sys;
 	bool dry = false;
-	int c, status;
+	int c, status, lock;
 
 	while ((c = getopt_long(argc, argv, "nh", options, NULL)) != -1)
 		switch (c) {
@@ -633,6 +649,7 @@ int cmd_reload(int argc, char **argv)
 		}
 	if (optind != argc)
 		return cmd_bad_usage("reload", "unexpected: %s", argv[optind]);
+	lock = dry ? -1 : attach_lock("reload", RELOAD_PATIENCE);
 	system_read(&sys);
 	if (!sys.installed) {
 		status = cmd_fails(0, "there is no module cachefs for the running kernel, %s, that modprobe would find\n"
@@ -648,5 +665,6 @@ int cmd_reload(int argc, char **argv)
 		status = reload_now(&sys);
 	}
 	system_free(&sys);
+	attach_unlock(lock);
 	return status;
 }

@@ -83,6 +83,9 @@ static int bench_open(struct bench_target *target)
 		return cmd_fails(errno, "%s", target->path);
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 		return cmd_fails(0, "%s: is neither a device nor a file", target->path);
+	if (*target->path == ' ' || target->path[strlen(target->path) - 1] == ' ')
+		return cmd_fails(0, "%s: fio takes no name that begins or ends with a blank",
+				 target->path);
 	fd = open(target->path, O_RDONLY | O_DIRECT | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 && errno == EINVAL)
 		return cmd_fails(0, "%s: cannot be read past the page cache (O_DIRECT)",
@@ -99,28 +102,33 @@ static int bench_open(struct bench_target *target)
 	return status;
 }
 
-/* Is the device blank?  Returns EXIT_FAILURE after a message if not. */
-static int bench_check_blank(const char *path)
+/*
+ * Open a device that is blank, so that nobody else begins to use the device.  Returns -1
+ * after a message.
+ */
+static int bench_open_blank(const char *path)
 {
 	struct core_super super;
 	char *foreign;
 	const char *why;
-	int ret = device_look(path, &super, &why, &foreign), status = EXIT_SUCCESS;
-	int fd;
+	int fd, ret;
 
-	if (ret < 0)
-		status = cmd_fails(-ret, "%s: cannot be read", path);
-	else if (foreign || ret != CORE_NO_CACHE)
-		status = cmd_fails(0, "%s: holds %s: --write needs a blank device", path,
-				   foreign ?: "a cache");
-	free(foreign);
-	if (status)
-		return status;
 	fd = open(path, O_RDWR | O_EXCL | O_CLOEXEC);
-	if (fd < 0)
-		return cmd_fails(errno, "%s: cannot be written to", path);
+	if (fd < 0) {
+		cmd_fails(errno, "%s: cannot be written to", path);
+		return -1;
+	}
+	ret = device_look(path, &super, &why, &foreign);
+	if (ret < 0)
+		cmd_fails(-ret, "%s: cannot be read", path);
+	else if (foreign || ret != CORE_NO_CACHE)
+		cmd_fails(0, "%s: holds %s: --write needs a blank device", path,
+			  foreign ?: "a cache");
+	else
+		return fd;
+	free(foreign);
 	close(fd);
-	return EXIT_SUCCESS;
+	return -1;
 }
 
 /* Run a program, and return what it has printed, to be freed; NULL after a message. */
@@ -179,7 +187,7 @@ static double bench_field(const char *line, unsigned int nr)
 	return line && end != line && isfinite(value) ? value : -1;
 }
 
-/* Print a path for fio, to which a colon separates files. */
+/* Print a path for fio, to which a colon without a backslash separates files. */
 static char *bench_escaped(const char *path)
 {
 	char *text = malloc(2 * strlen(path) + 1), *to = text;
@@ -187,7 +195,7 @@ static char *bench_escaped(const char *path)
 	if (!text)
 		err(EXIT_FAILURE, NULL);
 	for (; *path; *to++ = *path++)
-		if (*path == ':' || *path == '\\')
+		if (*path == ':')
 			*to++ = '\\';
 	*to = 0;
 	return text;
@@ -201,8 +209,8 @@ static int bench_run(struct bench_target *target, enum bench_nr nr, unsigned int
 	char *path = bench_escaped(target->path);
 	char *filename = cmd_text("--filename=%s", path);
 	char *runtime = cmd_text("--runtime=%u", seconds);
-	char *size = cmd_text("--size=%llu", (unsigned long long)target->bytes -
-			      2 * BENCH_MIB);
+	unsigned long long mib = target->bytes / BENCH_MIB - 2;
+	char *size = cmd_text("--size=%lluM", mib);
 	const char *const argv[] = {
 		"fio", "--name=bench", filename, test->options[0], test->options[1],
 		test->options[2], "--direct=1", "--ioengine=libaio",
@@ -342,7 +350,7 @@ int cmd_bench(int argc, char **argv)
 	struct bench_target device = {}, file = {};
 	bool write = false, text = true;
 	unsigned int seconds = 5;
-	int c, status;
+	int c, status, fd = -1;
 	char *why;
 
 	while ((c = getopt_long(argc, argv, "t:wJh", options, NULL)) != -1)
@@ -375,9 +383,13 @@ int cmd_bench(int argc, char **argv)
 	if (!status && file.path)
 		status = bench_open(&file);
 	if (!status && write)
-		status = bench_check_blank(device.path);
+		fd = bench_open_blank(device.path);
+	if (write && fd < 0)
+		status = EXIT_FAILURE;
 	if (!status)
 		status = bench_all(&device, file.path ? &file : NULL, write, text, seconds);
+	if (fd >= 0)
+		close(fd);
 	free(device.path);
 	return status;
 }

@@ -81,7 +81,7 @@ _cachefsctl()
 			[ "$COMP_CWORD" = 2 ] || kind="file" ;;
 	doctor)		words=(--file) kind=mount ;;
 	bench)		words=(--time --write --json) kind=device
-			[ "$COMP_CWORD" = 2 ] || kind="file" ;;
+			[[ $prev == bench || $prev == -* ]] || kind="file" ;;
 	metrics)	words=(--output) ;;
 	report)		words=(--history --output) ;;
 	dump)		words=(--regions --extents --verify --json --udev) kind=device ;;

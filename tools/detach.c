@@ -78,18 +78,21 @@ static int detach_in_child(const struct system_cache *cache, unsigned int wait)
 
 /*
  * Wait until no attach is under way, because that attach would end after this detach, and
- * the cache would stay attached.  Returns an exit status.
+ * the cache would stay attached.  @seconds becomes the time that is left.  Returns whether
+ * none is under way.
  */
-static int detach_wait_for_attach(unsigned int wait)
+static bool detach_waits_for_attach(unsigned int *seconds)
 {
 	unsigned int i;
 
 	for (i = 0; attach_is_under_way(); i++) {
-		if (i >= 10 * wait)
-			return cmd_fails(0, "an attach is under way, and may still attach a cache");
+		if (i >= 10 * *seconds)
+			return false;
 		pages_sleep_ms(100);
 	}
-	return EXIT_SUCCESS;
+	if (i)
+		*seconds = *seconds > i / 10 ? *seconds - i / 10 : 1;
+	return true;
 }
 
 int cmd_detach(int argc, char **argv)
@@ -101,7 +104,7 @@ int cmd_detach(int argc, char **argv)
 		{}
 	};
 	const struct system_cache *cache;
-	bool if_attached = false;
+	bool if_attached = false, ended = true;
 	unsigned int wait = 0;
 	struct system sys;
 	int c, status;
@@ -123,13 +126,20 @@ int cmd_detach(int argc, char **argv)
 		}
 	if (optind < argc - 1)
 		return cmd_bad_usage("detach", "unexpected: %s", argv[optind + 1]);
-	status = detach_wait_for_attach(wait);
 	system_read(&sys);
 	cache = device_find_attached(&sys, argv[optind]);
+	if (!cache && attach_is_under_way()) {
+		ended = detach_waits_for_attach(&wait);
+		system_free(&sys);
+		system_read(&sys);
+		cache = device_find_attached(&sys, argv[optind]);
+	}
 	if (cache)
 		status = wait ? detach_in_child(cache, wait) : detach_now(cache);
-	else if (status || if_attached)
-		;
+	else if (!ended)
+		status = cmd_fails(0, "an attach is under way, and may still attach a cache");
+	else if (if_attached)
+		status = EXIT_SUCCESS;
 	else if (argv[optind])
 		status = cmd_fails(0, "%s: is not attached%s%s", argv[optind],
 				   sys.nr_caches ? "; attached is " : "",

@@ -20,12 +20,20 @@ struct device_list {
 	char	*reasons;
 };
 
+#define DEVICE_OTHERS	"but not only root can make such a device: name it by its path"
+
 /* Can others than root make such a device, and decide what is on it? */
 static bool device_is_others(const char *name)
 {
-	return !strncmp(name, "loop", 4) ||
+	char *link = root_path("/sys/class/block/%s", name), *real = realpath(link, NULL);
+	bool is;
+
+	is = !strncmp(name, "loop", 4) || (real && strstr(real, "/usb")) ||
 		root_number("/sys/class/block/%s/removable", name) == 1 ||
 		root_number("/sys/class/block/%s/../removable", name) == 1;
+	free(link);
+	free(real);
+	return is;
 }
 
 /* Add a reason why no device was found. */
@@ -61,7 +69,7 @@ static void device_try(struct device_list *list, const char *name, const char *t
 	is = !(strcmp(tag, "UUID") ? strcmp(super.label, value) :
 	       strcasecmp(super.uuid, value));
 	if (content == CORE_CACHE && is && device_is_others(name)) {
-		device_add_reason(list, cmd_text("/dev/%s has a cache of that name, but not only root can make such a device: name it by its path",
+		device_add_reason(list, cmd_text("/dev/%s has a cache of that name, " DEVICE_OTHERS,
 						 name));
 	} else if (content == CORE_CACHE && is) {
 		list->names = cmd_grow(list->names, list->nr, sizeof(*list->names));
@@ -128,6 +136,21 @@ static char *device_find_cache(const char *tag, const char *value, char **why)
 	return path;
 }
 
+/* Find a partition by what the partition table says. */
+static char *device_find_partition(const char *tag, const char *value, char **why)
+{
+	char *path = blkid_evaluate_tag(tag, value, NULL);
+	char *real = path ? realpath(path, NULL) : NULL;
+
+	if (real && !strncmp(real, "/dev/", 5) && device_is_others(real + 5)) {
+		*why = cmd_text("is %s, " DEVICE_OTHERS, real);
+		free(path);
+		path = NULL;
+	}
+	free(real);
+	return path;
+}
+
 /**
  * device_find - Find a device
  * @spec: a path, or UUID=, LABEL=, PARTUUID=, PARTLABEL= and a value
@@ -152,7 +175,7 @@ char *device_find(const char *spec, char **why)
 	else if (!strcmp(tag, "UUID") || !strcmp(tag, "LABEL"))
 		path = device_find_cache(tag, value + 1, why);
 	else
-		path = blkid_evaluate_tag(tag, value + 1, NULL);
+		path = device_find_partition(tag, value + 1, why);
 	if (path)
 		real = realpath(path, NULL);
 	if (!real && !*why)

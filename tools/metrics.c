@@ -2,6 +2,7 @@
 /*
  * cachefsctl metrics: print the numbers as Prometheus reads them.
  */
+#include <err.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,12 +34,20 @@ static void metrics_head(const char *name, const char *type, const char *help)
 
 /*
  * Print a label with its value, quoted.  A byte of a character that a terminal obeys, or a
- * byte that is no UTF-8, becomes \xNN: two names stay two.
+ * byte that is no UTF-8, becomes \xNN, and a backslash becomes two: two names stay two.
  */
 static void metrics_label(const char *name, const char *value, const char *before)
 {
-	char *shown = cmd_shown("%s", value), *c;
+	char *doubled = malloc(2 * strlen(value) + 1), *to = doubled, *shown, *c;
 
+	if (!doubled)
+		err(EXIT_FAILURE, NULL);
+	for (; *value; *to++ = *value++)
+		if (*value == '\\')
+			*to++ = '\\';
+	*to = 0;
+	shown = cmd_shown("%s", doubled);
+	free(doubled);
 	fprintf(metrics_out, "%s%s=\"", before, name);
 	for (c = shown; *c; c++) {
 		if (*c == '"' || *c == '\\')

@@ -138,9 +138,17 @@ check_attach()
 		bash -c '"$1" --sysroot "$2" attach "$4" 2>&1 |
 			while read -r line; do echo "$line"; : > "$3"; done' \
 		- "$ctl" "$tmp/tree" "$tmp/waits" "$image"
-	ends "and says so" 0 'waits for another attach that is under way' cat "$tmp/said"
+	ends "and says so" 0 'waits for another cachefsctl' cat "$tmp/said"
 	wait
 	rm -r "$tmp/tree/sys/fs/cachefs/uuid" "$tmp/waits"
+	# Another one that hangs with its disk delays an attach, and no dry run.
+	echo wait=1 > "$tmp/tree/etc/cachefs.conf"
+	ends "attach goes on without another attach that hangs" 0 'vdd: attached' \
+		flock "$tmp/tree/run/cachefs.lock" "$ctl" --sysroot "$tmp/tree" attach "$image"
+	ends "and says so" 0 'has not ended after 3 seconds, and the attach goes on' cat "$tmp/said"
+	ends "attach --dry-run does not wait" 0 '' \
+		flock "$tmp/tree/run/cachefs.lock" "$ctl" --sysroot "$tmp/tree" attach -n "$image"
+	ends "and says nothing" 1 '' grep 'waits for another' "$tmp/said"
 	tree nothing
 	ends "attach: a label without a value" 1 'LABEL=: Invalid argument' sys attach -n LABEL=
 	truncate -s 64M "$image"
@@ -205,6 +213,13 @@ check_attach_others()
 		'/dev/vdd has a cache of that name, but not only root .*: name it by its path' \
 		sys attach -n LABEL=quick
 	ends "attach LABEL=: both are named" 0 '/dev/loop3 has a cache of that name' cat "$tmp/said"
+	rm -r "$vdd"
+	mkdir -p "$tmp/tree/sys/devices/pci0/usb1/block/vdd"
+	ln -s ../../devices/pci0/usb1/block/vdd "$vdd"
+	ends "attach LABEL=: nor does a disk of USB" 1 '/dev/vdd has a cache of that name, but' \
+		sys attach -n LABEL=quick
+	rm "$vdd"
+	mkdir "$vdd"
 	echo 0 > "$vdd/removable"
 	ends "attach LABEL=: another disk does" 0 'vdd: would be attached' sys attach -n LABEL=quick
 	rm -r "$vdd" "$loop"

@@ -81,7 +81,7 @@ print(*(number for target in (bench["device"], bench["file"])
 		benched -w "$device" "$slow"
 	ends "bench --write: as fast as the server" 1 '^0$' grep -c 'is not stored' "$tmp/said"
 	ends "bench --write: the last MiB stays blank" 0 '^4$' \
-		grep -cx -e "--size=$((62 << 20))" "$tmp/fio.device"
+		grep -cx -e --size=62M "$tmp/fio.device"
 	ends "bench --write: the first MiB stays blank" 0 '^4$' \
 		grep -cx -e --offset=1m "$tmp/fio.device"
 	ends "bench --write: no write to the file" 1 '^0$' grep -c rw=write "$tmp/fio.file"
@@ -91,6 +91,15 @@ print(*(number for target in (bench["device"], bench["file"])
 	fake_fio 10000 40000 204800 102400 2
 	ends "bench: the server is faster" 0 'only takes load from the server' \
 		benched "$device" "$slow"
+	truncate -s $(((64 << 20) + 4096)) "$device"
+	ends "bench --write: another size" 0 '^1 MiB writes in order' benched -w "$device"
+	ends "bench --write: nor does it write beyond that" 0 '^4$' \
+		grep -cx -e --size=62M "$tmp/fio.device"
+	truncate -s 64M "$device" "$tmp/a\\b" "$tmp/slow "
+	ends "bench: a backslash in the name" 0 '^4 KiB reads' benched "$tmp/a\\b"
+	ends "bench: and that name" 0 '' grep -qxF -e "--filename=$tmp/a\\b" "$tmp/fio.device"
+	ends "bench: a blank at the end of the name" 1 'begins or ends with a blank' \
+		benched "$device" "$tmp/slow "
 	printf x | dd of="$device" bs=1 seek=$((63 << 20)) conv=notrunc 2>/dev/null
 	ends "bench --write: unknown data" 1 'holds unknown data .* needs a blank device' \
 		benched -w "$device"
