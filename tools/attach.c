@@ -352,11 +352,10 @@ static int attach_lock(const char *device, unsigned int seconds)
 	free(path);
 	for (i = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB); i++) {
 		if (!i)
-			cmd_warn("%s: the attach waits for another cachefsctl",
-				 device);
+			cmd_warn("%s: the attach waits for another cachefsctl", device);
 		if (i >= 10 * seconds) {
-			cmd_warn("%s: the other cachefsctl has not ended after %u seconds, and the attach goes on", device,
-				 seconds);
+			cmd_warn("%s: the other cachefsctl has not ended after %u seconds, and the attach goes on",
+				 device, seconds);
 			close(fd);
 			return -1;
 		}

@@ -29,7 +29,7 @@ static const char *const metrics_states[] = {
 static void metrics_head(const char *name, const char *type, const char *help)
 {
 	fprintf(metrics_out, "# HELP cachefs_%s %s\n# TYPE cachefs_%s %s\n", name, help, name,
-	       type);
+		type);
 }
 
 /*
