@@ -30,6 +30,7 @@ extern const struct test_case ghost_cases[];	/* cases_ghosts.c */
 extern const struct test_case disk_cases[];	/* cases_disk.c */
 extern const struct test_case format_cases[];	/* cases_format.c */
 extern const struct test_case error_cases[];	/* cases_errors.c */
+extern const struct test_case task_cases[];	/* cases_tasks.c */
 extern const struct test_case metadata_cases[];	/* cases_metadata.c */
 extern const struct test_case recover_cases[];	/* cases_recover.c */
 extern const struct test_case golden_cases[];	/* cases_golden.c */
