@@ -187,26 +187,13 @@ static double bench_field(const char *line, unsigned int nr)
 	return line && end != line && isfinite(value) ? value : -1;
 }
 
-/* Print a path for fio, to which a colon without a backslash separates files. */
-static char *bench_escaped(const char *path)
-{
-	char *text = malloc(2 * strlen(path) + 1), *to = text;
-
-	if (!text)
-		err(EXIT_FAILURE, NULL);
-	for (; *path; *to++ = *path++)
-		if (*path == ':')
-			*to++ = '\\';
-	*to = 0;
-	return text;
-}
-
 /* Measure.  The first and the last MiB are not written to, so the device stays blank. */
 static int bench_run(struct bench_target *target, enum bench_nr nr, unsigned int seconds)
 {
 	const struct bench_test *test = &bench_tests[nr];
 	unsigned int skip = nr == BENCH_WRITE ? BENCH_WRITES : 0;
-	char *path = bench_escaped(target->path);
+	/* To fio a colon separates files. */
+	char *path = cmd_escaped(target->path, ":");
 	char *filename = cmd_text("--filename=%s", path);
 	char *runtime = cmd_text("--runtime=%u", seconds);
 	unsigned long long mib = target->bytes / BENCH_MIB - 2;

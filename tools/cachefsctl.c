@@ -182,6 +182,26 @@ char *cmd_text(const char *format, ...)
 }
 
 /**
+ * cmd_escaped - Put a backslash before some characters
+ * @text: the text
+ * @chars: these characters
+ *
+ * Return: the result, to be freed.  The program ends if there is no memory.
+ */
+char *cmd_escaped(const char *text, const char *chars)
+{
+	char *escaped = malloc(2 * strlen(text) + 1), *to = escaped;
+
+	if (!escaped)
+		err(EXIT_FAILURE, NULL);
+	for (; *text; *to++ = *text++)
+		if (strchr(chars, *text))
+			*to++ = '\\';
+	*to = 0;
+	return escaped;
+}
+
+/**
  * cmd_grow - Make room for one more member of an array
  * @array: the array or %NULL
  * @nr: the number of its members

@@ -27,6 +27,7 @@ void cmd_warn(const char *format, ...) __printf(1, 2);
 char *cmd_shown(const char *format, ...) __printf(1, 2);
 void cmd_say(const char *format, ...) __printf(1, 2);
 char *cmd_text(const char *format, ...) __printf(1, 2);
+char *cmd_escaped(const char *text, const char *chars);
 void *cmd_grow(void *array, size_t nr, size_t size);
 
 /* root.c: files below --sysroot */

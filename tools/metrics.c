@@ -2,7 +2,6 @@
 /*
  * cachefsctl metrics: print the numbers as Prometheus reads them.
  */
-#include <err.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,24 +37,14 @@ static void metrics_head(const char *name, const char *type, const char *help)
  */
 static void metrics_label(const char *name, const char *value, const char *before)
 {
-	char *doubled = malloc(2 * strlen(value) + 1), *to = doubled, *shown, *c;
+	char *doubled = cmd_escaped(value, "\\");
+	char *shown = cmd_shown("%s", doubled);
+	char *quoted = cmd_escaped(shown, "\"\\");
 
-	if (!doubled)
-		err(EXIT_FAILURE, NULL);
-	for (; *value; *to++ = *value++)
-		if (*value == '\\')
-			*to++ = '\\';
-	*to = 0;
-	shown = cmd_shown("%s", doubled);
+	fprintf(metrics_out, "%s%s=\"%s\"", before, name, quoted);
 	free(doubled);
-	fprintf(metrics_out, "%s%s=\"", before, name);
-	for (c = shown; *c; c++) {
-		if (*c == '"' || *c == '\\')
-			putc('\\', metrics_out);
-		putc(*c, metrics_out);
-	}
-	putc('"', metrics_out);
 	free(shown);
+	free(quoted);
 }
 
 static void metrics_one(const char *name, const struct system_cache *cache,
