@@ -5,6 +5,7 @@
  */
 #include <linux/ktime.h>
 #include <linux/math64.h>
+#include <linux/unaligned.h>
 #include <trace/events/cachefs.h>
 #include "internal.h"
 
@@ -57,43 +58,117 @@ void cachefs_quiesce(struct cachefs_cache *cache)
 	spin_unlock_irq(&cache->wait.lock);
 }
 
-/* Return the bytes that the log has advanced since the attach. */
-static u64 share_log_at(struct cachefs_cache *cache)
+/*
+ * Forget the parts of the log that have been written again.  Parts are numbered from the
+ * attach on; the log has %CACHEFS_SHARE_PARTS.
+ */
+static void share_expire(struct cachefs_counters *share, u64 part)
 {
-	return atomic64_read(&cache->stats[CACHEFS_STAT_STORED_BYTES]) +
-		atomic64_read(&cache->stats[CACHEFS_STAT_REINSERTED_BYTES]);
+	lockdep_assert_held(&share->share_lock);
+	share->share_part = max(share->share_part, part - min(part, CACHEFS_SHARE_PARTS));
+	while (share->share_part < part) {
+		u64 *bytes = &share->share_parts[++share->share_part % CACHEFS_SHARE_PARTS];
+
+		share->share_bytes -= *bytes;
+		*bytes = 0;
+	}
+}
+
+/* Return the part of the log that has a region, by the low bits of its sequence number. */
+static u64 share_part_of(const struct cachefs_cache *cache, u32 seq)
+{
+	return div_u64((u64)seq * CACHEFS_SHARE_PARTS, cache->geo.nr_regions);
 }
 
 /*
- * Return the bytes that a volume has in the log.  They are taken to be spread over the
- * whole log, so the volume loses a 256th of them whenever the log advances by a 256th.
+ * Count @bytes of a volume that were written to the open region.  Returns the bytes that
+ * the volume has in the log, except in the part that is written next.
  */
-static u64 share_bytes(struct cachefs_cache *cache, struct cachefs_counters *share)
+static u64 share_add(struct cachefs_cache *cache, struct cachefs_counters *share,
+		     u64 bytes)
 {
-	u64 at = share_log_at(cache), capacity = cachefs_capacity(cache);
-	u64 parts = div64_u64((at - share->share_at) << 8, capacity);
+	u32 next = READ_ONCE(cache->next_seq), ready = READ_ONCE(cache->nr_ready) + 1;
+	u64 has;
 
-	lockdep_assert_held(&share->share_lock);
-	if (parts < 256) {
-		share->share_bytes -= (share->share_bytes >> 8) * parts;
-		share->share_at += capacity * parts >> 8;
-	} else {
-		share->share_bytes = 0;
-		share->share_at = at;
-	}
-	return share->share_bytes;
+	spin_lock(&share->share_lock);
+	share_expire(share, share_part_of(cache, next));
+	share->share_parts[share_part_of(cache, next - min(next, ready)) %
+			   CACHEFS_SHARE_PARTS] += bytes;
+	share->share_bytes += bytes;
+	has = share->share_bytes;
+	spin_unlock(&share->share_lock);
+	return has;
 }
 
-static void share_add(struct cachefs_cache *cache, struct cachefs_volume *volume,
-		      u64 bytes)
+static u64 share_has(struct cachefs_cache *cache, struct cachefs_counters *share)
 {
-	struct cachefs_counters *share = volume->share;
+	return share_add(cache, share, 0);
+}
 
-	if (READ_ONCE(volume->max_share) >= 100)
+static u64 share_limit(const struct cachefs_cache *cache, unsigned int percent)
+{
+	return div_u64(cachefs_capacity(cache) * percent, 100);
+}
+
+/* Find the counters of a volume with a share, or with a minimum, by a version id. */
+static struct cachefs_counters *share_find(struct cachefs_cache *cache, const u8 id[16],
+					   bool minimum)
+{
+	u16 hash = get_unaligned_le16(id + CACHEFS_ID_VOLUME);
+	struct cachefs_counters *counters;
+
+	lockdep_assert_held(&cache->counters_mutex);
+	list_for_each_entry(counters, &cache->counters, link)
+		if (counters->hash == hash &&
+		    (READ_ONCE(counters->min_share) ||
+		     (!minimum && READ_ONCE(counters->has_share))))
+			return counters;
+	return NULL;
+}
+
+/**
+ * cachefs_share_protects - Whether blocks must stay, as their volume has too few
+ * @cache: the cache
+ * @id: the version id of the blocks
+ *
+ * Context: process, may sleep.
+ * Return: whether the volume has a minimum share, and no more than that.
+ */
+bool cachefs_share_protects(struct cachefs_cache *cache, const u8 id[16])
+{
+	struct cachefs_counters *share;
+	bool protects = false;
+
+	if (!READ_ONCE(cache->protects))
+		return false;
+	mutex_lock(&cache->counters_mutex);
+	share = share_find(cache, id, true);
+	if (share)
+		protects = share_has(cache, share) <=
+			share_limit(cache, READ_ONCE(share->min_share));
+	mutex_unlock(&cache->counters_mutex);
+	return protects;
+}
+
+/**
+ * cachefs_share_stays - Count blocks that stay for the share of their volume
+ * @cache: the cache
+ * @id: the version id of the blocks
+ * @bytes: how many bytes
+ *
+ * Context: process, may sleep.
+ */
+void cachefs_share_stays(struct cachefs_cache *cache, const u8 id[16], u64 bytes)
+{
+	struct cachefs_counters *share;
+
+	if (!cache->volume_hash)
 		return;
-	spin_lock(&share->share_lock);
-	share->share_bytes = share_bytes(cache, share) + bytes;
-	spin_unlock(&share->share_lock);
+	mutex_lock(&cache->counters_mutex);
+	share = share_find(cache, id, false);
+	if (share)
+		share_add(cache, share, bytes);
+	mutex_unlock(&cache->counters_mutex);
 }
 
 /**
@@ -102,8 +177,7 @@ static void share_add(struct cachefs_cache *cache, struct cachefs_volume *volume
  * @volume: the volume
  * @bytes: how many bytes more
  *
- * A volume has its share when it has stored that much in about the time in which the log
- * goes once around the device.  Stores that are under way do not count yet.
+ * Stores that are under way do not count yet.
  *
  * Context: process, does not sleep.
  * Return: whether the bytes may be stored.
@@ -112,20 +186,17 @@ bool cachefs_volume_admits(struct cachefs_cache *cache,
 			   struct cachefs_volume *volume, u64 bytes)
 {
 	unsigned int percent = READ_ONCE(volume->max_share);
-	u64 has;
 
 	if (percent >= 100)
 		return true;
 	if (!percent)
 		return false;
-	spin_lock(&volume->share->share_lock);
-	has = share_bytes(cache, volume->share);
-	spin_unlock(&volume->share->share_lock);
-	return has + bytes <= div_u64(cachefs_capacity(cache) * percent, 100);
+	return share_has(cache, volume->share) + bytes <= share_limit(cache, percent);
 }
 
 /**
  * cachefs_volume_set_policy - Set the policy of a volume
+ * @cache: the cache
  * @volume: the volume
  * @policy: what an administrator wants of the volume
  *
@@ -133,9 +204,19 @@ bool cachefs_volume_admits(struct cachefs_cache *cache,
  *
  * Context: any.
  */
-void cachefs_volume_set_policy(struct cachefs_volume *volume,
+void cachefs_volume_set_policy(struct cachefs_cache *cache,
+			       struct cachefs_volume *volume,
 			       const struct cachefs_policy *policy)
 {
+	WRITE_ONCE(volume->share->min_share, policy->min_share);
+	/* Another volume with this identity may have a share, so this never goes back. */
+	if (policy->min_share || policy->max_share < 100)
+		WRITE_ONCE(volume->share->has_share, true);
+	if (policy->min_share && cache->volume_hash)
+		WRITE_ONCE(cache->protects, true);
+	else if (policy->min_share)
+		pr_warn("%s: formatted by a module that had no minimum shares: they have no effect until the cache is formatted anew\n",
+			cachefs_device_name(cache->device));
 	WRITE_ONCE(volume->max_share, policy->max_share);
 	WRITE_ONCE(volume->keep, policy->keep);
 	WRITE_ONCE(volume->second, policy->second);
@@ -169,11 +250,12 @@ void cachefs_count(struct cachefs_cache *cache, struct cachefs_volume *volume,
 	if (!volume)
 		return;
 	atomic64_add(n, &volume->counters->stats[stat]);
-	if (stat == CACHEFS_STAT_STORED_BYTES)
-		share_add(cache, volume, n);
+	if (stat == CACHEFS_STAT_STORED_BYTES && READ_ONCE(volume->share->has_share))
+		share_add(cache, volume->share, round_up(n, CACHEFS_BLOCK_SIZE));
 }
 
-static struct cachefs_counters *counters_alloc(const char *key)
+static struct cachefs_counters *counters_alloc(const struct cachefs_cache *cache,
+					       const char *key)
 {
 	struct cachefs_counters *counters;
 	size_t size = strlen(key) + 1;
@@ -182,6 +264,7 @@ static struct cachefs_counters *counters_alloc(const char *key)
 	if (!counters)
 		return NULL;
 	memcpy(counters->key, key, size);
+	counters->hash = cachefs_volume_hash(cache->seed, key, size - 1);
 	spin_lock_init(&counters->share_lock);
 	return counters;
 }
@@ -207,7 +290,7 @@ static void counters_trim(struct cachefs_cache *cache)
 	list_for_each_entry_safe(counters, next, &cache->counters, link) {
 		if (cache->nr_counters <= CACHEFS_KEPT_COUNTERS)
 			return;
-		if (counters->users)
+		if (counters->users || READ_ONCE(counters->min_share))
 			continue;
 		list_del(&counters->link);
 		cache->nr_counters--;
@@ -229,7 +312,7 @@ static void counters_trim(struct cachefs_cache *cache)
 struct cachefs_counters *cachefs_counters_get(struct cachefs_cache *cache,
 					      const char *key)
 {
-	struct cachefs_counters *new = counters_alloc(key), *counters;
+	struct cachefs_counters *new = counters_alloc(cache, key), *counters;
 
 	/*
 	 * On Linux 6.1 the end of a store may free a volume, and so wait for the mutex.

@@ -4,6 +4,7 @@
  */
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/unaligned.h>
 #include "../nfs-glue/compat/blake2s.h"
 #include "internal.h"
 
@@ -139,6 +140,7 @@ int cachefs_attach(struct cachefs_device *device, unsigned int flags,
 	memcpy(cache->uuid, sb->uuid, sizeof(cache->uuid));
 	memcpy(cache->label, sb->label, sizeof(sb->label));
 	memcpy(cache->secret, sb->secret, sizeof(cache->secret));
+	cache->volume_hash = le32_to_cpu(sb->features_compat) & CACHEFS_COMPAT_VOLUME_HASH;
 	cache->seed = le64_to_cpu(sb->checksum_seed);
 	ret = cachefs_index_init(cache);
 	if (!ret)
@@ -254,4 +256,7 @@ void cachefs_version_id(struct cachefs_cache *cache, u8 id[16],
 	blake2s_update(&state, key, key_len);
 	blake2s_update(&state, coherency, coherency_len);
 	blake2s_final(&state, id);
+	if (cache->volume_hash)
+		put_unaligned_le16(cachefs_volume_hash(cache->seed, volume_key, volume_len),
+				   id + CACHEFS_ID_VOLUME);
 }

@@ -36,7 +36,13 @@ struct cachefs_histogram {
 	atomic64_t	counts[CACHEFS_LATENCY_BUCKETS];
 };
 
-/* The number of counters that are kept, two for a volume.  Used ones are always kept. */
+/* The parts of the log for which the bytes of a volume are counted. */
+#define CACHEFS_SHARE_PARTS	64U
+
+/*
+ * The number of counters that are kept, two for a volume.  Used ones are always kept, and
+ * so are those of a volume with a minimum share.
+ */
 #define CACHEFS_KEPT_COUNTERS	2000
 
 /*
@@ -44,18 +50,27 @@ struct cachefs_histogram {
  * @link: in cachefs_cache::counters
  * @users: volumes that are counted here now; counters_mutex
  * @stats: the first few of enum cachefs_stat
- * @share_lock: protects the next two members
- * @share_bytes: estimate of the stored bytes that the log has not overwritten since
- * @share_at: bytes that the log had advanced when @share_bytes was computed
+ * @hash: of @key, as in the version ids of an identity
+ * @min_share: data of other volumes does not push out this part of the cache, percent.
+ *	Kept when the last volume is gone, as is @has_share
+ * @has_share: the next members count, since a volume has had a share.  Only of an identity
+ * @share_lock: protects the next three members
+ * @share_bytes: the sum of @share_parts
+ * @share_part: the newest part of the log that @share_parts has room for
+ * @share_parts: the bytes of the volume in the last parts of the log
  * @key: the volume's, or its identity; ends with NUL
  */
 struct cachefs_counters {
 	struct list_head	link;
 	unsigned int		users;
 	atomic64_t		stats[CACHEFS_STAT_STORED_BYTES + 1];
-	spinlock_t		share_lock;	/* share_bytes, share_at */
+	u16			hash;
+	u8			min_share;
+	bool			has_share;
+	spinlock_t		share_lock;	/* share_bytes, share_part, share_parts */
 	u64			share_bytes;
-	u64			share_at;
+	u64			share_part;
+	u64			share_parts[CACHEFS_SHARE_PARTS];
 	char			key[];
 };
 

@@ -340,6 +340,20 @@ u64 cachefs_data_checksum(u64 seed, const u8 id[16], u64 block,
 	return xxh64(data, CACHEFS_BLOCK_SIZE, seed);
 }
 
+/**
+ * cachefs_volume_hash - Compute the part of version ids that all versions of a volume share
+ * @seed: the cache's checksum seed
+ * @identity: what identifies the volume
+ * @len: its length in bytes
+ *
+ * Context: any.
+ * Return: the hash.  Another volume may have the same hash.
+ */
+u16 cachefs_volume_hash(u64 seed, const void *identity, size_t len)
+{
+	return xxh64(identity, len, seed);
+}
+
 static_assert(CACHEFS_REGION_META_BLOCKS(CACHEFS_MAX_REGION_BLOCKS) +
 	      CACHEFS_SCRATCH_BLOCKS <= 64);
 

@@ -460,30 +460,28 @@ static bool index_find_extent(struct cachefs_cache *cache,
 }
 
 /**
- * cachefs_index_was_read - Find the extent at the start of a run, and whether it was read
+ * cachefs_index_find_run - Find the extent at the start of a run, and whether it was read
  * @cache: the cache
  * @extent: a run as the records of its slots say; its length becomes that of the
  *	extent that begins with the run, or 1 if there is none
+ * @was_read: whether the extent was read since it was stored
  *
  * Context: process; takes index_lock.
- * Return: whether there is such an extent, and it was read since it was stored.
+ * Return: whether there is such an extent.
  */
-bool cachefs_index_was_read(struct cachefs_cache *cache,
-			    struct cachefs_extent *extent)
+bool cachefs_index_find_run(struct cachefs_cache *cache, struct cachefs_extent *extent,
+			    bool *was_read)
 {
-	bool was_read = false;
 	struct index_at at;
-	u32 nr = 1;
+	bool found;
 
 	write_lock(&cache->index_lock);
-	if (index_find_extent(cache, extent, &at) &&
-	    index_tail_nr(at.tail) <= extent->nr) {
-		nr = index_tail_nr(at.tail);
-		was_read = at.tail & INDEX_TAIL_READ;
-	}
+	found = index_find_extent(cache, extent, &at) &&
+		index_tail_nr(at.tail) <= extent->nr;
+	extent->nr = found ? index_tail_nr(at.tail) : 1;
+	*was_read = found && (at.tail & INDEX_TAIL_READ);
 	write_unlock(&cache->index_lock);
-	extent->nr = nr;
-	return was_read;
+	return found;
 }
 
 /**

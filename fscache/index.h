@@ -136,8 +136,8 @@ void cachefs_index_map(struct cachefs_cache *cache,
 		       unsigned int nr, u32 *slots, enum cachefs_map map);
 void cachefs_index_drop(struct cachefs_cache *cache, const u8 id[16],
 			u64 block, unsigned int nr);
-bool cachefs_index_was_read(struct cachefs_cache *cache,
-			    struct cachefs_extent *extent);
+bool cachefs_index_find_run(struct cachefs_cache *cache, struct cachefs_extent *extent,
+			    bool *was_read);
 bool cachefs_index_take(struct cachefs_cache *cache,
 			const struct cachefs_extent *extent);
 int cachefs_index_save(struct cachefs_cache *cache,

@@ -177,6 +177,7 @@ struct cachefs_geometry {
  * @uuid: from the superblock, like the next three
  * @label: name for people; ends with NUL
  * @secret: key of the version hash
+ * @volume_hash: version ids have a hash of their volume, %CACHEFS_COMPAT_VOLUME_HASH
  * @seed: seed of all checksums but the superblock's
  * @attach_count: upper part of the sequence numbers of this attach
  * @epoch: random, new at each attach
@@ -195,7 +196,7 @@ struct cachefs_geometry {
  * @flush_mutex: protects the log's metadata
  * @attached: when the cache was attached, seconds since the machine has started
  * @head: region to be made READY next; written under flush_mutex
- * @next_seq: sequence number of that region; flush_mutex
+ * @next_seq: sequence number of that region; written under flush_mutex
  * @next_flush: when the open region's metadata is due, jiffies; flush_mutex
  * @next_meta_try: when metadata is written again after an error, unless another write
  *	has worked, jiffies; flush_mutex
@@ -205,6 +206,7 @@ struct cachefs_geometry {
  *	under flush_mutex
  * @recovery: the recovery after an unclean stop, until its end, or %NULL
  * @recovering: the recovery is reading; written under flush_mutex
+ * @room_saved: a minimum share has made @stay_room as large as can be, once; flush_mutex
  * @stay_room: number of blocks that may be stored again, see reinsert.c; flush_mutex
  * @scratch: buffer for one metadata block; flush_mutex
  * @log_lock: protects the open region, and the lists of other regions
@@ -260,6 +262,7 @@ struct cachefs_geometry {
  * @read_wq: ends of reads
  * @log_wq: @log_work, one at a time
  * @log_work: looks after the log
+ * @protects: a volume has had a minimum share since the attach
  * @counters_mutex: protects the next two
  * @counters: counters of present and former volumes; those that were added or put last
  *	are at the end
@@ -278,6 +281,7 @@ struct cachefs_cache {
 	u8				uuid[CACHEFS_UUID_SIZE];
 	char				label[CACHEFS_LABEL_SIZE + 1];
 	u8				secret[CACHEFS_SECRET_SIZE];
+	bool				volume_hash;
 	u64				seed;
 	u64				attach_count;
 	u64				epoch;
@@ -305,6 +309,7 @@ struct cachefs_cache {
 	u32				unscanned;
 	struct cachefs_recovery		*recovery;
 	bool				recovering;
+	bool				room_saved;
 	u32				stay_room;
 	struct cachefs_meta_block	*scratch;
 
@@ -360,6 +365,7 @@ struct cachefs_cache {
 	struct workqueue_struct		*read_wq;
 	struct workqueue_struct		*log_wq;
 	struct delayed_work		log_work;
+	bool				protects;
 	struct mutex			counters_mutex;	/* the list */
 	struct list_head		counters;
 	unsigned int			nr_counters;
@@ -532,6 +538,7 @@ unsigned int cachefs_records_run(const struct cachefs_slot_record *records,
 				 unsigned int nr);
 u64 cachefs_data_checksum(u64 seed, const u8 id[16], u64 block,
 			  const void *data);
+u16 cachefs_volume_hash(u64 seed, const void *identity, size_t len);
 const struct cachefs_meta_block *
 cachefs_meta_pick(const struct cachefs_region_meta *meta, u32 index,
 		  const struct cachefs_geometry *geo);
@@ -716,6 +723,8 @@ void cachefs_detach(struct cachefs_cache *cache);
 /* account.c; more in cachefs.h */
 void cachefs_op_begin(struct cachefs_cache *cache);
 void cachefs_op_end(struct cachefs_cache *cache);
+bool cachefs_share_protects(struct cachefs_cache *cache, const u8 id[16]);
+void cachefs_share_stays(struct cachefs_cache *cache, const u8 id[16], u64 bytes);
 u32 cachefs_oldest_seconds(const struct cachefs_cache *cache);
 
 /* device.c, and tests/user/device.c */

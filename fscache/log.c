@@ -359,7 +359,8 @@ static int log_prepare_region(struct cachefs_cache *cache)
 		return -EAGAIN;
 	}
 
-	region->seq = cache->next_seq++;
+	region->seq = cache->next_seq;
+	WRITE_ONCE(cache->next_seq, region->seq + 1);
 	WRITE_ONCE(region->checksums, checksums);
 	cachefs_index_sweep(cache, false);
 	WRITE_ONCE(cache->head, (nr + 1) % cache->geo.nr_regions);

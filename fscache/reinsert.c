@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Blocks that were read since they were stored stay when their region is reused: they are
- * stored at the end of the log once more.  See "What stays" in design.rst.
+ * stored at the end of the log once more.  So do blocks of a volume that has no more than
+ * its minimum share.  See "What stays" and "The share of a volume" in design.rst.
  */
 #include <linux/jiffies.h>
 #include <linux/mm.h>
@@ -56,6 +57,7 @@ static bool reinsert_move(struct cachefs_cache *cache,
 	struct cachefs_piece pieces[MAX_PIECES], *piece;
 	unsigned int nr = 0, done = 0, j;
 	bool ok = true;
+	u64 bytes;
 
 	if (!reinsert_read(cache, extent, records, buffer))
 		return true;
@@ -72,9 +74,11 @@ static bool reinsert_move(struct cachefs_cache *cache,
 	/* Bad slots count, too, because the rest of the room is for stores. */
 	cache->stay_room -= done;
 	if (ok && done == extent->nr) {
-		if (cachefs_region_move(cache, extent, pieces, nr))
-			cachefs_stat_add(cache, CACHEFS_STAT_REINSERTED_BYTES,
-					 (u64)done << CACHEFS_BLOCK_SHIFT);
+		if (cachefs_region_move(cache, extent, pieces, nr)) {
+			bytes = (u64)done << CACHEFS_BLOCK_SHIFT;
+			cachefs_stat_add(cache, CACHEFS_STAT_REINSERTED_BYTES, bytes);
+			cachefs_share_stays(cache, extent->id, bytes);
+		}
 		return true;
 	}
 	for (j = 0; j < nr; j++)
@@ -92,7 +96,8 @@ static bool reinsert_begin(struct cachefs_cache *cache,
 	struct cachefs_region *r = &cache->regions[reinsert->region];
 	struct cachefs_region_meta meta;
 
-	if (!READ_ONCE(r->was_read) || r->lost || !cache->stay_room)
+	if (!(READ_ONCE(r->was_read) || READ_ONCE(cache->protects)) || r->lost ||
+	    !READ_ONCE(r->nr_extents) || !cache->stay_room)
 		return false;
 	reinsert->records = kvcalloc(cache->geo.slots, sizeof(*reinsert->records),
 				     CACHEFS_GFP_OR_SERVER);
@@ -106,13 +111,14 @@ static bool reinsert_begin(struct cachefs_cache *cache,
 	return meta.seq;
 }
 
-/* Get the extent at the next slot.  Returns whether the extent was read and has room. */
+/* Get the extent at the next slot.  Returns whether the extent stays and has room. */
 static bool reinsert_find(struct cachefs_cache *cache,
 			  struct cachefs_reinsert *reinsert,
 			  struct cachefs_extent *extent)
 {
 	struct cachefs_slot_record *records = reinsert->records + reinsert->slot;
 	u64 where = le64_to_cpu(records->where);
+	bool was_read;
 
 	extent->nr = 1;
 	if (!where)
@@ -122,8 +128,9 @@ static bool reinsert_find(struct cachefs_cache *cache,
 	extent->region = reinsert->region;
 	extent->slot = reinsert->slot;
 	extent->nr = cachefs_records_run(records, cache->geo.slots - reinsert->slot);
-	return cachefs_index_was_read(cache, extent) &&
-		extent->nr <= cache->stay_room;
+	return cachefs_index_find_run(cache, extent, &was_read) &&
+		extent->nr <= cache->stay_room &&
+		(was_read || cachefs_share_protects(cache, extent->id));
 }
 
 /**
@@ -134,14 +141,21 @@ static bool reinsert_find(struct cachefs_cache *cache,
  */
 void cachefs_reinsert_more(struct cachefs_cache *cache)
 {
-	u32 whole = min_t(u32, cache->geo.nr_regions / 4, MAX_WHOLE_REGIONS);
+	u32 whole = cache->geo.nr_regions / 4;
+	bool protects = READ_ONCE(cache->protects);
 
+	/* The data of a minimum share may lie in regions side by side, and all of it stays. */
+	if (!protects)
+		whole = min_t(u32, whole, MAX_WHOLE_REGIONS);
+	else if (!cache->room_saved)
+		cache->stay_room = whole * cache->geo.slots;
+	cache->room_saved = protects;
 	cache->stay_room = min(cache->stay_room + cache->geo.slots / 2,
 			       whole * cache->geo.slots);
 }
 
 /**
- * cachefs_reinsert - Store the next extent again that was read
+ * cachefs_reinsert - Store the next extent again that stays
  * @cache: the cache
  * @reinsert: the region is FREE or SEALED, and pinned; all else is zero at first
  *

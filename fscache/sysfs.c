@@ -199,6 +199,7 @@ static ssize_t latency_counts(struct kobject *kobj, enum cachefs_latency which,
 	X(hit_bytes, 0444, "%lld", VOLUME_STAT(HIT_BYTES)) \
 	X(miss_bytes, 0444, "%lld", VOLUME_STAT(MISS_BYTES)) \
 	X(stored_bytes, 0444, "%lld", VOLUME_STAT(STORED_BYTES)) \
+	X(min_share, 0444, "%u", READ_ONCE(to_volume(kobj)->volume.share->min_share)) \
 	X(max_share, 0444, "%u", READ_ONCE(to_volume(kobj)->volume.max_share)) \
 	X(keep, 0444, "%u", READ_ONCE(to_volume(kobj)->volume.keep)) \
 	X(second, 0444, "%u", READ_ONCE(to_volume(kobj)->volume.second))

@@ -134,7 +134,7 @@ enum cachefs_stat {
 
 /**
  * struct cachefs_version - One version of one file
- * @id: keyed hash from cachefs_version_id()
+ * @id: keyed hash from cachefs_version_id(); see also %CACHEFS_COMPAT_VOLUME_HASH
  */
 struct cachefs_version {
 	u8	id[16];
@@ -213,11 +213,13 @@ struct cachefs_store {
 
 /**
  * struct cachefs_policy - The policy of an administrator for a volume
+ * @min_share: the part of the cache that data of other volumes does not push out, percent
  * @max_share: the share of the cache for the volume, percent; 0: nothing is stored
  * @keep: stored blocks count as read
  * @second: in a full cache, blocks are stored when they come from the server the second time
  */
 struct cachefs_policy {
+	u8	min_share;
 	u8	max_share;
 	bool	keep;
 	bool	second;
@@ -273,7 +275,8 @@ struct cachefs_volume *cachefs_volume_add(struct cachefs_cache *cache,
 					  const char *key,
 					  const char *identity);
 void cachefs_volume_remove(struct cachefs_volume *volume);
-void cachefs_volume_set_policy(struct cachefs_volume *volume,
+void cachefs_volume_set_policy(struct cachefs_cache *cache,
+			       struct cachefs_volume *volume,
 			       const struct cachefs_policy *policy);
 bool cachefs_volume_admits(struct cachefs_cache *cache,
 			   struct cachefs_volume *volume, u64 bytes);

@@ -21,11 +21,36 @@ static bool policy_word_is(const char *text, size_t len, const char *word)
 	return strlen(word) == len && !memcmp(text, word, len);
 }
 
+/* The most that a minimum share may be, because half of a region may stay. */
+#define POLICY_MAX_MINIMUM	50
+
+/* Read PERCENT%.  Returns its end, or NULL if the number is 0 or more than @most. */
+static const char *policy_percent(const char *word, unsigned int most, u8 *percent)
+{
+	unsigned int number = 0;
+
+	for (; *word >= '0' && *word <= '9' && number <= most; word++)
+		number = number * 10 + *word - '0';
+	*percent = number;
+	return number && number <= most && *word == '%' ? word + 1 : NULL;
+}
+
+/* Read MAX% or MIN%-MAX%. */
+static bool policy_shares(const char *word, const char *end, struct cachefs_policy *found)
+{
+	const char *dash = memchr(word, '-', end - word);
+
+	if (!dash)
+		return policy_percent(word, 99, &found->max_share) == end;
+	return policy_percent(word, POLICY_MAX_MINIMUM, &found->min_share) == dash &&
+		policy_percent(dash + 1, 100, &found->max_share) == end &&
+		found->min_share <= found->max_share;
+}
+
 /* Read NAME=POLICY.  Returns its end, or NULL. */
 static const char *policy_parse(const char *text, struct cachefs_policy *found)
 {
 	const char *word = text + strcspn(text, "=,\n"), *end;
-	unsigned int percent = 0;
 
 	if (word == text || *word != '=')
 		return NULL;
@@ -38,12 +63,9 @@ static const char *policy_parse(const char *text, struct cachefs_policy *found)
 		found->max_share = 0;
 	} else if (policy_word_is(word, end - word, "second")) {
 		found->second = true;
-	} else if (!policy_word_is(word, end - word, "normal")) {
-		for (; *word >= '0' && *word <= '9' && percent < 100; word++)
-			percent = percent * 10 + *word - '0';
-		if (!percent || percent > 99 || !policy_word_is(word, end - word, "%"))
-			return NULL;
-		found->max_share = percent;
+	} else if (!policy_word_is(word, end - word, "normal") &&
+		   !policy_shares(word, end, found)) {
+		return NULL;
 	}
 	return end;
 }
@@ -79,7 +101,7 @@ static void policy_apply(struct cachefs_glue_volume *volume)
 	cachefs_policy_of(volume->vcookie->key + 1, policy, &found);
 	if (found.second)
 		cachefs_ghosts_begin(volume->glue->cache);
-	cachefs_volume_set_policy(volume->volume, &found);
+	cachefs_volume_set_policy(volume->glue->cache, volume->volume, &found);
 	memalloc_nofs_restore(nofs);
 }
 
@@ -93,8 +115,8 @@ static int policy_set(const char *value, const struct kernel_param *param)
 	for (; *text && *text != '\n'; text = end + (*end == ',')) {
 		end = policy_parse(text, &found);
 		if (!end) {
-			pr_err("policy: \"%.*s\" is not understood: NAME=POLICY[,NAME=POLICY...], each NAME the address of a server, a tag or a share, each POLICY normal, nostore, keep, second or 1%% to 99%%\n",
-			       (int)strcspn(text, ",\n"), text);
+			pr_err("policy: \"%.*s\" is not understood: NAME=POLICY[,NAME=POLICY...], each NAME the address of a server, a tag or a share, each POLICY normal, nostore, keep, second, 1%% to 99%% (at most) or MIN%%-MAX%%, MIN up to %u\n",
+			       (int)strcspn(text, ",\n"), text, POLICY_MAX_MINIMUM);
 			return -EINVAL;
 		}
 	}
@@ -113,7 +135,7 @@ static const struct kernel_param_ops policy_ops = {
 };
 
 module_param_cb(policy, &policy_ops, &policy, 0644);
-MODULE_PARM_DESC(policy, "NAME=POLICY[,NAME=POLICY...]: NAME is the address of a server, the tag of a mount or a share of CIFS; POLICY is normal, nostore, keep, second, or a share of the cache in percent, 1% to 99%");
+MODULE_PARM_DESC(policy, "NAME=POLICY[,NAME=POLICY...]: NAME is the address of a server, the tag of a mount or a share of CIFS; POLICY is normal, nostore, keep, second, or a share of the cache, at most MAX% or MIN%-MAX%");
 
 /**
  * cachefs_policy_add - Have a volume follow its policy from here on

@@ -43,6 +43,7 @@ static void system_for_each(const char *path,
 static char *system_read_policy(const char *dir)
 {
 	int64_t share = root_number("%s/max_share", dir);
+	int64_t least = root_number("%s/min_share", dir);
 
 	if (share < 0)
 		return NULL;
@@ -50,6 +51,8 @@ static char *system_read_policy(const char *dir)
 		return cmd_text("keep");
 	if (root_number("%s/second", dir) > 0)
 		return cmd_text("second");
+	if (least > 0)
+		return cmd_text("%lld%%-%lld%%", (long long)least, (long long)share);
 	if (!share)
 		return cmd_text("nostore");
 	return share < 100 ? cmd_text("%lld%%", (long long)share) : cmd_text("normal");

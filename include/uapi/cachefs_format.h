@@ -29,8 +29,12 @@
 #define CACHEFS_CKPT_MAGIC	0x74706b43	/* "Ckpt" */
 #define CACHEFS_FORMAT_VERSION	2
 
-/* The features that this code knows.  There are none of either kind yet. */
-#define CACHEFS_FEATURES_COMPAT		0	/* others are ignored */
+/* From CACHEFS_ID_VOLUME on, a version id has a hash of the volume alone, little-endian. */
+#define CACHEFS_COMPAT_VOLUME_HASH	1
+#define CACHEFS_ID_VOLUME		14
+
+/* The features that this code knows. */
+#define CACHEFS_FEATURES_COMPAT		CACHEFS_COMPAT_VOLUME_HASH	/* others are ignored */
 #define CACHEFS_FEATURES_INCOMPAT	0	/* others are refused */
 
 #define CACHEFS_SUPER_BLOCK	0

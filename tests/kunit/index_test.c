@@ -336,7 +336,8 @@ static void version_id_is_the_same_for_the_same(struct kunit *test)
 /*
  * Every kernel finds the blocks that another kernel has stored.  The id is that of
  * Python's hashlib.blake2s(struct.pack("<4Q", 6, 3, 9, 100) + b"volumekeycoherency",
- * key=bytes(range(32)), digest_size=16).
+ * key=bytes(range(32)), digest_size=16).  With a hash of the volume, the last two bytes are
+ * those of XXH64("volume", 6, 0).
  */
 static void version_id_is_the_same_on_every_kernel(struct kunit *test)
 {
@@ -346,13 +347,20 @@ static void version_id_is_the_same_on_every_kernel(struct kunit *test)
 	};
 	const struct version_case base = { NULL, "volume", "key", "coherency",
 					   100 };
+	static const u8 volume[2] = { 0x24, 0x2a };
 	unsigned int i;
 	u8 id[16];
 
 	for (i = 0; i < CACHEFS_SECRET_SIZE; i++)
 		cache_of(test)->secret[i] = i;
+	cache_of(test)->seed = 0;
+	cache_of(test)->volume_hash = false;
 	version_id(test, id, &base);
 	KUNIT_EXPECT_MEMEQ(test, id, wanted, 16);
+	cache_of(test)->volume_hash = true;
+	version_id(test, id, &base);
+	KUNIT_EXPECT_MEMEQ(test, id, wanted, 14);
+	KUNIT_EXPECT_MEMEQ(test, id + 14, volume, 2);
 }
 
 static struct kunit_case index_cases[] = {

@@ -141,6 +141,7 @@ struct policy_case {
 	u8		max_share;
 	bool		keep;
 	bool		second;
+	u8		min_share;
 };
 
 #define CIFS_KEY	"cifs,10.99.0.7:445,share"
@@ -167,6 +168,9 @@ static const struct policy_case policy_cases[] = {
 	{ "cifs_share",		CIFS_KEY,	"share=nostore",	0 },
 	{ "cifs_server",	CIFS_KEY,	"10.99.0.7=nostore",	0 },
 	{ "9p",			"9p,host,tag",	"tag=1%",		1 },
+	{ "minimum",		CIFS_KEY,	"share=10%-40%",	40, false, false, 10 },
+	{ "minimum_alone",	CIFS_KEY,	"share=50%-100%\n",	100, false, false, 50 },
+	{ "minimum_is_maximum",	CIFS_KEY,	"no=1%-2%,share=7%-7%",	7, false, false, 7 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(policy, policy_cases, name);
@@ -180,6 +184,7 @@ static void volume_policy(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, want->max_share, got.max_share);
 	KUNIT_EXPECT_EQ(test, want->keep, got.keep);
 	KUNIT_EXPECT_EQ(test, want->second, got.second);
+	KUNIT_EXPECT_EQ(test, want->min_share, got.min_share);
 }
 
 /* A key may be cut anywhere: nothing is read or written beyond its end. */

@@ -278,11 +278,15 @@ echo "$server=keep" > $policy
 check_equal "$what: in sysfs" "100 1" "$(cat "$(cachefs_dir)"/volumes/*/{max_share,keep} | xargs)"
 read_new new 3000001
 check_equal "$what: stored (bytes)" 3000001 "$stored"
+what="a minimum share"
+echo "$server=10%-40%" > $policy
+check_equal "$what: in sysfs" "10 40" "$(cat "$(cachefs_dir)"/volumes/*/{min,max}_share | xargs)"
 rules_not_understood()	# so many lines of the log
 {
 	dmesg | grep -c 'policy: .* is not understood' || true
 }
-for rule in x red= =keep red=nostor red=seconds red=0% red=100% red=5 red=5%%; do
+for rule in x red= =keep red=nostor red=seconds red=0% red=100% red=5 red=5%% \
+	    red=51%-60% red=20%-10% red=0%-10% red=20%- red=-20% red=20%-101% red=1%-2%-3%; do
 	what="the policy $rule"
 	lines=$(rules_not_understood)
 	check_equal "$what: refused" "Invalid argument" \
@@ -290,7 +294,7 @@ for rule in x red= =keep red=nostor red=seconds red=0% red=100% red=5 red=5%%; d
 	check_equal "$what: the log says what was not understood" $((lines + 1)) \
 		"$(rules_not_understood)"
 done
-check_equal "and the one before stays" "$server=keep" "$(cat $policy)"
+check_equal "and the one before stays" "$server=10%-40%" "$(cat $policy)"
 echo > $policy
 check_equal "no policy: in sysfs" "100 0" "$(cat "$(cachefs_dir)"/volumes/*/{max_share,keep} | xargs)"
 nfs_umount

@@ -37,7 +37,7 @@ class Tree:
 		self.attached = False
 		self.mounts = []
 		self.volumes = []	# key, identity, hit, miss, stored
-		self.policies = {}	# for a key: max_share, keep, second
+		self.policies = {}	# for a key: min_share, max_share, keep, second
 		self.bound = []		# cache, key
 		self.nfs = []		# version, address, device, fsid, fsc
 
@@ -129,7 +129,8 @@ class Tree:
 			self.write(base + "identity", identity + "\n")
 			for name, count in zip(("hit", "miss", "stored"), counts):
 				self.write(f"{base}{name}_bytes", f"{count}\n")
-			share, keep, second = self.policies.get(key, (100, 0, 0))
+			least, share, keep, second = self.policies.get(key, (0, 100, 0, 0))
+			self.write(base + "min_share", f"{least}\n")
 			self.write(base + "max_share", f"{share}\n")
 			self.write(base + "keep", f"{keep}\n")
 			self.write(base + "second", f"{second}\n")
@@ -158,8 +159,12 @@ def healthy(tree):
 	tree.finish()
 
 def policies(tree):
-	tree.policies = { NFS_KEY: (20, 0, 0), NFS6_KEY: (0, 0, 0), CIFS_KEY: (100, 1, 0),
-			  P9_KEY: (100, 0, 1) }
+	tree.policies = { NFS_KEY: (0, 20, 0, 0), NFS6_KEY: (0, 0, 0, 0),
+			  CIFS_KEY: (0, 100, 1, 0), P9_KEY: (0, 100, 0, 1) }
+	healthy(tree)
+
+def minimum(tree):
+	tree.policies = { NFS_KEY: (10, 40, 0, 0), P9_KEY: (50, 100, 0, 0) }
 	healthy(tree)
 
 # The module is of an old version, as after an upgrade of the tool; or of @version.
@@ -170,7 +175,7 @@ def old_module(tree, version="0.0.9"):
 		os.unlink(f"{tree.root}/sys/fs/cachefs/{UUID}/stores_stopped")
 		shutil.rmtree(f"{tree.root}/sys/fs/cachefs/{UUID}/latency")
 		for number in range(4):
-			for name in "max_share", "keep", "second":
+			for name in "min_share", "max_share", "keep", "second":
 				os.unlink(f"{tree.root}/sys/fs/cachefs/{UUID}/volumes/{number}/{name}")
 
 def same_module(tree):

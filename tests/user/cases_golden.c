@@ -25,6 +25,11 @@ static const struct golden_line power_loss[] = {
 #include "golden/power_loss.inc"
 };
 
+/* A cache of a module that did not know CACHEFS_COMPAT_VOLUME_HASH. */
+static const struct golden_line no_volume_hash[] = {
+#include "golden/no_volume_hash.inc"
+};
+
 /* Nine regions of 512 blocks, and more than 2 MiB that are in no region. */
 #define GOLDEN_REGION	512
 #define GOLDEN_BLOCKS	(CACHEFS_FIRST_BLOCK + 9 * GOLDEN_REGION + 500)
@@ -222,10 +227,16 @@ static void power_loss_image_is_found(void)
 	is_found(power_loss, ARRAY_SIZE(power_loss));
 }
 
+static void image_of_an_older_module_is_found(void)
+{
+	is_found(no_volume_hash, ARRAY_SIZE(no_volume_hash));
+}
+
 const struct test_case golden_cases[] = {
 	CASE(detached_image_is_written),
 	CASE(power_loss_image_is_written),
 	CASE(detached_image_is_found),
 	CASE(power_loss_image_is_found),
+	CASE(image_of_an_older_module_is_found),
 	{}
 };

@@ -42,6 +42,11 @@ static inline void le64_add_cpu(__le64 *p, u64 n)
 		memcpy(p, &__v, sizeof(__v)); \
 	} while (0)
 
+static inline u16 get_unaligned_le16(const void *p)
+{
+	return le16_to_cpu(shim_get_unaligned(__le16, p));
+}
+
 static inline u32 get_unaligned_le32(const void *p)
 {
 	return le32_to_cpu(shim_get_unaligned(__le32, p));
@@ -50,6 +55,13 @@ static inline u32 get_unaligned_le32(const void *p)
 static inline u64 get_unaligned_le64(const void *p)
 {
 	return le64_to_cpu(shim_get_unaligned(__le64, p));
+}
+
+static inline void put_unaligned_le16(u16 v, void *p)
+{
+	__le16 le = cpu_to_le16(v);
+
+	memcpy(p, &le, sizeof(le));
 }
 
 static inline void put_unaligned_le32(u32 v, void *p)
