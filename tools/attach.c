@@ -389,14 +389,15 @@ bool attach_is_under_way(void)
 static int attach_configured(const struct config *config, bool dry)
 {
 	int lock = dry ? -1 : attach_lock(config->device, attach_seconds(config)), status;
+	double end = pages_now() + config->wait;
 	char *device = NULL, *why = NULL;
-	unsigned int i;
 
-	for (i = 0; i <= 10 * config->wait; i++) {
-		free(why);
+	for (;;) {
 		device = device_find(config->device, &why);
-		if (device || dry)
+		if (device || dry || pages_now() >= end)
 			break;
+		free(why);
+		why = NULL;
 		pages_sleep_ms(100);
 	}
 	if (!device) {
@@ -432,7 +433,7 @@ bool attach_ended(pid_t pid, int *status)
  */
 static int attach_in_child(const struct config *config)
 {
-	unsigned int seconds = config->patience, i;
+	double end = pages_now() + config->patience;
 	int status;
 	pid_t pid;
 
@@ -442,13 +443,15 @@ static int attach_in_child(const struct config *config)
 		return cmd_fails(errno, "%s: not attached", config->device);
 	if (!pid)
 		exit(attach_configured(config, false));
-	for (i = 0; i <= 10 * seconds; i++) {
+	for (;;) {
 		if (attach_ended(pid, &status))
 			return status;
+		if (pages_now() >= end)
+			break;
 		pages_sleep_ms(100);
 	}
 	warnx("%s: not attached yet after %u seconds; network file systems start uncached, and use the cache when it is there",
-	      config->device, seconds);
+	      config->device, config->patience);
 	return EXIT_SUCCESS;
 }
 

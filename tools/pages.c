@@ -25,6 +25,19 @@ void pages_sleep_ms(unsigned int ms)
 }
 
 /**
+ * pages_now - Get the time of a clock that nobody sets
+ *
+ * Return: seconds.
+ */
+double pages_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+/**
  * pages_stat - Read a number of a cache
  * @uuid: the cache
  * @name: the name of the file in stats/

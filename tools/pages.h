@@ -14,5 +14,6 @@ bool pages_settle(const char *uuid, unsigned int seconds);
 void pages_drop(int fd, off_t start, off_t bytes);
 bool pages_dropped(int fd, off_t bytes, unsigned int seconds);
 void pages_sleep_ms(unsigned int ms);
+double pages_now(void);
 
 #endif

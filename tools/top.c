@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "cachefsctl.h"
+#include "pages.h"
 #include "status.h"
 
 static const char top_usage[] =
@@ -250,14 +251,6 @@ static void top_look(const struct system *sys, const struct system *old, double 
 	free(text);
 }
 
-static double top_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
-}
-
 int cmd_top(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -298,11 +291,11 @@ int cmd_top(int argc, char **argv)
 	if (optind != argc)
 		return cmd_bad_usage("top", "unexpected: %s", argv[optind]);
 	system_read(&old);
-	then = top_now();
+	then = pages_now();
 	for (i = 0; !count || i < count; i++) {
 		sleep(delay);
 		system_read(&sys);
-		now = top_now();
+		now = pages_now();
 		top_sort(&sys, &old);
 		top_look(&sys, &old, now - then, batch);
 		system_free(&old);

@@ -103,14 +103,6 @@ static void warm_stop(int signal)
 	warm_stopped = 1;
 }
 
-static double warm_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
-}
-
 /**
  * warm_add - Add a file to those that warm_all() reads
  * @path: the file
@@ -183,7 +175,7 @@ static void warm_pace(void)
 	}
 	while (warm.limit && !warm_stopped) {
 		ahead = (double)__atomic_load_n(&warm.done, __ATOMIC_RELAXED) /
-			warm.limit - (warm_now() - warm.began);
+			warm.limit - (pages_now() - warm.began);
 		if (ahead <= 0)
 			break;
 		pages_sleep_ms(ahead < 0.1 ? 1 + ahead * 1000 : 100);
@@ -361,7 +353,7 @@ static void *warm_ask_thread(void *data)
 static void warm_show(bool end)
 {
 	int64_t done = __atomic_load_n(&warm.done, __ATOMIC_RELAXED) - warm.before;
-	double seconds = warm_now() - warm.began, rate, left;
+	double seconds = pages_now() - warm.began, rate, left;
 	char *text[3], bar[21] = "                    ", *line, *numbers;
 	unsigned int columns, rows;
 	int part;
@@ -561,7 +553,7 @@ static void warm_sum(const char *const *names, const int64_t *before)
 
 	text[3] = unit_size(warm.done);
 	printf("%zu files, %s read in %.0f s", warm.all, text[3],
-	       warm_now() - warm.began);
+	       pages_now() - warm.began);
 	for (i = 0; i < 3; i++) {
 		text[i] = unit_size(pages_stat(warm.uuid, names[i]) - before[i]);
 		printf("%s %s", !i ? "; was cached:" : i == 1 ? ", stored:" :
@@ -608,7 +600,7 @@ int warm_all(const char *uuid, unsigned int jobs, bool quiet)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	warm.progress = !quiet && isatty(STDERR_FILENO);
-	warm.began = warm_now();
+	warm.began = pages_now();
 	for (round = 1; round <= WARM_ROUNDS && warm.nr && !status; round++) {
 		if (round > 1 && !quiet)
 			fprintf(stderr, "stores were refused: %zu files are read again\n",
