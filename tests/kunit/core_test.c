@@ -389,7 +389,9 @@ static void region_that_is_read_from_is_not_reused(struct kunit *test)
 	WRITE_ONCE(f->ramdisk->hold_reads, true);
 	transfer_read(f, t, &v, 0);
 	/* Go on until the log has come round to the region of that read. */
-	while (block < end && refused < 25) {
+	while (block < end && refused < 3000 &&
+	       (refused < 25 || READ_ONCE(f->cache->head) ||
+		READ_ONCE(f->cache->nr_ready) > 1)) {
 		if (!fixture_store(f, &v, block, 1, 1)) {
 			block++;
 			refused = 0;
@@ -398,7 +400,8 @@ static void region_that_is_read_from_is_not_reused(struct kunit *test)
 			msleep(20);
 		}
 	}
-	KUNIT_EXPECT_EQ(test, refused, 25);
+	KUNIT_EXPECT_GE(test, refused, 25);
+	KUNIT_EXPECT_LT(test, refused, 3000);
 	KUNIT_EXPECT_EQ(test, f->cache->regions[0].seq, seq);
 	WRITE_ONCE(f->ramdisk->hold_reads, false);
 	ramdisk_kick(f->ramdisk);

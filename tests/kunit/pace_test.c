@@ -283,27 +283,30 @@ static void slow_device_is_asked_now_and_then(struct kunit *test)
 {
 	struct cachefs_version v;
 	struct fixture *f = start(test, &v);
-	unsigned int asked = 0;
-	unsigned long end;
+	unsigned long then, wait;
 
 	KUNIT_ASSERT_EQ(test, fixture_store(f, &v, 0, 2, 1), 0);
 	f->cache->read_bypass_ms = 100;
 	f->cache->read_ns = 0;
 	read_took(f, 200);
-	f->cache->next_probe = jiffies + HZ;
+	f->cache->next_probe = jiffies + 1000 * HZ;
 	KUNIT_EXPECT_FALSE(test, is_cached(f, &v, 1));
 	KUNIT_EXPECT_FALSE(test, cachefs_store_wanted(f->cache, &v, 1, 100));
 	KUNIT_EXPECT_EQ(test, fixture_stat(f, CACHEFS_STAT_BYPASSED_BYTES), 100);
 	/* Data that is not cached is stored. */
 	KUNIT_EXPECT_TRUE(test, cachefs_store_wanted(f->cache, &v, 7, 100));
 
-	f->cache->next_probe = jiffies;
+	then = jiffies;
+	f->cache->next_probe = then;
 	KUNIT_EXPECT_TRUE(test, is_cached(f, &v, 1));
-	/* Once in 8 times 200 ms. */
-	for (end = jiffies + 4 * HZ; time_before(jiffies, end); msleep(20))
-		asked += is_cached(f, &v, 1);
-	KUNIT_EXPECT_GE(test, asked, 1);
-	KUNIT_EXPECT_LE(test, asked, 2);
+	/* Once in 8 times the time of a read. */
+	wait = msecs_to_jiffies(8 * div_u64(f->cache->read_ns, NSEC_PER_MSEC));
+	KUNIT_EXPECT_GE(test, wait, msecs_to_jiffies(8 * 200));
+	KUNIT_EXPECT_TRUE(test, time_after_eq(f->cache->next_probe, then + wait));
+	KUNIT_EXPECT_TRUE(test, time_before_eq(f->cache->next_probe,
+					       jiffies + wait + msecs_to_jiffies(8)));
+	f->cache->next_probe = jiffies + 1000 * HZ;
+	KUNIT_EXPECT_FALSE(test, is_cached(f, &v, 1));
 }
 
 static void device_that_is_fast_again_is_used_again(struct kunit *test)

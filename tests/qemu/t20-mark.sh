@@ -150,7 +150,7 @@ bound=$(cat "$(cachefs_dir)/max_in_flight_bytes")
 before=$(cat "$(cachefs_dir)/refused_bytes/in_flight")
 echo 4096 > "$(cachefs_dir)/max_in_flight_bytes"
 cat "$MNT/f8" > /dev/null
-check "a store that the bound refuses says so" refused_for "in flight bound"
+check "a store that the bound refuses says so" wait_for 60 refused_for "in flight bound"
 settle
 check_refused in_flight "$before"
 echo "$bound" > "$(cachefs_dir)/max_in_flight_bytes"
@@ -161,7 +161,7 @@ echo 1 > "$(cachefs_dir)/write_budget"
 touch "$export_dir/f8"
 drop_caches
 cat "$MNT/f8" > /dev/null
-check "a store that the write budget refuses says so" refused_for "write budget"
+check "a store that the write budget refuses says so" wait_for 60 refused_for "write budget"
 settle
 check_refused write_budget "$before"
 echo 0 > "$(cachefs_dir)/write_budget"

@@ -39,7 +39,7 @@ begin()		# FILE WHAT
 	what=$2
 	hold slow
 	cat "$MNT/$1" > /dev/null
-	check "$what: there are marked pages" marked
+	check "$what: there are marked pages" wait_for 60 marked
 }
 
 # Run a command that does something to marked pages.  It may wait for the store, and ends
@@ -91,6 +91,11 @@ kill_one truncate -s 4096 "$MNT/f2"
 same f2
 
 begin f8 "to be dropped"
+all_marked()
+{
+	[ "$(cachefs_stat pages_marked)" = 98 ]
+}
+check "$what: all pages are marked" wait_for 60 all_marked
 pages=$(cachefs_stat pages_marked)
 check_ends "$what: that does not wait for the disk" drop_caches
 check_equal "$what: marked pages stay" "$pages" "$(cachefs_stat pages_marked)"

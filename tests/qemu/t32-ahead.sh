@@ -188,7 +188,7 @@ case $(uname -r) in
 	python3 /run/many.py "$MNT" \
 		"/sys/class/bdi/$(mountpoint -d "$MNT")" < /run/go > /run/many &
 	exec 6> /run/go
-	wait_for 200 grep -q open /run/many || t_die "the files cannot be read"
+	wait_for 900 grep -q open /run/many || t_die "the files cannot be read"
 	# Other uses of memory have changed, too.
 	check_range "400 files are open: memory taken, by the kernel's account (MiB)" \
 		-20 48 $(($(mib_missing) - before))

@@ -64,6 +64,7 @@ number_of()	# STATE: of the regions
 check_equal "debugfs: each region has a state" \
 	$(($(cat "$(cachefs_dir)/capacity_bytes") / 1013 / 4096)) \
 	$(($(number_of free) + $(number_of ready) + $(number_of open) + $(number_of sealed)))
+wait_for 60 eval '[ "$(number_of sealed)" = 4 ]' || true
 check_equal "debugfs: four files of 4 MiB fill four regions and a part of one" "4 1" \
 	"$(number_of sealed) $(number_of open)"
 check_equal "debugfs: the slots that are taken of that one" $((4 * 1024 - 4 * 1013)) \

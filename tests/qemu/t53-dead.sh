@@ -86,7 +86,7 @@ check "meanwhile nobody else has got an answer" kill -0 $reader
 
 # TCP tries again less and less often.
 tc qdisc del dev nfs-dead root
-wait_for 200 grep -q '^[0-9]' /run/readers || t_die "the readers go on waiting"
+wait_for 900 grep -q '^[0-9]' /run/readers || t_die "the readers go on waiting"
 check_equal "when the server answers again the readers have the right bytes" \
 	$readers "$(tail -n 1 /run/readers)"
 wait $reader

@@ -61,6 +61,7 @@ done
 check_equal "the volumes' bytes add up to the cache's" "$stored" "$volumes"
 
 # The data that is left is still right after a new attach.
+read_until_cached cat "$MNT"/small/*
 nfs_umount
 cachefs_unload
 cachefs_load "$disk"

@@ -4,6 +4,7 @@
 # Data that is read again and again stays in a cache through which much more data than the
 # device holds passes once.  Data that is noted as read stays, too, without any read.
 # With the policy "second", a full cache does not store a file that is read once.
+# The data of an export with a minimum share stays, and nobody reads it.
 #
 # bed: --smp 1 --disk-size cache:48M --disk-size srv:512M --timeout 400
 #
@@ -41,9 +42,8 @@ read_used()
 }
 
 wrong=0 asked=0
-read_used
+read_until_cached cat "$MNT/used" "$MNT"/small/*
 cat "$MNT/noted" "$MNT/counted" > /dev/null
-asked=0
 for ((i = 1; i <= parts; i++)); do
 	cat "$MNT/part$i" > /dev/null
 	read_used
@@ -92,7 +92,7 @@ bytes=700001
 fill "$export_dir/new" $bytes 5
 regions_ready()
 {
-	[ "$(sed -n '1s/.*ready=\([0-9]*\).*/\1/p' /sys/kernel/debug/cachefs/*/regions)" -ge 2 ]
+	[ "$(sed -n '1s/.*ready=\([0-9]*\).*/\1/p' /sys/kernel/debug/cachefs/regions)" -ge 2 ]
 }
 refused_once()
 {
@@ -122,5 +122,33 @@ check_equal "$what: why, when all is cached" "ok $bytes $bytes" \
 	"$(python3 /bed/control.py ask why "$MNT/new")"
 read_new "the third read"
 check_equal "$what: the third read: READs" 0 "$reads"
+
+# Nobody reads the data of an export with a minimum, which is not even mounted.
+what="a minimum share"
+echo "kept=20%-100%" > /sys/module/cachefs/parameters/policy
+nfs_umount
+nfs_mount fsc=kept
+if ! grep -q "$MNT.*[,=]fsc=kept" /proc/mounts; then
+	t_skip "$what" "this kernel loses the tag on the way to an NFSv4 mount"
+	nfs_umount
+	cachefs_unload
+	exit
+fi
+check_equal "$what: in sysfs" 20 "$(cat "$(cachefs_dir)"/volumes/*/min_share)"
+read_until_cached cat "$MNT/used"
+nfs_umount
+nfs_mount
+evicted=$(cachefs_stat evicted_bytes)
+for ((i = 1; i <= parts; i++)); do
+	cat "$MNT/part$i" > /dev/null
+	settle
+done
+check_range "$what: others have filled the device twice (bytes evicted)" \
+	$((capacity * 2)) $((1 << 40)) $(($(cachefs_stat evicted_bytes) - evicted))
+nfs_umount
+nfs_mount fsc=kept
+reads=$(rpc_reads)
+check "$what: the right bytes" cmp "$export_dir/used" "$MNT/used"
+check_equal "$what: no READ" "$reads" "$(rpc_reads)"
 nfs_umount
 cachefs_unload

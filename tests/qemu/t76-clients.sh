@@ -199,8 +199,8 @@ link_fails()	# NAME SECONDS
 	check_ends "$1: another client changes the files" change_through $two loss
 	let_go cachedm
 	net_unshape
-	check "$1: the readers end" wait_for 200 has_ended $reader
-	wait_for 200 has_ended $other || t_die "a reader without a cache does not end"
+	check "$1: the readers end" wait_for 900 has_ended $reader
+	wait_for 900 has_ended $other || t_die "a reader without a cache does not end"
 	settle
 	before_drop loss
 	drop_caches

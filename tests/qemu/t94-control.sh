@@ -362,11 +362,11 @@ used_until()	# REASON
 	is_why "$1" "$MNT/large"
 }
 disk_is flakey 0 3600 1 error_writes
-check "a disk that cannot be written to" wait_for 200 used_until "not stored"
+check "a disk that cannot be written to" wait_for 900 used_until "not stored"
 check_equal "what is cached is" "6000001 6000001" \
 	"$(ask cached "$MNT/large" | sed 's/not stored //; s/ degraded//')"
 disk_is error
-check "a disk that fails" wait_for 200 used_until failed
+check "a disk that fails" wait_for 900 used_until failed
 check_equal "cached: the cache has failed" ENODEV "$(ask cached "$MNT/large")"
 check_equal "cached: an empty file" ENODEV "$(ask cached "$MNT/empty")"
 check_equal "evict: the cache has failed" ENODEV "$(ask evict "$MNT/large")"
