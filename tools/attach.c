@@ -143,22 +143,23 @@ static int attach_check_other(const char *device, bool *done)
  */
 static int attach_wait(const char *device, const struct config *config)
 {
+	double end = pages_now() + config->patience;
 	const struct system_problem *problem;
+	bool waits, said = false;
 	struct system sys;
-	unsigned int i;
-	bool waits;
 
-	for (i = 0; ; i++) {
+	for (;;) {
 		system_read(&sys);
 		waits = sys.nr_caches && attach_must_wait(&sys.caches[0]);
 		problem = waits ? system_problem_of(&sys, sys.caches[0].device) : NULL;
-		if (waits && !i)
+		if (waits && !said)
 			cmd_warn("%s: the attach waits: %s %s; %s", device,
 				 sys.caches[0].device, problem->what, problem->advice);
+		said = true;
 		system_free(&sys);
 		if (!waits)
 			return EXIT_SUCCESS;
-		if (config->patience && i >= 10 * config->patience)
+		if (config->patience && pages_now() >= end)
 			return cmd_fails(0, "%s: not attached: the detach has not ended after %u seconds",
 					 device, config->patience);
 		pages_sleep_ms(100);
