@@ -42,8 +42,10 @@ read_used()
 }
 
 wrong=0 asked=0
+read_used
 read_until_cached cat "$MNT/used" "$MNT"/small/*
 cat "$MNT/noted" "$MNT/counted" > /dev/null
+asked=0
 for ((i = 1; i <= parts; i++)); do
 	cat "$MNT/part$i" > /dev/null
 	read_used

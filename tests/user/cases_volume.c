@@ -189,21 +189,6 @@ static void store_of(struct cachefs_volume *volume, unsigned int v, unsigned int
 	}
 }
 
-/* Let another volume fill as many regions as there are. */
-static void others_store(unsigned int regions)
-{
-	while (regions--) {
-		model_new_version(2, TINY_SLOTS);
-		model_store_now(2, 0, TINY_SLOTS);
-		shim_run();
-	}
-}
-
-static void others_store_a_turn(void)
-{
-	others_store(TINY_REGIONS);
-}
-
 /* Nothing of it is read, and others store the whole time. */
 static void others_do_not_push_out_a_minimum_share(void)
 {
@@ -217,7 +202,7 @@ static void others_do_not_push_out_a_minimum_share(void)
 	store_of(&volume, 1, 25);
 	store_of(&other, 3, 25);
 	for (i = 0; i < 5; i++) {
-		others_store_a_turn();
+		one_lap();
 		EXPECT_EQ(model_count_cached(1), 25);
 		EXPECT_EQ(volume.share->share_bytes, 25 << CACHEFS_BLOCK_SHIFT);
 	}
@@ -230,10 +215,10 @@ static void others_do_not_push_out_a_minimum_share(void)
 		snprintf(key, sizeof(key), "%u", i);
 		hit_once(key, 5);
 	}
-	others_store_a_turn();
+	one_lap();
 	EXPECT_EQ(model_count_cached(1), 25);
 	volume = volume_with(0, 100, "id");
-	others_store_a_turn();
+	one_lap();
 	EXPECT_EQ(model_count_cached(1), 0);
 }
 
@@ -248,17 +233,27 @@ static void minimum_share_protects_no_more(void)
 	volume = volume_with(20, 100, "id");
 	store_of(&volume, 1, all / 2);
 	for (i = 0; i < 5; i++)
-		others_store_a_turn();
+		one_lap();
 	/* The share is right but for a region, which is an eighth of this device. */
 	EXPECT(model_count_cached(1) >= least - TINY_SLOTS);
 	EXPECT(model_count_cached(1) <= least + TINY_SLOTS);
 	/* More data does not add to what has stayed. */
 	store_of(&volume, 3, least);
 	for (i = 0; i < 5; i++)
-		others_store_a_turn();
+		one_lap();
 	EXPECT(model_count_cached(1) + model_count_cached(3) >= least - TINY_SLOTS);
 	EXPECT(model_count_cached(1) + model_count_cached(3) <= least + TINY_SLOTS);
 	check_index(model.cache);
+}
+
+/* Let another volume store.  While the log moves blocks that stay, stores are refused. */
+static void others_store(unsigned int regions)
+{
+	while (regions--) {
+		model_new_version(2, TINY_SLOTS);
+		model_store_now(2, 0, TINY_SLOTS);
+		shim_run();
+	}
 }
 
 /* Data that lies side by side, and is reused first after an attach. */
