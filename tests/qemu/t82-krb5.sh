@@ -84,6 +84,18 @@ mount_sec()	# FLAVOUR [OPTION]
 		/proc/mounts
 }
 
+# Whether a process has a file open whose name ends with END.  Both daemons of RPCSEC_GSS
+# return before they listen.  A request of the kernel that nobody listens to is denied.
+is_open()	# END
+{
+	local link
+
+	for link in /proc/[0-9]*/fd/*; do
+		[[ $(readlink "$link") != *"$1" ]] || return 0
+	done
+	return 1
+}
+
 # Print the error that cat gives to a user who may not read a file.
 refused()	# USER FILE
 {
@@ -98,9 +110,12 @@ $export_dir *(rw,async,no_subtree_check,insecure,fsid=$export_fsid,sec=sys:krb5:
 END
 srv_exec exportfs -ra
 srv_exec rpc.svcgssd -p "nfs/${names[0]}@$realm"
+wait_for 60 is_open /auth.rpcsec.init/channel || t_die "rpc.svcgssd does not listen"
 mkdir -p /run/rpc_pipefs
 mount -t rpc_pipefs rpc_pipefs /run/rpc_pipefs
 rpc.gssd
+# The kernel has a pipe by which it sees whether rpc.gssd is there.
+wait_for 60 is_open /gssd/clntXX/gssd || t_die "rpc.gssd does not listen"
 
 fill "$export_dir/large" 1000001 1
 fill_many "$export_dir/small" 8 5000 2
