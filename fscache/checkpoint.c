@@ -53,6 +53,7 @@ static int ckpt_load_extent(struct cachefs_cache *cache,
 		.region = le32_to_cpu(record->region),
 		.slot = le32_to_cpu(record->slot),
 		.first = record->first, .nr = record->nr,
+		.was_read = record->flags & CACHEFS_CKPT_READ,
 	};
 	struct cachefs_geometry *geo = &cache->geo;
 	struct cachefs_region *region;
@@ -238,6 +239,7 @@ static int ckpt_write_extent(void *data, const struct cachefs_index_record *exte
 	record->slot = cpu_to_le32(extent->slot);
 	record->first = extent->first;
 	record->nr = extent->nr;
+	record->flags = extent->was_read ? CACHEFS_CKPT_READ : 0;
 	return 0;
 }
 

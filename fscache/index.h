@@ -77,6 +77,7 @@ struct cachefs_index {
  * @slot: its first slot
  * @first: its first block within its chunk
  * @nr: its length in blocks
+ * @was_read: whether it was read since it was stored
  */
 struct cachefs_index_record {
 	u64	print;
@@ -85,6 +86,7 @@ struct cachefs_index_record {
 	u32	slot;
 	u8	first;
 	u8	nr;
+	bool	was_read;
 };
 
 /*

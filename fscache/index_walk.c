@@ -76,6 +76,7 @@ static struct cachefs_index_record index_record(struct cachefs_cache *cache,
 		.slot = cachefs_ref_slot(cache, entry->w[1]),
 		.first = index_tail_first(entry->w[2]),
 		.nr = index_tail_nr(entry->w[2]),
+		.was_read = entry->w[2] & INDEX_TAIL_READ,
 	};
 }
 
@@ -128,14 +129,19 @@ int cachefs_index_load(struct cachefs_cache *cache,
 {
 	struct cachefs_region *region = &cache->regions[record->region];
 	struct index_key key = { .low = record->low, .print = record->print };
+	u32 tail;
 
 	if (key.low >> cache->index.low_bits || key.print >> INDEX_PRINT_BITS)
 		return -EUCLEAN;
 	write_lock(&cache->index_lock);
 	cachefs_index_account(cache, region, record->nr, 1);
+	tail = index_tail(&key, region->round, record->first, record->nr);
+	if (record->was_read) {
+		tail |= INDEX_TAIL_READ;
+		WRITE_ONCE(region->was_read, true);
+	}
 	cachefs_index_put(cache, &key,
-			  index_place_of(cache, record->region, record->slot),
-			  index_tail(&key, region->round, record->first, record->nr));
+			  index_place_of(cache, record->region, record->slot), tail);
 	write_unlock(&cache->index_lock);
 	return 0;
 }

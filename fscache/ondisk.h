@@ -73,7 +73,8 @@ ONDISK_OFFSET(cachefs_ckpt_record, low, 16);
 ONDISK_OFFSET(cachefs_ckpt_record, slot, 20);
 ONDISK_OFFSET(cachefs_ckpt_record, first, 24);
 ONDISK_OFFSET(cachefs_ckpt_record, nr, 25);
-ONDISK_OFFSET(cachefs_ckpt_record, reserved, 26);
+ONDISK_OFFSET(cachefs_ckpt_record, flags, 26);
+ONDISK_OFFSET(cachefs_ckpt_record, reserved, 27);
 
 ONDISK_SIZE(cachefs_meta_block, 4096);
 ONDISK_OFFSET(cachefs_meta_block, header, 0);

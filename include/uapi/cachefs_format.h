@@ -122,8 +122,11 @@ struct cachefs_ckpt_record {
 	__le32	slot;			/* EXTENT: first slot */
 	__u8	first;			/* EXTENT: place in its chunk of 128 file blocks */
 	__u8	nr;			/* EXTENT: blocks */
-	__u8	reserved[6];
+	__u8	flags;			/* EXTENT: CACHEFS_CKPT_READ; others are ignored */
+	__u8	reserved[5];
 };
+
+#define CACHEFS_CKPT_READ	1	/* was read since it was stored */
 
 /* Kinds of records; 1 and 2 had another layout. */
 #define CACHEFS_CKPT_REGION	3

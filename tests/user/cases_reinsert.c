@@ -422,8 +422,26 @@ static void what_is_damaged_does_not_stay(void)
 	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 1);
 }
 
+/* The checkpoint says what was read, and a second detach passes it on. */
+static void what_was_read_before_a_detach_stays(void)
+{
+	read_and_not_read();
+	model_detach();
+	EXPECT_EQ(model_attach(), 0);
+	model_detach();
+	EXPECT_EQ(model_attach(), 0);
+	one_lap();
+	EXPECT_EQ(model_count_cached(1), 25);
+	EXPECT_EQ(model_count_cached(3), 0);
+	/* The copy was not read. */
+	one_lap();
+	EXPECT_EQ(model_count_cached(1), 0);
+	check_index(model.cache);
+}
+
 const struct test_case reinsert_cases[] = {
 	CASE(what_is_read_stays),
+	CASE(what_was_read_before_a_detach_stays),
 	CASE(what_is_noted_as_read_stays),
 	CASE(what_is_stored_to_be_kept_stays_a_turn_longer),
 	CASE(what_is_read_stays_in_a_hurry),
