@@ -110,7 +110,7 @@ int cachefs_load_checkpoint(struct cachefs_cache *cache,
 		batch = ckpt_batch(geo, index, end);
 		device_block = ckpt_block(geo, first, index, &lies_in);
 		ret = cachefs_device_read(cache->device, device_block, buffer,
-					  batch);
+					  batch, 0);
 		for (i = 0; !ret && i < batch; i++) {
 			struct cachefs_block_header *header = &buffer[i].header;
 

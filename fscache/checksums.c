@@ -62,9 +62,9 @@ int cachefs_region_read_meta(struct cachefs_cache *cache, struct cachefs_region_
 
 	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_READ_BYTES,
 			 (u64)blocks << CACHEFS_BLOCK_SHIFT);
-	error = cachefs_device_read(cache->device, start, meta->blocks, blocks);
+	error = cachefs_device_read(cache->device, start, meta->blocks, blocks, 0);
 	for (i = 0; error && i < blocks; i++) {
-		ret = cachefs_device_read(cache->device, start + i, &meta->blocks[i], 1);
+		ret = cachefs_device_read(cache->device, start + i, &meta->blocks[i], 1, 0);
 		if (!ret)
 			continue;
 		memset(&meta->blocks[i], 0, sizeof(meta->blocks[i]));

@@ -7,6 +7,7 @@
 #include <linux/blk-cgroup.h>
 #include <linux/blkdev.h>
 #include <linux/fs.h>
+#include <linux/ioprio.h>
 #include <linux/mempool.h>
 #include <linux/sizes.h>
 #include <linux/unaligned.h>
@@ -250,7 +251,10 @@ const char *cachefs_device_name(struct cachefs_device *device)
 	return device->name;
 }
 
-/* Transfer between the device and @nr pages of memory of any kind; waits. */
+/*
+ * Transfer between the device and @nr pages of memory of any kind; waits.  Transfers with
+ * REQ_BACKGROUND have the lowest priority that a scheduler does not starve.
+ */
 static int device_transfer(struct cachefs_device *device, blk_opf_t op, sector_t sector,
 			   void *buffer, unsigned int nr)
 {
@@ -263,6 +267,9 @@ static int device_transfer(struct cachefs_device *device, blk_opf_t op, sector_t
 		bio = bio_alloc_bioset(device->bdev, part, op, GFP_NOIO,
 				       &device->own_bios);
 		bio_associate_blkg_from_css(bio, blkcg_root_css);
+		if (op & REQ_BACKGROUND)
+			bio->bi_ioprio = IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE,
+							   IOPRIO_NR_LEVELS - 1);
 		bio->bi_iter.bi_sector = sector;
 		for (i = 0; i < part; i++, buffer += PAGE_SIZE) {
 			struct page *page = is_vmalloc_addr(buffer) ?
@@ -283,15 +290,18 @@ static int device_transfer(struct cachefs_device *device, blk_opf_t op, sector_t
  * @block: first block
  * @buffer: the memory; whole pages
  * @nr: how many blocks
+ * @flags: %REQ_BACKGROUND: nobody waits for this read; or 0
  *
  * Context: process, sleeps.
  * Return: 0 or the device's error.
  */
 int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
-			unsigned int nr)
+			unsigned int nr, blk_opf_t flags)
 {
-	return device_transfer(device, REQ_OP_READ | REQ_META | REQ_PRIO,
-			       block * BLOCK_SECTORS, buffer, nr);
+	if (!(flags & REQ_BACKGROUND))
+		flags |= REQ_META | REQ_PRIO;
+	return device_transfer(device, REQ_OP_READ | flags, block * BLOCK_SECTORS,
+			       buffer, nr);
 }
 
 /**
@@ -301,7 +311,7 @@ int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
  * @buffer: the data; whole pages
  * @nr: how many blocks
  * @flags: %REQ_FUA: this write is on stable storage afterwards; with %REQ_PREFLUSH all
- *	writes that ended before are, too; or 0
+ *	writes that ended before are, too; %REQ_BACKGROUND: nobody waits for it; or 0
  *
  * Context: process, sleeps.
  * Return: 0 or the device's error.
@@ -309,8 +319,10 @@ int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
 int cachefs_device_write(struct cachefs_device *device, u64 block,
 			 const void *buffer, unsigned int nr, blk_opf_t flags)
 {
-	return device_transfer(device, REQ_OP_WRITE | REQ_META | flags,
-			       block * BLOCK_SECTORS, (void *)buffer, nr);
+	if (!(flags & REQ_BACKGROUND))
+		flags |= REQ_META;
+	return device_transfer(device, REQ_OP_WRITE | flags, block * BLOCK_SECTORS,
+			       (void *)buffer, nr);
 }
 
 /* Read the last MiB, which need not begin at a block. */
@@ -411,13 +423,13 @@ static const char *device_foreign_cache(struct cachefs_device *device, void *buf
 {
 	const char *what = NULL;
 
-	if (!cachefs_device_read(device, 0, buffer, CACHEFS_ANCHOR_BLOCK + 2))
+	if (!cachefs_device_read(device, 0, buffer, CACHEFS_ANCHOR_BLOCK + 2, 0))
 		what = device_known_signature(buffer, (CACHEFS_ANCHOR_BLOCK + 2) <<
 					      CACHEFS_BLOCK_SHIFT);
-	else if (!cachefs_device_read(device, 0, buffer, 1))
+	else if (!cachefs_device_read(device, 0, buffer, 1, 0))
 		what = device_known_signature(buffer, CACHEFS_BLOCK_SIZE);
 	if (!what && !cachefs_device_read(device, 0, buffer,
-					  SZ_256K >> CACHEFS_BLOCK_SHIFT) &&
+					  SZ_256K >> CACHEFS_BLOCK_SHIFT, 0) &&
 	    device_is_zfs(buffer))
 		what = "a ZFS pool member";
 	if (!what && !device_read_end(device, buffer))
@@ -450,7 +462,7 @@ int cachefs_device_signature(struct cachefs_device *device, const char **what)
 	buffer = kvmalloc(BLANK_BYTES, GFP_KERNEL | __GFP_NOWARN);
 	if (!buffer)
 		return -ENOMEM;
-	ret = cachefs_device_read(device, CACHEFS_SUPER_BLOCK, buffer, 1);
+	ret = cachefs_device_read(device, CACHEFS_SUPER_BLOCK, buffer, 1, 0);
 	if (ret)
 		goto out;
 	if (!memcmp(buffer, CACHEFS_SUPER_MAGIC, 8)) {
@@ -459,7 +471,7 @@ int cachefs_device_signature(struct cachefs_device *device, const char **what)
 		goto out;
 	}
 	ret = cachefs_device_read(device, 0, buffer,
-				  BLANK_BYTES >> CACHEFS_BLOCK_SHIFT);
+				  BLANK_BYTES >> CACHEFS_BLOCK_SHIFT, 0);
 	if (ret)
 		goto out;
 	ret = CACHEFS_SIGNATURE_FOREIGN;

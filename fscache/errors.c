@@ -169,19 +169,20 @@ void cachefs_io_error(struct cachefs_cache *cache, bool write, u64 block,
  * @block: the first block on the device
  * @buffer: whole pages
  * @nr: how many blocks
+ * @flags: %REQ_BACKGROUND, or 0 for metadata
  *
  * Context: process, sleeps.
  * Return: 0 or the device's error.
  */
 int cachefs_transfer(struct cachefs_cache *cache, bool write, u64 block,
-		     void *buffer, unsigned int nr)
+		     void *buffer, unsigned int nr, blk_opf_t flags)
 {
 	int ret;
 
 	if (write)
-		ret = cachefs_device_write(cache->device, block, buffer, nr, 0);
+		ret = cachefs_device_write(cache->device, block, buffer, nr, flags);
 	else
-		ret = cachefs_device_read(cache->device, block, buffer, nr);
+		ret = cachefs_device_read(cache->device, block, buffer, nr, flags);
 	if (ret)
 		cachefs_io_error(cache, write, block, ret);
 	else
@@ -211,7 +212,7 @@ void cachefs_check_device(struct cachefs_cache *cache)
 	for (i = 0; i < ERRORS_LOOKS; i++) {
 		block = cachefs_slot_block(&cache->geo, cache->geo.nr_regions / ERRORS_LOOKS * i,
 					   0);
-		ret = cachefs_device_read(cache->device, block, cache->scratch, 1);
+		ret = cachefs_device_read(cache->device, block, cache->scratch, 1, 0);
 		if (!ret)
 			return;
 	}

@@ -604,13 +604,17 @@ unsigned long cachefs_region_drop_checksums(struct cachefs_cache *cache,
  * struct cachefs_reinsert - A region of which some blocks stay
  * @region: number of the region
  * @slot: the next slot to look at
+ * @nr: number of @extents
  * @records: records of all slots
- * @buffer: buffer for one extent
+ * @extents: the next extents that stay
+ * @buffer: their data
  */
 struct cachefs_reinsert {
 	u32				region;
 	u32				slot;
+	u32				nr;
 	struct cachefs_slot_record	*records;
+	struct cachefs_extent		*extents;
 	u8				*buffer;
 };
 
@@ -707,7 +711,7 @@ enum cachefs_state cachefs_state(const struct cachefs_cache *cache);
 void cachefs_io_error(struct cachefs_cache *cache, bool write, u64 block,
 		      int error);
 int cachefs_transfer(struct cachefs_cache *cache, bool write, u64 block,
-		     void *buffer, unsigned int nr);
+		     void *buffer, unsigned int nr, blk_opf_t flags);
 void cachefs_check_device(struct cachefs_cache *cache);
 bool cachefs_store_try(struct cachefs_cache *cache);
 void cachefs_store_worked(struct cachefs_cache *cache, unsigned long began);
@@ -739,7 +743,7 @@ enum cachefs_signature {
 int cachefs_device_signature(struct cachefs_device *device, const char **what);
 int cachefs_device_wipe(struct cachefs_device *device);
 int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
-			unsigned int nr);
+			unsigned int nr, blk_opf_t flags);
 int cachefs_device_write(struct cachefs_device *device, u64 block,
 			 const void *buffer, unsigned int nr, blk_opf_t flags);
 struct cachefs_io *cachefs_io_alloc(struct cachefs_cache *cache, bool write,

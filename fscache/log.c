@@ -67,7 +67,7 @@ static int log_write_meta(struct cachefs_cache *cache, u32 region, u32 block,
 
 	if (READ_ONCE(cache->state) == CACHEFS_FAILED)
 		return -EIO;
-	return cachefs_transfer(cache, true, at, (void *)meta, nr);
+	return cachefs_transfer(cache, true, at, (void *)meta, nr, 0);
 }
 
 /* Note that some metadata of a region could not be written. */
@@ -297,12 +297,12 @@ static bool log_rewrites(struct cachefs_cache *cache, u32 nr, bool next)
 {
 	u64 block = cachefs_region_start(&cache->geo, nr) + cache->geo.meta_blocks;
 
-	if (cachefs_device_read(cache->device, block, cache->scratch, 1)) {
+	if (cachefs_device_read(cache->device, block, cache->scratch, 1, 0)) {
 		if (!next)
 			return false;
 		memset(cache->scratch, 0, sizeof(*cache->scratch));
 	}
-	return !cachefs_transfer(cache, true, block, cache->scratch, 1);
+	return !cachefs_transfer(cache, true, block, cache->scratch, 1, 0);
 }
 
 /*

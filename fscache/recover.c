@@ -259,7 +259,7 @@ static bool recover_reads_again(struct cachefs_recovery *recovery)
 		if (recovery->readers[i].readable)
 			break;
 	recovery->unreadable = i == recovery->nr &&
-		cachefs_device_read(cache->device, CACHEFS_SUPER_BLOCK, cache->scratch, 1);
+		cachefs_device_read(cache->device, CACHEFS_SUPER_BLOCK, cache->scratch, 1, 0);
 	recovery->next_read = jiffies + HZ;
 	return recovery->unreadable;
 }

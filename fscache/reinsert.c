@@ -11,22 +11,31 @@
 /* The most regions that may stay as a whole, after regions of which nothing stayed. */
 #define MAX_WHOLE_REGIONS	8
 
-/* The most pieces of an extent: the end of one region, whole regions, the next region. */
-#define MAX_PIECES	(2 + CACHEFS_CHUNK_BLOCKS / (CACHEFS_MIN_REGION_BLOCKS - 3))
+/* The buffer, in blocks: the most that is read or written at once. */
+#define REINSERT_BLOCKS	256
+/* Blocks that do not stay are read, too, if no more than this lie side by side. */
+#define REINSERT_GAP	32
 
-static bool reinsert_read(struct cachefs_cache *cache,
-			  const struct cachefs_extent *extent,
-			  const struct cachefs_slot_record *records, u8 *buffer)
+/* The most pieces of a buffer: the end of one region, whole regions, the next region. */
+#define MAX_PIECES	(2 + REINSERT_BLOCKS / (CACHEFS_MIN_REGION_BLOCKS - 3))
+
+static const struct cachefs_slot_record *
+reinsert_records(const struct cachefs_reinsert *reinsert,
+		 const struct cachefs_extent *extent)
 {
-	u64 at = cachefs_slot_block(&cache->geo, extent->region, extent->slot);
+	return reinsert->records + extent->slot;
+}
+
+/* Whether the data of an extent is as its records say. */
+static bool reinsert_verify(struct cachefs_cache *cache,
+			    const struct cachefs_extent *extent,
+			    const struct cachefs_slot_record *records, const u8 *data)
+{
 	unsigned int i;
 
-	if (cachefs_transfer(cache, false, at, buffer, extent->nr))
-		return false;
-	cachefs_io_worked(cache, false);
 	for (i = 0; i < extent->nr; i++) {
 		if (cachefs_data_checksum(cache->seed, extent->id, extent->block + i,
-					  buffer + i * CACHEFS_BLOCK_SIZE) ==
+					  data + i * CACHEFS_BLOCK_SIZE) ==
 		    le64_to_cpu(records[i].checksum))
 			continue;
 		cachefs_stat_add(cache, CACHEFS_STAT_CHECKSUM_ERRORS, 1);
@@ -35,59 +44,142 @@ static bool reinsert_read(struct cachefs_cache *cache,
 	return true;
 }
 
-/* Write to slots at the end of the log, and set their checksums. */
-static bool reinsert_write(struct cachefs_cache *cache,
-			   const struct cachefs_piece *piece, void *buffer,
-			   const struct cachefs_slot_record *records)
+static bool reinsert_read_blocks(struct cachefs_cache *cache, u32 region, u32 slot,
+				 u8 *data, u32 nr)
 {
-	u64 *checksums = cache->regions[piece->region].checksums + piece->slot;
-	u64 at = cachefs_slot_block(&cache->geo, piece->region, piece->slot);
-	unsigned int i;
-
-	for (i = 0; i < piece->nr; i++)
-		checksums[i] = le64_to_cpu(records[i].checksum);
-	return !cachefs_transfer(cache, true, at, buffer, piece->nr);
+	if (cachefs_transfer(cache, false, cachefs_slot_block(&cache->geo, region, slot),
+			     data, nr, REQ_BACKGROUND))
+		return false;
+	cachefs_io_worked(cache, false);
+	return true;
 }
 
-/* Move an extent to the log's end.  Returns whether there may be room for another. */
-static bool reinsert_move(struct cachefs_cache *cache,
-			  const struct cachefs_extent *extent,
-			  const struct cachefs_slot_record *records, u8 *buffer)
+/*
+ * Read the extents that were gathered, with one read, and put their data side by side.
+ * If the read fails, read each extent by itself.  Extents that cannot be read, or are
+ * damaged, are left out.
+ */
+static void reinsert_read(struct cachefs_cache *cache, struct cachefs_reinsert *reinsert)
 {
-	struct cachefs_piece pieces[MAX_PIECES], *piece;
-	unsigned int nr = 0, done = 0, j;
-	bool ok = true;
-	u64 bytes;
+	struct cachefs_extent *extents = reinsert->extents, *kept = extents, *extent;
+	struct cachefs_extent *end = extents + reinsert->nr;
+	u32 first = extents->slot;
+	u8 *to = reinsert->buffer, *from;
+	bool whole;
 
-	if (!reinsert_read(cache, extent, records, buffer))
-		return true;
-	while (ok && done < extent->nr && nr < MAX_PIECES) {
-		piece = &pieces[nr];
-		if (!cachefs_region_alloc_slots(cache, extent->nr - done, piece,
-						true))
+	whole = reinsert_read_blocks(cache, reinsert->region, first, to,
+				     end[-1].slot + end[-1].nr - first);
+	for (extent = extents; extent < end; extent++) {
+		from = reinsert->buffer + (extent->slot - first) * CACHEFS_BLOCK_SIZE;
+		if (!whole && (reinsert->nr == 1 ||
+			       !reinsert_read_blocks(cache, reinsert->region, extent->slot,
+						     from, extent->nr)))
+			continue;
+		if (!reinsert_verify(cache, extent, reinsert_records(reinsert, extent), from))
+			continue;
+		memmove(to, from, extent->nr * CACHEFS_BLOCK_SIZE);
+		to += extent->nr * CACHEFS_BLOCK_SIZE;
+		*kept++ = *extent;
+	}
+	reinsert->nr = kept - extents;
+}
+
+/* Let the index find an extent at its copy.  @piece begins with the slots of the copy. */
+static struct cachefs_piece *reinsert_publish(struct cachefs_cache *cache,
+					      const struct cachefs_reinsert *reinsert,
+					      const struct cachefs_extent *extent,
+					      struct cachefs_piece *piece)
+{
+	const struct cachefs_slot_record *records = reinsert_records(reinsert, extent);
+	u64 bytes = (u64)extent->nr << CACHEFS_BLOCK_SHIFT, *checksums;
+	struct cachefs_piece parts[MAX_PIECES], *part = parts;
+	u32 left, i;
+
+	for (left = extent->nr; left; left -= part++->nr) {
+		*part = *piece;
+		part->nr = min(left, piece->nr);
+		checksums = cache->regions[part->region].checksums + part->slot;
+		for (i = 0; i < part->nr; i++)
+			checksums[i] = le64_to_cpu(records++->checksum);
+		piece->slot += part->nr;
+		piece->nr -= part->nr;
+		if (!piece->nr)
+			piece++;
+	}
+	if (cachefs_region_move(cache, extent, parts, part - parts)) {
+		cachefs_stat_add(cache, CACHEFS_STAT_REINSERTED_BYTES, bytes);
+		cachefs_share_stays(cache, extent->id, bytes);
+	}
+	return piece;
+}
+
+/*
+ * Move extents @first to @end - 1 to the end of the log, with one write for each piece.
+ * @data has their data side by side.  The extents before the first write that fails count
+ * at their new place.  Returns their number.  @room says whether there were slots for all.
+ */
+static u32 reinsert_move(struct cachefs_cache *cache, struct cachefs_reinsert *reinsert,
+			 u32 first, u32 end, u8 *data, bool *room)
+{
+	struct cachefs_piece pieces[MAX_PIECES], *piece = pieces;
+	struct cachefs_extent *extents = reinsert->extents;
+	u32 want = 0, taken = 0, written = 0, nr = 0, i;
+	bool ok = true;
+
+	*room = true;
+	for (i = first; i < end; i++)
+		want += extents[i].nr;
+	/* Slots that failed have used up room since the extents were gathered. */
+	if (want > cache->stay_room)
+		return 0;
+	while (ok && taken < want && nr < MAX_PIECES) {
+		if (!cachefs_region_alloc_slots(cache, want - taken, &pieces[nr], true))
 			break;
+		ok = !cachefs_transfer(cache, true, cachefs_slot_block(&cache->geo,
+				       pieces[nr].region, pieces[nr].slot),
+				       data + taken * CACHEFS_BLOCK_SIZE, pieces[nr].nr,
+				       REQ_BACKGROUND);
+		taken += pieces[nr].nr;
+		written = ok ? taken : written;
 		nr++;
-		ok = reinsert_write(cache, piece, buffer + done * CACHEFS_BLOCK_SIZE,
-				    records + done);
-		done += piece->nr;
 	}
+	*room = !ok || taken == want;
 	/* Bad slots count, too, because the rest of the room is for stores. */
-	cache->stay_room -= done;
-	if (ok && done == extent->nr) {
-		if (cachefs_region_move(cache, extent, pieces, nr)) {
-			bytes = (u64)done << CACHEFS_BLOCK_SHIFT;
-			cachefs_stat_add(cache, CACHEFS_STAT_REINSERTED_BYTES, bytes);
-			cachefs_share_stays(cache, extent->id, bytes);
-		}
-		return true;
+	cache->stay_room -= taken;
+	for (i = first; i < end && extents[i].nr <= written; i++) {
+		written -= extents[i].nr;
+		piece = reinsert_publish(cache, reinsert, &extents[i], piece);
 	}
-	for (j = 0; j < nr; j++)
-		cachefs_region_abandon(cache, &pieces[j]);
-	/*
-	 * A bad slot costs this extent.  Without slots, or if nothing can be written, all
-	 * other extents go, too.
-	 */
-	return !ok && !READ_ONCE(cache->stores_stopped) && READ_ONCE(cache->errors[1].nr) < 2;
+	for (; piece < pieces + nr; piece++)
+		cachefs_region_abandon(cache, piece);
+	return i - first;
+}
+
+/*
+ * Move all extents that were read.  After a write that failed, each extent is moved by
+ * itself: a bad slot costs one extent at most, and an extent without room goes.  Returns %false if nothing more can stay,
+ * because there are no slots, or nothing can be written.
+ */
+static bool reinsert_move_all(struct cachefs_cache *cache, struct cachefs_reinsert *reinsert)
+{
+	struct cachefs_extent *extent = reinsert->extents;
+	u32 at = 0, end = reinsert->nr, moved;
+	u8 *data = reinsert->buffer;
+	bool room = true;
+
+	while (at < reinsert->nr) {
+		moved = reinsert_move(cache, reinsert, at, end, data, &room);
+		if (moved < end - at && (!room || READ_ONCE(cache->stores_stopped) ||
+					 READ_ONCE(cache->errors[1].nr) >= 2))
+			return false;
+		/* An extent that was alone goes if its write has failed. */
+		if (end == at + 1)
+			moved = 1;
+		for (; moved; moved--, at++)
+			data += extent++->nr * CACHEFS_BLOCK_SIZE;
+		end = at + 1;
+	}
+	return true;
 }
 
 static bool reinsert_begin(struct cachefs_cache *cache,
@@ -101,9 +193,11 @@ static bool reinsert_begin(struct cachefs_cache *cache,
 		return false;
 	reinsert->records = kvcalloc(cache->geo.slots, sizeof(*reinsert->records),
 				     CACHEFS_GFP_OR_SERVER);
-	reinsert->buffer = kvmalloc_array(CACHEFS_CHUNK_BLOCKS, CACHEFS_BLOCK_SIZE,
+	reinsert->extents = kvmalloc_array(REINSERT_BLOCKS, sizeof(*reinsert->extents),
+					   CACHEFS_GFP_OR_SERVER);
+	reinsert->buffer = kvmalloc_array(REINSERT_BLOCKS, CACHEFS_BLOCK_SIZE,
 					  CACHEFS_GFP_OR_SERVER);
-	if (!reinsert->records || !reinsert->buffer)
+	if (!reinsert->records || !reinsert->extents || !reinsert->buffer)
 		return false;
 	cachefs_region_load_meta(cache, reinsert->region, &meta);
 	cachefs_region_records(cache, &meta, reinsert->records);
@@ -111,7 +205,7 @@ static bool reinsert_begin(struct cachefs_cache *cache,
 	return meta.seq;
 }
 
-/* Get the extent at the next slot.  Returns whether the extent stays and has room. */
+/* Get the extent at the next slot.  Returns whether the extent stays. */
 static bool reinsert_find(struct cachefs_cache *cache,
 			  struct cachefs_reinsert *reinsert,
 			  struct cachefs_extent *extent)
@@ -129,8 +223,36 @@ static bool reinsert_find(struct cachefs_cache *cache,
 	extent->slot = reinsert->slot;
 	extent->nr = cachefs_records_run(records, cache->geo.slots - reinsert->slot);
 	return cachefs_index_find_run(cache, extent, &was_read) &&
-		extent->nr <= cache->stay_room &&
 		(was_read || cachefs_share_protects(cache, extent->id));
+}
+
+/*
+ * Gather the next extents that stay, as many as fit the buffer and have room.  Returns
+ * whether there may be more.
+ */
+static bool reinsert_gather(struct cachefs_cache *cache, struct cachefs_reinsert *reinsert)
+{
+	u32 blocks = 0, first = 0, end = 0;
+	struct cachefs_extent extent;
+
+	for (; reinsert->slot < cache->geo.slots; reinsert->slot += extent.nr) {
+		if (!cachefs_usable(cache) || cachefs_pace_stuck(cache))
+			return false;
+		if (blocks && reinsert->slot - end > REINSERT_GAP)
+			break;
+		if (!reinsert_find(cache, reinsert, &extent) ||
+		    extent.nr > cache->stay_room - blocks)
+			continue;
+		first = blocks ? first : extent.slot;
+		if (extent.slot + extent.nr - first > REINSERT_BLOCKS)
+			break;
+		blocks += extent.nr;
+		if (!cachefs_budget_admits(cache, (u64)blocks << CACHEFS_BLOCK_SHIFT, true))
+			return false;
+		end = extent.slot + extent.nr;
+		reinsert->extents[reinsert->nr++] = extent;
+	}
+	return reinsert->slot < cache->geo.slots;
 }
 
 /**
@@ -155,31 +277,26 @@ void cachefs_reinsert_more(struct cachefs_cache *cache)
 }
 
 /**
- * cachefs_reinsert - Store the next extent again that stays
+ * cachefs_reinsert - Store the next extents again that stay
  * @cache: the cache
  * @reinsert: the region is FREE or SEALED, and pinned; all else is zero at first
  *
  * If anything fails, fewer blocks stay.
  *
  * Context: process, sleeps; flush_mutex held.
- * Return: whether there may be another extent.
+ * Return: whether there may be more extents.
  */
 bool cachefs_reinsert(struct cachefs_cache *cache, struct cachefs_reinsert *reinsert)
 {
-	struct cachefs_extent extent;
-	bool found = false;
-	u32 slot;
+	bool more;
 
 	if (!reinsert->records && !reinsert_begin(cache, reinsert))
 		return false;
-	while (!found && reinsert->slot < cache->geo.slots &&
-	       cachefs_usable(cache) && !cachefs_pace_stuck(cache)) {
-		slot = reinsert->slot;
-		found = reinsert_find(cache, reinsert, &extent);
-		reinsert->slot = slot + extent.nr;
-	}
-	return found && cachefs_budget_admits(cache, (u64)extent.nr << CACHEFS_BLOCK_SHIFT, true) &&
-		reinsert_move(cache, &extent, reinsert->records + slot, reinsert->buffer);
+	reinsert->nr = 0;
+	more = reinsert_gather(cache, reinsert);
+	if (reinsert->nr)
+		reinsert_read(cache, reinsert);
+	return reinsert_move_all(cache, reinsert) && more;
 }
 
 /**
@@ -189,5 +306,6 @@ bool cachefs_reinsert(struct cachefs_cache *cache, struct cachefs_reinsert *rein
 void cachefs_reinsert_end(struct cachefs_reinsert *reinsert)
 {
 	kvfree(reinsert->records);
+	kvfree(reinsert->extents);
 	kvfree(reinsert->buffer);
 }

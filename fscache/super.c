@@ -148,7 +148,7 @@ int cachefs_super_read(struct cachefs_cache *cache,
 	enum cachefs_refusal why;
 	int ret;
 
-	ret = cachefs_device_read(cache->device, CACHEFS_SUPER_BLOCK, sb, 1);
+	ret = cachefs_device_read(cache->device, CACHEFS_SUPER_BLOCK, sb, 1, 0);
 	if (ret)
 		return ret;
 	why = cachefs_super_check(sb, blocks, &cache->geo);
@@ -160,7 +160,7 @@ int cachefs_super_read(struct cachefs_cache *cache,
 		return -ENOMEM;
 	/* The copy is at the end that the device had when it was formatted. */
 	ret = cachefs_device_read(cache->device, cache->geo.device_blocks - 1,
-				  copy, 1);
+				  copy, 1, 0);
 	if (ret) {
 		pr_err("%s: the superblock's copy cannot be read: error %d\n",
 		       name, ret);
@@ -240,7 +240,7 @@ int cachefs_read_anchor(struct cachefs_cache *cache,
 	*found = false;
 	for (i = 0; i < 2; i++) {
 		ret = cachefs_device_read(cache->device,
-					  CACHEFS_ANCHOR_BLOCK + i, anchor, 1);
+					  CACHEFS_ANCHOR_BLOCK + i, anchor, 1, 0);
 		if (ret)
 			cachefs_io_error(cache, false, CACHEFS_ANCHOR_BLOCK + i,
 					 ret);

@@ -91,7 +91,7 @@ static int image_transfer(struct cachefs_device *device, bool write, u64 at,
 }
 
 int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
-			unsigned int nr)
+			unsigned int nr, blk_opf_t flags)
 {
 	return image_transfer(device, false, block << CACHEFS_BLOCK_SHIFT,
 			      buffer, (size_t)nr << CACHEFS_BLOCK_SHIFT);
@@ -203,7 +203,7 @@ int image_read_super(struct cachefs_device *device,
 	*why = CACHEFS_BAD_MAGIC;
 	if (!cachefs_device_blocks(device))
 		return 0;
-	ret = cachefs_device_read(device, CACHEFS_SUPER_BLOCK, sb, 1);
+	ret = cachefs_device_read(device, CACHEFS_SUPER_BLOCK, sb, 1, 0);
 	if (ret)
 		return ret;
 	*why = cachefs_super_check(sb, cachefs_device_blocks(device), geo);
@@ -212,7 +212,7 @@ int image_read_super(struct cachefs_device *device,
 	*content = CORE_BAD_CACHE;
 	if (*why)
 		return 0;
-	ret = cachefs_device_read(device, geo->device_blocks - 1, &copy, 1);
+	ret = cachefs_device_read(device, geo->device_blocks - 1, &copy, 1, 0);
 	if (!ret && memcmp(sb, &copy, sizeof(copy)))
 		*why = CACHEFS_BAD_COPY;
 	else if (!ret)
@@ -295,7 +295,7 @@ int core_is_blank(int fd)
 	buffer = malloc(MIB);
 	if (!buffer)
 		return -ENOMEM;
-	ret = cachefs_device_read(&device, 0, buffer, MIB_BLOCKS);
+	ret = cachefs_device_read(&device, 0, buffer, MIB_BLOCKS, 0);
 	if (!ret && !memchr_inv(buffer, 0, MIB)) {
 		ret = image_transfer(&device, false, device.bytes - MIB, buffer,
 				     MIB);

@@ -148,7 +148,7 @@ static void dump_super(struct dump *dump)
  */
 static int dump_read(struct dump *dump, u64 block, void *buffer, enum dump_verdict *verdict)
 {
-	int ret = cachefs_device_read(&dump->device, block, buffer, 1);
+	int ret = cachefs_device_read(&dump->device, block, buffer, 1, 0);
 
 	*verdict = ret ? DUMP_UNREADABLE : DUMP_GOOD;
 	if (!ret || !dump->verify)
@@ -429,7 +429,7 @@ static enum dump_verdict dump_verify(struct dump *dump, u32 region, u32 slot,
 	u8 data[CACHEFS_BLOCK_SIZE];
 
 	if (cachefs_device_read(&dump->device, dump_region_block(dump, region) +
-				dump_nr_meta(dump) + slot, data, 1))
+				dump_nr_meta(dump) + slot, data, 1, 0))
 		return DUMP_UNREADABLE;
 	return cachefs_data_checksum(dump->seed, record->id, dump_file_block(record), data) ==
 		le64_to_cpu(record->checksum) ? DUMP_GOOD : DUMP_DAMAGED;
@@ -509,7 +509,7 @@ static void dump_each_region(struct dump *dump, struct dump_region *region,
 	u32 i;
 
 	if (cachefs_device_read(&dump->device, dump_region_block(dump, region->meta.region),
-				region->meta.blocks, dump_nr_meta(dump))) {
+				region->meta.blocks, dump_nr_meta(dump), 0)) {
 		sum->unreadable++;
 		if (dump->verify)
 			dump_unreadable(dump, region->meta.region);

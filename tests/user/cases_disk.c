@@ -519,7 +519,7 @@ static void checkpoint_of_another_detach(void)
 /* Keep blocks of the device, and bring them back later. */
 static void keep_blocks(u64 from, u32 nr, void *buffer)
 {
-	EXPECT_EQ(cachefs_device_read(model.device, from, buffer, nr), 0);
+	EXPECT_EQ(cachefs_device_read(model.device, from, buffer, nr, 0), 0);
 }
 
 static void bring_back_blocks(u64 from, u32 nr, const void *buffer)

@@ -263,24 +263,34 @@ static void what_cannot_be_written_goes(void)
 	check_index(model.cache);
 }
 
-/* Make the slot bad that gets the first copy of blocks that stay. */
-static void first_copy_meets_a_bad_slot(void)
+/* Make the last slot of the first copies bad, and the slots after it: @nr in all. */
+static void first_copies_meet_bad_slots(unsigned int nr)
 {
 	struct cachefs_cache *cache = model.cache;
 	struct cachefs_open_region *open = cache->current_region;
 
 	if (atomic_read(&cache->regions[cache->head].pins) && !model.device->bad_end)
-		bad_blocks(cachefs_slot_block(&cache->geo, open->nr, open->next_slot - 1), 1);
+		bad_blocks(cachefs_slot_block(&cache->geo, open->nr, open->next_slot - 1), nr);
 }
 
-/* The same, and leave room for five blocks that stay. */
-static void first_of_five_copies_meets_a_bad_slot(void)
+static void first_copies_meet_a_bad_slot(void)
+{
+	first_copies_meet_bad_slots(1);
+}
+
+static void first_copies_meet_two_bad_slots(void)
+{
+	first_copies_meet_bad_slots(2);
+}
+
+/* The same, with room for five blocks more than the first copies need. */
+static void first_copies_of_25_meet_a_bad_slot(void)
 {
 	bool first = !model.device->bad_end;
 
-	first_copy_meets_a_bad_slot();
+	first_copies_meet_bad_slots(1);
 	if (first && model.device->bad_end)
-		model.cache->stay_room = 5;
+		model.cache->stay_room = 25;
 }
 
 static unsigned int copies_tried;
@@ -294,11 +304,21 @@ static void no_copy_has_room(void)
 	model.device->write_errno = -ENOSPC;
 }
 
+static void reuse_region_0(void)
+{
+	u64 seq = model.cache->regions[0].seq;
+
+	while (model.cache->regions[0].seq == seq) {
+		model_new_version(2, TINY_SLOTS);
+		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
+		shim_run();
+	}
+}
+
 /* Twenty single blocks of version 1 were read.  Reuse their region, with @meanwhile. */
 static void twenty_extents_stay_but_for(void (*meanwhile)(void))
 {
 	unsigned int i;
-	u64 seq;
 
 	tiny();
 	for (i = 0; i < 20; i++) {
@@ -308,32 +328,163 @@ static void twenty_extents_stay_but_for(void (*meanwhile)(void))
 	model_new_version(2, TINY_SLOTS - 20);
 	EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS - 20), 0);
 	model.device->meanwhile = meanwhile;
-	seq = model.cache->regions[0].seq;
-	while (model.cache->regions[0].seq == seq) {
-		model_new_version(2, TINY_SLOTS);
-		EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS), 0);
-		shim_run();
-	}
+	reuse_region_0();
 	model.device->meanwhile = NULL;
 	model.device->write_errors = 0;
 	check_index(model.cache);
 }
 
-/* A slot takes no copy: the extent for this slot goes, and the others stay. */
+/* A slot takes no copy: the copies get other slots. */
+static void bad_slot_costs_nothing_that_stays(void)
+{
+	twenty_extents_stay_but_for(first_copies_meet_a_bad_slot);
+	EXPECT_EQ(stat(CACHEFS_STAT_WRITE_ERRORS), 1);
+	EXPECT_EQ(model_count_cached(1), 20);
+	bad_blocks(0, 0);
+	model_read_cached(1, 0);
+}
+
+/* The slot of the second copy is bad, too: this extent goes, and the others stay. */
 static void bad_slot_costs_what_should_stay_there(void)
 {
-	twenty_extents_stay_but_for(first_copy_meets_a_bad_slot);
-	EXPECT_EQ(stat(CACHEFS_STAT_WRITE_ERRORS), 1);
+	twenty_extents_stay_but_for(first_copies_meet_two_bad_slots);
+	EXPECT_EQ(stat(CACHEFS_STAT_WRITE_ERRORS), 2);
 	EXPECT_EQ(model_count_cached(1), 19);
 	bad_blocks(0, 0);
 	model_read_cached(1, 0);
 }
 
-/* The bad slot uses up room of the blocks that stay: stores keep their own room. */
+/* Slots that failed use up room of the blocks that stay: stores keep their own room. */
 static void bad_slot_takes_room_of_what_stays(void)
 {
-	twenty_extents_stay_but_for(first_of_five_copies_meets_a_bad_slot);
+	twenty_extents_stay_but_for(first_copies_of_25_meet_a_bad_slot);
+	EXPECT_EQ(model_count_cached(1), 5);
+	EXPECT_EQ(stat(CACHEFS_STAT_REINSERTED_BYTES), 5 * CACHEFS_BLOCK_SIZE);
+}
+
+static unsigned int copies_written, copies_read;
+
+static void count_copies_written(void)
+{
+	copies_written += !!atomic_read(&model.cache->regions[model.cache->head].pins);
+}
+
+static void count_copies_read(void)
+{
+	copies_read += !!atomic_read(&model.cache->regions[model.cache->head].pins);
+}
+
+/* Twenty extents side by side are read at once, and written at once. */
+static void extents_side_by_side_are_moved_at_once(void)
+{
+	copies_written = 0;
+	twenty_extents_stay_but_for(count_copies_written);
+	EXPECT_EQ(copies_written, 1);
+	EXPECT_EQ(model_count_cached(1), 20);
+}
+
+/*
+ * Two extents, one of three blocks, lie @gap blocks apart.  Reuse their region.  Returns
+ * the blocks of data that the log read.  The copies are written at once if @reads is 1.
+ */
+static u64 blocks_read_with_a_gap(unsigned int gap, unsigned int reads)
+{
+	u64 before, meta;
+
+	tiny();
+	EXPECT_EQ(model_store_now(1, 0, 3), 0);
+	model_new_version(3, gap);
+	EXPECT_EQ(model_store_now(3, 0, gap), 0);
+	EXPECT_EQ(model_store_now(1, 10, 1), 0);
+	EXPECT_EQ(model_read_now(1, 0, 3), 0);
+	EXPECT_EQ(model_read_now(1, 10, 1), 0);
+	copies_read = 0;
+	copies_written = 0;
+	model.device->reading = count_copies_read;
+	model.device->meanwhile = count_copies_written;
+	before = stat(CACHEFS_STAT_DEVICE_READ_BYTES);
+	reuse_region_0();
+	model.device->reading = NULL;
+	model.device->meanwhile = NULL;
+	EXPECT_EQ(model_read_now(1, 0, 3), 0);
 	EXPECT_EQ(model_count_cached(1), 4);
+	/* One read is that of the metadata. */
+	EXPECT_EQ(copies_read, reads + 1);
+	EXPECT_EQ(copies_written, reads);
+	meta = model.cache->geo.meta_blocks + CACHEFS_SCRATCH_BLOCKS;
+	return (stat(CACHEFS_STAT_DEVICE_READ_BYTES) - before) / CACHEFS_BLOCK_SIZE - meta - 3;
+}
+
+/* Blocks between two extents are read, too, if they are few. */
+static void blocks_that_do_not_stay_are_read_if_few(void)
+{
+	EXPECT_EQ(blocks_read_with_a_gap(5, 1), 3 + 5 + 1);
+}
+
+static void extents_far_apart_are_read_by_themselves(void)
+{
+	EXPECT_EQ(blocks_read_with_a_gap(40, 2), 3 + 1);
+}
+
+/* One block cannot be read, and one is damaged: their neighbours stay. */
+static void bad_blocks_cost_only_themselves(void)
+{
+	unsigned int i;
+
+	tiny();
+	for (i = 0; i < 20; i++) {
+		EXPECT_EQ(model_store_now(1, 2 * i, 1), 0);
+		EXPECT_EQ(model_read_now(1, 2 * i, 1), 0);
+	}
+	bad_blocks(cachefs_slot_block(&model.cache->geo, 0, 3), 1);
+	*(u8 *)device_block(model.device, cachefs_slot_block(&model.cache->geo, 0, 7)) ^= 1;
+	reuse_region_0();
+	bad_blocks(0, 0);
+	EXPECT_EQ(model_count_cached(1), 18);
+	EXPECT_EQ(stat(CACHEFS_STAT_CHECKSUM_ERRORS), 1);
+	model_read_cached(1, 0);
+	check_index(model.cache);
+}
+
+/* Make the first slot bad of the region after the one that gets the first copies. */
+static void next_region_begins_with_a_bad_slot(void)
+{
+	struct cachefs_cache *cache = model.cache;
+	struct cachefs_open_region *next;
+
+	count_copies_written();
+	if (!copies_written || model.device->bad_end)
+		return;
+	next = list_first_entry(&cache->ready, struct cachefs_open_region, link);
+	bad_blocks(cachefs_slot_block(&cache->geo, next->nr, 0), 1);
+}
+
+/*
+ * Ten of twenty copies end one region, and the rest goes into the next region, where a slot
+ * is bad.  The first ten are not written again, and each of the others is written alone.
+ */
+static void copies_before_a_bad_slot_stay(void)
+{
+	unsigned int i;
+
+	tiny();
+	for (i = 0; i < 20; i++) {
+		EXPECT_EQ(model_store_now(1, 2 * i, 1), 0);
+		EXPECT_EQ(model_read_now(1, 2 * i, 1), 0);
+	}
+	/* From now on ten slots are left in the open region after each store. */
+	model_new_version(2, TINY_SLOTS - 30);
+	EXPECT_EQ(model_store_now(2, 0, TINY_SLOTS - 30), 0);
+	copies_written = 0;
+	model.device->meanwhile = next_region_begins_with_a_bad_slot;
+	reuse_region_0();
+	model.device->meanwhile = NULL;
+	EXPECT_EQ(stat(CACHEFS_STAT_WRITE_ERRORS), 1);
+	EXPECT_EQ(copies_written, 1 + 1 + 10);
+	EXPECT_EQ(model_count_cached(1), 20);
+	bad_blocks(0, 0);
+	model_read_cached(1, 0);
+	check_index(model.cache);
 }
 
 /* No block is copied any more when nothing can be written. */
@@ -454,7 +605,13 @@ const struct test_case reinsert_cases[] = {
 	CASE(trying_again_makes_no_room),
 	CASE(what_cannot_be_copied_goes),
 	CASE(what_cannot_be_written_goes),
+	CASE(bad_slot_costs_nothing_that_stays),
 	CASE(bad_slot_costs_what_should_stay_there),
+	CASE(extents_side_by_side_are_moved_at_once),
+	CASE(blocks_that_do_not_stay_are_read_if_few),
+	CASE(extents_far_apart_are_read_by_themselves),
+	CASE(bad_blocks_cost_only_themselves),
+	CASE(copies_before_a_bad_slot_stay),
 	CASE(bad_slot_takes_room_of_what_stays),
 	CASE(copies_end_with_the_room),
 	CASE(bad_spots_in_what_stays_are_not_in_a_row),

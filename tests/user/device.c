@@ -436,7 +436,7 @@ const char *cachefs_device_name(struct cachefs_device *device)
 }
 
 int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
-			unsigned int nr)
+			unsigned int nr, blk_opf_t flags)
 {
 	might_sleep();
 	check_range(device, block, nr);

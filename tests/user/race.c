@@ -108,7 +108,7 @@ static int device_error(void)
 }
 
 int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
-			unsigned int nr)
+			unsigned int nr, blk_opf_t flags)
 {
 	might_sleep();
 	shim_pause();

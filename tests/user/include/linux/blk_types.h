@@ -6,5 +6,6 @@ typedef unsigned int blk_opf_t;
 
 #define REQ_FUA			1u
 #define REQ_PREFLUSH		2u
+#define REQ_BACKGROUND		4u
 
 #endif
