@@ -316,11 +316,10 @@ static void reuse_region_0(void)
 }
 
 /* Twenty single blocks of version 1 were read.  Reuse their region, with @meanwhile. */
-static void twenty_extents_stay_but_for(void (*meanwhile)(void))
+static void twenty_extents_stay_in(void (*meanwhile)(void))
 {
 	unsigned int i;
 
-	tiny();
 	for (i = 0; i < 20; i++) {
 		EXPECT_EQ(model_store_now(1, 2 * i, 1), 0);
 		EXPECT_EQ(model_read_now(1, 2 * i, 1), 0);
@@ -332,6 +331,12 @@ static void twenty_extents_stay_but_for(void (*meanwhile)(void))
 	model.device->meanwhile = NULL;
 	model.device->write_errors = 0;
 	check_index(model.cache);
+}
+
+static void twenty_extents_stay_but_for(void (*meanwhile)(void))
+{
+	tiny();
+	twenty_extents_stay_in(meanwhile);
 }
 
 /* A slot takes no copy: the copies get other slots. */
@@ -381,6 +386,24 @@ static void extents_side_by_side_are_moved_at_once(void)
 	twenty_extents_stay_but_for(count_copies_written);
 	EXPECT_EQ(copies_written, 1);
 	EXPECT_EQ(model_count_cached(1), 20);
+}
+
+static void leave_room_for_ten(void)
+{
+	if (atomic_read(&model.cache->regions[model.cache->head].pins))
+		model.cache->stay_room = 10;
+}
+
+/* There is room for ten of twenty extents: these are moved at once, too. */
+static void only_extents_with_room_are_gathered(void)
+{
+	copies_written = 0;
+	tiny();
+	model.device->reading = leave_room_for_ten;
+	twenty_extents_stay_in(count_copies_written);
+	model.device->reading = NULL;
+	EXPECT_EQ(copies_written, 1);
+	EXPECT_EQ(model_count_cached(1), 10);
 }
 
 /*
@@ -608,6 +631,7 @@ const struct test_case reinsert_cases[] = {
 	CASE(bad_slot_costs_nothing_that_stays),
 	CASE(bad_slot_costs_what_should_stay_there),
 	CASE(extents_side_by_side_are_moved_at_once),
+	CASE(only_extents_with_room_are_gathered),
 	CASE(blocks_that_do_not_stay_are_read_if_few),
 	CASE(extents_far_apart_are_read_by_themselves),
 	CASE(bad_blocks_cost_only_themselves),

@@ -39,6 +39,7 @@ static void run_work(struct work_struct *work)
 	unqueue_work(work);
 	running[nr_running++] = work;
 	wq->running++;
+	work->runs++;
 	work->func(work);		/* may free itself */
 	wq->running--;
 	nr_running--;
@@ -159,10 +160,12 @@ static bool is_running(struct work_struct *work)
 
 bool flush_work(struct work_struct *work)
 {
+	unsigned int runs = work->runs;
 	bool ret = work->pending;
 
 	might_sleep();
-	while (work->pending)
+	/* An item may queue itself again. */
+	while (work->pending && work->runs == runs)
 		shim_wait_progress("flush_work");
 	if (is_running(work))
 		shim_panic("work waits for its own end");

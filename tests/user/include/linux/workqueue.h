@@ -15,6 +15,7 @@ struct work_struct {
 	work_func_t		func;
 	struct workqueue_struct	*wq;
 	bool			pending;
+	unsigned int		runs;		/* times that it began to run */
 };
 
 struct delayed_work {
