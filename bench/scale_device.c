@@ -87,6 +87,11 @@ u64 cachefs_device_blocks(struct cachefs_device *device)
 	return device->blocks;
 }
 
+int cachefs_device_discard(struct cachefs_device *device, u64 block, unsigned int nr)
+{
+	return -EOPNOTSUPP;
+}
+
 const char *cachefs_device_name(struct cachefs_device *device)
 {
 	return "simulated";

@@ -325,6 +325,35 @@ int cachefs_device_write(struct cachefs_device *device, u64 block,
 			       (void *)buffer, nr);
 }
 
+/**
+ * cachefs_device_can_discard - Whether the device takes discards
+ * @device: the device
+ *
+ * Context: any.
+ * Return: %true if so.
+ */
+bool cachefs_device_can_discard(struct cachefs_device *device)
+{
+	return bdev_max_discard_sectors(device->bdev);
+}
+
+/**
+ * cachefs_device_discard - Tell the device that blocks hold nothing any more
+ * @device: the device
+ * @block: first block
+ * @nr: how many blocks
+ *
+ * A read of these blocks may return anything until they are written again.
+ *
+ * Context: process, sleeps.
+ * Return: 0; -EOPNOTSUPP; or the device's error.
+ */
+int cachefs_device_discard(struct cachefs_device *device, u64 block, unsigned int nr)
+{
+	return blkdev_issue_discard(device->bdev, block * BLOCK_SECTORS,
+				    (sector_t)nr * BLOCK_SECTORS, GFP_NOIO);
+}
+
 /* Read the last MiB, which need not begin at a block. */
 static int device_read_end(struct cachefs_device *device, void *buffer)
 {

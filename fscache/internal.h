@@ -64,8 +64,8 @@ enum cachefs_region_state {
 
 /*
  * struct cachefs_region - One region of the log
- * @seq: sequence number; 0 if the region was never used, or if the attach found nothing
- *	in the region; flush_mutex
+ * @seq: sequence number; 0 if the region was never used, was discarded, or if the attach
+ *	found nothing in the region; flush_mutex
  * @checksums: checksums of all slots, or %NULL; loaded under the region's load_mutex, and
  *	freed by the shrinker when the region is not pinned
  * @open: state of a READY or OPEN region, until all metadata is written; log_lock
@@ -230,6 +230,7 @@ struct cachefs_geometry {
  * @read_bypass_ms: reads go to the server if the device takes longer than this and longer
  *	than the server; 0: never.  After ten times this without an answer the device
  *	is stuck, and nothing is stored either
+ * @discard: whether regions that were let go are discarded
  * @budget_lock: protects the next four; see budget.c
  * @write_budget: bytes that may be written to the device in a day; 0: any number
  * @budget_room: room in the bucket, bytes; negative after too much metadata
@@ -333,6 +334,7 @@ struct cachefs_cache {
 	u64				max_in_flight;
 	unsigned int			max_in_flight_ms;
 	unsigned int			read_bypass_ms;
+	bool				discard;
 	spinlock_t			budget_lock;	/* the write budget */
 	u64				write_budget;
 	s64				budget_room;
@@ -746,6 +748,8 @@ int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
 			unsigned int nr, blk_opf_t flags);
 int cachefs_device_write(struct cachefs_device *device, u64 block,
 			 const void *buffer, unsigned int nr, blk_opf_t flags);
+bool cachefs_device_can_discard(struct cachefs_device *device);
+int cachefs_device_discard(struct cachefs_device *device, u64 block, unsigned int nr);
 struct cachefs_io *cachefs_io_alloc(struct cachefs_cache *cache, bool write,
 				    unsigned int nr);
 void cachefs_io_submit(struct cachefs_io *io);

@@ -322,6 +322,24 @@ static bool log_can_write(struct cachefs_cache *cache, u32 nr)
 		(!cache->regions[other].open && log_rewrites(cache, other, false));
 }
 
+/*
+ * Tell the device that a region holds nothing, if the administrator wants this.  No reader
+ * has pinned the region.
+ */
+static void log_discard(struct cachefs_cache *cache, u32 nr)
+{
+	struct cachefs_geometry *geo = &cache->geo;
+
+	if (!READ_ONCE(cache->discard) || !cache->regions[nr].seq ||
+	    cachefs_device_discard(cache->device, cachefs_region_start(geo, nr),
+				   geo->region_blocks))
+		return;
+	/* The next write may find no room below the device, see log_prepare_region(). */
+	cache->regions[nr].seq = 0;
+	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_DISCARDED_BYTES,
+			 (u64)geo->region_blocks << CACHEFS_BLOCK_SHIFT);
+}
+
 /* Make one more region READY.  Returns -EAGAIN if that has to wait. */
 static int log_prepare_region(struct cachefs_cache *cache)
 {
@@ -340,6 +358,7 @@ static int log_prepare_region(struct cachefs_cache *cache)
 	if (cachefs_region_pinned(region))
 		return -EAGAIN;
 	log_free_checksums(cache, region);
+	log_discard(cache, nr);
 	region->lost = false;
 	WRITE_ONCE(region->unwritten, false);
 
@@ -348,8 +367,8 @@ static int log_prepare_region(struct cachefs_cache *cache)
 	/*
 	 * After this write the disk says that the old content does not count.  The write
 	 * is only a hint, which saves checksum errors after a crash.  But if the region
-	 * was never written, and there is no room for it below the device, the log stays
-	 * where it is.
+	 * was never written, or was discarded, and there is no room for it below the
+	 * device, the log stays where it is.
 	 */
 	if (!open || !checksums ||
 	    cachefs_index_reserve(cache, cachefs_full_regions(cache)) ||
@@ -392,8 +411,11 @@ static bool log_let_oldest_go(struct cachefs_cache *cache)
 			continue;
 		if (!log_let_go(cache, nr))
 			break;
-		if (!cachefs_region_pinned(region))
+		if (!cachefs_region_pinned(region)) {
 			log_free_checksums(cache, region);
+			if (!cache->unscanned)
+				log_discard(cache, nr);
+		}
 		/* A recovery that waits for memory reads this region again. */
 		if (cache->unscanned)
 			WRITE_ONCE(cache->unscanned, cache->let_go + 1);

@@ -145,6 +145,24 @@ static ssize_t write_budget_store(struct kobject *kobj,
 	return ret ?: count;
 }
 
+static ssize_t discard_store(struct kobject *kobj, struct kobj_attribute *attr,
+			     const char *buf, size_t count)
+{
+	struct cachefs_cache *cache = to_cache(kobj);
+	u64 value;
+	int ret = setting_value(buf, 1, &value);
+
+	if (ret)
+		return ret;
+	if (value && !cachefs_device_can_discard(cache->device)) {
+		pr_err("%s: the device takes no discards\n",
+		       cachefs_device_name(cache->device));
+		return -EOPNOTSUPP;
+	}
+	WRITE_ONCE(cache->discard, value);
+	return count;
+}
+
 /* The files of a cache: name, mode, store function, format and value. */
 #define CACHE_FILES(X) \
 	X(state, 0644, state_store, "%s", state_names[cachefs_state(to_cache(kobj))]) \
@@ -161,6 +179,7 @@ static ssize_t write_budget_store(struct kobject *kobj,
 	X(recovered_percent, 0444, NULL, "%u", \
 	  cachefs_recovered_percent(to_cache(kobj))) \
 	X(stores_stopped, 0444, NULL, "%u", READ_ONCE(to_cache(kobj)->stores_stopped)) \
+	X(discard, 0644, discard_store, "%u", READ_ONCE(to_cache(kobj)->discard)) \
 	X(write_budget, 0644, write_budget_store, "%llu", \
 	  READ_ONCE(to_cache(kobj)->write_budget))
 

@@ -120,6 +120,7 @@ enum cachefs_reason {
 	X(CHECKSUM_BYTES, checksum_bytes) \
 	X(DEVICE_WRITTEN_BYTES, device_written_bytes) \
 	X(DEVICE_READ_BYTES, device_read_bytes) \
+	X(DEVICE_DISCARDED_BYTES, device_discarded_bytes) \
 	X(READAHEAD_UNUSED_BYTES, readahead_unused_bytes) \
 	X(READAHEAD_BYTES, readahead_bytes) \
 	X(BYPASSED_BYTES, bypassed_bytes) \

@@ -31,7 +31,7 @@ int device_look(const char *path, struct core_super *super, const char **why,
 		char **foreign);
 
 /* config.c */
-#define CONFIG_LIMITS	5
+#define CONFIG_LIMITS	6
 #define CONFIG_MAX_INDEX_BYTES	3
 #define CONFIG_OPTIONS	2
 

@@ -47,6 +47,8 @@
 	  "Bytes given to the device to write.")			\
 	X(device_read_bytes, "device_read_bytes_total", "counter", 1,	\
 	  "Bytes asked of the device.")					\
+	X(device_discarded_bytes, "device_discarded_bytes_total", "counter", 1, \
+	  "Bytes that the device was told to forget.")			\
 	X(readahead_unused_bytes, "readahead_unused_bytes_total", "counter", 1, \
 	  "Bytes read ahead from the device and not asked for.")	\
 	X(readahead_bytes, "readahead_bytes", "gauge", 1,		\

@@ -250,6 +250,23 @@ named "a RAID member (md 1.0)" "$loop"
 forced "md1 on large sectors" "$loop"
 losetup -d "$loop"
 
+# --- a device that takes no discards
+
+if modprobe null_blk nr_devices=1 gb=1 memory_backed=1; then
+	clear_log
+	check_equal "a device without discards attaches" accepted "$(attach /dev/nullb0)"
+	check_equal "and refuses to discard" "Operation not supported" \
+		"$( (echo 1 > "$(cachefs_dir)/discard") 2>&1 | sed 's/.*: //')"
+	check "the log says why" eval \
+		"dmesg | grep -q 'nullb0: the device takes no discards'"
+	check_equal "0 is no fault" "0" \
+		"$(echo 0 > "$(cachefs_dir)/discard"; cat "$(cachefs_dir)/discard")"
+	cachefs_detach
+	rmmod null_blk
+else
+	check "a device without discards" false
+fi
+
 # --- a zoned device
 
 if modprobe null_blk nr_devices=1 zoned=1 zone_size=4 gb=1 memory_backed=1; then

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # A working set larger than the device.  The device fills up and wraps many times, data
-# stays right, and the statistics add up.
+# stays right, and the statistics add up.  Regions that are reused are discarded.
 #
 # bed: --smp 1 --disk-size cache:48M --disk-size srv:512M --timeout 600
 # run: all:debug all:debug-6.1 all:debug-kcsan
@@ -31,13 +31,16 @@ sync
 wanted=$(tree_sum "$export_dir")
 cachefs_load "$disk"
 nfs_mount
+dir=$(cachefs_dir)
+check_equal "a setting that is no switch" "Numerical result out of range" \
+	"$( (echo 2 > "$dir/discard") 2>&1 | sed 's/.*: //')"
+echo 1 > "$dir/discard"
 
 for ((i = 1; i <= rounds; i++)); do
 	drop_caches
 	check_equal "round $i: the right bytes" "$wanted" "$(tree_sum "$MNT")"
 done
 settle
-dir=$(cachefs_dir)
 used=$(cat "$dir/used_bytes") capacity=$(cat "$dir/capacity_bytes")
 evicted=$(cachefs_stat evicted_bytes)
 stored=$(cachefs_stat stored_bytes)
@@ -45,6 +48,9 @@ check_range "the device is in use, and not more than it has" \
 	$((capacity / 3)) "$capacity" "$used"
 check_range "it has wrapped more than once (bytes evicted)" \
 	$((capacity * (rounds - 1) / 2)) $((1 << 40)) "$evicted"
+region=$(cat "$dir/region_size") discarded=$(cachefs_stat device_discarded_bytes)
+check_range "regions that were reused were discarded" 1 $((evicted / region + 20)) \
+	$((discarded / region))
 # stored_bytes counts to the end of a file.  used_bytes and evicted_bytes count whole
 # blocks.
 blocks=$(find "$export_dir" -type f | wc -l)

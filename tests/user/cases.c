@@ -144,7 +144,7 @@ int main(int argc, char **argv)
 	static const struct test_case *const lists[] = {
 		io_cases, index_cases, reinsert_cases, budget_cases, pace_cases, disk_cases,
 		format_cases, error_cases, task_cases, metadata_cases, recover_cases, golden_cases,
-		volume_cases, ghost_cases,
+		volume_cases, ghost_cases, discard_cases,
 	};
 	bool until_first = argc > 1 && !strcmp(argv[1], "-1");
 	int failed = 0, a, names = 1 + until_first;

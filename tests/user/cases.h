@@ -27,6 +27,7 @@ extern const struct test_case budget_cases[];	/* cases_budget.c */
 extern const struct test_case pace_cases[];	/* cases_pace.c */
 extern const struct test_case volume_cases[];	/* cases_volume.c */
 extern const struct test_case ghost_cases[];	/* cases_ghosts.c */
+extern const struct test_case discard_cases[];	/* cases_discard.c */
 extern const struct test_case disk_cases[];	/* cases_disk.c */
 extern const struct test_case format_cases[];	/* cases_format.c */
 extern const struct test_case error_cases[];	/* cases_errors.c */

@@ -484,6 +484,27 @@ int cachefs_device_write(struct cachefs_device *device, u64 block,
 	return ret;
 }
 
+bool cachefs_device_can_discard(struct cachefs_device *device)
+{
+	return device->discards;
+}
+
+/* A discarded block keeps its content, or has zeros. */
+int cachefs_device_discard(struct cachefs_device *device, u64 block, unsigned int nr)
+{
+	static const u8 zeros[CACHEFS_BLOCK_SIZE];
+	unsigned int i;
+	int ret = 0;
+
+	might_sleep();
+	if (!device->discards)
+		return -EOPNOTSUPP;
+	for (i = 0; !ret && i < nr; i++)
+		if (shim_chance(50))
+			ret = cachefs_device_write(device, block + i, zeros, 1, 0);
+	return ret;
+}
+
 int cachefs_device_signature(struct cachefs_device *device, const char **what)
 {
 	u64 last = device->blocks - 1;

@@ -52,6 +52,7 @@ enum device_death {
  * @reserve: number of I/Os and pages that stores can still get; -1: no limit
  * @unsubmitted: reads allocated but not submitted
  * @blocks_writers: a task that submits a write would wait for ever
+ * @discards: the device takes discards
  */
 struct cachefs_device {
 	u64			blocks;
@@ -86,6 +87,7 @@ struct cachefs_device {
 	int			reserve;
 	unsigned int		unsubmitted;
 	bool			blocks_writers;
+	bool			discards;
 };
 
 /* One block that was written. */

@@ -320,6 +320,7 @@ static void random_operation(unsigned int dice)
 		/* Bound the index to one page, or not.  Sometimes the oldest goes. */
 		model.cache->index.max_bytes = shim_chance(30);
 		model.cache->index.crowded |= shim_chance(5);
+		model.cache->discard = shim_chance(50);
 		cachefs_log_kick(model.cache);
 	} else {
 		shim_run_some(shim_below(20));
@@ -435,6 +436,7 @@ static bool live(bool clean)
 	device->death = shim_below(DEVICE_NR_DEATHS);
 	device->liar = shim_chance(15);
 	device->stable_pages = shim_chance(20);
+	device->discards = shim_chance(20);
 	lied |= device->liar;
 	if (shim_chance(80))
 		device->die_at = device->writes + 1 + shim_below(120);
