@@ -96,12 +96,12 @@ u32 core_region_slots(struct cachefs_cache *cache)
 
 u64 core_reinserted_bytes(struct cachefs_cache *cache)
 {
-	return atomic64_read(&cache->stats[CACHEFS_STAT_REINSERTED_BYTES]);
+	return cachefs_stat_read(cache, CACHEFS_STAT_REINSERTED_BYTES);
 }
 
 u64 core_refused_bytes(struct cachefs_cache *cache)
 {
-	return atomic64_read(&cache->stats[CACHEFS_STAT_STORE_REFUSED_BYTES]);
+	return cachefs_stat_read(cache, CACHEFS_STAT_STORE_REFUSED_BYTES);
 }
 
 /* The regions that are kept ready come on top. */

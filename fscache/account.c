@@ -254,6 +254,20 @@ void cachefs_count(struct cachefs_cache *cache, struct cachefs_volume *volume,
 		share_add(cache, volume->share, round_up(n, CACHEFS_BLOCK_SIZE));
 }
 
+/**
+ * cachefs_counters_read - Read a counter of a volume
+ * @counters: the counters of the volume
+ * @stat: one of hits, misses and stores
+ *
+ * Context: any.
+ * Return: bytes.
+ */
+s64 cachefs_counters_read(const struct cachefs_counters *counters,
+			  enum cachefs_stat stat)
+{
+	return atomic64_read(&counters->stats[stat]);
+}
+
 static struct cachefs_counters *counters_alloc(const struct cachefs_cache *cache,
 					       const char *key)
 {

@@ -13,7 +13,7 @@
 /* Account the bytes that were written, and the time that has passed. */
 static void budget_update(struct cachefs_cache *cache, s64 depth)
 {
-	s64 written = atomic64_read(&cache->stats[CACHEFS_STAT_DEVICE_WRITTEN_BYTES]);
+	s64 written = cachefs_stat_read(cache, CACHEFS_STAT_DEVICE_WRITTEN_BYTES);
 	time64_t now = ktime_get_seconds(), passed = now - cache->budget_since;
 	s64 room = cache->budget_room - (written - cache->budget_written);
 

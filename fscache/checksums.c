@@ -360,7 +360,7 @@ static u64 *checksums_take(struct cachefs_cache *cache, u32 region)
  */
 unsigned long cachefs_checksums_spare(struct cachefs_cache *cache)
 {
-	u64 loaded = atomic64_read(&cache->stats[CACHEFS_STAT_CHECKSUM_BYTES]) /
+	u64 loaded = cachefs_stat_read(cache, CACHEFS_STAT_CHECKSUM_BYTES) /
 		(cache->geo.slots * sizeof(u64));
 	u32 needed;
 

@@ -95,5 +95,7 @@ struct cachefs_counters *cachefs_counters_get(struct cachefs_cache *cache,
 void cachefs_counters_put(struct cachefs_cache *cache,
 			  struct cachefs_counters *counters);
 void cachefs_counters_free(struct cachefs_cache *cache);
+s64 cachefs_counters_read(const struct cachefs_counters *counters,
+			  enum cachefs_stat stat);
 
 #endif

@@ -19,7 +19,7 @@ static void index_account_bytes(struct cachefs_cache *cache, s64 bytes)
 /* Return the number of pages that the bound on memory allows; grow_mutex. */
 static u32 index_pages_allowed(struct cachefs_cache *cache)
 {
-	s64 bytes = atomic64_read(&cache->stats[CACHEFS_STAT_INDEX_BYTES]);
+	s64 bytes = cachefs_stat_read(cache, CACHEFS_STAT_INDEX_BYTES);
 	struct cachefs_index *index = &cache->index;
 	u64 max = READ_ONCE(index->max_bytes);
 	s64 more;
@@ -328,7 +328,7 @@ u32 cachefs_index_surplus(struct cachefs_cache *cache)
 u32 cachefs_index_shrink(struct cachefs_cache *cache, bool ask)
 {
 	struct cachefs_index *index = &cache->index;
-	long more = (atomic64_read(&cache->stats[CACHEFS_STAT_INDEX_BYTES]) >>
+	long more = (cachefs_stat_read(cache, CACHEFS_STAT_INDEX_BYTES) >>
 		     PAGE_SHIFT) - si_mem_available();
 	u32 nr = READ_ONCE(index->nr_pages) - (1U << index->low_bits);
 

@@ -418,6 +418,12 @@ static inline void cachefs_stat_add(struct cachefs_cache *cache,
 	atomic64_add(n, &cache->stats[stat]);
 }
 
+static inline s64 cachefs_stat_read(const struct cachefs_cache *cache,
+				    enum cachefs_stat stat)
+{
+	return atomic64_read(&cache->stats[stat]);
+}
+
 /* Return the number of bytes that stores have on the way to the device. */
 static inline atomic64_t *cachefs_in_flight(struct cachefs_cache *cache)
 {
@@ -671,6 +677,10 @@ void cachefs_store_watch(struct work_struct *work);
 /* pace.c */
 void cachefs_pace_begin(struct cachefs_io *io, bool write);
 void cachefs_pace_end(struct cachefs_io *io, bool write);
+u64 cachefs_latency_count(const struct cachefs_cache *cache, enum cachefs_latency which,
+			  unsigned int bucket);
+u64 cachefs_latency_total_ns(const struct cachefs_cache *cache,
+			     enum cachefs_latency which);
 u64 cachefs_pace_window(struct cachefs_cache *cache);
 unsigned long cachefs_pace_patience(struct cachefs_cache *cache);
 bool cachefs_pace_slow(struct cachefs_cache *cache);

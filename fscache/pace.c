@@ -84,6 +84,35 @@ static void pace_count(struct cachefs_cache *cache, enum cachefs_latency which, 
 }
 
 /**
+ * cachefs_latency_count - Read a bucket of a histogram
+ * @cache: the cache
+ * @which: the histogram
+ * @bucket: the bucket, see struct cachefs_histogram
+ *
+ * Context: any.
+ * Return: the number of times that were counted there.
+ */
+u64 cachefs_latency_count(const struct cachefs_cache *cache, enum cachefs_latency which,
+			  unsigned int bucket)
+{
+	return atomic64_read(&cache->latencies[which].counts[bucket]);
+}
+
+/**
+ * cachefs_latency_total_ns - Read the sum of all times of a histogram
+ * @cache: the cache
+ * @which: the histogram
+ *
+ * Context: any.
+ * Return: ns.
+ */
+u64 cachefs_latency_total_ns(const struct cachefs_cache *cache,
+			     enum cachefs_latency which)
+{
+	return atomic64_read(&cache->latencies[which].total_ns);
+}
+
+/**
  * cachefs_pace_begin - Note that an I/O goes to the device
  * @io: the I/O
  * @write: whether it is a write

@@ -564,7 +564,8 @@ static void recover_forget_all(struct cachefs_cache *cache)
 		cache->regions[region].seq = 0;
 		cond_resched();
 	}
-	atomic64_set(&cache->stats[CACHEFS_STAT_EVICTED_BYTES], 0);
+	cachefs_stat_add(cache, CACHEFS_STAT_EVICTED_BYTES,
+			 -cachefs_stat_read(cache, CACHEFS_STAT_EVICTED_BYTES));
 }
 
 /**

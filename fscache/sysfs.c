@@ -199,17 +199,17 @@ static ssize_t discard_store(struct kobject *kobj, struct kobj_attribute *attr,
 static ssize_t latency_counts(struct kobject *kobj, enum cachefs_latency which,
 			      char *buf)
 {
-	const atomic64_t *counts = to_cache(kobj)->latencies[which].counts;
 	int len = 0, i;
 
 	for (i = 0; i < CACHEFS_LATENCY_BUCKETS; i++)
-		len += sysfs_emit_at(buf, len, "%lld%c", atomic64_read(&counts[i]),
+		len += sysfs_emit_at(buf, len, "%llu%c",
+				     cachefs_latency_count(to_cache(kobj), which, i),
 				     i < CACHEFS_LATENCY_BUCKETS - 1 ? ' ' : '\n');
 	return len;
 }
 
 #define VOLUME_STAT(_stat) \
-	atomic64_read(&to_volume(kobj)->volume.counters->stats[CACHEFS_STAT_##_stat])
+	cachefs_counters_read(to_volume(kobj)->volume.counters, CACHEFS_STAT_##_stat)
 
 /* volumes/<n>/: name, mode, format and value. */
 #define VOLUME_FILES(X) \
@@ -246,7 +246,7 @@ STATS_FILES(X)
 #undef X
 #define X(_stat, _name)							\
 	SYSFS_FILE(stats, _name, 0444, NULL, "%lld",			\
-		   atomic64_read(&to_cache(kobj)->stats[CACHEFS_STAT_##_stat]))
+		   cachefs_stat_read(to_cache(kobj), CACHEFS_STAT_##_stat))
 CACHEFS_STATS(X)
 #undef X
 #define X(_which, _name)						\
@@ -259,8 +259,9 @@ CACHEFS_STATS(X)
 	static struct kobj_attribute latency_##_name##_attr =		\
 		__ATTR(_name, 0444, latency_##_name##_show, NULL);	\
 	SYSFS_FILE(latency, _name##_total_us, 0444, NULL, "%llu",	\
-		   div_u64(atomic64_read(&to_cache(kobj)->latencies[	\
-				CACHEFS_LATENCY_##_which].total_ns), NSEC_PER_USEC))
+		   div_u64(cachefs_latency_total_ns(to_cache(kobj),	\
+						    CACHEFS_LATENCY_##_which), \
+			   NSEC_PER_USEC))
 CACHEFS_LATENCIES(X)
 #undef X
 #define X(_why, _name, ...)						\

@@ -228,7 +228,7 @@ bool fixture_ready(struct fixture *f)
  */
 s64 fixture_stat(struct fixture *f, enum cachefs_stat stat)
 {
-	return atomic64_read(&f->cache->stats[stat]);
+	return cachefs_stat_read(f->cache, stat);
 }
 
 static void transfer_free(void *data)

@@ -18,12 +18,12 @@ struct mark_case {
 
 static s64 marked_pages(struct mark_case *c)
 {
-	return atomic64_read(&c->cache->stats[CACHEFS_STAT_PAGES_MARKED]);
+	return cachefs_stat_read(c->cache, CACHEFS_STAT_PAGES_MARKED);
 }
 
 static s64 mkwrite_waits(struct mark_case *c)
 {
-	return atomic64_read(&c->cache->stats[CACHEFS_STAT_MKWRITE_WAITS]);
+	return cachefs_stat_read(c->cache, CACHEFS_STAT_MKWRITE_WAITS);
 }
 
 static void put_case_folio(void *data)

@@ -106,7 +106,7 @@ u32 take_slots(bool last)
 
 s64 stat(enum cachefs_stat which)
 {
-	return atomic64_read(&model.cache->stats[which]);
+	return cachefs_stat_read(model.cache, which);
 }
 
 static void run_case(const struct test_case *test)

@@ -233,14 +233,13 @@ static void server_that_was_away_is_not_slow(void)
 /* Return the count of bucket @nr of a histogram.  @others gets the sum of the others. */
 static u64 bucket(enum cachefs_latency which, unsigned int nr, u64 *others)
 {
-	const struct cachefs_histogram *histogram = &model.cache->latencies[which];
 	unsigned int i;
 
 	*others = 0;
 	for (i = 0; i < CACHEFS_LATENCY_BUCKETS; i++)
 		if (i != nr)
-			*others += atomic64_read(&histogram->counts[i]);
-	return atomic64_read(&histogram->counts[nr]);
+			*others += cachefs_latency_count(model.cache, which, i);
+	return cachefs_latency_count(model.cache, which, nr);
 }
 
 static void times_are_counted_by_powers_of_two(void)
@@ -266,8 +265,8 @@ static void times_are_counted_by_powers_of_two(void)
 		EXPECT_EQ(others, i - before);
 		total += times[i].ns;
 	}
-	EXPECT_EQ(atomic64_read(&model.cache->latencies[CACHEFS_LATENCY_SERVER_READS]
-				.total_ns), total);
+	EXPECT_EQ(cachefs_latency_total_ns(model.cache, CACHEFS_LATENCY_SERVER_READS),
+		  total);
 }
 
 /* All of a read's time is in the histogram, however little of it counts elsewhere. */

@@ -9,7 +9,7 @@ static struct cachefs_counters *counters(const char *key)
 
 static s64 hits(const struct cachefs_counters *counters)
 {
-	return atomic64_read(&counters->stats[CACHEFS_STAT_HIT_BYTES]);
+	return cachefs_counters_read(counters, CACHEFS_STAT_HIT_BYTES);
 }
 
 static void hit(struct cachefs_counters *counters, s64 bytes)

@@ -29,11 +29,11 @@ static void check_refused(struct cachefs_cache *cache)
 		atomic64_read(&cache->refused[CACHEFS_WHY_##name]);
 	CACHEFS_REFUSED(X)
 #undef X
-	EXPECT_EQ(atomic64_read(&cache->stats[CACHEFS_STAT_STORE_REFUSED_BYTES]),
+	EXPECT_EQ(cachefs_stat_read(cache, CACHEFS_STAT_STORE_REFUSED_BYTES),
 		  sums[CACHEFS_STAT_STORE_REFUSED_BYTES]);
-	EXPECT_EQ(atomic64_read(&cache->stats[CACHEFS_STAT_STALE_BYTES]),
+	EXPECT_EQ(cachefs_stat_read(cache, CACHEFS_STAT_STALE_BYTES),
 		  sums[CACHEFS_STAT_STALE_BYTES]);
-	EXPECT_EQ(atomic64_read(&cache->stats[CACHEFS_STAT_BYPASSED_BYTES]),
+	EXPECT_EQ(cachefs_stat_read(cache, CACHEFS_STAT_BYPASSED_BYTES),
 		  sums[CACHEFS_STAT_BYPASSED_BYTES]);
 }
 
@@ -66,11 +66,10 @@ void check_index(struct cachefs_cache *cache)
 	free(counted.extents);
 	EXPECT_EQ(cache->live_blocks, live);
 	EXPECT_EQ(cache->nr_extents, extents);
-	EXPECT_EQ(atomic64_read(&cache->stats[CACHEFS_STAT_CHECKSUM_BYTES]),
+	EXPECT_EQ(cachefs_stat_read(cache, CACHEFS_STAT_CHECKSUM_BYTES),
 		  sums);
 	EXPECT_EQ(atomic64_read(cachefs_in_flight(cache)), 0);
-	EXPECT_EQ(atomic64_read(&cache->stats
-				[CACHEFS_STAT_STORES_IN_FLIGHT_BYTES]), 0);
+	EXPECT_EQ(cachefs_stat_read(cache, CACHEFS_STAT_STORES_IN_FLIGHT_BYTES), 0);
 	EXPECT_EQ(atomic_read(&cache->ops), 0);
 	check_refused(cache);
 }
