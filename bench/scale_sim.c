@@ -8,6 +8,7 @@
 #include <ucontext.h>
 #include <linux/ktime.h>
 #include <linux/mutex.h>
+#include <linux/percpu.h>
 #include <linux/slab.h>
 #include <linux/wait.h>
 #include "queue.h"
@@ -90,6 +91,17 @@ void sim_count_cpu(bool on)
 	sim_cpu_pause();
 	cpu_counts = on;
 	sim_cpu_resume();
+}
+
+/* Each thread stays on one processor. */
+unsigned int shim_cpu(void)
+{
+	static unsigned int threads;
+	static __thread unsigned int nr;
+
+	if (!nr)
+		nr = __atomic_add_fetch(&threads, 1, __ATOMIC_RELAXED);
+	return nr % SHIM_CPUS;
 }
 
 /* Fibers */

@@ -3,6 +3,7 @@
  * Accounting: operations under way, the counters and the share of a volume, refused
  * bytes, the age of the data, and objects.
  */
+#include <linux/cpumask.h>
 #include <linux/ktime.h>
 #include <linux/math64.h>
 #include <linux/unaligned.h>
@@ -249,9 +250,26 @@ void cachefs_count(struct cachefs_cache *cache, struct cachefs_volume *volume,
 	cachefs_stat_add(cache, stat, n);
 	if (!volume)
 		return;
-	atomic64_add(n, &volume->counters->stats[stat]);
+	this_cpu_add(volume->counters->cpu->stats[stat], n);
 	if (stat == CACHEFS_STAT_STORED_BYTES && READ_ONCE(volume->share->has_share))
 		share_add(cache, volume->share, round_up(n, CACHEFS_BLOCK_SIZE));
+}
+
+/**
+ * cachefs_cpu_sum - Add up a counter of all processors
+ * @counter: the counter
+ *
+ * Context: any.
+ * Return: the sum.  If the counter only grows, a later sum is not smaller.
+ */
+s64 cachefs_cpu_sum(const s64 __percpu *counter)
+{
+	s64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(*per_cpu_ptr(counter, cpu));
+	return sum;
 }
 
 /**
@@ -265,7 +283,15 @@ void cachefs_count(struct cachefs_cache *cache, struct cachefs_volume *volume,
 s64 cachefs_counters_read(const struct cachefs_counters *counters,
 			  enum cachefs_stat stat)
 {
-	return atomic64_read(&counters->stats[stat]);
+	return cachefs_cpu_sum(&counters->cpu->stats[stat]);
+}
+
+static void counters_free(struct cachefs_counters *counters)
+{
+	if (!counters)
+		return;
+	free_percpu(counters->cpu);
+	kfree(counters);
 }
 
 static struct cachefs_counters *counters_alloc(const struct cachefs_cache *cache,
@@ -277,6 +303,11 @@ static struct cachefs_counters *counters_alloc(const struct cachefs_cache *cache
 	counters = kzalloc(struct_size(counters, key, size), GFP_KERNEL);
 	if (!counters)
 		return NULL;
+	counters->cpu = alloc_percpu(struct cachefs_volume_cpu);
+	if (!counters->cpu) {
+		kfree(counters);
+		return NULL;
+	}
 	memcpy(counters->key, key, size);
 	counters->hash = cachefs_volume_hash(cache->seed, key, size - 1);
 	spin_lock_init(&counters->share_lock);
@@ -308,7 +339,7 @@ static void counters_trim(struct cachefs_cache *cache)
 			continue;
 		list_del(&counters->link);
 		cache->nr_counters--;
-		kfree(counters);
+		counters_free(counters);
 	}
 }
 
@@ -344,7 +375,7 @@ struct cachefs_counters *cachefs_counters_get(struct cachefs_cache *cache,
 	if (counters)
 		counters->users++;
 	mutex_unlock(&cache->counters_mutex);
-	kfree(new);
+	counters_free(new);
 	return counters;
 }
 
@@ -376,7 +407,7 @@ void cachefs_counters_free(struct cachefs_cache *cache)
 	struct cachefs_counters *counters, *next;
 
 	list_for_each_entry_safe(counters, next, &cache->counters, link)
-		kfree(counters);
+		counters_free(counters);
 }
 
 /**

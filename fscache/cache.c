@@ -44,6 +44,7 @@ static void cache_free(struct cachefs_cache *cache)
 	cachefs_counters_free(cache);
 	cachefs_ghosts_end(cache);
 	kfree(cache->scratch);
+	free_percpu(cache->cpu);
 	kfree_sensitive(cache);
 }
 
@@ -88,6 +89,7 @@ static struct cachefs_cache *cache_alloc(struct cachefs_device *device)
 	cache->max_in_flight_ms = CACHEFS_MAX_IN_FLIGHT_MS;
 	cache->read_bypass_ms = CACHEFS_READ_BYPASS_MS;
 	cache->next_probe = jiffies;
+	cache->cpu = alloc_percpu(struct cachefs_cpu);
 	cache->scratch = kmalloc(sizeof(*cache->scratch), GFP_KERNEL);
 	cache->wq = alloc_workqueue("cachefs", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	cache->recover_wq = alloc_workqueue("cachefs_recover", WQ_UNBOUND, 0);
@@ -97,7 +99,7 @@ static struct cachefs_cache *cache_alloc(struct cachefs_device *device)
 					 WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	cache->log_wq = alloc_workqueue("cachefs_log",
 					WQ_UNBOUND | WQ_MEM_RECLAIM, 1);
-	if (!cache->scratch || !cache->wq || !cache->recover_wq ||
+	if (!cache->cpu || !cache->scratch || !cache->wq || !cache->recover_wq ||
 	    !cache->submit_wq || !cache->read_wq || !cache->log_wq) {
 		cache_free(cache);
 		return NULL;

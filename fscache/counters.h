@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The counters of a volume (account.c), and the histograms of I/O times (pace.c).
+ * Counters: of each processor, so that readers of hits do not wait for each other; of a
+ * volume (account.c); and histograms of I/O times (pace.c).
  */
 #ifndef _CACHEFS_COUNTERS_H
 #define _CACHEFS_COUNTERS_H
@@ -32,8 +33,26 @@ enum cachefs_latency {
  * @counts: number of times: in bucket n, less than 2^n us and not less than half of that
  */
 struct cachefs_histogram {
-	atomic64_t	total_ns;
-	atomic64_t	counts[CACHEFS_LATENCY_BUCKETS];
+	s64	total_ns;
+	s64	counts[CACHEFS_LATENCY_BUCKETS];
+};
+
+/*
+ * struct cachefs_cpu - The counters of one processor; cachefs_cpu_sum() adds them up
+ * @stats: statistics, by enum cachefs_stat; but see cachefs_stat_is_exact()
+ * @latencies: histograms, by enum cachefs_latency
+ */
+struct cachefs_cpu {
+	s64				stats[CACHEFS_NR_STATS];
+	struct cachefs_histogram	latencies[CACHEFS_NR_LATENCIES];
+};
+
+/*
+ * struct cachefs_volume_cpu - The counters of a volume of one processor
+ * @stats: the first few of enum cachefs_stat
+ */
+struct cachefs_volume_cpu {
+	s64	stats[CACHEFS_STAT_STORED_BYTES + 1];
 };
 
 /* The parts of the log for which the bytes of a volume are counted. */
@@ -49,7 +68,7 @@ struct cachefs_histogram {
  * struct cachefs_counters - The counters of a volume since the attach
  * @link: in cachefs_cache::counters
  * @users: volumes that are counted here now; counters_mutex
- * @stats: the first few of enum cachefs_stat
+ * @cpu: statistics
  * @hash: of @key, as in the version ids of an identity
  * @min_share: data of other volumes does not push out this part of the cache, percent.
  *	Kept when the last volume is gone, as is @has_share
@@ -63,7 +82,7 @@ struct cachefs_histogram {
 struct cachefs_counters {
 	struct list_head	link;
 	unsigned int		users;
-	atomic64_t		stats[CACHEFS_STAT_STORED_BYTES + 1];
+	struct cachefs_volume_cpu __percpu *cpu;
 	u16			hash;
 	u8			min_share;
 	bool			has_share;
@@ -90,6 +109,7 @@ struct cachefs_volume {
 	bool			second;
 };
 
+s64 cachefs_cpu_sum(const s64 __percpu *counter);
 struct cachefs_counters *cachefs_counters_get(struct cachefs_cache *cache,
 					      const char *key);
 void cachefs_counters_put(struct cachefs_cache *cache,

@@ -19,6 +19,7 @@
 #include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/percpu.h>
 #include <linux/ratelimit.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -270,8 +271,8 @@ struct cachefs_geometry {
  * @nr_counters: number of entries in @counters
  * @ghosts: blocks that were not stored, for the policy "second", or %NULL; set once
  * @next_volume: the next name of a volume in sysfs
- * @latencies: histograms, by enum cachefs_latency
- * @stats: statistics, by enum cachefs_stat
+ * @cpu: statistics and histograms
+ * @stats: the statistics that are exact, see cachefs_stat_is_exact()
  * @refused: bytes that were not stored, by enum cachefs_reason
  */
 struct cachefs_cache {
@@ -373,7 +374,7 @@ struct cachefs_cache {
 	unsigned int			nr_counters;
 	struct cachefs_ghosts		*ghosts;
 	atomic_t			next_volume;
-	struct cachefs_histogram	latencies[CACHEFS_NR_LATENCIES];
+	struct cachefs_cpu __percpu	*cpu;
 	atomic64_t			stats[CACHEFS_NR_STATS];
 	atomic64_t			refused[CACHEFS_NR_REASONS];
 };
@@ -412,16 +413,40 @@ struct cachefs_io {
 	struct work_struct	work;
 };
 
+/*
+ * Whether a statistic is kept in one place.  The value of such a statistic goes down, too,
+ * or a store needs the value.  A sum over all processors that are counting may be neither
+ * the value before nor the value after.  A read of cached data changes none of these.
+ */
+static inline bool cachefs_stat_is_exact(enum cachefs_stat stat)
+{
+	switch (stat) {
+	case CACHEFS_STAT_STORES_IN_FLIGHT_BYTES:
+	case CACHEFS_STAT_PAGES_MARKED:
+	case CACHEFS_STAT_INDEX_BYTES:
+	case CACHEFS_STAT_CHECKSUM_BYTES:
+	case CACHEFS_STAT_DEVICE_WRITTEN_BYTES:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static inline void cachefs_stat_add(struct cachefs_cache *cache,
 				    enum cachefs_stat stat, s64 n)
 {
-	atomic64_add(n, &cache->stats[stat]);
+	if (cachefs_stat_is_exact(stat))
+		atomic64_add(n, &cache->stats[stat]);
+	else
+		this_cpu_add(cache->cpu->stats[stat], n);
 }
 
 static inline s64 cachefs_stat_read(const struct cachefs_cache *cache,
 				    enum cachefs_stat stat)
 {
-	return atomic64_read(&cache->stats[stat]);
+	if (cachefs_stat_is_exact(stat))
+		return atomic64_read(&cache->stats[stat]);
+	return cachefs_cpu_sum(&cache->cpu->stats[stat]);
 }
 
 /* Return the number of bytes that stores have on the way to the device. */

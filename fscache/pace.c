@@ -76,11 +76,11 @@ static u64 pace_took(struct cachefs_cache *cache, u64 ns, u64 other)
 /* Add the time that an I/O took to a histogram. */
 static void pace_count(struct cachefs_cache *cache, enum cachefs_latency which, u64 ns)
 {
-	struct cachefs_histogram *histogram = &cache->latencies[which];
+	struct cachefs_histogram __percpu *histogram = &cache->cpu->latencies[which];
 	unsigned int bucket = fls64(div_u64(ns, NSEC_PER_USEC));
 
-	atomic64_add(ns, &histogram->total_ns);
-	atomic64_inc(&histogram->counts[min(bucket, CACHEFS_LATENCY_BUCKETS - 1U)]);
+	this_cpu_add(histogram->total_ns, ns);
+	this_cpu_inc(histogram->counts[min(bucket, CACHEFS_LATENCY_BUCKETS - 1U)]);
 }
 
 /**
@@ -95,7 +95,7 @@ static void pace_count(struct cachefs_cache *cache, enum cachefs_latency which, 
 u64 cachefs_latency_count(const struct cachefs_cache *cache, enum cachefs_latency which,
 			  unsigned int bucket)
 {
-	return atomic64_read(&cache->latencies[which].counts[bucket]);
+	return cachefs_cpu_sum(&cache->cpu->latencies[which].counts[bucket]);
 }
 
 /**
@@ -109,7 +109,7 @@ u64 cachefs_latency_count(const struct cachefs_cache *cache, enum cachefs_latenc
 u64 cachefs_latency_total_ns(const struct cachefs_cache *cache,
 			     enum cachefs_latency which)
 {
-	return atomic64_read(&cache->latencies[which].total_ns);
+	return cachefs_cpu_sum(&cache->cpu->latencies[which].total_ns);
 }
 
 /**

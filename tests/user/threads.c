@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <linux/atomic.h>
+#include <linux/percpu.h>
 #include <linux/slab.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -294,6 +295,17 @@ void destroy_workqueue(struct workqueue_struct *wq)
 		pthread_cond_destroy(&worker->changed);
 	}
 	kfree(wq);
+}
+
+/* Each thread stays on one processor. */
+unsigned int shim_cpu(void)
+{
+	static unsigned int threads;
+	static __thread unsigned int nr;
+
+	if (!nr)
+		nr = __atomic_add_fetch(&threads, 1, __ATOMIC_RELAXED);
+	return nr % SHIM_CPUS;
 }
 
 /* Pause now and then, so that threads meet in other places each time. */

@@ -4,6 +4,7 @@
  * so, or when some code waits.  A wait inside a work item lets other items run on
  * top of it; an ordered queue stays busy meanwhile.
  */
+#include <linux/percpu.h>
 #include <linux/slab.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -16,6 +17,14 @@ static const struct shim_io_source *io_source;
 /* Work items that are running, innermost last. */
 static struct work_struct *running[64];
 static unsigned int nr_running;
+
+/* The task moves to another processor all the time. */
+unsigned int shim_cpu(void)
+{
+	static __thread unsigned int moves;
+
+	return moves++ % SHIM_CPUS;
+}
 
 static bool can_run(struct work_struct *work)
 {

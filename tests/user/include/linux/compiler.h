@@ -15,6 +15,7 @@
 #define __exit
 #define __user
 #define __rcu
+#define __percpu
 #define __force
 #define __read_mostly
 #define __must_hold(x)
