@@ -91,7 +91,7 @@ static void store_or_wait(struct cachefs_cache *cache, const struct key *key)
 static void settle(struct cachefs_cache *cache)
 {
 	cachefs_op_begin(cache);
-	while (atomic_read(&cache->ops) > 1)
+	while (cachefs_under_way(&cache->cpu->ops) > 1)
 		sim_run_until(shim_now() + NSEC_PER_MSEC);
 	cachefs_op_end(cache);
 }

@@ -6,9 +6,47 @@
 #include <linux/cpumask.h>
 #include <linux/ktime.h>
 #include <linux/math64.h>
+#include <linux/rcupdate.h>
 #include <linux/unaligned.h>
 #include <trace/events/cachefs.h>
 #include "internal.h"
+
+/**
+ * cachefs_cpu_sum - Add up a counter of all processors
+ * @counter: the counter
+ *
+ * Context: any.
+ * Return: the sum.  If the counter only grows, a later sum is not smaller.
+ */
+s64 cachefs_cpu_sum(const s64 __percpu *counter)
+{
+	s64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(*per_cpu_ptr(counter, cpu));
+	return sum;
+}
+
+/**
+ * cachefs_under_way - Count the things that have begun and have not ended
+ * @tally: begins and ends
+ *
+ * The ends are added up first.  So an end counts only if its begin counts, too, and the
+ * result is 0 only if all has ended that had begun before the call.  Things that begin
+ * during the call may count.
+ *
+ * Context: any.
+ * Return: the number of things.
+ */
+s64 cachefs_under_way(const struct cachefs_tally __percpu *tally)
+{
+	s64 ended = cachefs_cpu_sum(&tally->ended);
+
+	/* Pairs with the barrier between a begin and its end. */
+	smp_mb();
+	return cachefs_cpu_sum(&tally->begun) - ended;
+}
 
 /**
  * cachefs_op_begin - An operation uses the cache
@@ -18,8 +56,9 @@
  */
 void cachefs_op_begin(struct cachefs_cache *cache)
 {
-	/* A full barrier: the operation reads the state later, see cachefs_quiesce(). */
-	atomic_inc_return(&cache->ops);
+	this_cpu_inc(cache->cpu->ops.begun);
+	/* The operation reads the state later, see cachefs_quiesce(). */
+	smp_mb();
 }
 
 /**
@@ -30,13 +69,14 @@ void cachefs_op_begin(struct cachefs_cache *cache)
  */
 void cachefs_op_end(struct cachefs_cache *cache)
 {
-	/* The lock keeps the waiter from freeing the cache in between. */
-	unsigned long flags;
-
-	spin_lock_irqsave(&cache->wait.lock, flags);
-	if (atomic_dec_and_test(&cache->ops))
-		wake_up_locked(&cache->wait);
-	spin_unlock_irqrestore(&cache->wait.lock, flags);
+	/* The waiter does not free the cache before this section ends. */
+	rcu_read_lock();
+	/* The begin of the operation, and all that it did, comes before its end. */
+	smp_mb();
+	this_cpu_inc(cache->cpu->ops.ended);
+	if (wq_has_sleeper(&cache->ops_wait))
+		wake_up(&cache->ops_wait);
+	rcu_read_unlock();
 }
 
 /**
@@ -53,10 +93,9 @@ void cachefs_quiesce(struct cachefs_cache *cache)
 	cmpxchg(&cache->state, CACHEFS_ACTIVE, CACHEFS_DETACHING);
 	/* An operation that is not seen here sees the new state. */
 	smp_mb();
-	wait_event(cache->wait, !atomic_read(&cache->ops));
-	/* The last operation may still hold the lock to wake this task. */
-	spin_lock_irq(&cache->wait.lock);
-	spin_unlock_irq(&cache->wait.lock);
+	wait_event(cache->ops_wait, !cachefs_under_way(&cache->cpu->ops));
+	/* The last operation may still be waking this task. */
+	synchronize_rcu();
 }
 
 /*
@@ -253,23 +292,6 @@ void cachefs_count(struct cachefs_cache *cache, struct cachefs_volume *volume,
 	this_cpu_add(volume->counters->cpu->stats[stat], n);
 	if (stat == CACHEFS_STAT_STORED_BYTES && READ_ONCE(volume->share->has_share))
 		share_add(cache, volume->share, round_up(n, CACHEFS_BLOCK_SIZE));
-}
-
-/**
- * cachefs_cpu_sum - Add up a counter of all processors
- * @counter: the counter
- *
- * Context: any.
- * Return: the sum.  If the counter only grows, a later sum is not smaller.
- */
-s64 cachefs_cpu_sum(const s64 __percpu *counter)
-{
-	s64 sum = 0;
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(*per_cpu_ptr(counter, cpu));
-	return sum;
 }
 
 /**

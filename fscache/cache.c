@@ -68,6 +68,7 @@ static struct cachefs_cache *cache_alloc(struct cachefs_device *device)
 	cachefs_errors_reset(cache);
 	spin_lock_init(&cache->log_lock);
 	rwlock_init(&cache->index_lock);
+	init_waitqueue_head(&cache->ops_wait);
 	init_waitqueue_head(&cache->wait);
 	INIT_LIST_HEAD(&cache->ready);
 	INIT_LIST_HEAD(&cache->sealing);

@@ -38,11 +38,23 @@ struct cachefs_histogram {
 };
 
 /*
+ * struct cachefs_tally - The begins and ends that one processor has seen
+ * @begun: number of begins
+ * @ended: number of ends.  Something may end on another processor than it has begun on
+ */
+struct cachefs_tally {
+	s64	begun;
+	s64	ended;
+};
+
+/*
  * struct cachefs_cpu - The counters of one processor; cachefs_cpu_sum() adds them up
+ * @ops: operations (reads and stores)
  * @stats: statistics, by enum cachefs_stat; but see cachefs_stat_is_exact()
  * @latencies: histograms, by enum cachefs_latency
  */
 struct cachefs_cpu {
+	struct cachefs_tally		ops;
 	s64				stats[CACHEFS_NR_STATS];
 	struct cachefs_histogram	latencies[CACHEFS_NR_LATENCIES];
 };
@@ -110,6 +122,7 @@ struct cachefs_volume {
 };
 
 s64 cachefs_cpu_sum(const s64 __percpu *counter);
+s64 cachefs_under_way(const struct cachefs_tally __percpu *tally);
 struct cachefs_counters *cachefs_counters_get(struct cachefs_cache *cache,
 					      const char *key);
 void cachefs_counters_put(struct cachefs_cache *cache,

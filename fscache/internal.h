@@ -250,9 +250,9 @@ struct cachefs_geometry {
  *	jiffies
  * @next_probe: when a read goes to a slow device again, jiffies
  * @ios: number of I/Os that the device has not completed
- * @ops: number of operations (reads and stores) under way
  * @objects: number of open objects, as the glue counts them
- * @wait: for the end of the last operation, for room in flight, and for a recovery
+ * @ops_wait: for the end of the last operation
+ * @wait: for room in flight, and for a recovery
  * @stores_lock: protects @stores
  * @stores: stores that have not ended and were not given up; stores_lock
  * @watch: gives up stores that take too long
@@ -271,7 +271,7 @@ struct cachefs_geometry {
  * @nr_counters: number of entries in @counters
  * @ghosts: blocks that were not stored, for the policy "second", or %NULL; set once
  * @next_volume: the next name of a volume in sysfs
- * @cpu: statistics and histograms
+ * @cpu: the counters of each processor
  * @stats: the statistics that are exact, see cachefs_stat_is_exact()
  * @refused: bytes that were not stored, by enum cachefs_reason
  */
@@ -352,8 +352,8 @@ struct cachefs_cache {
 	unsigned long			last_answer;
 	unsigned long			next_probe;
 	atomic_t			ios;
-	atomic_t			ops;
 	atomic_t			objects;
+	wait_queue_head_t		ops_wait;
 	wait_queue_head_t		wait;
 
 	spinlock_t			stores_lock;	/* the list */

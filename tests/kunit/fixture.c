@@ -170,7 +170,7 @@ int fixture_attach(struct fixture *f, unsigned int flags)
  */
 void fixture_detach(struct fixture *f)
 {
-	if (f->abandoned || !fixture_eventually(!atomic_read(&f->cache->ops))) {
+	if (f->abandoned || !fixture_eventually(!cachefs_under_way(&f->cache->cpu->ops))) {
 		KUNIT_FAIL(f->test, "operations that do not end");
 		f->abandoned = true;
 		f->cache = NULL;

@@ -43,7 +43,7 @@ static void destroy_fs(void *data)
 	ramdisk_kick(c->disk);
 	if (markfs_destroy(c->fs)) {
 		KUNIT_FAIL(c->test, "marks left behind");
-		if (atomic_read(&c->f->cache->ops))
+		if (cachefs_under_way(&c->f->cache->cpu->ops))
 			c->f->abandoned = true;
 	}
 	if (c->mm)

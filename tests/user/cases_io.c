@@ -589,6 +589,30 @@ static void question_ends_at_a_signal(void)
 	shim_signalled = false;
 }
 
+static void op_comes_and_goes(void)
+{
+	cachefs_op_begin(model.cache);
+	cachefs_op_end(model.cache);
+}
+
+/* Others begin and end while the begins and ends of all processors are added up. */
+static void operation_counts_while_others_come_and_go(void)
+{
+	const struct cachefs_tally *ops;
+	unsigned int i;
+
+	tiny();
+	ops = &model.cache->cpu->ops;
+	cachefs_op_begin(model.cache);
+	shim_on_next_cpu = op_comes_and_goes;
+	for (i = 0; i < 16; i++)
+		EXPECT(cachefs_under_way(ops) > 0);
+	shim_on_next_cpu = NULL;
+	EXPECT_EQ(cachefs_under_way(ops), 1);
+	cachefs_op_end(model.cache);
+	EXPECT_EQ(cachefs_under_way(ops), 0);
+}
+
 const struct test_case io_cases[] = {
 	CASE(question_ends_at_a_signal),
 	CASE(cached_bytes_are_counted_and_let_go),
@@ -605,6 +629,7 @@ const struct test_case io_cases[] = {
 	CASE(invalidated_store_is_not_published),
 	CASE(region_that_is_read_is_not_reused),
 	CASE(region_is_pinned_once_for_a_run),
+	CASE(operation_counts_while_others_come_and_go),
 	CASE(all_slots_are_used),
 	CASE(stored_twice_is_kept_once),
 	CASE(pinned_region_stays_as_it_is),

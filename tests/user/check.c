@@ -70,6 +70,6 @@ void check_index(struct cachefs_cache *cache)
 		  sums);
 	EXPECT_EQ(atomic64_read(cachefs_in_flight(cache)), 0);
 	EXPECT_EQ(cachefs_stat_read(cache, CACHEFS_STAT_STORES_IN_FLIGHT_BYTES), 0);
-	EXPECT_EQ(atomic_read(&cache->ops), 0);
+	EXPECT_EQ(cachefs_under_way(&cache->cpu->ops), 0);
 	check_refused(cache);
 }

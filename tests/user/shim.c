@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <linux/ktime.h>
 #include <linux/mutex.h>
+#include <linux/percpu.h>
 #include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -21,6 +22,7 @@ bool shim_killed;
 bool shim_signalled;
 void (*shim_panic_hook)(void);
 const void *shim_inc_counter;
+void (*shim_on_next_cpu)(void);
 
 static void (*inc_before)(void);
 

@@ -10,6 +10,15 @@
 #define SHIM_CPUS	4
 #define SHIM_CPU_BYTES	1024
 
+/* Called after each processor in a loop over all of them. */
+extern void (*shim_on_next_cpu)(void);
+
+static inline void shim_cpu_seen(void)
+{
+	if (shim_on_next_cpu)
+		shim_on_next_cpu();
+}
+
 /* The processor that the caller runs on now. */
 unsigned int shim_cpu(void);
 
@@ -22,7 +31,7 @@ unsigned int shim_cpu(void);
 #define per_cpu_ptr(p, cpu) \
 	((__typeof__(p))((unsigned long)(p) + (cpu) * SHIM_CPU_BYTES))
 #define for_each_possible_cpu(cpu) \
-	for ((cpu) = 0; (cpu) < SHIM_CPUS; (cpu)++)
+	for ((cpu) = 0; (cpu) < SHIM_CPUS; shim_cpu_seen(), (cpu)++)
 /* Several threads may be on one of the processors. */
 #define this_cpu_add(x, n) \
 	((void)__atomic_add_fetch(per_cpu_ptr(&(x), shim_cpu()), n, __ATOMIC_RELAXED))

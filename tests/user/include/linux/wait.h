@@ -11,7 +11,8 @@ typedef struct {
 } wait_queue_head_t;
 
 #define init_waitqueue_head(w)	spin_lock_init(&(w)->lock)
-#define wake_up_locked(w)	((void)(w))
+/* Anybody may be waiting.  As in the kernel, the queue is read after a barrier. */
+#define wq_has_sleeper(w)	({ smp_mb(); READ_ONCE((w)->lock.initialised); })
 #define wake_up(w)		((void)(w))
 #define wake_up_all(w)		((void)(w))
 #define wake_up_interruptible(w) ((void)(w))
