@@ -50,11 +50,13 @@ struct cachefs_tally {
 /*
  * struct cachefs_cpu - The counters of one processor; cachefs_cpu_sum() adds them up
  * @ops: operations (reads and stores)
+ * @ios: I/Os of the device
  * @stats: statistics, by enum cachefs_stat; but see cachefs_stat_is_exact()
  * @latencies: histograms, by enum cachefs_latency
  */
 struct cachefs_cpu {
 	struct cachefs_tally		ops;
+	struct cachefs_tally		ios;
 	s64				stats[CACHEFS_NR_STATS];
 	struct cachefs_histogram	latencies[CACHEFS_NR_LATENCIES];
 };

@@ -249,7 +249,6 @@ struct cachefs_geometry {
  * @last_answer: when the device last completed an I/O, or got one after it was idle,
  *	jiffies
  * @next_probe: when a read goes to a slow device again, jiffies
- * @ios: number of I/Os that the device has not completed
  * @objects: number of open objects, as the glue counts them
  * @ops_wait: for the end of the last operation
  * @wait: for room in flight, and for a recovery
@@ -351,7 +350,6 @@ struct cachefs_cache {
 	unsigned int			writes;
 	unsigned long			last_answer;
 	unsigned long			next_probe;
-	atomic_t			ios;
 	atomic_t			objects;
 	wait_queue_head_t		ops_wait;
 	wait_queue_head_t		wait;
@@ -706,6 +704,7 @@ u64 cachefs_latency_count(const struct cachefs_cache *cache, enum cachefs_latenc
 			  unsigned int bucket);
 u64 cachefs_latency_total_ns(const struct cachefs_cache *cache,
 			     enum cachefs_latency which);
+bool cachefs_pace_busy(const struct cachefs_cache *cache);
 u64 cachefs_pace_window(struct cachefs_cache *cache);
 unsigned long cachefs_pace_patience(struct cachefs_cache *cache);
 bool cachefs_pace_slow(struct cachefs_cache *cache);

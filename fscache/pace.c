@@ -113,6 +113,18 @@ u64 cachefs_latency_total_ns(const struct cachefs_cache *cache,
 }
 
 /**
+ * cachefs_pace_busy - Whether an I/O waits for the device
+ * @cache: the cache
+ *
+ * Context: any.
+ * Return: whether the device has an I/O that has not come back.
+ */
+bool cachefs_pace_busy(const struct cachefs_cache *cache)
+{
+	return cachefs_under_way(&cache->cpu->ios);
+}
+
+/**
  * cachefs_pace_begin - Note that an I/O goes to the device
  * @io: the I/O
  * @write: whether it is a write
@@ -125,10 +137,12 @@ void cachefs_pace_begin(struct cachefs_io *io, bool write)
 	unsigned long flags;
 
 	io->began = ktime_get_ns();
-	/* Before the I/O counts: the time of an idle device begins with its first I/O. */
-	if (!atomic_read(&cache->ios))
+	/* The time of an idle device begins with its first I/O. */
+	if (READ_ONCE(cache->last_answer) != jiffies && !cachefs_pace_busy(cache))
 		WRITE_ONCE(cache->last_answer, jiffies);
-	atomic_inc_return(&cache->ios);
+	/* Before the I/O counts, see cachefs_pace_stuck(). */
+	smp_mb();
+	this_cpu_inc(cache->cpu->ios.begun);
 	if (!write)
 		return;
 	spin_lock_irqsave(&cache->pace_lock, flags);
@@ -165,8 +179,12 @@ void cachefs_pace_end(struct cachefs_io *io, bool write)
 		pace_measure_writes(cache, now);
 		spin_unlock_irqrestore(&cache->pace_lock, flags);
 	}
-	WRITE_ONCE(cache->last_answer, jiffies);
-	atomic_dec(&cache->ios);
+	/* All processors look at this, so write it once in a tick. */
+	if (READ_ONCE(cache->last_answer) != jiffies)
+		WRITE_ONCE(cache->last_answer, jiffies);
+	/* Pairs with cachefs_under_way(). */
+	smp_mb();
+	this_cpu_inc(cache->cpu->ios.ended);
 }
 
 /**
@@ -205,6 +223,13 @@ u64 cachefs_pace_window(struct cachefs_cache *cache)
 				       PACE_MIN_WINDOW));
 }
 
+/* Whether the device has not answered for %PACE_STUCK times @ms. */
+static bool pace_silent(const struct cachefs_cache *cache, unsigned int ms)
+{
+	return time_after(jiffies, READ_ONCE(cache->last_answer) +
+				   msecs_to_jiffies(ms * PACE_STUCK));
+}
+
 /**
  * cachefs_pace_stuck - Whether the device has not answered for long
  * @cache: the cache
@@ -217,10 +242,12 @@ bool cachefs_pace_stuck(struct cachefs_cache *cache)
 {
 	unsigned int ms = READ_ONCE(cache->read_bypass_ms);
 
-	/* Pairs with cachefs_pace_begin(), which writes last_answer before ios. */
-	return ms && atomic_read_acquire(&cache->ios) &&
-		time_after(jiffies, READ_ONCE(cache->last_answer) +
-				    msecs_to_jiffies(ms * PACE_STUCK));
+	/* All processors are added up only if the device has been silent. */
+	if (!ms || !pace_silent(cache, ms) || !cachefs_pace_busy(cache))
+		return false;
+	/* cachefs_pace_begin() writes last_answer before its I/O counts. */
+	smp_rmb();
+	return pace_silent(cache, ms);
 }
 
 /**
@@ -238,7 +265,7 @@ unsigned long cachefs_pace_patience(struct cachefs_cache *cache)
 	unsigned long since = jiffies - READ_ONCE(cache->last_answer);
 
 	/* No I/O waits, so the last answer says nothing. */
-	if (!atomic_read(&cache->ios))
+	if (!cachefs_pace_busy(cache))
 		return HZ;
 	return since < HZ ? HZ - since : 0;
 }

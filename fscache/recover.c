@@ -220,7 +220,7 @@ static void recover_read(struct cachefs_recovery *recovery, u32 last, u32 nr)
 static void recover_read_next(struct cachefs_recovery *recovery)
 {
 	struct cachefs_cache *cache = recovery->cache;
-	u32 nr = atomic_read(&cache->ios) ? RECOVER_READERS_BUSY : RECOVER_READERS;
+	u32 nr = cachefs_pace_busy(cache) ? RECOVER_READERS_BUSY : RECOVER_READERS;
 
 	lockdep_assert_held(&cache->flush_mutex);
 	recover_read(recovery, recover_next(cache), min(nr, cache->unscanned));

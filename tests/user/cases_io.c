@@ -523,7 +523,7 @@ static void region_is_pinned_once_for_a_run(void)
 	/* Each run is one I/O. */
 	model_read(1, 0, 25);
 	EXPECT_EQ(atomic_read(&cache->regions[0].pins), 2);
-	EXPECT_EQ(atomic_read(&cache->ios), 2);
+	EXPECT_EQ(cachefs_under_way(&cache->cpu->ios), 2);
 	shim_run();
 	EXPECT_EQ(atomic_read(&cache->regions[0].pins), 0);
 	check_index(cache);

@@ -159,6 +159,32 @@ static void nothing_is_stored_on_a_device_that_hangs(void)
 	EXPECT_EQ(model_store_now(1, 1, 1), 0);
 }
 
+static struct cachefs_io first_io;
+
+static void first_io_begins(void)
+{
+	shim_on_next_cpu = NULL;
+	first_io.cache = model.cache;
+	cachefs_pace_begin(&first_io, false);
+}
+
+/* An I/O that begins while somebody asks has not waited, however long nothing came. */
+static void idle_device_is_not_stuck_when_an_io_comes(void)
+{
+	tiny();
+	model.cache->read_bypass_ms = 100;
+	shim_advance_ms(60000);
+	shim_on_next_cpu = first_io_begins;
+	EXPECT(!cachefs_pace_stuck(model.cache));
+	EXPECT(cachefs_pace_busy(model.cache));
+	EXPECT(!cachefs_pace_stuck(model.cache));
+	shim_advance_ms(2000);
+	EXPECT(cachefs_pace_stuck(model.cache));
+	cachefs_pace_end(&first_io, false);
+	EXPECT(!cachefs_pace_busy(model.cache));
+	EXPECT(!cachefs_pace_stuck(model.cache));
+}
+
 /* Do 16 reads that the device does not answer before @ms have passed. */
 static void reads_take(u64 ms)
 {
@@ -293,6 +319,7 @@ const struct test_case pace_cases[] = {
 	CASE(nobody_waits_for_less_than_a_block),
 	CASE(nobody_waits_long_for_a_device_that_hangs),
 	CASE(nothing_is_stored_on_a_device_that_hangs),
+	CASE(idle_device_is_not_stuck_when_an_io_comes),
 	CASE(device_that_hung_is_soon_used_again),
 	CASE(seconds_are_compared_with_the_server),
 	CASE(server_that_was_away_is_not_slow),
