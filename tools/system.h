@@ -38,7 +38,7 @@
 	X(pages_marked, "marked_pages", "gauge", 1,			\
 	  "Pages that carry the mark because they are being stored.")	\
 	X(mkwrite_waits, "mkwrite_waits_total", "counter", 1,		\
-	  "Write faults that waited for a store.")			\
+	  "Write faults that waited for a store, except of NFS, CIFS and 9p.") \
 	X(index_bytes, "index_bytes", "gauge", 1,			\
 	  "Memory of the index.")					\
 	X(checksum_bytes, "checksum_bytes", "gauge", 1,			\
