@@ -5,6 +5,9 @@
  * The events name a version by the first 8 bytes of its id.  cachefs_object says
  * which cookie has which version.  The number of the cookie is the one in
  * /proc/fs/fscache/cookies.
+ *
+ * No field is an enum, because bpftrace does not know the enums of a module.  No quotes are
+ * around a %s, because the kernel then leaves names of enums in the format files.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM cachefs
@@ -163,10 +166,10 @@ DECLARE_EVENT_CLASS(cachefs_why,
 		    TP_ARGS(id, block, bytes, why),
 
 		    TP_STRUCT__entry(
-			    __field(u64,			version)
-			    __field(u64,			block)
-			    __field(u64,			bytes)
-			    __field(enum cachefs_reason,	why)
+			    __field(u64,		version)
+			    __field(u64,		block)
+			    __field(u64,		bytes)
+			    __field(unsigned int,	why)
 		    ),
 
 		    TP_fast_assign(
@@ -176,7 +179,7 @@ DECLARE_EVENT_CLASS(cachefs_why,
 			    __entry->why = why;
 		    ),
 
-		    TP_printk("v=%016llx block=%llu bytes=%llu why=\"%s\"",
+		    TP_printk("v=%016llx block=%llu bytes=%llu why=%s",
 			      __entry->version, __entry->block, __entry->bytes,
 			      __print_symbolic(__entry->why,
 					       CACHEFS_REASONS(WHY)
@@ -231,11 +234,11 @@ TRACE_EVENT(cachefs_object,
 	    TP_ARGS(cookie, id, generation, size, what),
 
 	    TP_STRUCT__entry(
-		    __field(u64,			version)
-		    __field(u64,			size)
-		    __field(unsigned int,		cookie)
-		    __field(unsigned int,		generation)
-		    __field(enum cachefs_object_event,	what)
+		    __field(u64,		version)
+		    __field(u64,		size)
+		    __field(unsigned int,	cookie)
+		    __field(unsigned int,	generation)
+		    __field(unsigned int,	what)
 	    ),
 
 	    TP_fast_assign(
