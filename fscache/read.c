@@ -211,6 +211,7 @@ void cachefs_read(struct cachefs_read *read)
 	unsigned int done = 0, part, i, run;
 
 	cachefs_op_begin(cache);
+	read->began_ns = trace_cachefs_read_enabled() ? ktime_get_ns() : 0;
 	read->error = 0;
 	atomic_set(&read->pending, 1);
 	if (!cachefs_usable(cache))

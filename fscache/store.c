@@ -442,6 +442,7 @@ static void store_init(struct cachefs_store *store)
 	store->stored = 0;
 	store->released = false;
 	store->began = jiffies;
+	store->began_ns = trace_cachefs_store_done_enabled() ? ktime_get_ns() : 0;
 	INIT_LIST_HEAD(&store->ios);
 	INIT_LIST_HEAD(&store->watch);
 	INIT_WORK(&store->work, store_work);

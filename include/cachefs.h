@@ -162,6 +162,7 @@ struct cachefs_read {
 	void			(*done)(struct cachefs_read *read);
 	int			error;
 	/* private: */
+	u64			began_ns;	/* 0: the trace event was off */
 	atomic_t		pending;
 };
 
@@ -207,6 +208,7 @@ struct cachefs_store {
 	struct list_head	watch;		/* in cache::stores, or empty */
 	struct llist_node	submit;		/* in cache::submits */
 	unsigned long		began;
+	u64			began_ns;	/* 0: the trace event was off */
 	atomic_t		pending;
 	struct list_head	ios;
 	struct work_struct	work;

@@ -17,7 +17,7 @@ set -eu
 held_disk slow cache
 
 nfs_server_start
-for i in 1 2 3 4 5 6 7 8 9; do
+for i in 1 2 3 4 5 6 7 8 9 10; do
 	fill "$export_dir/f$i" 65536 "$i"
 done
 sync
@@ -131,12 +131,77 @@ cat "$MNT/f7" > /dev/null
 version=$(events object | sed -n 's/.* \(v=[0-9a-f]*\) .* size=65536 looked up$/\1/p' |
 	sort -u)
 check_equal "the trace shows the bytes stored of a version" 65536 \
-	"$(events store_done | sed -n "s/^$version .* stored=\([0-9]*\) error=0$/\1/p" |
+	"$(events store_done |
+		sed -n "s/^$version .* stored=\([0-9]*\) us=[0-9]* error=0$/\1/p" |
 		awk '{ sum += $1 } END { print sum + 0 }')"
 check_equal "and the blocks read of it" 16 \
-	"$(events read | sed -n "s/^$version .* nr=\([0-9]*\) error=0$/\1/p" |
+	"$(events read | sed -n "s/^$version .* nr=\([0-9]*\) us=[0-9]* error=0$/\1/p" |
 		awk '{ sum += $1 } END { print sum + 0 }')"
 check_equal "and nothing refused" "" "$(events refuse)"
+
+# The trace shows how long reads and stores took.
+times_of()	# EVENT: in microseconds, the shortest first
+{
+	events "$1" | sed -n 's/.* us=\([0-9]*\) .*/\1/p' | sort -n
+}
+
+has_grown()	# STAT BEFORE
+{
+	[ "$(cachefs_stat "$1")" -gt "$2" ]
+}
+
+# Read FILE, with a disk that does nothing for a second.  That second begins when STAT
+# shows that a read or a store is under way.  COMMAND runs at its end.
+second_of()	# FILE STAT [COMMAND...]
+{
+	local before
+
+	drop_caches
+	trace_from_here
+	before=$(cachefs_stat "$2")
+	hold slow
+	cat "$MNT/$1" > /dev/null &
+	wait_for 120 has_grown "$2" "$before"
+	sleep 1
+	"${@:3}"
+	let_go slow
+	wait $!
+	settle
+}
+
+# Check the longest time: it is a second at least, and no longer than from BEGIN to now.
+check_second()	# NAME EVENT BEGIN
+{
+	local end
+
+	end=$(now)
+	check_range "$1 (us)" 1000000 $(((${end/./} - ${3/./} + 1) * 10000)) \
+		"$(times_of "$2" | tail -n 1)"
+}
+
+begin=$(now)
+second_of f10 stores_in_flight_bytes
+check_second "the trace shows how long a store took" store_done "$begin"
+begin=$(now)
+second_of f10 device_read_bytes
+check_second "and how long a read took" read "$begin"
+echo 0 > "$tracing/events/cachefs/enable"
+second_of f10 device_read_bytes eval "echo 1 > $tracing/events/cachefs/enable"
+check_equal "and 0 if the read began before the event was switched on" 0 \
+	"$(times_of read | head -n 1)"
+
+# The kernels with all checkers have no histograms.
+if [ -e "$tracing/events/cachefs/cachefs_read/hist" ]; then
+	echo 0 > "$tracing/events/cachefs/enable"
+	event=$tracing/events/cachefs/cachefs_read
+	echo 'hist:keys=us.log2' > "$event/trigger"
+	second_of f10 device_read_bytes
+	check_range "a histogram has the second of a read (power of two)" 20 63 \
+		"$(sed -n 's/^{ us: ~ 2^\([0-9]*\) .*/\1/p' "$event/hist" |
+			sort -n | tail -n 1)"
+	echo '!hist:keys=us.log2' > "$event/trigger"
+	echo 1 > "$tracing/events/cachefs/enable"
+fi
 
 # Check that the file in refused_bytes/ has grown by the refused bytes of the trace.
 check_refused()	# FILE BEFORE

@@ -75,7 +75,7 @@ before()	# SECTION COMMAND
 	"Is a mount really cached?"|"How much of a file"*|"Keeping files"|"A policy for an export"|"What a mount finds"|States|Sizing|\
 	Wear|Detaching*)
 		attach ;;
-	"Why was this not cached?")
+	"Why was this not cached?"|"How long did reads"*)
 		attach
 		drop_caches
 		cat "$MNT/file" > /dev/null ;;

@@ -15,6 +15,8 @@
 #if !defined(_TRACE_CACHEFS_H) || defined(TRACE_HEADER_MULTI_READ)
 #define _TRACE_CACHEFS_H
 
+#include <linux/ktime.h>
+#include <linux/math64.h>
 #include <linux/tracepoint.h>
 #include <linux/unaligned.h>
 #include "../../cachefs.h"
@@ -28,6 +30,12 @@ enum cachefs_object_event {
 	CACHEFS_OBJECT_INVALIDATED,	/* a new generation of the same version */
 	CACHEFS_OBJECT_WITHDRAWN,
 };
+
+/* Return the microseconds since @began_ns, or 0 if the event was off at that time. */
+static inline u64 cachefs_trace_us(u64 began_ns)
+{
+	return began_ns ? div_u64(ktime_get_ns() - began_ns, NSEC_PER_USEC) : 0;
+}
 
 #endif
 
@@ -87,7 +95,7 @@ TRACE_EVENT(cachefs_lookup,
 		      __entry->cached ? "cached" : "not cached")
 );
 
-/* A read from the cache has ended. */
+/* A read from the cache has ended, @us microseconds after the core got it. */
 TRACE_EVENT(cachefs_read,
 	    TP_PROTO(const struct cachefs_read *read),
 
@@ -96,6 +104,7 @@ TRACE_EVENT(cachefs_read,
 	    TP_STRUCT__entry(
 		    __field(u64,		version)
 		    __field(u64,		block)
+		    __field(u64,		us)
 		    __field(unsigned int,	nr)
 		    __field(int,		error)
 	    ),
@@ -103,13 +112,14 @@ TRACE_EVENT(cachefs_read,
 	    TP_fast_assign(
 		    __entry->version = get_unaligned_be64(read->version.id);
 		    __entry->block = read->block;
+		    __entry->us = cachefs_trace_us(read->began_ns);
 		    __entry->nr = read->nr;
 		    __entry->error = read->error;
 	    ),
 
-	    TP_printk("v=%016llx block=%llu nr=%u error=%d",
+	    TP_printk("v=%016llx block=%llu nr=%u us=%llu error=%d",
 		      __entry->version, __entry->block, __entry->nr,
-		      __entry->error)
+		      __entry->us, __entry->error)
 );
 
 /* A store begins. */
@@ -134,7 +144,10 @@ TRACE_EVENT(cachefs_store,
 		      __entry->version, __entry->block, __entry->bytes)
 );
 
-/* A store has ended: @stored bytes are on disk and published. */
+/*
+ * A store has ended, @us microseconds after the core got it: @stored bytes are on disk
+ * and published.
+ */
 TRACE_EVENT(cachefs_store_done,
 	    TP_PROTO(const struct cachefs_store *store),
 
@@ -144,6 +157,7 @@ TRACE_EVENT(cachefs_store_done,
 		    __field(u64,		version)
 		    __field(u64,		block)
 		    __field(u64,		stored)
+		    __field(u64,		us)
 		    __field(int,		error)
 	    ),
 
@@ -151,12 +165,13 @@ TRACE_EVENT(cachefs_store_done,
 		    __entry->version = get_unaligned_be64(store->version.id);
 		    __entry->block = store->block;
 		    __entry->stored = store->stored;
+		    __entry->us = cachefs_trace_us(store->began_ns);
 		    __entry->error = store->error;
 	    ),
 
-	    TP_printk("v=%016llx block=%llu stored=%llu error=%d",
+	    TP_printk("v=%016llx block=%llu stored=%llu us=%llu error=%d",
 		      __entry->version, __entry->block, __entry->stored,
-		      __entry->error)
+		      __entry->us, __entry->error)
 );
 
 DECLARE_EVENT_CLASS(cachefs_why,

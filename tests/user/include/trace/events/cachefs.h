@@ -8,8 +8,10 @@ extern void (*shim_trace_region)(unsigned int nr, unsigned int from, unsigned in
 
 #define trace_cachefs_lookup(...)	((void)0)
 #define trace_cachefs_read(...)		((void)0)
+#define trace_cachefs_read_enabled()	false
 #define trace_cachefs_store(...)	((void)0)
 #define trace_cachefs_store_done(...)	((void)0)
+#define trace_cachefs_store_done_enabled()	false
 #define trace_cachefs_refuse(id, block, bytes, why) \
 	WRITE_ONCE(shim_refused, why)
 #define trace_cachefs_drop(...)		((void)0)
