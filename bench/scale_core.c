@@ -69,6 +69,12 @@ void core_crash(struct cachefs_cache *cache)
 	attached = NULL;
 }
 
+void core_detach(struct cachefs_cache *cache)
+{
+	cachefs_detach(cache);
+	attached = NULL;
+}
+
 bool core_recovered(struct cachefs_cache *cache)
 {
 	return !cache->recovery;
@@ -150,6 +156,16 @@ u64 core_index_memory(struct cachefs_cache *cache)
 void core_drop_checksums(struct cachefs_cache *cache)
 {
 	cachefs_region_drop_checksums(cache, ULONG_MAX);
+}
+
+void core_trim(struct cachefs_cache *cache)
+{
+	struct cachefs_index *index = &cache->index;
+	s64 bytes = atomic64_read(&cache->stats[CACHEFS_STAT_INDEX_BYTES]);
+	s64 more = (s64)index->nr_pages * 15 / 16 - index->nr_allocated + 1;
+
+	index->max_bytes = bytes + more * PAGE_SIZE;
+	cachefs_log_kick(cache);
 }
 
 bool core_forget_oldest(struct cachefs_cache *cache)

@@ -16,6 +16,8 @@ struct cachefs_cache *core_attach(struct cachefs_device *device,
 				  u32 region_blocks);
 /* Stop the machine.  The memory of the cache stays allocated. */
 void core_crash(struct cachefs_cache *cache);
+/* Detach, which leaves a checkpoint. */
+void core_detach(struct cachefs_cache *cache);
 /* Whether the index has all blocks of the device again. */
 bool core_recovered(struct cachefs_cache *cache);
 
@@ -37,6 +39,8 @@ void core_set_max_in_flight(struct cachefs_cache *cache, u64 bytes);
 u64 core_index_memory(struct cachefs_cache *cache);
 /* Drop the checksums of all regions, as the shrinker does. */
 void core_drop_checksums(struct cachefs_cache *cache);
+/* Lower the bound on the memory of the index: a 16th of the pages in use has to go. */
+void core_trim(struct cachefs_cache *cache);
 /*
  * Take the oldest region that is still in the index out of it, as its reuse does.
  * Returns false if there is none.

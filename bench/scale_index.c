@@ -16,8 +16,15 @@
 #define ROUND_MS	150
 #define BUCKETS		24
 
+/* The work of the other thread while a reader looks up. */
+enum work {
+	STORES,
+	RECOVERY,
+	TRIM,
+};
+
 /**
- * struct waits - The lookups of a reader while another thread stores and reuses
+ * struct waits - The lookups of a reader while another thread changes the index
  * @cache: the cache
  * @keys: the keys that the reader looks up
  * @stop: the reader shall end
@@ -122,32 +129,87 @@ static void *reader(void *arg)
 }
 
 /*
- * Store and reuse for one round while another thread looks up, or longer if that thread
- * got no processor.  If the device is not full, the oldest region is taken out of the
- * index for each region that is stored, as reuse does.
+ * Store and reuse for one round while another thread looks up.  If the device is not
+ * full, the oldest region is taken out of the index for each region that is stored, as
+ * reuse does.
  */
-static void hold_up(struct fill *fill, struct waits *waits, double full)
+static void hold_up_by_stores(struct fill *fill, struct waits *waits)
 {
 	u32 nr = fill_key(fill, 0).nr, slots = core_region_slots(fill->cache);
 	u64 end = sim_real_ns() + ROUND_MS * NSEC_PER_MSEC, blocks = 0;
-	pthread_t thread;
+	bool full = core_live_blocks(fill->cache) >= core_capacity(fill->cache) * 4 / 5;
 	u64 regions = 0;
 
-	sim_marks(true);
-	sim_mark();
-	pthread_create(&thread, NULL, reader, waits);
-	while (sim_real_ns() < end || regions < 2 || !READ_ONCE(waits->longest_ns)) {
+	while (sim_real_ns() < end || regions < 2) {
 		fill_one(fill);
 		blocks += nr;
 		if (blocks >= slots) {
 			blocks -= slots;
 			regions++;
-			if (full < 0.8)
+			if (!full)
 				core_forget_oldest(fill->cache);
 			if (regions % 256 == 0)
 				core_drop_checksums(fill->cache);
 		}
 	}
+}
+
+/* Stop the machine, and begin a recovery.  The device is as slow as the options say. */
+static void crash(struct fill *fill, struct cachefs_device *device)
+{
+	/* Let some seconds pass, so that the newest records are written. */
+	sim_run_until(shim_now() + 10 * NSEC_PER_SEC);
+	core_crash(fill->cache);
+	set_speed(device);
+	fill->cache = core_attach(device, 1024);
+}
+
+/* Recover most extents.  The rest of a device that is nearly empty takes long. */
+static void hold_up_by_recovery(struct fill *fill, u64 extents)
+{
+	while (!core_recovered(fill->cache) &&
+	       core_nr_extents(fill->cache) < extents / 10 * 9)
+		sim_run_until(shim_now() + NSEC_PER_MSEC);
+}
+
+static void hold_up_by_trim(struct fill *fill)
+{
+	core_trim(fill->cache);
+	sim_run_until(shim_now() + NSEC_PER_SEC);
+}
+
+/* Wait until the reader has ended a lookup. */
+static void await_lookup(struct waits *waits)
+{
+	while (!READ_ONCE(waits->longest_ns)) {
+		sim_mark();
+		sched_yield();
+	}
+}
+
+/* A round in which a reader looks up @waits->keys. */
+static void hold_up(struct fill *fill, struct waits *waits, enum work work)
+{
+	u64 extents = core_nr_extents(fill->cache);
+	pthread_t thread;
+
+	if (work == RECOVERY)
+		crash(fill, waits->cache->device);
+	waits->cache = fill->cache;
+	waits->stop = false;
+	waits->longest_ns = 0;
+	sim_marks(true);
+	sim_mark();
+	pthread_create(&thread, NULL, reader, waits);
+	await_lookup(waits);
+	WRITE_ONCE(waits->longest_ns, 0);
+	if (work == STORES)
+		hold_up_by_stores(fill, waits);
+	else if (work == RECOVERY)
+		hold_up_by_recovery(fill, extents);
+	else
+		hold_up_by_trim(fill);
+	await_lookup(waits);
 	WRITE_ONCE(waits->stop, true);
 	pthread_join(thread, NULL);
 	sim_marks(false);
@@ -157,15 +219,13 @@ static void hold_up(struct fill *fill, struct waits *waits, double full)
  * The lower quartile of the longest times of some rounds.  Reuse comes in all rounds.  In
  * some rounds the virtual machine stands still, and that counts as work.
  */
-static double longest_wait_us(struct fill *fill, struct waits *waits, double full)
+static double longest_wait_us(struct fill *fill, struct waits *waits, enum work work)
 {
 	double longest[ROUNDS];
 	int i;
 
 	for (i = 0; i < ROUNDS; i++) {
-		waits->stop = false;
-		waits->longest_ns = 0;
-		hold_up(fill, waits, full);
+		hold_up(fill, waits, work);
 		longest[i] = waits->longest_ns / 1000.0;
 	}
 	qsort(longest, ROUNDS, sizeof(*longest), by_size);
@@ -250,9 +310,10 @@ static double two_readers(struct cachefs_cache *cache, const struct key *keys)
 void bench_index(u64 bytes, enum mix mix)
 {
 	struct cachefs_device *device = device_new(bytes);
-	double full, hit, miss, insert, readers, per_extent, per_gib, wait;
+	double full, hit, miss, insert, readers, per_extent, per_gib;
+	double wait, miss_wait, recovery_wait, trim_wait;
 	struct core_inserts inserts = {};
-	struct waits waits = {};
+	struct waits waits = {}, more = {};
 	struct key *hits, *misses;
 	u64 extents, blocks, i;
 	struct fill fill;
@@ -278,13 +339,17 @@ void bench_index(u64 bytes, enum mix mix)
 	hit = lookup_ns(fill.cache, hits, true);
 	miss = lookup_ns(fill.cache, misses, false);
 	readers = two_readers(fill.cache, hits);
-	waits.cache = fill.cache;
+	waits.cache = more.cache = fill.cache;
 	waits.keys = hits;
-	wait = longest_wait_us(&fill, &waits, full);
+	more.keys = misses;
+	wait = longest_wait_us(&fill, &waits, STORES);
+	miss_wait = longest_wait_us(&fill, &more, STORES);
+	recovery_wait = longest_wait_us(&fill, &more, RECOVERY);
+	trim_wait = longest_wait_us(&fill, &more, TRIM);
 
-	printf("{\"bench\": \"index\", \"device_tib\": %.10g, \"mix\": \"%s\", \"extents\": %llu, \"hit_ns\": %.1f, \"miss_ns\": %.1f, \"insert_ns\": %.1f, \"bytes_per_extent\": %.2f, \"longest_wait_us\": %.1f, \"full\": %.3f, \"bytes_per_gib\": %.0f, \"two_readers\": %.2f, \"refused\": %llu",
+	printf("{\"bench\": \"index\", \"device_tib\": %.10g, \"mix\": \"%s\", \"extents\": %llu, \"hit_ns\": %.1f, \"miss_ns\": %.1f, \"insert_ns\": %.1f, \"bytes_per_extent\": %.2f, \"longest_wait_us\": %.1f, \"longest_miss_wait_us\": %.1f, \"longest_recovery_wait_us\": %.1f, \"longest_trim_wait_us\": %.1f, \"full\": %.3f, \"bytes_per_gib\": %.0f, \"two_readers\": %.2f, \"refused\": %llu",
 	       tib(device), mix_names[mix], extents, hit, miss, insert,
-	       per_extent, wait, full, per_gib, readers,
+	       per_extent, wait, miss_wait, recovery_wait, trim_wait, full, per_gib, readers,
 	       fill.refused);
 	print_waits(&waits);
 	printf("}\n");

@@ -19,6 +19,12 @@ double tib(const struct cachefs_device *device)
 	return (double)device->blocks / (1 << 28);
 }
 
+void set_speed(struct cachefs_device *device)
+{
+	device->latency_ns = latency_us * NSEC_PER_USEC;
+	device->bandwidth = bandwidth_mb * 1000000;
+}
+
 static enum mix mix_of(const char *name)
 {
 	int i;

@@ -10,6 +10,8 @@ extern u64 max_extents, max_blocks;
 extern u64 latency_us, bandwidth_mb;
 
 double tib(const struct cachefs_device *device);
+/* Let the device be as slow as the options say. */
+void set_speed(struct cachefs_device *device);
 
 /* scale_fill.c: the stores, and the names of their blocks */
 enum mix {

@@ -54,6 +54,7 @@ static u64 progress = 1;		/* counts changes */
 
 static bool cpu_counts;
 static u64 cpu_mark;
+static u64 cpu_counted;
 
 static u64 clock_ns(clockid_t clock)
 {
@@ -76,8 +77,13 @@ u64 sim_real_ns(void)
 /* Add the processor time since sim_cpu_resume() to the clock. */
 void sim_cpu_pause(void)
 {
-	if (cpu_counts)
-		shim_now_ns += sim_cpu_ns() - cpu_mark;
+	u64 ns;
+
+	if (!cpu_counts)
+		return;
+	ns = sim_cpu_ns() - cpu_mark;
+	shim_now_ns += ns;
+	cpu_counted += ns;
 }
 
 void sim_cpu_resume(void)
@@ -102,6 +108,11 @@ unsigned int shim_cpu(void)
 	if (!nr)
 		nr = __atomic_add_fetch(&threads, 1, __ATOMIC_RELAXED);
 	return nr % SHIM_CPUS;
+}
+
+u64 sim_counted_ns(void)
+{
+	return cpu_counted;
 }
 
 /* Fibers */

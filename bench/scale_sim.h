@@ -64,6 +64,8 @@ void sim_run_until(u64 ns);
 void sim_crash(void);
 /* Set whether processor time counts, too, from here on. */
 void sim_count_cpu(bool on);
+/* The processor time that has counted so far, ns. */
+u64 sim_counted_ns(void);
 /* ... but not between these calls, for work of the simulation itself. */
 void sim_cpu_pause(void);
 void sim_cpu_resume(void);
