@@ -95,6 +95,16 @@ static void problem_module(struct system *sys)
 				     sys->kernel));
 }
 
+/* Does the module read cached data from the server, because the device is slower? */
+static bool problem_bypasses(const struct system_cache *cache)
+{
+	int64_t device = cache->stats[STAT_device_read_us];
+	int64_t server = cache->stats[STAT_server_read_us];
+
+	return cache->read_bypass_ms > 0 && device > cache->read_bypass_ms * 1000 &&
+		server > 0 && device > server;
+}
+
 static void problem_cache(struct system *sys, const struct system_cache *cache)
 {
 	if (!strcmp(cache->state, "failed"))
@@ -119,6 +129,13 @@ static void problem_cache(struct system *sys, const struct system_cache *cache)
 		problem_add(sys, cache->device,
 			    cmd_text("the device takes no writes: nothing is stored"),
 			    cmd_text("see dmesg: the device may be full or read-only; cached data is still read, and storing goes on with the first store that works; to forget the fault: echo active > /sys/fs/cachefs/%s/state", cache->uuid));
+	if (problem_bypasses(cache) && strcmp(cache->state, "failed"))
+		problem_add(sys, cache->device,
+			    cmd_text("the device is slower than the server, so cached files are read from the server: a read of the device takes %.1f ms, and a read of the server %.1f ms",
+				     cache->stats[STAT_device_read_us] / 1e3,
+				     cache->stats[STAT_server_read_us] / 1e3),
+			    cmd_text("take a faster disk; to read cached files from this disk all the same: echo 0 > /sys/fs/cachefs/%s/read_bypass_ms",
+				     cache->uuid));
 	/* The counter stays until the next attach, and some are normal after a power loss. */
 	if (cache->stats[STAT_checksum_errors] > 0)
 		problem_note(sys, cache->device,

@@ -200,6 +200,7 @@ static void system_read_cache(const char *name, void *data)
 	cache->recovered = root_number("%s/recovered_percent", dir);
 	/* An older module does not have this. */
 	cache->stores_stopped = root_number("%s/stores_stopped", dir);
+	cache->read_bypass_ms = root_number("%s/read_bypass_ms", dir);
 	cache->since = system_attached_at(name);
 	for (i = 0; i < NR_STATS; i++)
 		cache->stats[i] = root_number("%s/stats/%s", dir,

@@ -145,6 +145,7 @@ struct system_cache {
 	int64_t			extents;
 	int64_t			recovered;	/* percent */
 	int64_t			stores_stopped;	/* 1: the device takes no writes */
+	int64_t			read_bypass_ms;
 	int64_t			since;
 	int64_t			stats[NR_STATS];
 	struct system_histogram	latencies[NR_LATENCIES];

@@ -262,6 +262,12 @@ def stopped(tree):
 	add_nfs(tree)
 	tree.finish()
 
+# The device is slower than the server.
+def slow(tree):
+	tree.cache(stats=dict(device_read_us=480_000))
+	add_nfs(tree)
+	tree.finish()
+
 # One block was damaged when the power failed.
 def checksum(tree):
 	tree.cache(stats=dict(checksum_errors=1))
