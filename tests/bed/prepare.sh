@@ -17,6 +17,7 @@
 #           root       the root image    root/root.ext4
 #           source     the source        src/linux-source-SERIES
 #           qemu       Debian 13's QEMU  qemu/bin, or else the host's own
+#           prometheus  Prometheus and promtool   prometheus/usr/bin
 #           trixie     Debian 13 with its compiler and kernel headers, also those
 #                      of its backports  trixie/root
 #           systemd    a root image with systemd as init  systemd/root.ext4
@@ -41,8 +42,8 @@ from=()
 
 # MiB in the cache directory that each piece takes while it is being made.
 declare -A need_of=([packages]=0 [headers]=150 [image]=900 [root]=3000
-		    [source]=2000 [qemu]=500 [trixie]=1500 [systemd]=1000
-		    [minimal]=300)
+		    [source]=2000 [qemu]=500 [prometheus]=150 [trixie]=1500
+		    [systemd]=1000 [minimal]=300)
 
 mkdir -p "$cache/stamps" "$cache/debs"
 
@@ -459,6 +460,19 @@ make_qemu()
 	stamp qemu "trixie 1"
 }
 
+# The package of Prometheus would start a server on this machine, so it is only unpacked.
+make_prometheus()
+{
+	local dir=$cache/prometheus
+
+	stamped prometheus 1 && [ -x "$dir/usr/bin/promtool" ] && return
+	apt_update
+	say "unpacking Prometheus"
+	rm -rf "$dir"
+	unpack prometheus "$(version_of prometheus)" "$dir"
+	stamp prometheus 1
+}
+
 make_root()
 {
 	local words packages dir=$cache/root
@@ -535,14 +549,14 @@ series=$default_series
 pieces=()
 for word in "${@:-all}"; do
 	case $word in
-	packages|root|qemu|trixie|systemd|minimal)
+	packages|root|qemu|prometheus|trixie|systemd|minimal)
 		pieces+=("$word") ;;
 	headers|image|source)
 		pieces+=("$word-$series") ;;
 	headers-*|image-*|source-*)
 		pieces+=("$word") ;;
 	all)
-		pieces+=(packages qemu "headers-$series" "image-$series" root
+		pieces+=(packages qemu prometheus "headers-$series" "image-$series" root
 			 "source-$series") ;;
 	[0-9]*.[0-9]*)
 		series=$word
