@@ -5,7 +5,7 @@
 # server is stored, however many of these readers wait.
 #
 # bed: --smp 1 --disk-size cache:256M --disk-size srv:256M --timeout 400
-# run: 6.1
+# run: 6.1 all:debug
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 

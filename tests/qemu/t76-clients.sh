@@ -9,7 +9,7 @@
 # meanwhile cost no READ afterwards.
 #
 # bed: --smp 1 --disk-size cache:128M --disk-size srv:256M --timeout 900
-# run: slow sleeps
+# run: slow sleeps all:debug
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 
@@ -19,6 +19,7 @@ set -eu
 
 operations=400
 [ -z "$LONG" ] || operations=5000
+on_debug_kernel && operations=100
 seed=${SEED:-$RANDOM}
 
 # To the server, each minor version of NFSv4 is a client of its own.  $here and $there
