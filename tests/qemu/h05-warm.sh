@@ -5,7 +5,7 @@
 # (LONG=1: 512 MiB and 2,000), after drop_caches, a new mount, a new attach, a reboot, and
 # a reboot into another kernel.  The debug kernels read less of each.
 #
-# run: slow all:debug all:debug-6.1 all:debug-kcsan
+# run: slow all:debug all:debug-6.1 all:debug-kcsan long-form
 #
 # shellcheck source-path=SCRIPTDIR
 

@@ -5,7 +5,7 @@
 # systemd, with cachefs-utils installed from its package.  Its /etc/fstab has one NFS
 # mount with fsc.
 #
-# run: slow
+# run: slow long-form
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2317
 

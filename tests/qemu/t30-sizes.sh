@@ -5,7 +5,7 @@
 # that was cached by one way serves all other ways.
 #
 # bed: --smp 1 --disk-size cache:512M --disk-size srv:256M --timeout 600
-# run: 6.1
+# run: 6.1 long-form
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 

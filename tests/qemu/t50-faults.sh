@@ -6,7 +6,7 @@
 # what has happened to it.  When the disk is good again, a plain attach finds a cache.
 #
 # bed: --smp 1 --disk-size cache:64M --disk-size srv:256M --timeout 1500
-# run: 6.1 all:debug
+# run: 6.1 all:debug long-form
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 

@@ -7,7 +7,7 @@
 # live without a cache.  On the debug kernel, allocations of the cache are made to fail.
 #
 # bed: --disk-size cache:1G --disk-size srv:1G --mem 512M --timeout 900
-# run: long all:debug
+# run: long all:debug long-form
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 

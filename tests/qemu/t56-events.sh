@@ -6,7 +6,7 @@
 # is five minutes old.
 #
 # bed: --smp 1 --disk-size cache:64M --disk-size srv:128M --timeout 1500
-
+# run: long-form
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 

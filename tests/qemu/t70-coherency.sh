@@ -6,7 +6,7 @@
 # the cache's disk stands still now and then.  Then check the races one by one.
 #
 # bed: --smp 1 --disk-size cache:512M --disk-size srv:512M --timeout 900
-# run: 6.1
+# run: 6.1 long-form
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 

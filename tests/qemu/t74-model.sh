@@ -8,7 +8,7 @@
 # changes writes.  Then the cache is undisturbed again, with all that is left on its disk.
 #
 # bed: --disk-size cache:64M --disk-size srv:256M --timeout 7200
-# run: 6.1 all:debug sleeps
+# run: 6.1 all:debug sleeps long-form
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 

@@ -9,7 +9,7 @@
 # meanwhile cost no READ afterwards.
 #
 # bed: --smp 1 --disk-size cache:128M --disk-size srv:256M --timeout 900
-# run: slow sleeps all:debug
+# run: slow sleeps all:debug long-form
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 
