@@ -41,21 +41,31 @@ warm warm
 settle
 written=$(cachefs_stat device_written_bytes)
 mkdir "$MNT/new"
-what="2,000 creates, 1,000 opens for writing, 200 locked reads"
+what="2,000 creates, 1,000 opens for writing"
 python3 - "$MNT" <<-'END'
-	import fcntl, os, sys
+	import os, sys
 	mnt = sys.argv[1]
 	for i in range(2000):
 	    os.close(os.open("%s/new/%d" % (mnt, i), os.O_CREAT | os.O_WRONLY, 0o644))
 	for i in range(1000):
 	    os.close(os.open(mnt + "/warm", os.O_RDWR))
+END
+# Each locked read is of other bytes, which are not in memory yet.
+drop_caches
+reads=$(rpc_reads) hits=$(cachefs_stat hit_bytes)
+python3 - "$MNT/warm" <<-'END'
+	import fcntl, os, sys
 	for i in range(200):
-	    fd = os.open(mnt + "/warm", os.O_RDONLY)
+	    fd = os.open(sys.argv[1], os.O_RDONLY)
 	    fcntl.flock(fd, fcntl.LOCK_SH)
-	    os.pread(fd, 65536, 0)
+	    assert len(os.pread(fd, 65536, i << 16)) == 65536
 	    fcntl.flock(fd, fcntl.LOCK_UN)
 	    os.close(fd)
 END
+check_equal "200 locked reads: no READ" 0 $(($(rpc_reads) - reads))
+check_range "200 locked reads: bytes from the cache" $((200 << 16)) $((1 << 40)) \
+	$(($(cachefs_stat hit_bytes) - hits))
+what="$what, 200 locked reads"
 # The end of the open region may have been due to be written.
 sleep 6
 settle
