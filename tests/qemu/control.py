@@ -6,12 +6,18 @@
 # usage: control.py ask VERB FILE [FLAGS]	prints "REASON CACHED SIZE", or the errno
 #	 control.py all VERB FILE...		prints the reasons, and the sums of the numbers
 #	 control.py bad FILE			prints the errno of questions that are wrong
-#	 control.py hammer FILE DIRECTORY	asks, reads, notes and lets go, until there is FILE
+#	 control.py hammer FILE DIRECTORY	asks, reads, notes and lets go, until there is
+#						FILE; prints the answers, and those
+#						to random questions
+#
+# The hammer makes FILE.met when a question finds no cache, or a cache that was attached
+# after the file was opened.  For one second in five the hammer has no file open,
+# so that a umount may succeed.
 #
 # FILE may be a number: the descriptor that the caller has open.  FLAGS are those of an
 # open: read (the default), write, both, direct, path.  The numbers CACHEFS_IOC_... are in
 # include/uapi/cachefs.h.
-import ctypes, errno, fcntl, os, random, struct, sys, threading
+import ctypes, errno, fcntl, os, random, struct, sys, threading, time
 
 VERBS = {"cached": 0x40, "why": 0x41, "evict": 0x42, "note": 0x43}
 REASONS = ["ok", "unsupported", "no fsc", "other cache", "refused", "no cache", "failed",
@@ -69,38 +75,61 @@ def main_bad(path):
 		said.append(errno.errorcode.get(ctypes.get_errno(), "0"))
 	print(*said)
 
-def hammer(stop, directory, tally, device):
+def ask_random(device, fd):
+	# Half of the words are right, so that some questions get past the first check.
+	def word(right, bits):
+		return random.choice([right, right, random.getrandbits(bits),
+				      1 << random.randrange(bits)])
+
+	cmd = number(random.choice(list(VERBS)))
+	if random.randrange(4) == 0:
+		cmd ^= 1 << random.randrange(32)
+	# FORMAT with an fd that has no sign.
+	words = struct.pack("IIIIQQ", word(fd, 32), word(0, 32), word(0, 32), word(0, 32),
+			    word(0, 64), word(0, 64))
+	fcntl.ioctl(device, cmd, words + bytes(random.randrange(64)))
+
+def hammer(stop, directory, said, said_random, device):
 	verbs = ["cached", "why", "note", "evict"]
 	while not os.path.exists(stop):
+		if time.monotonic() % 5 > 4:
+			time.sleep(0.1)
+			continue
 		try:
 			name = os.path.join(directory, random.choice(os.listdir(directory)))
 			fd = os.open(name, os.O_RDONLY)
 		except OSError as error:
 			# The mount has just gone.
-			tally[error.errno] = tally.get(error.errno, 0) + 1
+			said.add(error.errno)
 			continue
 		try:
 			os.read(fd, random.choice([0, 4096, 65536]))
 			for _ in range(20):
 				try:
 					ask(device, random.choice(verbs), fd)
-					tally[0] = tally.get(0, 0) + 1
+					said.add(0)
 				except OSError as error:
-					tally[error.errno] = tally.get(error.errno, 0) + 1
+					said.add(error.errno)
+					if error.errno in (errno.ENODEV, errno.EAGAIN):
+						open(stop + ".met", "w").close()
+				try:
+					ask_random(device, fd)
+					said_random.add(0)
+				except OSError as error:
+					said_random.add(error.errno)
 		finally:
 			os.close(fd)
 
 def main_hammer(stop, directory):
 	device = os.open("/dev/cachefs", os.O_RDONLY)
-	tallies, threads = [], []
-	for _ in range(4):
-		tallies.append({})
-		threads.append(threading.Thread(target=hammer, args=(
-			stop, directory, tallies[-1], device)))
-		threads[-1].start()
+	said, said_random = set(), set()
+	threads = [threading.Thread(target=hammer, args=(
+		stop, directory, said, said_random, device)) for _ in range(4)]
+	for thread in threads:
+		thread.start()
 	for thread in threads:
 		thread.join()
-	said = sorted({number for tally in tallies for number in tally})
-	print(*("answered" if not n else name_of(n) for n in said))
+	for answers in said, said_random:
+		print(*("answered" if not n else name_of(n) for n in sorted(answers)))
 
 globals()["main_" + sys.argv[1]](*sys.argv[2:])

@@ -7,7 +7,7 @@
 # go, or keep.  And questions come all the time while all else changes.
 #
 # bed: --smp 1 --disk-size cache:128M --disk-size srv:256M --timeout 900 --add build/tools/cachefsctl
-# run: all:debug
+# run: all:debug all:debug-6.1 all:debug-kcsan
 #
 # shellcheck source-path=SCRIPTDIR disable=SC2119
 
@@ -305,29 +305,49 @@ check_equal "wrong questions" "EINVAL EINVAL EINVAL EBADF ENOTTY ENOTTY EFAULT" 
 
 # --- questions while all else changes
 
-change()	# N: attach and detach, unmount and mount, reclaim
+# Attach and detach, unmount and mount, reclaim: N times, and until a question has met a
+# cache that is not attached, and a umount has succeeded, but no more than 20 times.
+unmounted=0
+change()	# N
 {
-	for _ in $(seq "$1"); do
+	local i
+
+	for ((i = 0; i < 20; i++)); do
+		[ "$i" -lt "$1" ] || [ "$unmounted" = 0 ] || [ ! -e /run/stop.met ] || break
 		cachefs_detach
 		drop_caches
 		cachefs_attach /dev/mapper/c
 		# umount fails while the hammer has a file open.
-		if wait_for 5 nfs_umount; then
+		if wait_for 20 nfs_umount; then
+			unmounted=$((unmounted + 1))
 			nfs_mount
 		fi
 		drop_caches
 	done
 }
+
+# Print those of the words on stdin that are not among WORD.
+others_than()	# WORD...
+{
+	tr ' ' '\n' | grep -vxF "$(printf '%s\n' "$@")" | xargs
+}
+
 python3 /bed/control.py hammer /run/stop "$MNT/many" > /run/hammer &
 hammer=$!
 change 6
 : > /run/stop
 check_done "questions all the time: they end" $hammer
-got=" $(cat /run/hammer) "
-for errno in ENODEV EAGAIN ENOENT; do
-	got=${got/ $errno / }
-done
-check_equal "all are answered, or say why not" answered "$(xargs <<< "$got")"
+check_range "the mount went meanwhile" 1 20 "$unmounted"
+check "questions came while no cache was attached" test -e /run/stop.met
+answers=(ENODEV EAGAIN ENOENT)
+{
+	read -r asked
+	read -r asked_random
+} < /run/hammer
+check_equal "all are answered, or say why not" answered \
+	"$(others_than "${answers[@]}" <<< "$asked")"
+check_equal "random questions are answered, or refused" "answered EBADF EINVAL ENOTTY" \
+	"$(others_than "${answers[@]}" EOPNOTSUPP EACCES <<< "$asked_random")"
 nfs_umount
 nfs_mount
 check_equal "the right bytes" "$wanted" "$(tree_sum "$MNT/many")"
