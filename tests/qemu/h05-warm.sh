@@ -3,7 +3,10 @@
 #
 # Cached data is not read from the server again: a file of 64 MiB and 250 small ones
 # (LONG=1: 512 MiB and 2,000), after drop_caches, a new mount, a new attach, a reboot, and
-# a reboot into another kernel.  The debug kernels read less of each.
+# a reboot into another kernel.  The debug kernels read less of each.  A copy of the
+# cache's disk on a larger disk, under a client with another address, serves the same
+# data, and a file that has changed since then comes from the server.  There one tree also
+# has the whole life of a cached tree: warm, cached, read, evict.
 #
 # run: slow all:debug all:debug-6.1 all:debug-kcsan long-form
 #
@@ -106,3 +109,80 @@ nfs_umount
 cachefs_unload
 END
 done
+
+# The copy, and a file that changes while no cache is attached.
+mv "$BED_SCRATCH/cache.img" "$BED_SCRATCH/original.img"
+cp --sparse=always "$BED_SCRATCH/original.img" "$BED_SCRATCH/cache.img"
+truncate -s 3G "$BED_SCRATCH/cache.img"
+{
+	echo "mib=$mib files=$files"
+	cat <<'END'
+client=10.99.0.3
+changed=small/f00007
+nfs_server_start
+fill "$export_dir/$changed" 16384 3
+total=$((files * 9000))
+fill_many "$export_dir/tree" "$files" 9000 4
+wait_for 60 file_settled "$export_dir/tree"
+cachefs_load
+check_equal "a copy: the attach is a clean one" 0 "$(dmesg | grep -c 'unclean stop')"
+nfs_mount
+
+# Whether each file but the changed one has the right bytes.
+unchanged_right()
+{
+	local file
+
+	while read -r file; do
+		[ "$file" = "$changed" ] || cmp "$export_dir/$file" "$MNT/$file" || return
+	done < <(cd "$export_dir" && find big small -type f)
+}
+
+check "a copy, another client: the right bytes of unchanged files" unchanged_right
+check_equal "a copy, another client: no READ for them" 0 "$(rpc_reads)"
+check_equal "a copy, another client: all counted as hits" \
+	$(((mib << 20) + (files - 1) * 16384)) "$(cachefs_stat hit_bytes)"
+check "a copy: the right bytes of the changed file" \
+	cmp "$export_dir/$changed" "$MNT/$changed"
+check_range "a copy: the changed file comes from the server (READs)" 1 100 "$(rpc_reads)"
+
+# --- one tree: warm, cached, read, evict
+
+ctl=/bed/cachefsctl
+chmod +x "$ctl"
+
+# A command must succeed, and print a line that matches REGEX.
+says()		# NAME REGEX WORD...
+{
+	if "$ctl" "${@:3}" > /run/said 2>&1 && grep -qE -- "$2" /run/said; then
+		t_ok "$1"
+	else
+		t_fail "$1" "$(tr '\n' ';' < /run/said)"
+	fi
+}
+
+cached_is()	# NAME BYTES PERCENT
+{
+	says "$1" "^ *$total +$2 +$3% +$files $MNT/tree\$" cached -r -b "$MNT/tree"
+}
+
+wanted=$(tree_sum "$export_dir/tree")
+cached_is "a tree: nothing of it is cached" 0 0\\.0
+says "a tree: warm" "^$files files, .* refused: 0B" warm "$MNT/tree"
+cached_is "a tree: after warm all of it is cached" "$total" 100\\.0
+drop_caches
+reads=$(rpc_reads)
+check_equal "a tree: after warm the right bytes" "$wanted" "$(tree_sum "$MNT/tree")"
+check_equal "a tree: after warm no READ" 0 $(($(rpc_reads) - reads))
+says "a tree: evict" "^$files files: .* let go of\$" evict -r "$MNT/tree"
+cached_is "a tree: after evict nothing of it is cached" 0 0\\.0
+drop_caches
+reads=$(rpc_reads)
+check_equal "a tree: after evict the right bytes" "$wanted" "$(tree_sum "$MNT/tree")"
+check_range "a tree: after evict it comes from the server (READs)" "$files" 1000000 \
+	$(($(rpc_reads) - reads))
+settle
+nfs_umount
+cachefs_unload
+END
+} | in_guest --timeout 1800 --add "$bed/../../build/tools/cachefsctl"
