@@ -3,7 +3,8 @@
 #
 # cachefsctl with a real kernel.  A disk is formatted, attached and used by a mount.  The
 # tool reports the problems that there are, and no others.  Warmed files need no READ.
-# The module is replaced while a file is open.  Then the cache is detached and wiped.
+# A module of another version takes over while a file is open.  Then the cache is detached
+# and wiped.
 #
 # bed: --disk-size cache:128M --disk-size other:64M --disk-size srv:256M --add build/tools/cachefsctl
 #
@@ -161,7 +162,20 @@ exec 7< "$MNT/large"
 head -c 5000 <&7 > /dev/null
 echo 12345 > "$(cachefs_dir)/read_bypass_ms"
 echo 10.99.0.9=10.99.0.8 > /sys/module/cachefs/parameters/server_alias
+# Only the version of the installed module becomes another one, of the same length.
+version=$(< /sys/module/cachefs/version)
+later=${version//[0-9]/9}
+LC_ALL=C sed -i "s/\\x00version=$version\\x00/\\x00version=$later\\x00/" \
+	/run/modules/updates/cachefs.ko
+check_equal "reload: another version is installed" "$later" \
+	"$(modinfo -F version cachefs)"
+check_equal "reload: and not loaded yet" "$version" "$(< /sys/module/cachefs/version)"
 says "reload, with a file open" 0 "attached: $disk" reload
+check_equal "reload: the other version is loaded" "$later" \
+	"$(< /sys/module/cachefs/version)"
+check_equal "reload: the other version is seen" \
+	"['version $later is loaded, and this is cachefsctl of version $version']" \
+	"$(problems module)"
 check_equal "reload: a limit is as it was" 12345 "$(cat "$(cachefs_dir)/read_bypass_ms")"
 check_equal "reload: server_alias is as it was" 10.99.0.9=10.99.0.8 \
 	"$(cat /sys/module/cachefs/parameters/server_alias)"
