@@ -5,7 +5,7 @@
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/unaligned.h>
-#include "../nfs-glue/compat/blake2s.h"
+#include "compat/blake2s.h"
 #include "internal.h"
 
 /* Default bound on the memory of the index: all memory, divided by this. */

@@ -12,7 +12,7 @@
 #include <linux/sizes.h>
 #include <linux/unaligned.h>
 #include <linux/vmalloc.h>
-#include "../nfs-glue/compat.h"
+#include "cachefs_compat.h"
 #include "internal.h"
 #include "device.h"
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The interfaces that only the kernel build has: the block device by its path (device.c),
- * the module's control files (main.c, sysfs.c), and the calls between the core and the
- * glue at attach and detach.
+ * and the module's control files (main.c, sysfs.c).
  */
 #ifndef _CACHEFS_DEVICE_H
 #define _CACHEFS_DEVICE_H
@@ -12,9 +11,7 @@
 struct attribute;
 struct cachefs_cache;
 struct cachefs_device;
-struct cachefs_glue;
 struct kobject;
-struct miscdevice;
 
 /* device.c */
 int cachefs_device_open(const char *path, struct cachefs_device **devicep);
@@ -36,12 +33,5 @@ int cachefs_sysfs_add(struct cachefs_cache *cache,
 bool cachefs_sysfs_is(const struct cachefs_cache *cache,
 		      const struct kobject *kobj);
 void cachefs_sysfs_remove(struct cachefs_cache *cache);
-
-/* nfs-glue */
-struct cachefs_glue *cachefs_glue_add(struct cachefs_cache *cache);
-void cachefs_glue_remove(struct cachefs_glue *glue);
-
-/* nfs-glue/control.c */
-extern struct miscdevice cachefs_control;
 
 #endif /* _CACHEFS_DEVICE_H */

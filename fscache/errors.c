@@ -49,6 +49,18 @@ enum cachefs_state cachefs_state(const struct cachefs_cache *cache)
 	return state;
 }
 
+/**
+ * cachefs_is_degraded - Whether a cache is in use, with errors not long ago
+ * @cache: the cache
+ *
+ * Context: any.
+ * Return: whether it is.
+ */
+bool cachefs_is_degraded(const struct cachefs_cache *cache)
+{
+	return cachefs_state(cache) == CACHEFS_DEGRADED;
+}
+
 /* Report that the state may have changed. */
 static void errors_changed(struct cachefs_cache *cache)
 {

@@ -693,11 +693,11 @@ static inline void cachefs_log_kick(struct cachefs_cache *cache)
 	mod_delayed_work(cache->log_wq, &cache->log_work, 0);
 }
 
-/* store.c */
+/* store.c; more in cachefs.h */
 void cachefs_store_submit(struct work_struct *work);
 void cachefs_store_watch(struct work_struct *work);
 
-/* pace.c */
+/* pace.c; more in cachefs.h */
 void cachefs_pace_begin(struct cachefs_io *io, bool write);
 void cachefs_pace_end(struct cachefs_io *io, bool write);
 u64 cachefs_latency_count(const struct cachefs_cache *cache, enum cachefs_latency which,
@@ -707,13 +707,11 @@ u64 cachefs_latency_total_ns(const struct cachefs_cache *cache,
 bool cachefs_pace_busy(const struct cachefs_cache *cache);
 u64 cachefs_pace_window(struct cachefs_cache *cache);
 unsigned long cachefs_pace_patience(struct cachefs_cache *cache);
-bool cachefs_pace_slow(struct cachefs_cache *cache);
 bool cachefs_pace_bypass(struct cachefs_cache *cache);
 
-/* budget.c */
+/* budget.c; more in cachefs.h */
 int cachefs_budget_set(struct cachefs_cache *cache, u64 day);
 bool cachefs_budget_admits(struct cachefs_cache *cache, u64 bytes, bool stays);
-bool cachefs_budget_is_used(struct cachefs_cache *cache);
 
 /* ghosts.c; more in cachefs.h */
 void cachefs_ghosts_end(struct cachefs_cache *cache);
@@ -741,7 +739,7 @@ int cachefs_load_checkpoint(struct cachefs_cache *cache,
 			    const struct cachefs_anchor *anchor);
 int cachefs_checkpoint(struct cachefs_cache *cache);
 
-/* errors.c */
+/* errors.c; more in cachefs.h */
 void cachefs_errors_reset(struct cachefs_cache *cache);
 enum cachefs_state cachefs_state(const struct cachefs_cache *cache);
 void cachefs_io_error(struct cachefs_cache *cache, bool write, u64 block,

@@ -11,7 +11,8 @@
 #include <linux/reboot.h>
 #include <linux/shrinker.h>
 #include <linux/sysfs.h>
-#include "../nfs-glue/compat.h"
+#include "cachefs_compat.h"
+#include "cachefs_glue.h"
 #include "internal.h"
 #include "device.h"
 #define CREATE_TRACE_POINTS

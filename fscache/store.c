@@ -98,6 +98,19 @@ bool cachefs_store_room(struct cachefs_cache *cache)
 		!store_stopped(cache) && store_has_room(cache);
 }
 
+/**
+ * cachefs_stores_rest - Whether nothing is stored now, whatever the data
+ * @cache: the cache
+ *
+ * Context: any.
+ * Return: whether the device takes no writes, or nothing may be in flight to the device.
+ */
+bool cachefs_stores_rest(struct cachefs_cache *cache)
+{
+	return READ_ONCE(cache->stores_stopped) ||
+		cachefs_pace_window(cache) < CACHEFS_BLOCK_SIZE;
+}
+
 static bool store_is_cached(struct cachefs_cache *cache,
 			    const struct cachefs_version *version, u64 block)
 {

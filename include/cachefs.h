@@ -264,6 +264,12 @@ bool cachefs_store_wanted(struct cachefs_cache *cache,
 			  size_t bytes);
 bool cachefs_store_room(struct cachefs_cache *cache);
 
+/* The state of the cache, for the answer why a file is not cached */
+bool cachefs_stores_rest(struct cachefs_cache *cache);
+bool cachefs_budget_is_used(struct cachefs_cache *cache);
+bool cachefs_pace_slow(struct cachefs_cache *cache);
+bool cachefs_is_degraded(const struct cachefs_cache *cache);
+
 /* The time that the server takes, and whether the device answers */
 void cachefs_server_answered(struct cachefs_cache *cache, u64 ns);
 bool cachefs_pace_stuck(struct cachefs_cache *cache);

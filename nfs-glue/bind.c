@@ -4,7 +4,7 @@
  */
 #include <linux/slab.h>
 #include <trace/events/fscache.h>
-#include "../fscache/device.h"
+#include "cachefs_glue.h"
 #include "glue.h"
 
 #define CACHEFS_FSCACHE_NAME	"cachefs"

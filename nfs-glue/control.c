@@ -16,8 +16,7 @@
 #include <linux/module.h>
 #include <linux/nfs_fs.h>
 #include <linux/uaccess.h>
-#include "../fscache/device.h"
-#include "../fscache/internal.h"
+#include "cachefs_glue.h"
 #include "glue.h"
 #include "uapi/cachefs.h"
 
@@ -82,8 +81,7 @@ static enum cachefs_file_reason control_reason(struct cachefs_op *op,
 		return CACHEFS_FILE_POLICY;
 	if (!cachefs_op_settled(op, inode))
 		return CACHEFS_FILE_RECENT;
-	if (READ_ONCE(cache->stores_stopped) ||
-	    cachefs_pace_window(cache) < CACHEFS_BLOCK_SIZE)
+	if (cachefs_stores_rest(cache))
 		return CACHEFS_FILE_NOT_STORED;
 	if (cachefs_budget_is_used(cache))
 		return CACHEFS_FILE_BUDGET;
@@ -109,7 +107,7 @@ static int control_ask_object(struct cachefs_object *object, struct file *asked,
 	if (answer->reason == CACHEFS_FILE_OK && bytes < op.size &&
 	    cachefs_ghosts_count(cache, cachefs_op_volume(&op)))
 		answer->reason = CACHEFS_FILE_SECOND;
-	if (cachefs_state(cache) == CACHEFS_DEGRADED)
+	if (cachefs_is_degraded(cache))
 		answer->flags = CACHEFS_FILE_DEGRADED;
 	cachefs_op_exit(&op);
 
