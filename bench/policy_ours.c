@@ -60,7 +60,7 @@ static void ours_run(const struct trace *trace, uint32_t capacity, bool *miss, b
 		miss[i] = !cached;
 		if (cached)
 			read_block(fill.cache, &key, &page);
-		else if (cachefs_ghosts_admit(fill.cache, &volume, &key.version, key.block, 1))
+		else if (cachefs_ghosts_enter(fill.cache, &volume, &key.version, key.block, 1))
 			refused += !store_key(fill.cache, &key, false);
 		sim_run();
 	}

@@ -156,7 +156,7 @@ bool cachefs_ghosts_count(const struct cachefs_cache *cache,
 }
 
 /**
- * cachefs_ghosts_admit - Whether blocks that come from the server may be stored
+ * cachefs_ghosts_enter - Note blocks that come from the server among the ghosts
  * @cache: the cache
  * @volume: the volume of the blocks
  * @version: the version of the file
@@ -170,7 +170,7 @@ bool cachefs_ghosts_count(const struct cachefs_cache *cache,
  * Context: process, does not sleep.
  * Return: whether they may be stored, because they came from the server before.
  */
-bool cachefs_ghosts_admit(struct cachefs_cache *cache,
+bool cachefs_ghosts_enter(struct cachefs_cache *cache,
 			  const struct cachefs_volume *volume,
 			  const struct cachefs_version *version, u64 block, u64 nr)
 {

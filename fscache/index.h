@@ -115,7 +115,7 @@ int cachefs_index_reserve(struct cachefs_cache *cache, u32 regions);
 int cachefs_index_expect(struct cachefs_cache *cache, u64 nr);
 void cachefs_index_sweep(struct cachefs_cache *cache, bool all);
 bool cachefs_index_full(struct cachefs_cache *cache);
-u32 cachefs_index_surplus(struct cachefs_cache *cache);
+u32 cachefs_index_trim(struct cachefs_cache *cache);
 u32 cachefs_index_shrink(struct cachefs_cache *cache, bool ask);
 u64 cachefs_index_hash(struct cachefs_cache *cache, const u8 id[16], u64 block);
 void cachefs_index_insert(struct cachefs_cache *cache, u32 region,

@@ -294,13 +294,16 @@ bool cachefs_index_full(struct cachefs_cache *cache)
 }
 
 /**
- * cachefs_index_surplus - Count the pages in use that should not be in use
- * @cache: the cache; its pages that are not in use are freed if there are too many
+ * cachefs_index_trim - Free surplus pages, and count those that are still in use
+ * @cache: the cache
+ *
+ * If there are too many pages, those that are not in use are freed.
  *
  * Context: process, may sleep.
- * Return: the number of pages, but not many at once, because fewer may do.
+ * Return: the number of pages in use that should not be in use, but not many at once,
+ * because fewer may do.
  */
-u32 cachefs_index_surplus(struct cachefs_cache *cache)
+u32 cachefs_index_trim(struct cachefs_cache *cache)
 {
 	struct cachefs_index *index = &cache->index;
 	u32 used, allowed, asked = xchg(&index->asked, 0);

@@ -434,7 +434,7 @@ static bool log_let_oldest_go(struct cachefs_cache *cache)
 static bool log_trim_index(struct cachefs_cache *cache)
 {
 	u64 extents = READ_ONCE(cache->nr_extents), go = 0;
-	u32 pages = cachefs_index_surplus(cache);
+	u32 pages = cachefs_index_trim(cache);
 	struct cachefs_index *index = &cache->index;
 	bool went = false;
 

@@ -239,7 +239,7 @@ void cachefs_read(struct cachefs_read *read)
 }
 
 /**
- * cachefs_cached_bytes - Count the cached bytes of a version
+ * cachefs_visit_cached - Visit the cached blocks of a version, and count their bytes
  * @cache: the cache
  * @version: the version
  * @size: of the file, bytes
@@ -252,7 +252,7 @@ void cachefs_read(struct cachefs_read *read)
  * Return: bytes; -ENXIO if the cache finds nothing any more; -EINTR after a signal, as a
  * sparse file may have so many blocks that counting takes days.
  */
-s64 cachefs_cached_bytes(struct cachefs_cache *cache,
+s64 cachefs_visit_cached(struct cachefs_cache *cache,
 			 const struct cachefs_version *version, u64 size,
 			 enum cachefs_count count)
 {

@@ -116,13 +116,14 @@ static void recover_insert_records(struct cachefs_recovery *recovery, u32 region
 }
 
 /*
- * Whether a region was reused, as the regions that were looked at before show; see
- * @floor.  Regions of an attach are reused one after the other.  So a region with count 7
- * says that the regions before it in the ring had the counts 6, 5... 1, or are newer.  A
- * region that is older was reused as well, and the write that said so was lost.  Some of
- * its blocks are overwritten by now, and would not match their checksums.
+ * Note the sequence number of a region.  Returns whether the region was reused, as the
+ * regions that were noted before show; see @floor.  Regions of an attach are reused
+ * one after the other.  So a region with count 7 says that the regions before it in
+ * the ring had the counts 6, 5... 1, or are newer.  A region that is older was reused
+ * as well, and the write that said so was lost.  Some of its blocks are overwritten by
+ * now, and would not match their checksums.
  */
-static bool recover_was_reused(struct cachefs_recovery *recovery, u64 seq)
+static bool recover_note_seq(struct cachefs_recovery *recovery, u64 seq)
 {
 	u64 floor = max(recovery->floor, seq);
 	bool reused = seq < recovery->floor;
@@ -154,7 +155,7 @@ static int recover_add_region(struct cachefs_recovery *recovery,
 	}
 	/* The region may have been let go before. */
 	cache->let_go = min(cache->let_go, cache->unscanned);
-	if (recover_was_reused(recovery, meta->seq) || !meta->seq)
+	if (recover_note_seq(recovery, meta->seq) || !meta->seq)
 		return 0;
 	again = region->seq == meta->seq;
 	region->seq = meta->seq;
@@ -243,13 +244,14 @@ static void recover_end(struct cachefs_recovery *recovery)
 }
 
 /*
- * Whether to read the same regions once more.  A region that cannot be read is a bad
- * spot, and a cache with a bad spot is a smaller cache.  But if nothing can be read, a
- * cable or a path may be the cause.  Such errors come at once, so a recovery that went on
- * would pass by the whole device before the cause ends.  If the cause lasts, the cache
- * fails.
+ * Check the device after a step of the recovery, and set the time of the next step.
+ * Returns whether to read the same regions once more.  A region that cannot be read is
+ * a bad spot, and a cache with a bad spot is a smaller cache.  But if nothing can be
+ * read, a cable or a path may be the cause.  Such errors come at once, so a recovery
+ * that went on would pass by the whole device before the cause ends.  If the cause
+ * lasts, the cache fails.
  */
-static bool recover_reads_again(struct cachefs_recovery *recovery)
+static bool recover_check_device(struct cachefs_recovery *recovery)
 {
 	struct cachefs_cache *cache = recovery->cache;
 	u32 i;
@@ -277,7 +279,7 @@ static void recover_go_on(struct cachefs_recovery *recovery)
 	u32 i;
 
 	mutex_lock(&cache->flush_mutex);
-	again = recover_reads_again(recovery);
+	again = recover_check_device(recovery);
 	for (i = 0; i < recovery->nr && cache->unscanned && !again; i++) {
 		meta = &recovery->readers[i].meta;
 		if (meta->region != recover_next(cache) || recover_add_region(recovery, meta))

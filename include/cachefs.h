@@ -236,7 +236,7 @@ struct cachefs_policy {
 void cachefs_quiesce(struct cachefs_cache *cache);
 
 /* Lookup and I/O hooks */
-/* The action of cachefs_cached_bytes() on the blocks that it counts. */
+/* The action of cachefs_visit_cached() on the blocks that it counts. */
 enum cachefs_count {
 	CACHEFS_COUNT_ONLY,
 	CACHEFS_COUNT_DROP,
@@ -247,7 +247,7 @@ unsigned int cachefs_lookup(struct cachefs_cache *cache,
 			    const struct cachefs_version *version,
 			    u64 block, unsigned int nr, bool *cached);
 void cachefs_read(struct cachefs_read *read);
-s64 cachefs_cached_bytes(struct cachefs_cache *cache,
+s64 cachefs_visit_cached(struct cachefs_cache *cache,
 			 const struct cachefs_version *version, u64 size,
 			 enum cachefs_count count);
 void cachefs_store(struct cachefs_store *store);
@@ -293,7 +293,7 @@ bool cachefs_volume_keeps(const struct cachefs_volume *volume);
 void cachefs_ghosts_begin(struct cachefs_cache *cache);
 bool cachefs_ghosts_count(const struct cachefs_cache *cache,
 			  const struct cachefs_volume *volume);
-bool cachefs_ghosts_admit(struct cachefs_cache *cache,
+bool cachefs_ghosts_enter(struct cachefs_cache *cache,
 			  const struct cachefs_volume *volume,
 			  const struct cachefs_version *version, u64 block, u64 nr);
 void cachefs_count(struct cachefs_cache *cache, struct cachefs_volume *volume,

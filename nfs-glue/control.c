@@ -102,7 +102,7 @@ static int control_ask_object(struct cachefs_object *object, struct file *asked,
 	if (count == CACHEFS_COUNT_DROP)
 		cachefs_object_renew(object);
 	cachefs_op_init(&op, object);
-	bytes = cachefs_cached_bytes(cache, &op.version, op.size, count);
+	bytes = cachefs_visit_cached(cache, &op.version, op.size, count);
 	answer->reason = control_reason(&op, asked);
 	if (answer->reason == CACHEFS_FILE_OK && bytes < op.size &&
 	    cachefs_ghosts_count(cache, cachefs_op_volume(&op)))

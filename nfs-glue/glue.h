@@ -274,7 +274,7 @@ bool cachefs_volume_is(const char *key, const char *name);
 const char *cachefs_volume_refusal(const char *key, bool page_by_page);
 const char *cachefs_object_unnamed(struct cachefs_object *object,
 				   struct inode *inode);
-bool cachefs_object_named(struct cachefs_object *object, struct inode *inode);
+bool cachefs_object_check_name(struct cachefs_object *object, struct inode *inode);
 
 /* policy.c */
 void cachefs_policy_of(const char *key, const char *rules, struct cachefs_policy *found);

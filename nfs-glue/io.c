@@ -49,11 +49,12 @@ static bool io_copies_at_once(struct netfs_io_request *rreq)
 }
 
 /*
- * Whether a read does not use the cache, because a local writer has changed the file.
+ * Note if a local writer has changed the file.  Returns whether a read must not use the
+ * cache for this reason.
  * FS-Cache does not tell of a truncation while the cookie is not in use, so this looks
  * at netfs's zero point.
  */
-static bool io_not_cached(struct netfs_io_request *rreq, struct cachefs_op *op,
+static bool io_note_local(struct netfs_io_request *rreq, struct cachefs_op *op,
 			  loff_t i_size)
 {
 	struct cachefs_object *object = op->object;
@@ -246,7 +247,7 @@ static enum netfs_io_source io_prepare_read(struct netfs_io_subrequest *subreq,
 	u64 blocks;
 
 	op->i_size = i_size;
-	if (!cachefs_object_named(op->object, rreq->inode)) {
+	if (!cachefs_object_check_name(op->object, rreq->inode)) {
 		io_cut(subreq, op, end);
 		cachefs_refuse(cachefs_op_cache(op), &op->version,
 			       start >> CACHEFS_BLOCK_SHIFT, subreq->len,
@@ -254,7 +255,7 @@ static enum netfs_io_source io_prepare_read(struct netfs_io_subrequest *subreq,
 		op->storing = false;
 		return NETFS_DOWNLOAD_FROM_SERVER;
 	}
-	if (io_not_cached(rreq, op, i_size)) {
+	if (io_note_local(rreq, op, i_size)) {
 		io_cut(subreq, op, end);
 		op->storing = false;
 		return NETFS_DOWNLOAD_FROM_SERVER;

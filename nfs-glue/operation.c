@@ -327,7 +327,7 @@ bool cachefs_op_store_wanted(struct cachefs_op *op, u64 block, size_t bytes)
 	/* Before the ghosts: a block may be cached and come from the server all the same. */
 	if (!cachefs_store_wanted(cache, &op->version, block, bytes))
 		return false;
-	if (cachefs_ghosts_admit(cache, volume, &op->version, block,
+	if (cachefs_ghosts_enter(cache, volume, &op->version, block,
 				 DIV_ROUND_UP(bytes, CACHEFS_BLOCK_SIZE)))
 		return true;
 	cachefs_refuse(cache, &op->version, block, bytes, CACHEFS_WHY_READ_ONCE);

@@ -495,18 +495,18 @@ const char *cachefs_object_unnamed(struct cachefs_object *object,
 }
 
 /**
- * cachefs_object_named - Whether the name of a file in the cache is its own
+ * cachefs_object_check_name - Check that the name of a file in the cache is its own
  * @object: the file's object
  * @inode: the file
  *
  * A name that is not the file's own may be another file's after a reboot, or in
- * another network.  Then nothing of the file may be served or stored.  The log says
- * why, once for each volume.
+ * another network.  Then nothing of the file may be served or stored, as long as the file
+ * has its cookie.  The log says why, once for each volume.
  *
  * Context: process, does not wait.
  * Return: whether the name is its own.
  */
-bool cachefs_object_named(struct cachefs_object *object, struct inode *inode)
+bool cachefs_object_check_name(struct cachefs_object *object, struct inode *inode)
 {
 	struct cachefs_glue_volume *volume = object->volume;
 	const char *why = cachefs_object_unnamed(object, inode);

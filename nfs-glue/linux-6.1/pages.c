@@ -56,7 +56,7 @@ static bool pages_read_page(struct cachefs_op *op, struct page *page)
 	struct cachefs_cache *cache = cachefs_op_cache(op);
 	loff_t start = page_offset(page);
 
-	if (!cachefs_object_named(op->object, page->mapping->host) ||
+	if (!cachefs_object_check_name(op->object, page->mapping->host) ||
 	    start >= op->size || READ_ONCE(op->object->local_data) ||
 	    !cachefs_op_of_inode(op, page->mapping->host)) {
 		/* An earlier note is not for the data that the server sends now. */

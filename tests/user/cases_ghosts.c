@@ -6,7 +6,7 @@ static const struct cachefs_volume second = { .second = true };
 
 static bool admits(unsigned int version, u64 block, u64 nr)
 {
-	return cachefs_ghosts_admit(model.cache, &second, &model.versions[version].core, block, nr);
+	return cachefs_ghosts_enter(model.cache, &second, &model.versions[version].core, block, nr);
 }
 
 /* A cache of which each store displaces something. */
@@ -92,7 +92,7 @@ static void first_read_is_stored_where_nothing_is_displaced(void)
 	one_lap();
 	EXPECT(cachefs_ghosts_count(model.cache, &second));
 	EXPECT(!cachefs_ghosts_count(model.cache, &any));
-	EXPECT(cachefs_ghosts_admit(model.cache, &any, &model.versions[1].core, 0, 25));
+	EXPECT(cachefs_ghosts_enter(model.cache, &any, &model.versions[1].core, 0, 25));
 	EXPECT(!admits(1, 50, 25));
 	/* The refusal of a cache that has failed has another reason. */
 	model.cache->state = CACHEFS_FAILED;

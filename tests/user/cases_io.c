@@ -165,28 +165,28 @@ static void cached_bytes_are_counted_and_let_go(void)
 	tiny();
 	version = &model.versions[1].core;
 	model.versions[1].base = 0;
-	EXPECT_EQ(cachefs_cached_bytes(model.cache, version, size,
+	EXPECT_EQ(cachefs_visit_cached(model.cache, version, size,
 				       CACHEFS_COUNT_ONLY), 0);
 	EXPECT_EQ(model_store_now(1, 0, 3), 0);
 	EXPECT_EQ(model_store_now(1, 130, 1), 0);
-	EXPECT_EQ(cachefs_cached_bytes(model.cache, version, size,
+	EXPECT_EQ(cachefs_visit_cached(model.cache, version, size,
 				       CACHEFS_COUNT_ONLY),
 		  4 * CACHEFS_BLOCK_SIZE);
-	EXPECT_EQ(cachefs_cached_bytes(model.cache, version,
+	EXPECT_EQ(cachefs_visit_cached(model.cache, version,
 				       130 * CACHEFS_BLOCK_SIZE + 5,
 				       CACHEFS_COUNT_DROP),
 		  3 * CACHEFS_BLOCK_SIZE + 5);
-	EXPECT_EQ(cachefs_cached_bytes(model.cache, version, size,
+	EXPECT_EQ(cachefs_visit_cached(model.cache, version, size,
 				       CACHEFS_COUNT_ONLY), 0);
 	EXPECT_EQ(model_store_now(1, 50, 1), 0);
 	reattach();
-	EXPECT_EQ(cachefs_cached_bytes(model.cache, version, size,
+	EXPECT_EQ(cachefs_visit_cached(model.cache, version, size,
 				       CACHEFS_COUNT_ONLY),
 		  CACHEFS_BLOCK_SIZE);
 	cachefs_device_gone(model.cache);
-	EXPECT_EQ(cachefs_cached_bytes(model.cache, version, size,
+	EXPECT_EQ(cachefs_visit_cached(model.cache, version, size,
 				       CACHEFS_COUNT_ONLY), -ENXIO);
-	EXPECT_EQ(cachefs_cached_bytes(model.cache, version, 0,
+	EXPECT_EQ(cachefs_visit_cached(model.cache, version, 0,
 				       CACHEFS_COUNT_ONLY), -ENXIO);
 }
 
@@ -580,11 +580,11 @@ static void question_ends_at_a_signal(void)
 	tiny();
 	model.versions[1].base = 0;
 	EXPECT_EQ(model_store_now(1, 0, 25), 0);
-	EXPECT_EQ(cachefs_cached_bytes(model.cache, &model.versions[1].core,
+	EXPECT_EQ(cachefs_visit_cached(model.cache, &model.versions[1].core,
 				       25 << CACHEFS_BLOCK_SHIFT, CACHEFS_COUNT_ONLY),
 		  25 << CACHEFS_BLOCK_SHIFT);
 	shim_signalled = true;
-	EXPECT_EQ(cachefs_cached_bytes(model.cache, &model.versions[1].core,
+	EXPECT_EQ(cachefs_visit_cached(model.cache, &model.versions[1].core,
 				       1LL << 60, CACHEFS_COUNT_ONLY), -EINTR);
 	shim_signalled = false;
 }

@@ -51,7 +51,7 @@ static s64 count_version(unsigned int version, enum cachefs_count count)
 {
 	s64 before = stat(CACHEFS_STAT_DEVICE_READ_BYTES), bytes;
 
-	bytes = cachefs_cached_bytes(model.cache, &model.versions[version].core,
+	bytes = cachefs_visit_cached(model.cache, &model.versions[version].core,
 				     25 * CACHEFS_BLOCK_SIZE, count);
 	EXPECT_EQ(stat(CACHEFS_STAT_DEVICE_READ_BYTES), before);
 	return bytes;
