@@ -16,12 +16,12 @@ struct index_page;
 #define INDEX_SEGMENTS	32		/* of the directory */
 
 /*
- * struct cachefs_index_slot - A page of the index
+ * struct cachefs_index_node - A page of the index
  * @page: 4096 bytes, or %NULL
  * @prefix: the lowest bits of the hash of all its entries
  * @depth: the number of these bits
  */
-struct cachefs_index_slot {
+struct cachefs_index_node {
 	struct index_page	*page;
 	u32			prefix;
 	u8			depth;
@@ -56,7 +56,7 @@ struct cachefs_index {
 	unsigned int			directory_bits;
 	unsigned int			segments;
 	unsigned int			low_bits;
-	struct cachefs_index_slot	**leaves;
+	struct cachefs_index_node	**leaves;
 	u32				nr_pages;
 	u32				nr_allocated;
 	u32				max_pages;

@@ -41,19 +41,19 @@ static bool index_page_add(struct cachefs_cache *cache)
 
 	if (!index->leaves[nr / INDEX_LEAF_PAGES]) {
 		index->leaves[nr / INDEX_LEAF_PAGES] =
-			kcalloc(INDEX_LEAF_PAGES, sizeof(struct cachefs_index_slot),
+			kcalloc(INDEX_LEAF_PAGES, sizeof(struct cachefs_index_node),
 				GFP_NOIO | __GFP_NOWARN);
 		if (!index->leaves[nr / INDEX_LEAF_PAGES])
 			return false;
 		index_account_bytes(cache, INDEX_LEAF_PAGES *
-				    sizeof(struct cachefs_index_slot));
+				    sizeof(struct cachefs_index_node));
 	}
 	page = kzalloc(sizeof(*page), GFP_NOIO | __GFP_NOWARN);
 	if (!page)
 		return false;
 	for (i = 0; i < INDEX_PAGE_ENTRIES; i++)
 		index_entry_at(page, i)->w[1] = CACHEFS_NO_REF;
-	index_slot_at(index, nr)->page = page;
+	index_node_at(index, nr)->page = page;
 	/* Pairs with index_page_split(). */
 	smp_store_release(&index->nr_allocated, nr + 1);
 	index_account_bytes(cache, sizeof(*page));
@@ -126,7 +126,7 @@ int cachefs_index_init(struct cachefs_cache *cache)
 	u64 chunks = slots / CACHEFS_CHUNK_BLOCKS, most = slots / INDEX_PAGE_FILL + 2;
 	u32 first = roundup_pow_of_two(max_t(u64, chunks / 1024, 1)), i;
 	struct cachefs_index *index = &cache->index;
-	struct cachefs_index_slot *slot;
+	struct cachefs_index_node *node;
 
 	BUILD_BUG_ON(sizeof(struct index_bucket) != 64);
 	BUILD_BUG_ON(sizeof(struct index_page) != 4096);
@@ -148,9 +148,9 @@ int cachefs_index_init(struct cachefs_cache *cache)
 	}
 	index->nr_pages = first;
 	for (i = 0; i < first; i++) {
-		slot = index_slot_at(index, i);
-		slot->prefix = i;
-		slot->depth = index->low_bits;
+		node = index_node_at(index, i);
+		node->prefix = i;
+		node->depth = index->low_bits;
 		cachefs_index_directory_set(index, i);
 		cond_resched();
 	}

@@ -189,15 +189,15 @@ static void index_page_move(struct cachefs_cache *cache, u32 nr)
  */
 void cachefs_index_directory_set(struct cachefs_index *index, u32 nr)
 {
-	struct cachefs_index_slot *slot = index_slot_at(index, nr);
+	struct cachefs_index_node *node = index_node_at(index, nr);
 	u32 at;
 
 	/* Entries that are not in use yet are set, too, because they are being filled. */
-	for (at = slot->prefix; at < index_directory_size(index);
-	     at += 1U << slot->depth) {
+	for (at = node->prefix; at < index_directory_size(index);
+	     at += 1U << node->depth) {
 		*index_number_entry(index, at) = nr;
 		/* The page is there; pairs with index_page_of(). */
-		smp_store_release(index_directory_entry(index, at), slot->page);
+		smp_store_release(index_directory_entry(index, at), node->page);
 	}
 }
 
@@ -208,18 +208,18 @@ void cachefs_index_directory_set(struct cachefs_index *index, u32 nr)
 static bool index_page_split(struct cachefs_cache *cache, u32 nr)
 {
 	struct cachefs_index *index = &cache->index;
-	struct cachefs_index_slot *slot = index_slot_at(index, nr), *other;
+	struct cachefs_index_node *node = index_node_at(index, nr), *other;
 	u32 new = index->nr_pages;
 
 	/* Pairs with index_page_add(): the page is there. */
 	if (new == smp_load_acquire(&index->nr_allocated) ||
-	    slot->depth == READ_ONCE(index->directory_bits)) {
+	    node->depth == READ_ONCE(index->directory_bits)) {
 		WRITE_ONCE(index->crowded, true);
 		return false;
 	}
-	other = index_slot_at(index, new);
-	other->prefix = slot->prefix | 1U << slot->depth;
-	other->depth = ++slot->depth;
+	other = index_node_at(index, new);
+	other->prefix = node->prefix | 1U << node->depth;
+	other->depth = ++node->depth;
 	index_moves_begin(index);
 	cachefs_index_directory_set(index, new);
 	WRITE_ONCE(index->nr_pages, new + 1);
@@ -245,25 +245,25 @@ static unsigned int index_page_live(struct cachefs_cache *cache,
 static bool index_page_merge(struct cachefs_cache *cache, u32 nr)
 {
 	struct cachefs_index *index = &cache->index;
-	struct cachefs_index_slot *slot = index_slot_at(index, nr), *other, *last;
+	struct cachefs_index_node *node = index_node_at(index, nr), *other, *last;
 	u32 other_nr;
 
 	lockdep_assert_held_write(&cache->index_lock);
-	if (slot->depth == index->low_bits)
+	if (node->depth == index->low_bits)
 		return false;
-	other_nr = *index_number_entry(index, slot->prefix ^ 1U << (slot->depth - 1));
-	other = index_slot_at(index, other_nr);
-	if (other->depth != slot->depth ||
-	    index_page_live(cache, slot->page) +
+	other_nr = *index_number_entry(index, node->prefix ^ 1U << (node->depth - 1));
+	other = index_node_at(index, other_nr);
+	if (other->depth != node->depth ||
+	    index_page_live(cache, node->page) +
 	    index_page_live(cache, other->page) > PAGE_MERGED)
 		return false;
 	index_moves_begin(index);
-	slot->depth--;
-	slot->prefix &= ~(1U << slot->depth);
+	node->depth--;
+	node->prefix &= ~(1U << node->depth);
 	cachefs_index_directory_set(index, nr);
 	index_page_move(cache, other_nr);
 	/* The pages in use have the lowest numbers. */
-	last = index_slot_at(index, index->nr_pages - 1);
+	last = index_node_at(index, index->nr_pages - 1);
 	swap(*other, *last);
 	if (other != last)
 		cachefs_index_directory_set(index, other_nr);

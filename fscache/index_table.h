@@ -152,8 +152,8 @@ static inline u32 index_page_number(const struct cachefs_index *index,
 	return *index_number_entry(index, index_directory_at(index, key));
 }
 
-static inline struct cachefs_index_slot *
-index_slot_at(const struct cachefs_index *index, u32 nr)
+static inline struct cachefs_index_node *
+index_node_at(const struct cachefs_index *index, u32 nr)
 {
 	return &index->leaves[nr / INDEX_LEAF_PAGES][nr % INDEX_LEAF_PAGES];
 }
@@ -161,7 +161,7 @@ index_slot_at(const struct cachefs_index *index, u32 nr)
 static inline struct index_page *
 index_page_at(const struct cachefs_index *index, u32 nr)
 {
-	return index_slot_at(index, nr)->page;
+	return index_node_at(index, nr)->page;
 }
 
 /* Return entry @i of the INDEX_PAGE_ENTRIES entries of a page. */
@@ -238,7 +238,7 @@ index_key_of_entry(const struct cachefs_index *index,
 		   const struct index_entry *entry, u32 page)
 {
 	return (struct index_key) {
-		.low = index_slot_at(index, page)->prefix &
+		.low = index_node_at(index, page)->prefix &
 			((1U << index->low_bits) - 1),
 		.print = (u64)entry->w[0] << 9 | READ_ONCE(entry->w[2]) >> 23,
 	};

@@ -157,7 +157,7 @@ static bool volume_server_is(const struct server *named, const struct server *se
 }
 
 /* If a server's address is an alias, replace it by the address that it stands for. */
-static void volume_resolve_alias(const char *aliases, struct server *server)
+static void volume_replace_alias(const char *aliases, struct server *server)
 {
 	struct server new, old;
 
@@ -260,7 +260,7 @@ void cachefs_volume_identity(const char *key, const char *aliases,
 		return;
 	tag = volume_field_after(fsid, 2 + NFS_MOUNT_FIELDS);
 
-	volume_resolve_alias(aliases, &server);
+	volume_replace_alias(aliases, &server);
 	len = scnprintf(identity, size, "nfs,%.*s,%x,",
 			(int)strcspn(key + 4, "."), key + 4,
 			server.ip6 ? AF_INET6 : AF_INET);
