@@ -29,7 +29,9 @@
 #include <linux/workqueue.h>
 #include "cachefs.h"
 #include "counters.h"
+#include "format.h"
 #include "index.h"
+#include "region.h"
 
 /* The index works in chunks of this many file blocks. */
 #define CACHEFS_CHUNK_BLOCKS	128
@@ -56,82 +58,6 @@
 /* Without memory the server is asked, which is better than to wait for memory. */
 #define CACHEFS_GFP_OR_SERVER	(GFP_NOIO | __GFP_NOWARN | __GFP_NORETRY)
 
-enum cachefs_region_state {
-	CACHEFS_REGION_FREE,
-	CACHEFS_REGION_READY,
-	CACHEFS_REGION_OPEN,
-	CACHEFS_REGION_SEALED,
-};
-
-/*
- * struct cachefs_region - One region of the log
- * @seq: sequence number; 0 if the region was never used, was discarded, or if the attach
- *	found nothing in the region; flush_mutex
- * @checksums: checksums of all slots, or %NULL; loaded under the region's load_mutex, and
- *	freed by the shrinker when the region is not pinned
- * @open: state of a READY or OPEN region, until all metadata is written; log_lock
- * @pins: number of readers between lookup and verification
- * @live: number of blocks that the index can find; index_lock
- * @end: the slots from here on had no block in this round; written under index_lock
- * @nr_extents: number of extents of these blocks; index_lock
- * @opened: when the region became OPEN in this attach, seconds since the machine has
- *	started, or 0; written under log_lock
- * @round: the index finds only entries of this round; written under index_lock
- * @in_round: the index has had entries of this round; index_lock
- * @was_read: some blocks of the region were read
- * @state: enum cachefs_region_state, set by cachefs_region_set_state().  While the
- *	cache is in use, the state becomes FREE under index_lock, and anything else under
- *	log_lock
- * @lost: the metadata is not on the disk, and no block of the region is found any more;
- *	the region's load_mutex
- * @unwritten: the disk has not taken some metadata of the region in this round
- */
-struct cachefs_region {
-	u64				seq;
-	u64				*checksums;
-	struct cachefs_open_region	*open;
-	atomic_t			pins;
-	u32				opened;
-	u16				nr_extents;
-	u16				live;
-	u16				end;
-	u8				state;
-	u8				round;
-	bool				lost;
-	bool				unwritten;
-	bool				in_round;
-	bool				was_read;
-};
-
-/*
- * struct cachefs_open_region - State of a region while the region is written
- * @link: in cache::ready or cache::sealing; log_lock
- * @nr: region number
- * @next_slot: first slot not handed out; log_lock
- * @left: number of slots that are neither published nor abandoned, including slots that
- *	were not handed out; written under index_lock.  When the log has seen 0, the log
- *	takes index_lock once more, and then frees this structure
- * @resolved: for each final metadata block the number of slots that are published or
- *	abandoned; index_lock
- * @written: final metadata blocks that are on disk; flush_mutex
- * @scratch_turn: the scratch block that is written next; flush_mutex
- * @scratch_nr: resolved slots in the newest scratch block; flush_mutex
- * @scratch_index: the final block that the newest scratch block stands for; flush_mutex
- * @meta: the final metadata blocks; records are filled in under index_lock
- */
-struct cachefs_open_region {
-	struct list_head		link;
-	u32				nr;
-	u32				next_slot;
-	u32				left;
-	u16				resolved[CACHEFS_MAX_REGION_BLOCKS / 126 + 1];
-	DECLARE_BITMAP(written, CACHEFS_MAX_REGION_BLOCKS / 126 + 1);
-	unsigned int			scratch_turn;
-	unsigned int			scratch_nr;
-	unsigned int			scratch_index;
-	struct cachefs_meta_block	*meta;
-};
-
 enum cachefs_state {
 	CACHEFS_DETACHED,	/* not in use yet, or not any more */
 	CACHEFS_ACTIVE,
@@ -149,24 +75,6 @@ enum cachefs_state {
 struct cachefs_errors {
 	unsigned int	nr;
 	unsigned long	last;
-};
-
-/*
- * struct cachefs_geometry - The layout of the device
- * @device_blocks: size of the device when it was formatted, blocks
- * @nr_regions: number of regions
- * @region_blocks: size of a region with its metadata, blocks
- * @meta_blocks: final metadata blocks of a region
- * @slots: data blocks of a region
- *
- * The layout comes from the superblock, and is constant while the cache is attached.
- */
-struct cachefs_geometry {
-	u64	device_blocks;
-	u32	nr_regions;
-	u32	region_blocks;
-	u32	meta_blocks;
-	u32	slots;
 };
 
 /*
@@ -487,94 +395,6 @@ static inline u64 cachefs_capacity(const struct cachefs_cache *cache)
 {
 	return (u64)cache->geo.nr_regions * cache->geo.slots << CACHEFS_BLOCK_SHIFT;
 }
-
-static inline u64 cachefs_region_start(const struct cachefs_geometry *geo,
-				       u32 region)
-{
-	return CACHEFS_FIRST_BLOCK + (u64)region * geo->region_blocks;
-}
-
-static inline u64 cachefs_slot_block(const struct cachefs_geometry *geo,
-				     u32 region, u32 slot)
-{
-	return cachefs_region_start(geo, region) + geo->meta_blocks +
-		CACHEFS_SCRATCH_BLOCKS + slot;
-}
-
-/* format.c: interprets bytes, touches no state */
-
-/* The reasons to refuse an image: the name here, and the field in messages. */
-#define CACHEFS_REFUSALS(X) \
-	X(MAGIC, "magic") \
-	X(CHECKSUM, "checksum") \
-	X(VERSION, "format version") \
-	X(FEATURES, "features") \
-	X(BLOCK_SIZE, "block size") \
-	X(REGION_SIZE, "region size") \
-	X(DEVICE_SIZE, "device size") \
-	X(FIRST_BLOCK, "first block") \
-	X(NR_REGIONS, "number of regions") \
-	X(COPY, "copy at the end of the device") \
-	X(UUID, "UUID") \
-	X(INDEX, "block index") \
-	X(COUNT, "record count") \
-	X(REGION, "region number") \
-	X(SEQ, "sequence number")
-
-enum cachefs_refusal {
-	CACHEFS_OK,
-#define X(name, text) CACHEFS_BAD_##name,
-	CACHEFS_REFUSALS(X)
-#undef X
-};
-
-/*
- * struct cachefs_region_meta - The metadata of a region, as the disk has it
- * @blocks: all metadata blocks, final and scratch
- * @region: number of the region
- * @seq: the newest sequence number in a valid block, or 0 if there is none
- * @epoch: the epoch that goes with @seq; 0 if there is more than one
- * @valid: the bits of the blocks that are valid
- */
-struct cachefs_region_meta {
-	struct cachefs_meta_block	*blocks;
-	u32				region;
-	u64				seq;
-	u64				epoch;
-	u64				valid;
-};
-
-const char *cachefs_refusal_text(enum cachefs_refusal why);
-enum cachefs_refusal cachefs_geometry_init(struct cachefs_geometry *geo,
-					   u64 device_blocks, u32 region_blocks);
-void cachefs_super_encode(struct cachefs_super_block *sb,
-			  const struct cachefs_geometry *geo, const char *label,
-			  u64 time);
-enum cachefs_refusal cachefs_super_check(const struct cachefs_super_block *sb,
-					 u64 device_blocks,
-					 struct cachefs_geometry *geo);
-bool cachefs_end_is_blank(const void *end, size_t bytes, u64 device_bytes);
-void cachefs_anchor_seal(struct cachefs_anchor *anchor, u64 seed);
-enum cachefs_refusal cachefs_anchor_check(const struct cachefs_anchor *anchor,
-					  const u8 *uuid, u64 seed,
-					  const struct cachefs_geometry *geo);
-void cachefs_block_init(struct cachefs_block_header *header, u32 magic,
-			const struct cachefs_cache *cache, u32 region, u64 seq,
-			u32 index);
-void cachefs_block_seal(struct cachefs_block_header *header, u64 seed);
-enum cachefs_refusal cachefs_block_check(const struct cachefs_block_header *header,
-					 u32 magic, const u8 *uuid, u64 seed,
-					 u32 region);
-unsigned int cachefs_records_run(const struct cachefs_slot_record *records,
-				 unsigned int nr);
-u64 cachefs_data_checksum(u64 seed, const u8 id[16], u64 block,
-			  const void *data);
-u16 cachefs_volume_hash(u64 seed, const void *identity, size_t len);
-const struct cachefs_meta_block *
-cachefs_meta_pick(const struct cachefs_region_meta *meta, u32 index,
-		  const struct cachefs_geometry *geo);
-bool cachefs_meta_newest(struct cachefs_region_meta *meta, const u8 *uuid,
-			 u64 seed, const struct cachefs_geometry *geo);
 
 /* Return the slot of a reference (region << ref_shift | slot). */
 static inline u32 cachefs_ref_slot(const struct cachefs_cache *cache, u32 ref)
