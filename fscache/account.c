@@ -102,7 +102,7 @@ void cachefs_quiesce(struct cachefs_cache *cache)
  * Forget the parts of the log that have been written again.  Parts are numbered from the
  * attach on; the log has %CACHEFS_SHARE_PARTS.
  */
-static void share_expire(struct cachefs_counters *share, u64 part)
+static void account_share_expire(struct cachefs_counters *share, u64 part)
 {
 	lockdep_assert_held(&share->share_lock);
 	share->share_part = max(share->share_part, part - min(part, CACHEFS_SHARE_PARTS));
@@ -115,7 +115,7 @@ static void share_expire(struct cachefs_counters *share, u64 part)
 }
 
 /* Return the part of the log that has a region, by the low bits of its sequence number. */
-static u64 share_part_of(const struct cachefs_cache *cache, u32 seq)
+static u64 account_share_part_of(const struct cachefs_cache *cache, u32 seq)
 {
 	return div_u64((u64)seq * CACHEFS_SHARE_PARTS, cache->geo.nr_regions);
 }
@@ -124,15 +124,15 @@ static u64 share_part_of(const struct cachefs_cache *cache, u32 seq)
  * Count @bytes of a volume that were written to the open region.  Returns the bytes that
  * the volume has in the log, except in the part that is written next.
  */
-static u64 share_add(struct cachefs_cache *cache, struct cachefs_counters *share,
-		     u64 bytes)
+static u64 account_share_add(struct cachefs_cache *cache, struct cachefs_counters *share,
+			     u64 bytes)
 {
 	u32 next = READ_ONCE(cache->next_seq), ready = READ_ONCE(cache->nr_ready) + 1;
 	u64 has;
 
 	spin_lock(&share->share_lock);
-	share_expire(share, share_part_of(cache, next));
-	share->share_parts[share_part_of(cache, next - min(next, ready)) %
+	account_share_expire(share, account_share_part_of(cache, next));
+	share->share_parts[account_share_part_of(cache, next - min(next, ready)) %
 			   CACHEFS_SHARE_PARTS] += bytes;
 	share->share_bytes += bytes;
 	has = share->share_bytes;
@@ -140,19 +140,19 @@ static u64 share_add(struct cachefs_cache *cache, struct cachefs_counters *share
 	return has;
 }
 
-static u64 share_has(struct cachefs_cache *cache, struct cachefs_counters *share)
+static u64 account_share_has(struct cachefs_cache *cache, struct cachefs_counters *share)
 {
-	return share_add(cache, share, 0);
+	return account_share_add(cache, share, 0);
 }
 
-static u64 share_limit(const struct cachefs_cache *cache, unsigned int percent)
+static u64 account_share_limit(const struct cachefs_cache *cache, unsigned int percent)
 {
 	return div_u64(cachefs_capacity(cache) * percent, 100);
 }
 
 /* Find the counters of a volume with a share, or with a minimum, by a version id. */
-static struct cachefs_counters *share_find(struct cachefs_cache *cache, const u8 id[16],
-					   bool minimum)
+static struct cachefs_counters *account_share_find(struct cachefs_cache *cache,
+						   const u8 id[16], bool minimum)
 {
 	u16 hash = get_unaligned_le16(id + CACHEFS_ID_VOLUME);
 	struct cachefs_counters *counters;
@@ -182,10 +182,10 @@ bool cachefs_share_protects(struct cachefs_cache *cache, const u8 id[16])
 	if (!READ_ONCE(cache->protects))
 		return false;
 	mutex_lock(&cache->counters_mutex);
-	share = share_find(cache, id, true);
+	share = account_share_find(cache, id, true);
 	if (share)
-		protects = share_has(cache, share) <=
-			share_limit(cache, READ_ONCE(share->min_share));
+		protects = account_share_has(cache, share) <=
+			account_share_limit(cache, READ_ONCE(share->min_share));
 	mutex_unlock(&cache->counters_mutex);
 	return protects;
 }
@@ -205,9 +205,9 @@ void cachefs_share_stays(struct cachefs_cache *cache, const u8 id[16], u64 bytes
 	if (!cache->volume_hash)
 		return;
 	mutex_lock(&cache->counters_mutex);
-	share = share_find(cache, id, false);
+	share = account_share_find(cache, id, false);
 	if (share)
-		share_add(cache, share, bytes);
+		account_share_add(cache, share, bytes);
 	mutex_unlock(&cache->counters_mutex);
 }
 
@@ -231,7 +231,8 @@ bool cachefs_volume_admits(struct cachefs_cache *cache,
 		return true;
 	if (!percent)
 		return false;
-	return share_has(cache, volume->share) + bytes <= share_limit(cache, percent);
+	return account_share_has(cache, volume->share) + bytes <=
+		account_share_limit(cache, percent);
 }
 
 /**
@@ -291,7 +292,7 @@ void cachefs_count(struct cachefs_cache *cache, struct cachefs_volume *volume,
 		return;
 	this_cpu_add(volume->counters->cpu->stats[stat], n);
 	if (stat == CACHEFS_STAT_STORED_BYTES && READ_ONCE(volume->share->has_share))
-		share_add(cache, volume->share, round_up(n, CACHEFS_BLOCK_SIZE));
+		account_share_add(cache, volume->share, round_up(n, CACHEFS_BLOCK_SIZE));
 }
 
 /**
@@ -308,7 +309,7 @@ s64 cachefs_counters_read(const struct cachefs_counters *counters,
 	return cachefs_cpu_sum(&counters->cpu->stats[stat]);
 }
 
-static void counters_free(struct cachefs_counters *counters)
+static void account_counters_free(struct cachefs_counters *counters)
 {
 	if (!counters)
 		return;
@@ -316,8 +317,8 @@ static void counters_free(struct cachefs_counters *counters)
 	kfree(counters);
 }
 
-static struct cachefs_counters *counters_alloc(const struct cachefs_cache *cache,
-					       const char *key)
+static struct cachefs_counters *account_counters_alloc(const struct cachefs_cache *cache,
+						       const char *key)
 {
 	struct cachefs_counters *counters;
 	size_t size = strlen(key) + 1;
@@ -336,8 +337,8 @@ static struct cachefs_counters *counters_alloc(const struct cachefs_cache *cache
 	return counters;
 }
 
-static struct cachefs_counters *counters_find(struct cachefs_cache *cache,
-					      const char *key)
+static struct cachefs_counters *account_counters_find(struct cachefs_cache *cache,
+						      const char *key)
 {
 	struct cachefs_counters *counters;
 
@@ -349,7 +350,7 @@ static struct cachefs_counters *counters_find(struct cachefs_cache *cache,
 }
 
 /* If there are too many counters, free those that have had no volume for longest. */
-static void counters_trim(struct cachefs_cache *cache)
+static void account_counters_trim(struct cachefs_cache *cache)
 {
 	struct cachefs_counters *counters, *next;
 
@@ -361,7 +362,7 @@ static void counters_trim(struct cachefs_cache *cache)
 			continue;
 		list_del(&counters->link);
 		cache->nr_counters--;
-		counters_free(counters);
+		account_counters_free(counters);
 	}
 }
 
@@ -379,7 +380,7 @@ static void counters_trim(struct cachefs_cache *cache)
 struct cachefs_counters *cachefs_counters_get(struct cachefs_cache *cache,
 					      const char *key)
 {
-	struct cachefs_counters *new = counters_alloc(cache, key), *counters;
+	struct cachefs_counters *new = account_counters_alloc(cache, key), *counters;
 
 	/*
 	 * On Linux 6.1 the end of a store may free a volume, and so wait for the mutex.
@@ -387,7 +388,7 @@ struct cachefs_counters *cachefs_counters_get(struct cachefs_cache *cache,
 	 * under the mutex.
 	 */
 	mutex_lock(&cache->counters_mutex);
-	counters = counters_find(cache, key);
+	counters = account_counters_find(cache, key);
 	if (!counters && new) {
 		list_add_tail(&new->link, &cache->counters);
 		cache->nr_counters++;
@@ -397,7 +398,7 @@ struct cachefs_counters *cachefs_counters_get(struct cachefs_cache *cache,
 	if (counters)
 		counters->users++;
 	mutex_unlock(&cache->counters_mutex);
-	counters_free(new);
+	account_counters_free(new);
 	return counters;
 }
 
@@ -414,8 +415,46 @@ void cachefs_counters_put(struct cachefs_cache *cache,
 	mutex_lock(&cache->counters_mutex);
 	counters->users--;
 	list_move_tail(&counters->link, &cache->counters);
-	counters_trim(cache);
+	account_counters_trim(cache);
 	mutex_unlock(&cache->counters_mutex);
+}
+
+/**
+ * cachefs_volume_init - Get the counters of a volume, without a policy
+ * @cache: the cache
+ * @volume: the volume; all 0
+ * @key: name of the volume in the network file system
+ * @identity: identity by which the volume's blocks are found
+ *
+ * Context: process, may sleep.
+ * Return: 0 or %-ENOMEM.
+ */
+int cachefs_volume_init(struct cachefs_cache *cache, struct cachefs_volume *volume,
+			const char *key, const char *identity)
+{
+	volume->counters = cachefs_counters_get(cache, key);
+	if (!volume->counters)
+		return -ENOMEM;
+	volume->share = cachefs_counters_get(cache, identity);
+	if (!volume->share) {
+		cachefs_counters_put(cache, volume->counters);
+		return -ENOMEM;
+	}
+	volume->max_share = 100;
+	return 0;
+}
+
+/**
+ * cachefs_volume_exit - Stop counting for a volume
+ * @cache: the cache
+ * @volume: no operation uses the volume any more
+ *
+ * Context: process, may sleep.
+ */
+void cachefs_volume_exit(struct cachefs_cache *cache, struct cachefs_volume *volume)
+{
+	cachefs_counters_put(cache, volume->counters);
+	cachefs_counters_put(cache, volume->share);
 }
 
 /**
@@ -429,7 +468,7 @@ void cachefs_counters_free(struct cachefs_cache *cache)
 	struct cachefs_counters *counters, *next;
 
 	list_for_each_entry_safe(counters, next, &cache->counters, link)
-		counters_free(counters);
+		account_counters_free(counters);
 }
 
 /**

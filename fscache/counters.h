@@ -129,6 +129,9 @@ struct cachefs_counters *cachefs_counters_get(struct cachefs_cache *cache,
 					      const char *key);
 void cachefs_counters_put(struct cachefs_cache *cache,
 			  struct cachefs_counters *counters);
+int cachefs_volume_init(struct cachefs_cache *cache, struct cachefs_volume *volume,
+			const char *key, const char *identity);
+void cachefs_volume_exit(struct cachefs_cache *cache, struct cachefs_volume *volume);
 void cachefs_counters_free(struct cachefs_cache *cache);
 s64 cachefs_counters_read(const struct cachefs_counters *counters,
 			  enum cachefs_stat stat);

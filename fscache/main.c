@@ -156,8 +156,8 @@ out:
 	return ret;
 }
 
-static ssize_t attach_store(struct kobject *kobj, struct kobj_attribute *attr,
-			    const char *buf, size_t count)
+static ssize_t main_attach_store(struct kobject *kobj, struct kobj_attribute *attr,
+				 const char *buf, size_t count)
 {
 	int ret;
 
@@ -167,10 +167,11 @@ static ssize_t attach_store(struct kobject *kobj, struct kobj_attribute *attr,
 	return ret ?: count;
 }
 
-static struct kobj_attribute attach_attr = __ATTR_WO(attach);
+static struct kobj_attribute attach_attr =
+	__ATTR(attach, 0200, NULL, main_attach_store);
 
-static ssize_t detach_store(struct kobject *kobj, struct kobj_attribute *attr,
-			    const char *buf, size_t count)
+static ssize_t main_detach_store(struct kobject *kobj, struct kobj_attribute *attr,
+				 const char *buf, size_t count)
 {
 	struct kernfs_node *kn;
 	ssize_t ret = count;
@@ -197,7 +198,8 @@ static ssize_t detach_store(struct kobject *kobj, struct kobj_attribute *attr,
 	return ret;
 }
 
-static struct kobj_attribute detach_attr = __ATTR_WO(detach);
+static struct kobj_attribute detach_attr =
+	__ATTR(detach, 0200, NULL, main_detach_store);
 
 /*
  * The system goes down.  File systems may still be mounted, and their server may be

@@ -54,7 +54,7 @@ static struct kset *cachefs_kset;
 /* The number of the directories above.  The module stays until they are gone. */
 static atomic_t cachefs_kobjects;
 
-static void kobject_gone(void)
+static void sysfs_kobject_gone(void)
 {
 	if (atomic_dec_and_test(&cachefs_kobjects))
 		wake_up_var(&cachefs_kobjects);
@@ -78,8 +78,8 @@ static const char * const state_names[] = {
 	[CACHEFS_DETACHED]	= "detached",
 };
 
-static ssize_t state_store(struct kobject *kobj, struct kobj_attribute *attr,
-			   const char *buf, size_t count)
+static ssize_t sysfs_state_store(struct kobject *kobj, struct kobj_attribute *attr,
+				 const char *buf, size_t count)
 {
 	int ret;
 
@@ -98,7 +98,7 @@ static ssize_t state_store(struct kobject *kobj, struct kobj_attribute *attr,
 	X(max_in_flight_ms, max_in_flight_ms, CACHEFS_MAX_MS) \
 	X(read_bypass_ms, read_bypass_ms, CACHEFS_MAX_MS)
 
-static int setting_value(const char *buf, u64 max, u64 *value)
+static int sysfs_setting_value(const char *buf, u64 max, u64 *value)
 {
 	int ret;
 
@@ -108,7 +108,7 @@ static int setting_value(const char *buf, u64 max, u64 *value)
 	return ret ?: (*value > max ? -ERANGE : 0);
 }
 
-static void settings_changed(struct cachefs_cache *cache)
+static void sysfs_settings_changed(struct cachefs_cache *cache)
 {
 	/* The new bounds also hold for stores that are in flight already. */
 	mod_delayed_work(cache->wq, &cache->watch, 0);
@@ -117,40 +117,40 @@ static void settings_changed(struct cachefs_cache *cache)
 }
 
 #define X(_name, _member, _max)						\
-	static ssize_t _name##_store(struct kobject *kobj,		\
-				     struct kobj_attribute *attr,	\
-				     const char *buf, size_t count)	\
+	static ssize_t sysfs_##_name##_store(struct kobject *kobj,	\
+					     struct kobj_attribute *attr, \
+					     const char *buf, size_t count) \
 	{								\
 		u64 value;						\
-		int ret = setting_value(buf, _max, &value);		\
+		int ret = sysfs_setting_value(buf, _max, &value);		\
 									\
 		if (ret)						\
 			return ret;					\
 		WRITE_ONCE(to_cache(kobj)->_member, value);		\
-		settings_changed(to_cache(kobj));			\
+		sysfs_settings_changed(to_cache(kobj));			\
 		return count;						\
 	}
 CACHE_SETTINGS(X)
 #undef X
 
-static ssize_t write_budget_store(struct kobject *kobj,
-				  struct kobj_attribute *attr, const char *buf,
-				  size_t count)
+static ssize_t sysfs_write_budget_store(struct kobject *kobj,
+					struct kobj_attribute *attr,
+					const char *buf, size_t count)
 {
 	u64 value;
-	int ret = setting_value(buf, U64_MAX, &value);
+	int ret = sysfs_setting_value(buf, U64_MAX, &value);
 
 	if (!ret)
 		ret = cachefs_budget_set(to_cache(kobj), value);
 	return ret ?: count;
 }
 
-static ssize_t discard_store(struct kobject *kobj, struct kobj_attribute *attr,
-			     const char *buf, size_t count)
+static ssize_t sysfs_discard_store(struct kobject *kobj, struct kobj_attribute *attr,
+				   const char *buf, size_t count)
 {
 	struct cachefs_cache *cache = to_cache(kobj);
 	u64 value;
-	int ret = setting_value(buf, 1, &value);
+	int ret = sysfs_setting_value(buf, 1, &value);
 
 	if (ret)
 		return ret;
@@ -165,7 +165,8 @@ static ssize_t discard_store(struct kobject *kobj, struct kobj_attribute *attr,
 
 /* The files of a cache: name, mode, store function, format and value. */
 #define CACHE_FILES(X) \
-	X(state, 0644, state_store, "%s", state_names[cachefs_state(to_cache(kobj))]) \
+	X(state, 0644, sysfs_state_store, "%s", \
+	  state_names[cachefs_state(to_cache(kobj))]) \
 	X(device, 0444, NULL, "/dev/%s", cachefs_device_name(to_cache(kobj)->device)) \
 	X(label, 0444, NULL, "%s", to_cache(kobj)->label) \
 	X(block_size, 0444, NULL, "%d", CACHEFS_BLOCK_SIZE) \
@@ -179,8 +180,8 @@ static ssize_t discard_store(struct kobject *kobj, struct kobj_attribute *attr,
 	X(recovered_percent, 0444, NULL, "%u", \
 	  cachefs_recovered_percent(to_cache(kobj))) \
 	X(stores_stopped, 0444, NULL, "%u", READ_ONCE(to_cache(kobj)->stores_stopped)) \
-	X(discard, 0644, discard_store, "%u", READ_ONCE(to_cache(kobj)->discard)) \
-	X(write_budget, 0644, write_budget_store, "%llu", \
+	X(discard, 0644, sysfs_discard_store, "%u", READ_ONCE(to_cache(kobj)->discard)) \
+	X(write_budget, 0644, sysfs_write_budget_store, "%llu", \
 	  READ_ONCE(to_cache(kobj)->write_budget))
 
 /*
@@ -196,8 +197,8 @@ static ssize_t discard_store(struct kobject *kobj, struct kobj_attribute *attr,
 	X(oldest_data_seconds, "%u", cachefs_oldest_seconds(to_cache(kobj)))
 
 /* latency/ has two files for each histogram. */
-static ssize_t latency_counts(struct kobject *kobj, enum cachefs_latency which,
-			      char *buf)
+static ssize_t sysfs_latency_counts(struct kobject *kobj, enum cachefs_latency which,
+				    char *buf)
 {
 	int len = 0, i;
 
@@ -224,20 +225,20 @@ static ssize_t latency_counts(struct kobject *kobj, enum cachefs_latency which,
 	X(second, 0444, "%u", READ_ONCE(to_volume(kobj)->volume.second))
 
 #define SYSFS_FILE(_dir, _name, _mode, _store, _format, _value)		\
-	static ssize_t _dir##_##_name##_show(struct kobject *kobj,	\
-					     struct kobj_attribute *attr, \
-					     char *buf)			\
+	static ssize_t sysfs_##_dir##_##_name(struct kobject *kobj,	\
+					      struct kobj_attribute *attr, \
+					      char *buf)		\
 	{								\
 		return sysfs_emit(buf, _format "\n", _value);		\
 	}								\
 	static struct kobj_attribute _dir##_##_name##_attr =		\
-		__ATTR(_name, _mode, _dir##_##_name##_show, _store);
+		__ATTR(_name, _mode, sysfs_##_dir##_##_name, _store);
 
 #define X(_name, ...) SYSFS_FILE(cache, _name, __VA_ARGS__)
 CACHE_FILES(X)
 #undef X
 #define X(_name, _member, _max)						\
-	SYSFS_FILE(cache, _name, 0644, _name##_store, "%llu",		\
+	SYSFS_FILE(cache, _name, 0644, sysfs_##_name##_store, "%llu",		\
 		   (u64)READ_ONCE(to_cache(kobj)->_member))
 CACHE_SETTINGS(X)
 #undef X
@@ -250,14 +251,14 @@ STATS_FILES(X)
 CACHEFS_STATS(X)
 #undef X
 #define X(_which, _name)						\
-	static ssize_t latency_##_name##_show(struct kobject *kobj,	\
-					      struct kobj_attribute *attr, \
-					      char *buf)		\
+	static ssize_t sysfs_latency_##_name(struct kobject *kobj,	\
+					     struct kobj_attribute *attr, \
+					     char *buf)			\
 	{								\
-		return latency_counts(kobj, CACHEFS_LATENCY_##_which, buf); \
+		return sysfs_latency_counts(kobj, CACHEFS_LATENCY_##_which, buf); \
 	}								\
 	static struct kobj_attribute latency_##_name##_attr =		\
-		__ATTR(_name, 0444, latency_##_name##_show, NULL);	\
+		__ATTR(_name, 0444, sysfs_latency_##_name, NULL);	\
 	SYSFS_FILE(latency, _name##_total_us, 0444, NULL, "%llu",	\
 		   div_u64(cachefs_latency_total_ns(to_cache(kobj),	\
 						    CACHEFS_LATENCY_##_which), \
@@ -339,26 +340,26 @@ static const struct attribute_group *cache_groups[] = {
 
 ATTRIBUTE_GROUPS(volume);
 
-static void cache_release(struct kobject *kobj)
+static void sysfs_cache_release(struct kobject *kobj)
 {
 	kfree(container_of(kobj, struct cachefs_sysfs, kobj));
-	kobject_gone();
+	sysfs_kobject_gone();
 }
 
 static const struct kobj_type cache_type = {
-	.release	= cache_release,
+	.release	= sysfs_cache_release,
 	.sysfs_ops	= &kobj_sysfs_ops,
 	.default_groups	= cache_groups,
 };
 
-static void volume_release(struct kobject *kobj)
+static void sysfs_volume_release(struct kobject *kobj)
 {
 	kfree(to_volume(kobj));
-	kobject_gone();
+	sysfs_kobject_gone();
 }
 
 static const struct kobj_type volume_type = {
-	.release	= volume_release,
+	.release	= sysfs_volume_release,
 	.sysfs_ops	= &kobj_sysfs_ops,
 	.default_groups	= volume_groups,
 };
@@ -381,13 +382,10 @@ struct cachefs_volume *cachefs_volume_add(struct cachefs_cache *cache,
 
 	if (!sysfs)
 		return NULL;
-	sysfs->volume.counters = cachefs_counters_get(cache, key);
-	if (!sysfs->volume.counters)
-		goto free;
-	sysfs->volume.share = cachefs_counters_get(cache, identity);
-	if (!sysfs->volume.share)
-		goto put;
-	sysfs->volume.max_share = 100;
+	if (cachefs_volume_init(cache, &sysfs->volume, key, identity)) {
+		kfree(sysfs);
+		return NULL;
+	}
 	sysfs->cache = cache;
 	sysfs->key = key;
 	sysfs->identity = identity;
@@ -398,12 +396,6 @@ struct cachefs_volume *cachefs_volume_add(struct cachefs_cache *cache,
 		pr_warn("%s: volume %u has no directory in sysfs\n",
 			cachefs_device_name(cache->device), number);
 	return &sysfs->volume;
-
-put:
-	cachefs_counters_put(cache, sysfs->volume.counters);
-free:
-	kfree(sysfs);
-	return NULL;
 }
 
 /**
@@ -419,8 +411,7 @@ void cachefs_volume_remove(struct cachefs_volume *volume)
 	if (sysfs->kobj.state_in_sysfs)
 		kobject_del(&sysfs->kobj);
 	/* The volume's files have no readers any more. */
-	cachefs_counters_put(sysfs->cache, volume->counters);
-	cachefs_counters_put(sysfs->cache, volume->share);
+	cachefs_volume_exit(sysfs->cache, volume);
 	kobject_put(&sysfs->kobj);
 }
 
@@ -539,13 +530,14 @@ void cachefs_sysfs_remove(struct cachefs_cache *cache)
 /* Features that programs may rely on, so that they need not compare versions. */
 static const char cachefs_features[] = "state_events";
 
-static ssize_t features_show(struct kobject *kobj, struct kobj_attribute *attr,
-			     char *buf)
+static ssize_t sysfs_features_show(struct kobject *kobj, struct kobj_attribute *attr,
+				   char *buf)
 {
 	return sysfs_emit(buf, "%s\n", cachefs_features);
 }
 
-static struct kobj_attribute features_attr = __ATTR_RO(features);
+static struct kobj_attribute features_attr =
+	__ATTR(features, 0444, sysfs_features_show, NULL);
 
 /**
  * cachefs_sysfs_init - Make /sys/fs/cachefs
