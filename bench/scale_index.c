@@ -339,7 +339,8 @@ void bench_index(u64 bytes, enum mix mix)
 	hit = lookup_ns(fill.cache, hits, true);
 	miss = lookup_ns(fill.cache, misses, false);
 	readers = two_readers(fill.cache, hits);
-	waits.cache = more.cache = fill.cache;
+	waits.cache = fill.cache;
+	more.cache = fill.cache;
 	waits.keys = hits;
 	more.keys = misses;
 	wait = longest_wait_us(&fill, &waits, STORES);

@@ -99,15 +99,16 @@ void sim_count_cpu(bool on)
 	sim_cpu_resume();
 }
 
+static __thread unsigned int cpu_nr;
+
 /* Each thread stays on one processor. */
 unsigned int shim_cpu(void)
 {
 	static unsigned int threads;
-	static __thread unsigned int nr;
 
-	if (!nr)
-		nr = __atomic_add_fetch(&threads, 1, __ATOMIC_RELAXED);
-	return nr % SHIM_CPUS;
+	if (!cpu_nr)
+		cpu_nr = __atomic_add_fetch(&threads, 1, __ATOMIC_RELAXED);
+	return cpu_nr % SHIM_CPUS;
 }
 
 u64 sim_counted_ns(void)

@@ -124,6 +124,15 @@ bool cachefs_pace_busy(const struct cachefs_cache *cache)
 	return cachefs_under_way(&cache->cpu->ios);
 }
 
+/* All processors look at the time of the last answer, so write it once in a tick. */
+static void pace_note_answer(struct cachefs_cache *cache, bool idle)
+{
+	unsigned long now = jiffies;
+
+	if (READ_ONCE(cache->last_answer) != now && !(idle && cachefs_pace_busy(cache)))
+		WRITE_ONCE(cache->last_answer, now);
+}
+
 /**
  * cachefs_pace_begin - Note that an I/O goes to the device
  * @io: the I/O
@@ -138,8 +147,7 @@ void cachefs_pace_begin(struct cachefs_io *io, bool write)
 
 	io->began = ktime_get_ns();
 	/* The time of an idle device begins with its first I/O. */
-	if (READ_ONCE(cache->last_answer) != jiffies && !cachefs_pace_busy(cache))
-		WRITE_ONCE(cache->last_answer, jiffies);
+	pace_note_answer(cache, true);
 	/* Before the I/O counts, see cachefs_pace_stuck(). */
 	smp_mb();
 	this_cpu_inc(cache->cpu->ios.begun);
@@ -179,9 +187,7 @@ void cachefs_pace_end(struct cachefs_io *io, bool write)
 		pace_measure_writes(cache, now);
 		spin_unlock_irqrestore(&cache->pace_lock, flags);
 	}
-	/* All processors look at this, so write it once in a tick. */
-	if (READ_ONCE(cache->last_answer) != jiffies)
-		WRITE_ONCE(cache->last_answer, jiffies);
+	pace_note_answer(cache, false);
 	/* Pairs with cachefs_under_way(). */
 	smp_mb();
 	this_cpu_inc(cache->cpu->ios.ended);

@@ -157,8 +157,8 @@ static u32 reinsert_move(struct cachefs_cache *cache, struct cachefs_reinsert *r
 
 /*
  * Move all extents that were read.  After a write that failed, each extent is moved by
- * itself: a bad slot costs one extent at most, and an extent without room goes.  Returns %false if nothing more can stay,
- * because there are no slots, or nothing can be written.
+ * itself: a bad slot costs one extent at most, and an extent without room goes.  Returns
+ * %false if nothing more can stay, because there are no slots, or nothing can be written.
  */
 static bool reinsert_move_all(struct cachefs_cache *cache, struct cachefs_reinsert *reinsert)
 {

@@ -79,7 +79,7 @@ static void region_of_a_reader_is_not_discarded(void)
 	pin_all(-1);
 }
 
-/* What the bound of the index lets go of is discarded at once, and not again at reuse. */
+/* A region that the bound of the index lets go of is discarded at once, and not at reuse. */
 static void trimmed_regions_are_discarded_once(void)
 {
 	u64 discarded, trimmed;

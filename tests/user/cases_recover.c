@@ -520,7 +520,7 @@ static void recovery_goes_on_after_memory_pressure(void)
 
 	for (pass = 0; pass < 2; pass++) {
 		full_cache_recovers();
-		/* What the recovery will read again is not discarded. */
+		/* Regions that the recovery will read again are not discarded. */
 		model.device->discards = true;
 		model.cache->discard = true;
 		recover_some();
