@@ -61,7 +61,7 @@ class Tree:
 			      stores_stopped=stores_stopped,
 			      max_in_flight_bytes=67108864,
 			      max_in_flight_ms=1000, read_bypass_ms=100,
-			      max_index_bytes=1073741824, write_budget=0, detach="")
+			      max_index_bytes=1073741824, write_budget=0, discard=0, detach="")
 		for name, value in values.items():
 			self.write(base + name, f"{value}\n")
 		numbers = dict(hit_bytes=9_000_000_000, miss_bytes=1_000_000_000,
