@@ -24,6 +24,8 @@
 #define RECOVER_READERS		16
 /* The number of regions while reads and stores are under way. */
 #define RECOVER_READERS_BUSY	2
+/* The number of runs that are inserted in one hold of index_lock. */
+#define RECOVER_RUNS		64
 /* The time after which a recovery without memory tries again. */
 #define RECOVER_RETRY		HZ
 /*
@@ -97,10 +99,15 @@ static void recover_insert_records(struct cachefs_recovery *recovery, u32 region
 {
 	struct cachefs_cache *cache = recovery->cache;
 	const struct cachefs_slot_record *record;
-	u32 slot, nr;
+	u32 slot, nr, runs = 0;
 
 	write_lock(&cache->index_lock);
 	for (slot = 0; slot < cache->geo.slots; slot += nr) {
+		/* A reader that misses may wait for the lock. */
+		if (!(++runs % RECOVER_RUNS)) {
+			write_unlock(&cache->index_lock);
+			write_lock(&cache->index_lock);
+		}
 		record = &recovery->records[slot];
 		nr = cachefs_records_run(record, cache->geo.slots - slot);
 		if (record->where)
