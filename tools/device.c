@@ -244,6 +244,7 @@ void device_print_label(const char *label)
 /* Name the content that libblkid finds on a device; NULL for none, or for a cache. */
 static char *device_signature(int fd)
 {
+	char cache[] = "cachefs", *caches[2] = { cache };
 	blkid_probe probe = blkid_new_probe();
 	const char *type;
 	char *what = NULL;
@@ -253,11 +254,13 @@ static char *device_signature(int fd)
 	blkid_probe_enable_superblocks(probe, 1);
 	blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE |
 					  BLKID_SUBLKS_BADCSUM);
+	/* A libblkid that knows caches would find one before the format that came later. */
+	blkid_probe_filter_superblocks_type(probe, BLKID_FLTR_NOTIN, caches);
 	blkid_probe_enable_partitions(probe, 1);
 	if (blkid_do_fullprobe(probe))
 		goto out;
 	if (!blkid_probe_lookup_value(probe, "TYPE", &type, NULL) &&
-	    strcmp(type, "cachefs"))
+	    strcmp(type, cache))
 		what = cmd_text("%s", type);
 	else if (!blkid_probe_lookup_value(probe, "PTTYPE", &type, NULL))
 		what = cmd_text("a partition table (%s)", type);
