@@ -47,7 +47,7 @@ static void print_clean(struct cachefs_device *device, struct cachefs_cache *cac
 	step_end(&attach);
 	if (!core_recovered(cache))
 		shim_panic("the checkpoint was not loaded");
-	printf(", \"detach_ms\": %.1f, \"detach_cpu_ms\": %.1f, \"clean_attach_ms\": %.1f, \"clean_attach_cpu_ms\": %.1f, \"clean_read_mib\": %llu, \"clean_extents\": %llu",
+	printf(", \"detach_ms\": %.4f, \"detach_cpu_ms\": %.4f, \"clean_attach_ms\": %.4f, \"clean_attach_cpu_ms\": %.4f, \"clean_read_mib\": %llu, \"clean_extents\": %llu",
 	       detach.ns / 1e6, detach.cpu_ns / 1e6, attach.ns / 1e6,
 	       attach.cpu_ns / 1e6, (device->read_bytes - read) >> 20,
 	       core_nr_extents(cache));

@@ -469,8 +469,10 @@ make_prometheus()
 	apt_update
 	say "unpacking Prometheus"
 	rm -rf "$dir"
-	unpack prometheus "$(version_of prometheus)" "$dir"
-	stamp prometheus 1
+	# The tests can do without: they skip some checks, and say so.
+	if (unpack prometheus "$(version_of prometheus)" "$dir"); then
+		stamp prometheus 1
+	fi
 }
 
 make_root()

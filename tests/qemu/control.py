@@ -17,7 +17,7 @@
 # FILE may be a number: the descriptor that the caller has open.  FLAGS are those of an
 # open: read (the default), write, both, direct, path.  The numbers CACHEFS_IOC_... are in
 # include/uapi/cachefs.h.
-import ctypes, errno, fcntl, os, random, struct, sys, threading, time
+import ctypes, errno, fcntl, os, random, struct, sys, threading, time, traceback
 
 VERBS = {"cached": 0x40, "why": 0x41, "evict": 0x42, "note": 0x43}
 REASONS = ["ok", "unsupported", "no fsc", "other cache", "refused", "no cache", "failed",
@@ -120,7 +120,12 @@ def hammer(stop, directory, said, said_random, device):
 		finally:
 			os.close(fd)
 
+def thread_failed(args):
+	traceback.print_exception(args.exc_type, args.exc_value, args.exc_traceback)
+	os._exit(1)
+
 def main_hammer(stop, directory):
+	threading.excepthook = thread_failed
 	device = os.open("/dev/cachefs", os.O_RDONLY)
 	said, said_random = set(), set()
 	threads = [threading.Thread(target=hammer, args=(
