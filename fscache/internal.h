@@ -332,6 +332,7 @@ static inline bool cachefs_stat_is_exact(enum cachefs_stat stat)
 	case CACHEFS_STAT_INDEX_BYTES:
 	case CACHEFS_STAT_CHECKSUM_BYTES:
 	case CACHEFS_STAT_DEVICE_WRITTEN_BYTES:
+	case CACHEFS_STAT_READAHEAD_BYTES:
 		return true;
 	default:
 		return false;

@@ -279,7 +279,8 @@ s64 cachefs_visit_cached(struct cachefs_cache *cache,
 		/* The last block of a file may not be whole. */
 		if (block + part == blocks && slots[part - 1] != CACHEFS_NO_REF)
 			bytes -= (blocks << CACHEFS_BLOCK_SHIFT) - size;
-		if (count == CACHEFS_COUNT_DROP && nr)
+		/* A lookup may miss an extent that is just being moved. */
+		if (count == CACHEFS_COUNT_DROP)
 			cachefs_index_drop(cache, version->id, block, part);
 		cond_resched();
 	}

@@ -175,6 +175,11 @@ static int recover_add_region(struct cachefs_recovery *recovery,
 	mutex_unlock(mutex);
 	cachefs_region_records(cache, meta, recovery->records);
 	recover_insert_records(recovery, meta->region, again);
+	/* A reader of the first blocks may have lost the metadata since. */
+	mutex_lock(mutex);
+	if (region->lost)
+		cachefs_index_forget(cache, meta->region);
+	mutex_unlock(mutex);
 	return 0;
 }
 

@@ -71,7 +71,8 @@ static void reinsert_read(struct cachefs_cache *cache, struct cachefs_reinsert *
 				     end[-1].slot + end[-1].nr - first);
 	for (extent = extents; extent < end; extent++) {
 		from = reinsert->buffer + (extent->slot - first) * CACHEFS_BLOCK_SIZE;
-		if (!whole && (reinsert->nr == 1 ||
+		if (!whole && (reinsert->nr == 1 || !cachefs_usable(cache) ||
+			       cachefs_pace_stuck(cache) ||
 			       !reinsert_read_blocks(cache, reinsert->region, extent->slot,
 						     from, extent->nr)))
 			continue;
