@@ -329,6 +329,23 @@ static int ckpt_write(struct ckpt_writer *writer, u32 first)
 	return ret ?: ckpt_flush(writer);
 }
 
+/*
+ * Return the region in which the next try begins.  A thin pool without room takes writes
+ * only in regions that have data: the others were never written, or were discarded.
+ */
+static u32 ckpt_next(const struct ckpt_writer *writer, int error)
+{
+	struct cachefs_cache *cache = writer->cache;
+	u32 nr = writer->failed, i;
+
+	for (i = 0; i < cache->geo.nr_regions; i++) {
+		nr = (nr + 1) % cache->geo.nr_regions;
+		if (error != -ENOSPC || cache->regions[nr].state == CACHEFS_REGION_SEALED)
+			break;
+	}
+	return nr;
+}
+
 /**
  * cachefs_checkpoint - Write the index and declare the cache clean
  * @cache: quiet: no operation, no work, all metadata written
@@ -360,7 +377,7 @@ int cachefs_checkpoint(struct cachefs_cache *cache)
 	first = cache->head;
 	do {
 		ret = ckpt_write(&writer, first);
-		first = (writer.failed + 1) % cache->geo.nr_regions;
+		first = ckpt_next(&writer, ret);
 	} while (ret && --tries && !ckpt_lost_patience(&writer));
 	kvfree(writer.buffer);
 	if (ret)

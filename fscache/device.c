@@ -326,15 +326,17 @@ int cachefs_device_write(struct cachefs_device *device, u64 block,
 }
 
 /**
- * cachefs_device_can_discard - Whether the device takes discards
+ * cachefs_device_can_discard - Whether the device takes discards of a size
  * @device: the device
+ * @bytes: the size
  *
  * Context: any.
  * Return: %true if so.
  */
-bool cachefs_device_can_discard(struct cachefs_device *device)
+bool cachefs_device_can_discard(struct cachefs_device *device, unsigned int bytes)
 {
-	return bdev_max_discard_sectors(device->bdev);
+	return bdev_max_discard_sectors(device->bdev) &&
+		bdev_discard_granularity(device->bdev) <= bytes;
 }
 
 /**

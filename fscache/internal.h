@@ -601,7 +601,7 @@ int cachefs_device_read(struct cachefs_device *device, u64 block, void *buffer,
 			unsigned int nr, blk_opf_t flags);
 int cachefs_device_write(struct cachefs_device *device, u64 block,
 			 const void *buffer, unsigned int nr, blk_opf_t flags);
-bool cachefs_device_can_discard(struct cachefs_device *device);
+bool cachefs_device_can_discard(struct cachefs_device *device, unsigned int bytes);
 int cachefs_device_discard(struct cachefs_device *device, u64 block, unsigned int nr);
 struct cachefs_io *cachefs_io_alloc(struct cachefs_cache *cache, bool write,
 				    unsigned int nr);

@@ -322,24 +322,6 @@ static bool log_can_write(struct cachefs_cache *cache, u32 nr)
 		(!cache->regions[other].open && log_rewrites(cache, other, false));
 }
 
-/*
- * Tell the device that a region holds nothing, if the administrator wants this.  No reader
- * has pinned the region.
- */
-static void log_discard(struct cachefs_cache *cache, u32 nr)
-{
-	struct cachefs_geometry *geo = &cache->geo;
-
-	if (!READ_ONCE(cache->discard) || !cache->regions[nr].seq ||
-	    cachefs_device_discard(cache->device, cachefs_region_start(geo, nr),
-				   geo->region_blocks))
-		return;
-	/* The next write may find no room below the device, see log_prepare_region(). */
-	cache->regions[nr].seq = 0;
-	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_DISCARDED_BYTES,
-			 (u64)geo->region_blocks << CACHEFS_BLOCK_SHIFT);
-}
-
 /* Make one more region READY.  Returns -EAGAIN if that has to wait. */
 static int log_prepare_region(struct cachefs_cache *cache)
 {
@@ -358,7 +340,6 @@ static int log_prepare_region(struct cachefs_cache *cache)
 	if (cachefs_region_pinned(region))
 		return -EAGAIN;
 	log_free_checksums(cache, region);
-	log_discard(cache, nr);
 	region->lost = false;
 	WRITE_ONCE(region->unwritten, false);
 
@@ -393,6 +374,24 @@ static int log_prepare_region(struct cachefs_cache *cache)
 	WRITE_ONCE(cache->nr_ready, cache->nr_ready + 1);
 	spin_unlock(&cache->log_lock);
 	return 0;
+}
+
+/*
+ * Tell the device that a region holds nothing, if the administrator wants this.  No reader
+ * has pinned the region.  A region that is reused at once is not worth a discard.
+ */
+static void log_discard(struct cachefs_cache *cache, u32 nr)
+{
+	struct cachefs_geometry *geo = &cache->geo;
+
+	if (!READ_ONCE(cache->discard) || !cache->regions[nr].seq ||
+	    cachefs_device_discard(cache->device, cachefs_region_start(geo, nr),
+				   geo->region_blocks))
+		return;
+	/* The next write may find no room below the device, see log_prepare_region(). */
+	cache->regions[nr].seq = 0;
+	cachefs_stat_add(cache, CACHEFS_STAT_DEVICE_DISCARDED_BYTES,
+			 (u64)geo->region_blocks << CACHEFS_BLOCK_SHIFT);
 }
 
 /* Let go of the oldest region that has extents.  Returns whether there was one. */

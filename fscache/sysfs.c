@@ -154,8 +154,9 @@ static ssize_t sysfs_discard_store(struct kobject *kobj, struct kobj_attribute *
 
 	if (ret)
 		return ret;
-	if (value && !cachefs_device_can_discard(cache->device)) {
-		pr_err("%s: the device takes no discards\n",
+	if (value && !cachefs_device_can_discard(cache->device, cache->geo.region_blocks <<
+						 CACHEFS_BLOCK_SHIFT)) {
+		pr_err("%s: the device takes no discards of a region\n",
 		       cachefs_device_name(cache->device));
 		return -EOPNOTSUPP;
 	}

@@ -246,6 +246,18 @@ static int attach_loaded(const char *device, const struct config *config)
 	return status;
 }
 
+/* Write the switch for discards.  It protects nothing, so it may be refused. */
+static void attach_set_discard(const char *uuid, const char *value)
+{
+	char *path = cmd_text("/sys/fs/cachefs/%s/discard", uuid);
+	int ret = value ? root_write(path, *value ? value : "\n") : 0;
+
+	if (ret)
+		warnx("%s: cannot be set to %s: %s; regions are not discarded", path, value,
+		      strerror(-ret));
+	free(path);
+}
+
 /*
  * Write the limits of a configuration, because an attach resets the limits.  All are
  * tried, and refused ones are reported.  Returns an exit status.
@@ -257,9 +269,11 @@ static int attach_set_limits(const struct config *config)
 	unsigned int i;
 
 	system_read(&sys);
-	for (i = 0; i < ARRAY_SIZE(config_limits) && sys.nr_caches; i++)
+	for (i = 0; i < CONFIG_DISCARD && sys.nr_caches; i++)
 		status |= attach_set(cmd_text("/sys/fs/cachefs/%s/%s", sys.caches[0].uuid,
 					      config_limits[i]), config->limits[i]);
+	if (sys.nr_caches)
+		attach_set_discard(sys.caches[0].uuid, config->limits[CONFIG_DISCARD]);
 	system_free(&sys);
 	return status;
 }

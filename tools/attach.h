@@ -33,6 +33,7 @@ int device_look(const char *path, struct core_super *super, const char **why,
 /* config.c */
 #define CONFIG_LIMITS	6
 #define CONFIG_MAX_INDEX_BYTES	3
+#define CONFIG_DISCARD		5	/* the last one */
 #define CONFIG_OPTIONS	2
 
 struct config {

@@ -15,7 +15,7 @@ const char *config_path = "/etc/cachefs.conf";
 const char *const config_limits[CONFIG_LIMITS] = {
 	"max_in_flight_bytes", "max_in_flight_ms", "read_bypass_ms",
 	[CONFIG_MAX_INDEX_BYTES] = "max_index_bytes", "write_budget",
-	"discard",
+	[CONFIG_DISCARD] = "discard",
 };
 
 /* Options of the module that an administrator may write to. */

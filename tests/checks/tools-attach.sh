@@ -431,6 +431,13 @@ check_attach_limits()
 	: > "$dir/uuid/write_budget"
 	ends "attach --dry-run" 0 'attached already' sys attach -n "$image"
 	ends "and no limit is set" 1 '' grep . "$dir/uuid/write_budget"
+	echo discard=1 >> "$tmp/tree/etc/cachefs.conf"
+	ends "attach: discards" 0 'attached already' sys attach "$image"
+	ends "and they are switched on" 0 '^1$' cat "$dir/uuid/discard"
+	ln -sf /dev/full "$dir/uuid/discard"
+	ends "attach: discards are refused" 0 'discard: cannot be set to 1: .*not discarded' \
+		sys attach "$image"
+	sed -i '/^discard=/d' "$tmp/tree/etc/cachefs.conf"
 	ln -sf /dev/full "$dir/uuid/max_index_bytes"
 	for words in "$image" --boot; do
 		: > "$dir/uuid/write_budget"

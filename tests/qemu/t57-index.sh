@@ -81,6 +81,7 @@ check_equal "READs for them" 0 $(($(rpc_reads) - before))
 check_equal "other blocks from the server that are wrong" 0 "$(read_blocks other)"
 all=$(extents) bytes=$(cachefs_stat index_bytes)
 check_range "they are so many extents" 5000 6000 "$all"
+echo 1 > "$dir/discard"
 # Let the kernel keep most of the memory free.
 cd /proc/sys/vm
 scale=$(cat watermark_scale_factor) free=$(cat min_free_kbytes)
@@ -90,6 +91,8 @@ check "there is no memory for others" wait_for 60 no_memory_for_others
 grep -E '^Mem(Free|Available)' /proc/meminfo | sed 's/^/# /'
 check "the index becomes smaller" wait_for 120 index_gives $((bytes - 1)) $((all * 3 / 4))
 echo "# $all extents in $bytes bytes, then $(extents) in $(cachefs_stat index_bytes)"
+check "regions that were let go are discarded" wait_for 60 eval \
+	'[ "$(cachefs_stat device_discarded_bytes)" -ge "$(cat "$dir/region_size")" ]'
 echo "$free" > min_free_kbytes
 echo "$scale" > watermark_scale_factor
 cd /

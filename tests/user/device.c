@@ -484,7 +484,7 @@ int cachefs_device_write(struct cachefs_device *device, u64 block,
 	return ret;
 }
 
-bool cachefs_device_can_discard(struct cachefs_device *device)
+bool cachefs_device_can_discard(struct cachefs_device *device, unsigned int bytes)
 {
 	return device->discards;
 }
